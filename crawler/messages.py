@@ -1,0 +1,181 @@
+"""Messages: what travels between the stages, and the words they share.
+
+May touch: nothing but the standard library.
+
+A message is one frozen fact. Stages share nothing else, so nothing here may be
+changed after it was made; a changed message is a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, NewType, Protocol
+
+CanonicalUrl = NewType("CanonicalUrl", str)
+"""The one spelling of a URL that we compare: WHATWG serialisation, no fragment, no userinfo."""
+
+
+class Hold(Protocol):
+    """A share of the byte budget; whoever drops the body releases it, once."""
+
+    def release(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchTask:
+    """One URL the frontier has leased to the fetch stage."""
+
+    url: CanonicalUrl
+    host: str  # name and non-default port: the throttle's key
+    depth: int  # link hops from the nearest seed; a seed is 0
+    attempt: int = 1  # counts from 1
+    tier: str = "plain"  # the way of fetching: a file in stages/fetchers/
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobotsTask:
+    """Ask one origin for its robots.txt, before its first page."""
+
+    origin: str  # scheme://host, no trailing slash
+    host: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one HTTP exchange said: everything but the body."""
+
+    status: int
+    fetched_at: float  # unix seconds, when the request was sent
+    elapsed_ms: int  # from the request to the last byte that was wanted
+    content_type: str | None = None  # MIME essence, lower case
+    charset: str | None = None  # the Content-Type header's label, as sent
+    body_bytes: int | None = None  # after content-coding; Content-Length if not downloaded
+    content_hash: bytes | None = None  # SHA-256 of the body after content-coding
+    location: str | None = None  # canonical target of a redirect, any scheme
+    retry_after: float | None = None  # seconds
+    etag: str | None = None
+    last_modified: str | None = None
+    robots: str | None = None  # X-Robots-Tag, the values joined by ", "
+    headers: tuple[tuple[str, str], ...] = ()  # only with --save-bodies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """An answer on its way to the parser, with its body where one was wanted."""
+
+    task: FetchTask
+    answer: Answer
+    body: bytes | None = None  # content-coding undone
+    hold: Hold | None = None
+
+
+class Link(NamedTuple):
+    """One distinct http(s) target of a page, merged over its mentions there."""
+
+    url: CanonicalUrl
+    text: str  # the first non-empty text, white space collapsed; '' if none
+    rel: str  # union of the rel tokens, lower case, in order of appearance
+    followed: bool  # true if any mention may be followed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What the extractor read in one HTML document."""
+
+    links: Sequence[Link] = ()  # distinct by url, in document order
+    title: str | None = None  # None: no title element; '': an empty one
+    canonical: str | None = None  # canonical form of link[rel=canonical]
+    language: str | None = None  # html[lang]
+    robots: str | None = None  # directives of meta robots, lower case
+    other_links: int = 0  # mentions with a scheme that is not http(s), or no valid URL
+    long_links: int = 0  # mentions over the length limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedPage:
+    """An answer that is ready to be judged and stored."""
+
+    task: FetchTask
+    answer: Answer
+    content: Content | None = None  # None: not an HTML page of status 200
+    body: bytes | None = None  # only with --save-bodies
+    hold: Hold | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobotsAnswer:
+    """What an origin said of its robots.txt, redirects followed."""
+
+    task: RobotsTask
+    fetched_at: float
+    status: int | None = None  # None: no answer
+    body: bytes = b""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A message that one stage could not turn into the next one."""
+
+    task: FetchTask | RobotsTask
+    stage: str
+    reason: str  # a stable word: timeout, dns, reset, internal:KeyError ...
+    answer: Answer | None = None  # what had arrived before it failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A URL the frontier may not ask for; its rule is the reason."""
+
+    task: FetchTask
+    state: str  # skipped or failed
+    reason: str
+
+
+Task = FetchTask | RobotsTask
+Message = FetchTask | RobotsTask | Fetched | ParsedPage | RobotsAnswer | Failed | Refused
+
+
+# Verdicts: what became of a URL. The store stage judges, storage remembers.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """Answered for good: a page, a redirect, a file of another type."""
+
+    task: FetchTask
+    answer: Answer
+    content: Content | None = None
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryAt:
+    """To be asked again, not before `at`."""
+
+    task: FetchTask
+    at: float  # unix seconds
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """Given up: a dead letter with its reason."""
+
+    task: FetchTask
+    reason: str
+    answer: Answer | None = None
+    requested: bool = True  # false: it was given up before any request, so it is no page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Turned away by a rule that needed the host's word (robots)."""
+
+    task: FetchTask
+    reason: str
+
+
+Verdict = Done | RetryAt | Dead | Skipped | RobotsAnswer

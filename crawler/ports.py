@@ -1,0 +1,143 @@
+"""Ports: what the rooms may ask of each other, as Protocols.
+
+May touch: messages only. `stages/` and `storage/` never import one another; they meet
+as objects behind these. URL text crosses a port, local row numbers never do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, TypeVar
+
+from crawler.messages import (
+    CanonicalUrl,
+    Content,
+    Failed,
+    Fetched,
+    FetchTask,
+    Hold,
+    Message,
+    RobotsAnswer,
+    Verdict,
+)
+
+In = TypeVar("In", contravariant=True)
+
+
+class Stage(Protocol[In]):
+    """One step of the flow. It has never heard of queues, pills, workers or shutdown."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def is_last(self) -> bool: ...
+    async def handle(self, message: In) -> Sequence[Message]: ...
+
+
+class Fetcher(Protocol):
+    """One way of fetching (a tier). Never raises for what the web does wrong."""
+
+    async def get(self, task: FetchTask) -> Fetched | Failed: ...
+    async def close(self) -> None: ...
+
+
+class Extractor(Protocol):
+    """Read one document: bytes in, a value out."""
+
+    def extract(
+        self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
+    ) -> Content:
+        """Read `body`, whose address is `url`. `charset` is the HTTP header's label, as
+        sent; with `nofollow` no link of the page may be followed (X-Robots-Tag)."""
+        ...
+
+
+class ByteBudget(Protocol):
+    """One bound on the bytes of all bodies under way (DESIGN promise 7)."""
+
+    def open(self) -> ByteHold: ...
+
+
+class ByteHold(Hold, Protocol):
+    def try_reserve(self, count: int) -> bool:
+        """Take `count` more bytes if they may be had at once."""
+        ...
+
+    async def reserve(self, count: int) -> None:
+        """Take `count` more bytes; wait until they are free, or until this is the oldest hold."""
+        ...
+
+
+class HostGate(Protocol):
+    """Told when a host's answer is in: its connection is free for the next URL."""
+
+    def answered(self, message: FetchTask, result: Fetched | Failed) -> None: ...
+    def robots_answered(self, host: str) -> None: ...
+
+
+class Pending(NamedTuple):
+    """One URL on disk that is to be fetched."""
+
+    url: CanonicalUrl
+    host: str
+    depth: int
+    attempts: int  # settled requests so far
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What one commit changed, for those who keep count (shared by all verdicts of the commit)."""
+
+    grown: frozenset[str] = frozenset()  # hosts that gained pending URLs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The crawl's life so far, all runs together, as the database has it."""
+
+    states: Mapping[str, int] = field(default_factory=dict)  # pending, done, failed, skipped
+    requests: int = 0
+    pages: int = 0  # status 200 without error
+    bytes: int = 0
+    retries: int = 0
+    robots_requests: int = 0
+    internal_failures: int = 0
+
+
+class CrawlStore(Protocol):
+    """What the store stage asks: remember this, durably."""
+
+    async def save(self, verdict: Verdict) -> Saved:
+        """Return after the commit that holds the verdict, its links and its frontier rows."""
+        ...
+
+
+class FrontierStore(Protocol):
+    """What the in-memory window asks of the frontier on disk."""
+
+    async def hosts(self, *, after: str | None, limit: int) -> Sequence[str]:
+        """Names of hosts with pending URLs, in a fixed order, beginning after `after`."""
+        ...
+
+    async def pending(self, host: str, *, limit: int) -> Sequence[Pending]:
+        """The first `limit` pending URLs of a host, by depth, then in order of discovery."""
+        ...
+
+    async def due(self, *, now: float, limit: int) -> Sequence[Pending]:
+        """URLs whose retry time has come, the longest overdue first."""
+        ...
+
+    async def next_retry(self, *, after: float) -> float | None:
+        """The earliest retry time later than `after` (unix seconds), or None."""
+        ...
+
+    async def unfinished(self) -> bool:
+        """True while any URL is pending or waits for a retry."""
+        ...
+
+
+class RobotsStore(Protocol):
+    async def robots(self, *, newer_than: float) -> Collection[RobotsAnswer]:
+        """The stored robots.txt answers that are still fresh (fetched after `newer_than`)."""
+        ...
