@@ -6,7 +6,7 @@ as objects behind these. URL text crosses a port, local row numbers never do.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -90,6 +90,7 @@ class Saved:
     """What one commit changed, for those who keep count (shared by all verdicts of the commit)."""
 
     grown: frozenset[str] = frozenset()  # hosts that gained pending URLs
+    pending: int = 0  # URLs that became pending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +117,8 @@ class CrawlStore(Protocol):
 class FrontierStore(Protocol):
     """What the in-memory window asks of the frontier on disk."""
 
-    async def hosts(self, *, after: str | None, limit: int) -> Sequence[str]:
-        """Names of hosts with pending URLs, in a fixed order, beginning after `after`."""
+    async def hosts(self, *, limit: int) -> Sequence[str]:
+        """Names of at most `limit` hosts with pending URLs, in order of discovery."""
         ...
 
     async def pending(self, host: str, *, limit: int) -> Sequence[Pending]:
@@ -136,8 +137,6 @@ class FrontierStore(Protocol):
         """True while any URL is pending or waits for a retry."""
         ...
 
-
-class RobotsStore(Protocol):
-    async def robots(self, *, newer_than: float) -> Collection[RobotsAnswer]:
-        """The stored robots.txt answers that are still fresh (fetched after `newer_than`)."""
+    async def robots(self, origin: str, *, newer_than: float) -> RobotsAnswer | None:
+        """The stored robots.txt of an origin, if it was fetched after `newer_than`."""
         ...

@@ -1,0 +1,12 @@
+"""Policies: decisions as small pure objects.
+
+Facts go in, a verdict comes out. No I/O, no clock, no chance, no logging: time and
+randomness are arguments. Their fields are their configuration.
+
+    scope        where a crawl may go: scope, include, exclude
+    reach        how far a URL is from the seeds, and whether that is near enough
+    retry        whether a failed request is worth another, and when
+    politeness   when a host may be asked again, and by how many at once
+    budget       how much a crawl may spend
+    robots       what the answer to robots.txt means for its origin
+"""
