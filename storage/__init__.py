@@ -1,0 +1,13 @@
+"""Storage: what remembers. One SQLite file, one writing connection, one place for SQL.
+
+    database.py     the file: whose it is, its lock, its schema, the writing connection
+    schema/         tables and views, numbered; a file is applied once and never changed
+    statements.py   the sentences the writer says
+    ledger.py       what one batch of verdicts changes: rows, depths, links
+    writer.py       many verdicts, one transaction (group commit)
+    frontier.py     the frontier on disk, as the window in memory asks for it
+    crawl_store.py  one crawl's file: create or resume, runs, totals; joins the above
+    reader.py       read-only access for people; reports.py: their questions
+
+URL text comes in and goes out; row numbers never leave this room.
+"""

@@ -1,0 +1,201 @@
+"""Crawl store: one crawl's file. Create it or resume it, count its runs, close it.
+
+May touch: all of storage.
+
+A crawl is its identity (seeds, scope, patterns, URL rules): another identity on an
+existing file is refused. All else may change from run to run, and what a change of
+depth or robots means for URLs judged under the old one is settled here, at the start.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from crawler.admission import Admission
+from crawler.errors import BadDatabase
+from crawler.messages import CanonicalUrl
+from crawler.ports import Saved, Totals
+from crawler.seen import SeenFilter
+from crawler.urls import unsplit
+from storage import statements as sql
+from storage.database import Database
+from storage.frontier import FrontierOnDisk
+from storage.ledger import Changes, Ledger
+from storage.phrases import Phrases
+from storage.rows import State
+from storage.writer import Writer
+
+SEEN_ROWS_AT_ONCE = 2_000  # some 5 ms of filling the seen set between two looks at the event loop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlSettings:
+    """What the file must know of a configuration."""
+
+    identity: Mapping[str, Any]
+    seeds: Sequence[CanonicalUrl]
+    robots: bool
+    public: Mapping[str, Any]  # for runs.config; secrets left out
+    durable: bool = False
+
+
+class CrawlStore:
+    """An open crawl. Made by `open`; `begin` a run, then use `writer` and `frontier`, then `close`."""
+
+    def __init__(self, database: Database, *, known_urls: int, resumed: bool, generation: int) -> None:
+        self._database = database
+        self._run = 0
+        self._generation = generation
+        self.known_urls = known_urls  # rows of `url` at the start
+        self.resumed = resumed
+        self.frontier = FrontierOnDisk(database)
+        self.writer: Writer | None = None
+
+    @classmethod
+    async def open(cls, path: Path, settings: CrawlSettings) -> CrawlStore:
+        """Raises BadDatabase if the file is another crawl's, another program's, damaged or in use."""
+        database = await Database.open(path, durable=settings.durable)
+        try:
+            crawl = await database.row(sql.FIND_CRAWL)
+            if crawl is not None:
+                _refuse_other_crawls(path, json.loads(crawl[0]), settings.identity)
+            last_url, _, _ = await database.row(sql.LAST_IDS)
+        except BaseException:
+            await database.close()
+            raise
+        generation = 1 if crawl is None else crawl[3]
+        return cls(database, known_urls=last_url, resumed=crawl is not None, generation=generation)
+
+    async def begin(
+        self,
+        settings: CrawlSettings,
+        admission: Admission,
+        seen: SeenFilter,
+        *,
+        max_batch: int,
+        on_commit: Callable[[Saved], None] = lambda saved: None,
+    ) -> int:
+        """Create the crawl or bring it under the present settings; note the run. Returns its number."""
+        database = self._database
+        phrases = Phrases(database)
+        ledger = Ledger(database, phrases, admission, seen, self._generation)
+        url, host, phrase = await database.row(sql.LAST_IDS)
+        ledger.start_at(url=url + 1, host=host + 1)
+        phrases.start_at(phrase + 1)
+        now = _utc_now()
+        async with database.transaction():
+            if self.resumed:
+                await self._adopt(admission, settings)
+            else:
+                await self._create(ledger, admission, settings, now)
+            config = json.dumps(settings.public, sort_keys=True)
+            self._run = (await database.row(sql.START_RUN, {"now": now, "config": config}))[0]
+        self.writer = Writer(
+            database,
+            ledger,
+            phrases,
+            run=self._run,
+            generation=self._generation,
+            max_batch=max_batch,
+            on_commit=on_commit,
+        )
+        self.writer.start()
+        return self._run
+
+    async def _create(self, ledger: Ledger, admission: Admission, settings: CrawlSettings, now: str) -> None:
+        horizon = {"depth": admission.horizon.depth, "robots": settings.robots, "now": now}
+        identity = json.dumps(settings.identity, sort_keys=True)
+        await self._database.run(sql.CREATE_CRAWL, {"identity": identity, **horizon})
+        changes = Changes()
+        await ledger.remember([], settings.seeds)
+        for seed in settings.seeds:
+            ledger.discover_seed(changes, seed)
+        await ledger.write(changes)
+
+    async def _adopt(self, admission: Admission, settings: CrawlSettings) -> None:
+        _, old_depth, old_robots, _ = await self._database.row(sql.FIND_CRAWL)
+        depth = admission.horizon.depth
+        if depth != old_depth:
+            hops = admission.horizon.hops
+            await self._database.run(sql.ADMIT_WITHIN_DEPTH, {"depth": depth, "hops": hops})
+            await self._database.run(sql.LIMIT_BEYOND_DEPTH, {"depth": depth})
+        if old_robots and not settings.robots:
+            await self._database.run(sql.ADMIT_PAST_ROBOTS)
+        if depth != old_depth or bool(old_robots) != settings.robots:
+            await self._database.run(sql.SET_HORIZON, {"depth": depth, "robots": settings.robots})
+
+    async def fill_seen(self, seen: SeenFilter) -> None:
+        """Fill the seen set from the table, in steps; until it ends everything is "maybe"."""
+        after = 0
+        while True:
+            async with self._database.lock:
+                rows = await self._database.rows(sql.URLS_AFTER, {"after": after, "limit": SEEN_ROWS_AT_ONCE})
+            if not rows:
+                break
+            seen.load(unsplit(secure, host, path) for _, secure, host, path in rows)
+            after = rows[-1][0]
+        seen.finish_loading()
+
+    async def totals(self) -> Totals:
+        """The whole crawl, as the database has it."""
+        async with self._database.lock:
+            return await self._totals()
+
+    async def _totals(self) -> Totals:
+        by_number = dict(await self._database.rows(sql.COUNT_STATES))
+        [(pages,)] = await self._database.rows(sql.COUNT_PAGES, {"generation": self._generation})
+        [(internal,)] = await self._database.rows(sql.COUNT_INTERNAL)
+        [(requests, _, size, retries, robots)] = await self._database.rows(sql.SUM_RUNS)
+        return Totals(
+            states={
+                "pending": by_number.get(State.PENDING, 0) + by_number.get(State.WAITING, 0),
+                "done": by_number.get(State.DONE, 0),
+                "failed": by_number.get(State.FAILED, 0),
+                "skipped": by_number.get(State.SKIPPED, 0),
+            },
+            requests=requests,
+            pages=pages,
+            bytes=size,
+            retries=retries,
+            robots_requests=robots,
+            internal_failures=internal,
+        )
+
+    async def settle(self) -> None:
+        """Commit what the writer was given; it takes no more after this."""
+        if self.writer is not None:
+            writer, self.writer = self.writer, None
+            await writer.close()
+
+    async def finish(self, reason: str, rss_bytes: int) -> None:
+        """Note how the run ended."""
+        params = {"run": self._run, "now": _utc_now(), "reason": reason, "rss": rss_bytes}
+        async with self._database.transaction():
+            await self._database.run(sql.FINISH_RUN, params)
+
+    async def close(self) -> None:
+        """Commit what waits, then close the file."""
+        try:
+            await self.settle()
+        finally:
+            await self._database.close()
+
+
+def _refuse_other_crawls(path: Path, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    asked = json.loads(json.dumps(asked))
+    different = [key for key in asked if stored.get(key) != asked[key]]
+    if different:
+        key = different[0]
+        raise BadDatabase(
+            f"{path} holds another crawl: its {', '.join(different)} differ "
+            f"({key} there: {json.dumps(stored.get(key))}); choose another --db, or give the same options"
+        )
+
+
+def _utc_now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,84 @@
+"""Pages: the rows of `fetch`, `body` and `robots`, made of verdicts.
+
+May touch: the database's statements.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+
+from crawler.messages import Answer, CanonicalUrl, Content, Dead, Done, RobotsAnswer, Verdict
+from crawler.urls import MAX_URL_CHARS, is_http
+
+NO_CONTENT = Content()
+
+
+def redirect_target(verdict: Verdict) -> CanonicalUrl | None:
+    """The target of a redirect, if it is one that gets a row of its own."""
+    if not isinstance(verdict, Done):
+        return None
+    location = verdict.answer.location
+    if location is None or not is_http(location) or len(location) > MAX_URL_CHARS:
+        return None
+    return CanonicalUrl(location)
+
+
+def texts_of(verdict: Verdict) -> Iterator[str]:
+    """The texts of a verdict that `phrase` keeps."""
+    if not isinstance(verdict, Done | Dead) or verdict.answer is None:
+        return
+    if verdict.answer.content_type is not None:
+        yield verdict.answer.content_type
+    if isinstance(verdict, Done) and verdict.content is not None:
+        for link in verdict.content.links:
+            yield link.text
+            yield link.rel
+
+
+def fetch_row(
+    verdict: Done | Dead, *, url_id: int, generation: int, type_id: int | None, redirect_id: int | None
+) -> tuple[object, ...]:
+    """The parameters of SAVE_FETCH."""
+    answer = verdict.answer
+    error = verdict.reason if isinstance(verdict, Dead) else None
+    if answer is None:
+        return (url_id, generation, None, error, *(None,) * 11, 0, 0, None, None)
+    content = (verdict.content if isinstance(verdict, Done) else None) or NO_CONTENT
+    return (
+        url_id,
+        generation,
+        answer.status,
+        error,
+        type_id,
+        content.title,
+        content.language,
+        answer.body_bytes,
+        answer.content_hash,
+        answer.elapsed_ms,
+        round(answer.fetched_at * 1000),
+        redirect_id,
+        answer.location if redirect_id is None else None,
+        content.canonical,
+        _directives(answer, content),
+        content.other_links,
+        content.long_links,
+        answer.etag,
+        answer.last_modified,
+    )
+
+
+def body_row(verdict: Done, *, url_id: int, generation: int) -> tuple[object, ...]:
+    """The parameters of SAVE_BODY. Compresses: call it in a thread."""
+    headers = json.dumps(verdict.answer.headers).encode()
+    return (url_id, generation, zlib.compress(verdict.body or b"", 6), zlib.compress(headers, 6))
+
+
+def robots_row(answer: RobotsAnswer) -> tuple[object, ...]:
+    """The parameters of SAVE_ROBOTS."""
+    return (answer.task.origin, answer.status, answer.body, answer.error, answer.fetched_at)
+
+
+def _directives(answer: Answer, content: Content) -> str | None:
+    return ", ".join(part for part in (answer.robots, content.robots) if part) or None

@@ -1,0 +1,57 @@
+"""Phrases: texts that repeat (anchor texts, rel values, content types), stored once each.
+
+May touch: the database's statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from storage import statements as sql
+from storage.database import Database
+from storage.rows import TwoGenerations
+
+CACHED_PHRASES = 20_000  # in each of two generations
+LOOKED_UP_AT_ONCE = 500  # parameters of one statement; SQLite's oldest bound is 999
+
+
+class Phrases:
+    """Numbers for texts. `remember` a batch's texts, read `young`, `write` the new ones, `rotate`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: TwoGenerations[str, int] = TwoGenerations(CACHED_PHRASES)
+        self._new: list[tuple[int, str]] = []
+        self._next = 0
+
+    @property
+    def young(self) -> dict[str, int]:
+        return self._known.young
+
+    def start_at(self, number: int) -> None:
+        self._next = number
+
+    async def remember(self, texts: Iterable[str]) -> None:
+        """Give every text a number: its own, if the table has it, else the next one."""
+        missing = self._known.missing(text for text in texts if text)
+        young = self.young
+        for start in range(0, len(missing), LOOKED_UP_AT_ONCE):
+            some = missing[start : start + LOOKED_UP_AT_ONCE]
+            # Parameters, not JSON: a text may hold what JSON functions would cut short (NUL).
+            marks = ",".join("?" * len(some))
+            found = await self._database.rows(sql.FIND_PHRASES.format(marks=marks), some)
+            for number, text in found:
+                young[text] = number
+        for text in missing:
+            if text not in young:
+                young[text] = self._next
+                self._new.append((self._next, text))
+                self._next += 1
+
+    async def write(self) -> None:
+        if self._new:
+            new, self._new = self._new, []
+            await self._database.run_many(sql.ADD_PHRASE, new)
+
+    def rotate(self) -> None:
+        self._known.rotate()

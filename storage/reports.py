@@ -1,0 +1,114 @@
+"""Reports: the questions people ask of a crawl, and their answers as values.
+
+May touch: sqlite3 connections that others opened; the schema's names.
+Never: write. Each function asks through the connection it is given, so that several of
+them within one read transaction agree.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from crawler.ports import Totals
+from storage import statements as sql
+
+TABLES = ("pages", "urls", "links", "runs", "robots")  # with the reports: all that people should know of
+
+REPORTS: Mapping[str, str] = {
+    "broken_links": "links to URLs that do not answer, with the pages they stand on",
+    "redirects": "every redirect, with its target and what became of that",
+    "redirect_chains": "redirects that lead to redirects, and loops",
+    "duplicates": "pages with the same body, byte for byte",
+    "slow_pages": "the slowest answers first",
+    "skipped": "URLs that a rule kept out, and which rule",
+    "failed": "URLs that were given up, and why",
+    "hosts": "counts, bytes and answer time of every host",
+    "depths": "counts at each distance from the seeds",
+    "status_codes": "how many URLs ended in each status and error",
+    "orphans": "stored pages that no link and no redirect leads to",
+}
+
+_STATES = ("pending", "pending", "done", "failed", "skipped")  # by url.state; 1 waits for a retry
+
+_GENERATION = "SELECT generation FROM crawl"
+_CRAWL = "SELECT identity, depth, robots, created_at FROM crawl"
+_WAITING = "SELECT count(*) FROM url WHERE state = 1"
+_REASONS = """
+    SELECT coalesce(reason, 'unknown'), count(*) FROM url WHERE state = :state
+    GROUP BY reason ORDER BY count(*) DESC, reason
+"""
+_LAST_ANSWER = "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(fetched_at) / 1000.0, 'unixepoch') FROM fetch"
+_RUNS = """
+    SELECT id, started_at, finished_at, stop_reason, requests, pages, bytes FROM runs ORDER BY id
+"""
+
+
+class Run(NamedTuple):
+    """One invocation."""
+
+    id: int
+    started_at: str  # ISO 8601, UTC
+    finished_at: str | None  # None: running, or killed
+    stop_reason: str | None
+    requests: int
+    pages: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How far a crawl is."""
+
+    identity: Mapping[str, Any]  # seeds, scope, include, exclude; empty: not begun
+    depth: int | None  # link hops, of the last run; None: no limit
+    robots: bool  # the last run obeyed robots.txt
+    totals: Totals
+    waiting: int  # of the pending ones: for another attempt
+    failed: Sequence[tuple[str, int]]  # reason and URLs, the most frequent first
+    skipped: Sequence[tuple[str, int]]
+    runs: Sequence[Run]  # the oldest first
+    last_activity: str | None  # ISO 8601, UTC: the last answer, or the begin or end of a run
+
+
+def totals(connection: sqlite3.Connection) -> Totals:
+    """The crawl's life so far, all runs together, as the database has it."""
+    states = dict.fromkeys(("pending", "done", "failed", "skipped"), 0)
+    for state, count in connection.execute(sql.COUNT_STATES):
+        states[_STATES[state]] += count
+    generation = connection.execute(_GENERATION).fetchone()
+    [(pages,)] = connection.execute(sql.COUNT_PAGES, {"generation": generation[0] if generation else 1})
+    [(internal,)] = connection.execute(sql.COUNT_INTERNAL)
+    [(requests, _, size, retries, robots)] = connection.execute(sql.SUM_RUNS)
+    return Totals(
+        states=states,
+        requests=requests,
+        pages=pages,
+        bytes=size,
+        retries=retries,
+        robots_requests=robots,
+        internal_failures=internal,
+    )
+
+
+def status(connection: sqlite3.Connection) -> Status:
+    """Everything that the `status` command shows."""
+    crawl = connection.execute(_CRAWL).fetchone() or ("{}", None, 1, None)
+    [(waiting,)] = connection.execute(_WAITING)
+    [(answered,)] = connection.execute(_LAST_ANSWER)
+    runs = [Run(*row) for row in connection.execute(_RUNS)]
+    moments = [answered, crawl[3], *(moment for run in runs for moment in (run.started_at, run.finished_at))]
+    return Status(
+        identity=json.loads(crawl[0]),
+        depth=crawl[1],
+        robots=bool(crawl[2]),
+        totals=totals(connection),
+        waiting=waiting,
+        failed=connection.execute(_REASONS, {"state": 3}).fetchall(),
+        skipped=connection.execute(_REASONS, {"state": 4}).fetchall(),
+        runs=runs,
+        last_activity=max((moment for moment in moments if moment), default=None),
+    )

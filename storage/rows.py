@@ -1,0 +1,76 @@
+"""Rows: what the writer keeps in memory of the tables, bounded. Exact, because it is the only writer.
+
+May touch: policies, urls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Generic, TypeVar
+
+from crawler.messages import CanonicalUrl
+from crawler.policies.reach import Reach
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class State(IntEnum):
+    """The numbers of url.state."""
+
+    PENDING = 0
+    WAITING = 1
+    DONE = 2
+    FAILED = 3
+    SKIPPED = 4
+
+
+class UrlRow:
+    """One row of `url`, as it will stand after the commit under way."""
+
+    __slots__ = ("depth", "followed", "hops", "id", "reason", "state", "url")
+
+    def __init__(self, id: int, url: CanonicalUrl, reach: Reach, state: int, reason: str | None) -> None:
+        self.id = id
+        self.url = url
+        self.depth, self.hops, self.followed = reach
+        self.state = state
+        self.reason = reason
+
+    def __repr__(self) -> str:
+        return f"<UrlRow {self.id} {self.url} depth={self.depth} state={State(self.state).name}>"
+
+    @property
+    def reach(self) -> Reach:
+        return Reach(self.depth, self.hops, self.followed)
+
+
+class TwoGenerations(Generic[K, V]):
+    """A bounded memory: when the young half is full it becomes the old one, and the old is dropped.
+
+    What is used again moves to the young half. A hot loop may read `young` directly after
+    `missing` was asked for all its keys; only `rotate` drops anything.
+    """
+
+    __slots__ = ("_limit", "_old", "young")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        value = self.young.get(key)
+        if value is None and (value := self._old.pop(key, None)) is not None:
+            self.young[key] = value
+        return value
+
+    def missing(self, keys: Iterable[K]) -> list[K]:
+        """Those of `keys` that are not remembered, each once; the others become young."""
+        young = self.young
+        return [key for key in dict.fromkeys(keys) if key not in young and self.get(key) is None]
+
+    def rotate(self) -> None:
+        if len(self.young) > self._limit:
+            self._old, self.young = self.young, {}

@@ -1,0 +1,139 @@
+"""Statements: the SQL that the writing side says, named like verbs. No logic.
+
+May touch: nothing. Each can be pasted into a shell; parameters are named.
+"""
+
+# -- URLs and hosts
+
+FIND_URLS = """
+    SELECT url.id, url.depth, url.hops, url.followed, url.state, url.reason,
+           host.name, url.secure, url.path
+    FROM json_each(:keys) AS key
+    CROSS JOIN host ON host.name = json_extract(key.value, '$[0]')
+    CROSS JOIN url ON url.host_id = host.id
+                  AND url.path = json_extract(key.value, '$[1]')
+                  AND url.secure = json_extract(key.value, '$[2]')
+"""
+FIND_HOSTS = "SELECT host.name, host.id FROM json_each(:names) AS j JOIN host ON host.name = j.value"
+ADD_HOST = "INSERT INTO host (id, name) VALUES (?, ?)"
+# Plain INSERT: a URL that is known after all means a broken seen set, and must be loud.
+ADD_URL = """
+    INSERT INTO url (id, host_id, secure, path, depth, hops, followed, seed, state, reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+MOVE_URL = "UPDATE url SET depth = ?, hops = ?, followed = ?, state = ?, reason = ? WHERE id = ?"
+SETTLE_URL = """
+    UPDATE url SET state = ?, reason = ?, retry_at = ?, attempts = attempts + ? WHERE id = ?
+"""
+# A page whose depth fell passes it on along its stored links and redirect.
+FIND_CHILDREN = """
+    SELECT link.source, link.followed, 0 AS redirect,
+           url.id, url.depth, url.hops, url.followed, url.state, url.reason,
+           host.name, url.secure, url.path
+    FROM json_each(:sources) AS j
+    CROSS JOIN link ON link.source = j.value
+    CROSS JOIN url ON url.id = link.target
+    CROSS JOIN host ON host.id = url.host_id
+    UNION ALL
+    SELECT fetch.url_id, 1, 1,
+           url.id, url.depth, url.hops, url.followed, url.state, url.reason,
+           host.name, url.secure, url.path
+    FROM json_each(:sources) AS j
+    CROSS JOIN fetch ON fetch.url_id = j.value AND fetch.generation = :generation
+    CROSS JOIN url ON url.id = fetch.redirect_id
+    CROSS JOIN host ON host.id = url.host_id
+"""
+
+# -- pages and links
+
+FIND_PHRASES = "SELECT id, text FROM phrase WHERE text IN ({marks})"  # marks: ?, one per text
+ADD_PHRASE = "INSERT INTO phrase (id, text) VALUES (?, ?)"
+ADD_LINK = "INSERT INTO link (source, target, text_id, rel_id, followed) VALUES (?, ?, ?, ?, ?)"
+# A URL that failed and was asked again later has a row already.
+SAVE_FETCH = """
+    INSERT OR REPLACE INTO fetch (
+        url_id, generation, status, error, type_id, title, language, body_bytes, content_hash, elapsed_ms,
+        fetched_at, redirect_id, redirect_text, canonical, robots, other_links, long_links, etag,
+        last_modified)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+SAVE_BODY = "INSERT OR REPLACE INTO body (url_id, generation, body, headers) VALUES (?, ?, ?, ?)"
+SAVE_ROBOTS = """
+    INSERT OR REPLACE INTO robots (origin, status, body, error, fetched_at) VALUES (?, ?, ?, ?, ?)
+"""
+
+# -- the frontier
+
+HOSTS_WITH_WORK = """
+    WITH RECURSIVE busy (id) AS (
+        SELECT min(host_id) FROM url WHERE state = 0
+        UNION ALL
+        SELECT (SELECT min(host_id) FROM url WHERE state = 0 AND host_id > busy.id) FROM busy
+        WHERE busy.id IS NOT NULL
+    )
+    SELECT host.name FROM busy JOIN host ON host.id = busy.id LIMIT :limit
+"""
+PENDING_OF_HOST = """
+    SELECT url.secure, url.path, url.depth, url.attempts FROM url
+    WHERE url.state = 0 AND url.host_id = (SELECT id FROM host WHERE name = :host)
+    ORDER BY url.depth, url.id LIMIT :limit
+"""
+DUE_RETRIES = """
+    SELECT url.secure, host.name, url.path, url.depth, url.attempts
+    FROM url JOIN host ON host.id = url.host_id
+    WHERE url.state = 1 AND url.retry_at <= :now ORDER BY url.retry_at LIMIT :limit
+"""
+NEXT_RETRY = "SELECT min(retry_at) FROM url WHERE state = 1 AND retry_at > :after"
+UNFINISHED = """
+    SELECT EXISTS (SELECT 1 FROM url WHERE state = 0) OR EXISTS (SELECT 1 FROM url WHERE state = 1)
+"""
+FIND_ROBOTS = """
+    SELECT status, body, error, fetched_at FROM robots WHERE origin = :origin AND fetched_at > :newer_than
+"""
+URLS_AFTER = """
+    SELECT url.id, url.secure, host.name, url.path FROM url JOIN host ON host.id = url.host_id
+    WHERE url.id > :after ORDER BY url.id LIMIT :limit
+"""
+LAST_IDS = """
+    SELECT (SELECT coalesce(max(id), 0) FROM url), (SELECT coalesce(max(id), 0) FROM host),
+           (SELECT coalesce(max(id), 0) FROM phrase)
+"""
+
+# -- the crawl and its runs
+
+FIND_CRAWL = "SELECT identity, depth, robots, generation FROM crawl"
+CREATE_CRAWL = """
+    INSERT INTO crawl (id, identity, depth, robots, generation, created_at)
+    VALUES (1, :identity, :depth, :robots, 1, :now)
+"""
+SET_HORIZON = "UPDATE crawl SET depth = :depth, robots = :robots"
+# After a change of --depth: what it kept out may come in, what it let in may be out.
+ADMIT_WITHIN_DEPTH = """
+    UPDATE url SET state = 0, reason = NULL
+    WHERE state = 4 AND reason = 'depth' AND hops <= :hops AND (:depth IS NULL OR depth <= :depth)
+"""
+LIMIT_BEYOND_DEPTH = """
+    UPDATE url SET state = 4, reason = 'depth', retry_at = NULL
+    WHERE state IN (0, 1) AND depth > :depth
+"""
+ADMIT_PAST_ROBOTS = """
+    UPDATE url SET state = 0, reason = NULL
+    WHERE (state = 4 AND reason = 'robots') OR (state = 3 AND reason = 'robots_unreachable')
+"""
+START_RUN = "INSERT INTO runs (started_at, config) VALUES (:now, :config) RETURNING id"
+COUNT_RUN = """
+    UPDATE runs SET requests = requests + :requests, pages = pages + :pages, bytes = bytes + :bytes,
+        retries = retries + :retries, robots_requests = robots_requests + :robots_requests
+    WHERE id = :run
+"""
+FINISH_RUN = """
+    UPDATE runs SET finished_at = :now, stop_reason = :reason, max_rss_bytes = :rss WHERE id = :run
+"""
+COUNT_PAGES = "SELECT count(*) FROM fetch WHERE status = 200 AND error IS NULL AND generation = :generation"
+COUNT_STATES = "SELECT state, count(*) FROM url GROUP BY state"
+COUNT_INTERNAL = "SELECT count(*) FROM url WHERE state = 3 AND reason LIKE 'internal:%'"
+SUM_RUNS = """
+    SELECT coalesce(sum(requests), 0), coalesce(sum(pages), 0), coalesce(sum(bytes), 0),
+           coalesce(sum(retries), 0), coalesce(sum(robots_requests), 0)
+    FROM runs
+"""

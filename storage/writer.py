@@ -1,0 +1,231 @@
+"""Writer: many verdicts, one transaction. The only task that writes while a crawl runs.
+
+May touch: the ledger, pages, the database.
+
+Group commit: callers of `save` wait together for one commit. When there is little to do
+a verdict commits at once; under load the writer lingers a few commits' time, so that the
+cost of a transaction is shared by many pages. The task is never cancelled: cancelling an
+await of a statement does not cancel the statement, which would run outside its transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from crawler.messages import CanonicalUrl, Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
+from crawler.ports import Saved
+from storage import statements as sql
+from storage.database import Database
+from storage.ledger import Changes, Ledger
+from storage.pages import body_row, fetch_row, redirect_target, robots_row, texts_of
+from storage.phrases import Phrases
+from storage.rows import State
+
+LINGER_PER_COMMIT = 4.0  # so at most a fifth of the time goes to commits
+MAX_LINGER = 0.05  # seconds
+
+Waiting = tuple[Verdict, "asyncio.Future[Saved]"]
+
+
+@dataclass(slots=True)
+class _Counts:
+    requests: int = 0
+    pages: int = 0
+    bytes: int = 0
+    retries: int = 0
+    robots_requests: int = 0
+
+
+class Writer:
+    """Implements `CrawlStore`. `start` it, then `close` it: it commits what it was given first."""
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        phrases: Phrases,
+        *,
+        run: int,
+        generation: int,
+        max_batch: int,
+        on_commit: Callable[[Saved], None] = lambda saved: None,
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._phrases = phrases
+        self._run = run
+        self._generation = generation
+        self._max_batch = max_batch
+        self._on_commit = on_commit
+        self._waiting: list[Waiting] = []
+        self._bell = asyncio.Event()
+        self._full = asyncio.Event()
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._work(), name="writer")
+
+    async def close(self) -> None:
+        """Commit what waits, then stop."""
+        self._closing = True
+        self._bell.set()
+        self._full.set()
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def save(self, verdict: Verdict) -> Saved:
+        """Return after the commit that holds it. Raises StorageFailed."""
+        future: asyncio.Future[Saved] = asyncio.get_running_loop().create_future()
+        self._waiting.append((verdict, future))
+        self._bell.set()
+        if len(self._waiting) >= self._max_batch:
+            self._full.set()
+        return await future
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        linger = 0.0
+        while True:
+            await self._bell.wait()
+            if linger and not self._closing:
+                await self._linger(linger)
+            batch, self._waiting = self._waiting, []
+            self._bell.clear()
+            self._full.clear()
+            if batch:
+                started = loop.time()
+                await self._commit(batch)
+                # A batch of one means that nobody else was under way: the next is not kept waiting.
+                busy = len(batch) > 1
+                linger = min(LINGER_PER_COMMIT * (loop.time() - started), MAX_LINGER) if busy else 0.0
+            if self._closing and not self._waiting:
+                return
+
+    async def _linger(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._full.wait()
+        except TimeoutError:
+            return
+
+    async def _commit(self, batch: Sequence[Waiting]) -> None:
+        try:
+            async with self._database.transaction():
+                saved = await self._write([verdict for verdict, _ in batch])
+        except Exception as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+                    future.exception()  # one caller is enough to end the run; the others are cancelled
+            return
+        for _, future in batch:
+            if not future.done():
+                future.set_result(saved)
+        self._on_commit(saved)
+        self._ledger.rotate()
+        self._phrases.rotate()
+
+    async def _write(self, verdicts: Sequence[Verdict]) -> Saved:
+        """Everything that one transaction changes, in a fixed number of statements."""
+        pages = [verdict for verdict in verdicts if not isinstance(verdict, RobotsAnswer)]
+        await self._ledger.remember(
+            [page.task.url for page in pages],
+            [url for page in pages for url in _targets(page)],
+        )
+        await self._phrases.remember(text for page in pages for text in texts_of(page))
+        changes, counts = Changes(), _Counts()
+        settled: list[tuple[object, ...]] = []
+        fetched: list[tuple[object, ...]] = []
+        bodies: list[tuple[Done, int]] = []
+        for page in pages:
+            row = self._ledger.row(page.task.url)
+            match page:
+                case Done() | Dead():
+                    row.state = State.DONE if isinstance(page, Done) else State.FAILED
+                    row.reason = None if isinstance(page, Done) else page.reason
+                    requested = isinstance(page, Done) or page.requested
+                    if requested:
+                        fetched.append(self._page(changes, page))
+                    settled.append((row.state, row.reason, None, requested, row.id))
+                    _count(counts, page, requested)
+                    if isinstance(page, Done) and page.body is not None:
+                        bodies.append((page, row.id))
+                case RetryAt(at=at, reason=reason):
+                    row.state, row.reason = State.WAITING, reason
+                    settled.append((row.state, reason, at, True, row.id))
+                    counts.requests += 1
+                    counts.retries += 1
+                case Skipped(reason=reason):
+                    row.state, row.reason = State.SKIPPED, reason
+                    settled.append((row.state, reason, None, False, row.id))
+        await self._phrases.write()
+        await self._database.run_many(sql.SETTLE_URL, settled)
+        await self._database.run_many(sql.SAVE_FETCH, fetched)
+        await self._save_bodies(bodies)
+        await self._ledger.write(changes)
+        await self._save_robots([v for v in verdicts if isinstance(v, RobotsAnswer)], counts)
+        await self._count_run(counts)
+        return changes.saved()
+
+    def _page(self, changes: Changes, page: Done | Dead) -> tuple[object, ...]:
+        """Note what a page leads to; return its own row."""
+        row = self._ledger.row(page.task.url)
+        redirect_id = None
+        if isinstance(page, Done):
+            if (target := redirect_target(page)) is not None:
+                redirect_id = self._ledger.discover_redirect(changes, row, target)
+            if page.content is not None:
+                self._ledger.discover_links(changes, row, page.content.links)
+        kind = page.answer.content_type if page.answer is not None else None
+        return fetch_row(
+            page,
+            url_id=row.id,
+            generation=self._generation,
+            type_id=self._phrases.young[kind] if kind else None,
+            redirect_id=redirect_id,
+        )
+
+    async def _save_bodies(self, bodies: Sequence[tuple[Done, int]]) -> None:
+        for page, url_id in bodies:
+            row = await asyncio.to_thread(body_row, page, url_id=url_id, generation=self._generation)
+            await self._database.run_many(sql.SAVE_BODY, [row])
+
+    async def _save_robots(self, answers: Sequence[RobotsAnswer], counts: _Counts) -> None:
+        counts.robots_requests += len(answers)
+        if answers:
+            await self._database.run_many(sql.SAVE_ROBOTS, [robots_row(answer) for answer in answers])
+
+    async def _count_run(self, counts: _Counts) -> None:
+        await self._database.run(
+            sql.COUNT_RUN,
+            {
+                "run": self._run,
+                "requests": counts.requests,
+                "pages": counts.pages,
+                "bytes": counts.bytes,
+                "retries": counts.retries,
+                "robots_requests": counts.robots_requests,
+            },
+        )
+
+
+def _targets(page: Verdict) -> list[CanonicalUrl]:
+    """Every URL that a page leads to."""
+    targets = []
+    if (redirect := redirect_target(page)) is not None:
+        targets.append(redirect)
+    if isinstance(page, Done) and page.content is not None:
+        targets += [link.url for link in page.content.links]
+    return targets
+
+
+def _count(counts: _Counts, page: Done | Dead, requested: bool) -> None:
+    counts.requests += requested
+    answer = page.answer
+    if isinstance(page, Done) and answer is not None:
+        counts.pages += answer.status == 200
+        if answer.content_hash is not None:
+            counts.bytes += answer.body_bytes or 0
