@@ -1,0 +1,11 @@
+"""Stages: what moves. Each takes one message and returns the next ones.
+
+    fetch ═▶ parse ═▶ store
+
+    fetch.py      ask the web: one request, one answer      (fetchers/: a file per way of fetching)
+    parse.py      read the body: title, links, directives   (extractors/: a file per kind of document)
+    store.py      judge what arrived, have it committed, tell the frontier
+
+A stage knows nothing of queues, workers or shutdown (crawler/pool.py, crawler/engine.py),
+and meets storage only as an object behind crawler/ports.py.
+"""

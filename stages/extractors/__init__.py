@@ -1,0 +1,1 @@
+"""Extractors: one file per kind of document; bytes in, a value out, never an exception."""

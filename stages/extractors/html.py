@@ -1,0 +1,230 @@
+"""HTML: read title, links and directives out of one document.
+
+May touch: selectolax, which nobody else imports; the text rules beside it.
+Never: raise for what a page contains; keep a node (a single one keeps its whole tree alive).
+
+Links are merged by target, so what we say of a page does not depend on how often, or in
+how many spellings, it repeats a link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+
+from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
+
+from crawler.messages import CanonicalUrl, Content, Link
+from crawler.urls import MAX_URL_CHARS, Joiner, is_http
+from stages.extractors.charset import sniff
+from stages.extractors.markup import (
+    HTML_SPACE,
+    collapse,
+    directives,
+    forbids_following,
+    refresh_target,
+    tokens,
+)
+from stages.extractors.transcode import escape_query, to_utf8
+
+# One walk finds all we read but the title. `[href]` alone costs less than `a[href]`, and each
+# further tag or attribute in the list half as much again, so sorting in Python is cheaper.
+_WANTED = "[href],meta"
+
+# No mutation events: all they would do is copy options into <selectedcontent>.
+_OPTIONS = LexborDocumentOptions.WO_EVENTS.value
+
+# Cheaper to compare than `tag`; the numbers are lexbor's own.
+_A, _AREA, _BASE, _LINK, _META = (
+    LexborHTMLParser("").create_node(tag).tag_id for tag in ("a", "area", "base", "link", "meta")
+)
+
+_ROBOTS_NAMES = frozenset({"robots", "penstock"})
+
+# In the place of a URL: why an href is no link. No canonical URL is spelt like these.
+_OTHER = CanonicalUrl("other")
+_LONG = CanonicalUrl("long")
+
+# Only a page made to cost time has more titles before the real one, or puts one deeper.
+_MAX_TITLES = 32
+_MAX_DEPTH = 256
+
+
+class HtmlExtractor:
+    """Reads HTML and XHTML (as HTML) the way a browser without scripts would."""
+
+    def __init__(self, join: Joiner | None = None) -> None:
+        self._join = join or Joiner()
+
+    def extract(
+        self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
+    ) -> Content:
+        encoding = sniff(body, charset)
+        utf8 = to_utf8(body, encoding)
+        tree = LexborHTMLParser(utf8, options=_OPTIONS)
+        found = _sort(tree.css(_WANTED))
+        links = _Links(_base_url(url, found.base, self._join), self._join, encoding)
+        canonical = links.resolve(found.canonical.partition("#")[0]) if found.canonical else _OTHER
+        return Content(
+            links=links.merge(
+                found.mentions,
+                nofollow=nofollow or forbids_following(found.robots),
+                # Texts of links that do not enclose one another are no longer than the page.
+                text_chars=len(utf8),
+            ),
+            title=_title(tree),
+            canonical=None if canonical in links.refused else canonical,
+            language=_language(tree),
+            robots=", ".join(found.robots) or None,
+            other_links=links.refused[_OTHER],
+            long_links=links.refused[_LONG],
+        )
+
+
+@dataclass(slots=True)
+class _Mention:
+    """A link that is no `a` element, in the shape of a node that is one."""
+
+    attributes: Mapping[str, str | None]
+    text: str = ""
+
+    def text_lexbor(self) -> str:
+        return self.text
+
+
+@dataclass(slots=True)
+class _Found:
+    """What one walk over the document met, not yet resolved: the base may come last."""
+
+    mentions: list[LexborNode | _Mention] = field(default_factory=list)
+    base: str | None = None  # href of the first base element that has one
+    canonical: str | None = None  # href of the first link[rel~=canonical]
+    robots: dict[str, None] = field(default_factory=dict)  # directives, in order
+
+
+def _sort(nodes: Iterable[LexborNode]) -> _Found:
+    found = _Found()
+    mentions = found.mentions
+    for node in nodes:
+        tag = node.tag_id
+        if tag == _A:
+            mentions.append(node)
+            continue
+        attributes = node.attributes
+        if tag == _AREA:
+            mentions.append(_Mention(attributes, attributes.get("alt") or ""))
+        elif tag == _META:
+            _read_meta(attributes, found)
+        elif tag == _LINK:
+            if found.canonical is None and "canonical" in tokens(attributes.get("rel")):
+                found.canonical = attributes.get("href") or None  # an empty one says nothing
+        elif tag == _BASE and found.base is None:
+            found.base = attributes.get("href") or ""
+    return found
+
+
+def _read_meta(attributes: Mapping[str, str | None], found: _Found) -> None:
+    content = attributes.get("content")
+    if not content:
+        return
+    if (attributes.get("http-equiv") or "").lower() == "refresh":
+        target = refresh_target(content)
+        if target:
+            found.mentions.append(_Mention({"href": target, "rel": "refresh"}))
+    elif (attributes.get("name") or "").lower() in _ROBOTS_NAMES:
+        found.robots |= dict.fromkeys(directives(content))
+
+
+def _base_url(url: CanonicalUrl, href: str | None, join: Joiner) -> str:
+    """HTML standard, "document base URL": the first base element with an href decides,
+    and when its href is of no use it is the document's own URL, not a later base."""
+    base = None if href is None else join(url, href)
+    return url if base is None or base.startswith(("data:", "javascript:")) else base
+
+
+class _Links:
+    """The links of one page, merged by target."""
+
+    def __init__(self, base: str, join: Joiner, encoding: str) -> None:
+        self.refused = {_OTHER: 0, _LONG: 0}  # mentions
+        self._base = base
+        self._join = join
+        self._encoding = encoding
+
+    def resolve(self, href: str) -> CanonicalUrl:
+        """Return the target of `href`, which has no fragment, or one of the reasons in `refused`."""
+        if not href.isascii():
+            href = escape_query(href, self._encoding)
+        url = self._join(self._base, href)
+        if url is None or not is_http(url):
+            return _OTHER
+        return CanonicalUrl(url) if len(url) <= MAX_URL_CHARS else _LONG
+
+    def merge(
+        self, mentions: Iterable[LexborNode | _Mention], *, nofollow: bool, text_chars: int
+    ) -> list[Link]:
+        """Return one Link per target, in document order.
+
+        `text_chars` bounds the texts taken: links that enclose one another can otherwise
+        make a small page yield any amount of text, each repeating all that is within it.
+        """
+        refused = self.refused
+        known: dict[str, CanonicalUrl] = {}  # 28 to 66 % of a page's hrefs repeat within it
+        texts: dict[CanonicalUrl, str] = {}
+        rels: dict[CanonicalUrl, list[str]] = {}
+        followed: set[CanonicalUrl] = set()
+        for mention in mentions:
+            attributes = mention.attributes
+            href = (attributes.get("href") or attributes.get("xlink:href") or "").partition("#")[0]
+            url = known.get(href)
+            if url is None:
+                url = known[href] = self.resolve(href)
+            if url in refused:
+                refused[url] += 1
+                continue
+            if not texts.get(url):
+                text = mention.text_lexbor() if text_chars > 0 else ""
+                text_chars -= len(text)
+                texts[url] = collapse(text)
+            rel = attributes.get("rel")
+            if rel:
+                rels.setdefault(url, []).append(rel)
+            if not rel or "nofollow" not in tokens(rel):
+                followed.add(url)
+        if nofollow:
+            followed.clear()
+        all_rels = {url: " ".join(tokens(" ".join(mentioned))) for url, mentioned in rels.items()}
+        return [Link(url, text, all_rels.get(url, ""), url in followed) for url, text in texts.items()]
+
+
+def _title(tree: LexborHTMLParser) -> str | None:
+    """Return the text of the document's title as a browser's tab shows it.
+
+    An SVG image has a `title` too, which names the image and not the page: skipped, also
+    where the page has no other.
+    """
+    first = tree.css_first("title")
+    if first is None:
+        return None
+    titles = (first,) if not _is_foreign(first) else islice(tree.css("title"), 1, _MAX_TITLES)
+    return next((collapse(node.text_lexbor()) for node in titles if not _is_foreign(node)), None)
+
+
+def _is_foreign(node: LexborNode) -> bool:
+    """True inside SVG or MathML, false again inside what these embed of HTML."""
+    parent = node.parent
+    for _ in range(_MAX_DEPTH):
+        tag = parent.tag if parent is not None else None
+        if parent is None or tag in ("head", "foreignObject", "desc"):
+            return False
+        if tag in ("svg", "math"):
+            return True
+        parent = parent.parent
+    return True
+
+
+def _language(tree: LexborHTMLParser) -> str | None:
+    root = tree.root
+    language = root.attributes.get("lang") if root is not None else None
+    return (language or "").strip(HTML_SPACE) or None

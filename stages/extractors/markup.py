@@ -1,0 +1,62 @@
+"""Markup: what the text of HTML elements and attributes means, once it is taken out.
+
+May touch: nothing. Pure text in, plain values out; does not raise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+HTML_SPACE = " \t\n\f\r"  # less than Python's: a no-break space is text
+
+_BLANKS = re.compile(r"[ \t\n\f\r]+")
+
+# 0-9, because \d would take the digits of any script.
+_REFRESH_TIME = re.compile(r"[ \t\n\f\r]*[0-9.]+(?:[;,]|[ \t\n\f\r]+[;,]?)[ \t\n\f\r]*")
+_REFRESH_NAME = re.compile(r"url[ \t\n\f\r]*=[ \t\n\f\r]*", re.IGNORECASE)
+
+
+def collapse(text: str) -> str:
+    """Strip HTML white space, and make each run of it within one blank."""
+    text = text.strip(HTML_SPACE)
+    if text.isprintable() and "  " not in text:  # nearly always, and far cheaper than the pattern
+        return text
+    return _BLANKS.sub(" ", text)
+
+
+def tokens(text: str | None) -> dict[str, None]:
+    """The distinct words of an attribute such as rel, lower case, in order."""
+    return dict.fromkeys((text or "").lower().split())
+
+
+def refresh_target(content: str) -> str | None:
+    """Return where a meta refresh leads, as written; None for nowhere, or for the page itself.
+
+    HTML standard, "shared declarative refresh steps". A browser heeds the first refresh of
+    a document only; we take each as a link, since which of them fires is a matter of time.
+    """
+    time = _REFRESH_TIME.match(content)
+    if not time:
+        return None
+    target = content[time.end() :]
+    name = _REFRESH_NAME.match(target)
+    if name:
+        target = target[name.end() :]
+    if target.startswith(('"', "'")):
+        target = target[1:].partition(target[0])[0]
+    return target or None
+
+
+def directives(content: str) -> Sequence[str]:
+    """Split a meta robots at its commas, lower case."""
+    parts = (collapse(part) for part in content.lower().split(","))
+    return [part for part in parts if part]
+
+
+def forbids_following(robots: Iterable[str]) -> bool:
+    """True if these directives say that no link of the page may be followed."""
+    # "noindex nofollow", without the comma, is a common mistake whose meaning is plain; but
+    # the "none" of "max-image-preview: none" is a value, not a directive.
+    words = {word for directive in robots if ":" not in directive for word in directive.split()}
+    return not words.isdisjoint(("nofollow", "none"))

@@ -1,0 +1,161 @@
+"""Coding: undo the Content-Encoding of a body, within bounds.
+
+May touch: zlib.
+Never: hold more than was asked for. A few kilobytes can expand to gigabytes, so the
+output is taken in pieces of a bounded size and counted as it comes.
+
+A body that breaks off is an error here, though browsers show what has arrived: a page
+cut short is worse than a page missing, since nobody sees that half its links are gone.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Generator, Iterator
+
+MAX_CODINGS = 3  # on top of one another; two happen by mistake, more only on purpose
+MAX_MEMBERS = 1_000  # of one gzip stream; an empty one of 20 bytes costs as much as a large one
+PIECE_BYTES = 64 * 1024
+
+# What a coding may add to content that it cannot shrink: deflate at its worst 5 bytes in
+# 16 KiB, gzip a header and trailer per member. Far more coded bytes than content means that
+# somebody sends blocks of nothing, for ever.
+_SLACK_BYTES = 64 * 1024
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class CodingError(Exception):
+    """The body cannot be decoded. `reason` is a stable word:
+
+    truncated       it broke off before its end
+    too_large       it is longer than the limit; `decoded` holds its beginning, `limit` bytes
+                    less what `feed` had returned before
+    bad_coding      it is not what Content-Encoding says
+    unknown_coding  Content-Encoding names what we cannot undo, or too much of it
+    """
+
+    def __init__(self, reason: str, decoded: bytes = b"") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.decoded = decoded
+
+
+class Decoder:
+    """Undo the codings of one body. Raises CodingError, from the constructor on."""
+
+    def __init__(self, coding_header: str | None, limit: int) -> None:
+        """`limit`: the most bytes of content, all chunks together."""
+        # Applied in the order of their names (RFC 9110 §8.4), so undone from the last.
+        self._layers = [_Inflate(name, limit) for name in reversed(_codings(coding_header))]
+        self._left = limit
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """Decode what has arrived; yield it in pieces of at most 64 KiB (or as it came, if
+        it is not coded), so that the caller can reserve memory before each."""
+        for piece in self._through(0, chunk):
+            if len(piece) > self._left:
+                raise CodingError("too_large", piece[: self._left])
+            self._left -= len(piece)
+            yield piece
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Decode what has arrived, all of it at once: never more than the limit."""
+        decoded = []
+        try:
+            for piece in self.pieces(chunk):
+                decoded.append(piece)  # noqa: PERF402, what came before an error is of use
+        except CodingError as error:
+            raise CodingError(error.reason, b"".join([*decoded, error.decoded])) from None
+        return decoded[0] if len(decoded) == 1 else b"".join(decoded)
+
+    def finish(self) -> bytes:
+        """Say that the body has ended; return what was held back."""
+        for layer in self._layers:
+            layer.finish()
+        return b""
+
+    def _through(self, index: int, chunk: bytes) -> Iterator[bytes]:
+        if index == len(self._layers):
+            yield chunk
+            return
+        for piece in self._layers[index].pieces(chunk):
+            yield from self._through(index + 1, piece)
+
+
+def _codings(header: str | None) -> list[str]:
+    names = [name.strip().lower() for name in (header or "").split(",")]
+    names = [name for name in names if name not in ("", "identity")]
+    if len(names) > MAX_CODINGS or not all(name in ("gzip", "x-gzip", "deflate") for name in names):
+        raise CodingError("unknown_coding")
+    return names
+
+
+class _Inflate:
+    """One coding: gzip with its members, or deflate with a zlib header or without.
+
+    What follows the end is dropped, as browsers do: servers pad. Only more gzip is decoded
+    further, since RFC 1952 §2.2 makes several members one file.
+    """
+
+    def __init__(self, name: str, limit: int) -> None:
+        self._is_gzip = name != "deflate"
+        self._stream: zlib._Decompress | None = None  # None between members
+        self._head = b""  # one byte, waiting for the second: two of them say what follows
+        self._members = 0
+        self._ended = False  # past the end of all of it
+        self._may_take = limit + limit // 100 + _SLACK_BYTES
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        self._may_take -= len(chunk)
+        if self._may_take < 0:
+            raise CodingError("too_large")
+        while chunk and not self._ended:
+            if self._stream is None:
+                chunk, self._head = self._head + chunk, b""
+                if len(chunk) < 2:
+                    self._head = chunk
+                    return
+                self._stream = self._begin(chunk)
+            else:
+                chunk = yield from self._inflate(self._stream, chunk)
+
+    def _inflate(self, stream: zlib._Decompress, chunk: bytes) -> Generator[bytes, None, bytes]:
+        """Yield what `chunk` holds of one stream; return what of it is beyond its end."""
+        full = True
+        # After a full piece more may wait inside zlib, though all input is taken.
+        while (chunk or full) and not stream.eof:
+            try:
+                piece = stream.decompress(chunk, PIECE_BYTES)
+            except zlib.error as error:
+                raise CodingError("bad_coding") from error
+            chunk, full = stream.unconsumed_tail, len(piece) == PIECE_BYTES
+            if piece:
+                yield piece
+        if stream.eof:
+            self._stream, self._ended = None, not self._is_gzip
+        return stream.unused_data
+
+    def _begin(self, data: bytes) -> zlib._Decompress | None:
+        """Open what `data` is the beginning of: a member, a stream of deflate, or nothing."""
+        if self._is_gzip:
+            window = 16 + zlib.MAX_WBITS
+            self._ended = self._members > 0 and not data.startswith(_GZIP_MAGIC)
+        else:
+            window = zlib.MAX_WBITS if _has_zlib_header(data) else -zlib.MAX_WBITS
+        if self._ended:
+            return None
+        self._members += 1
+        if self._members > MAX_MEMBERS:
+            raise CodingError("bad_coding")
+        return zlib.decompressobj(window)
+
+    def finish(self) -> None:
+        # Nothing at all is an empty body: servers say "gzip" of those too.
+        if self._stream is not None or (self._head and not self._members):
+            raise CodingError("truncated")
+
+
+def _has_zlib_header(data: bytes) -> bool:
+    """RFC 1950 §2.2. "deflate" means zlib, but servers have sent the bare stream for decades."""
+    return data[0] & 0x0F == 8 and data[0] >> 4 <= 7 and (data[0] << 8 | data[1]) % 31 == 0

@@ -1,0 +1,184 @@
+"""Plain: fetch with aiohttp. One request, no redirect, no cookie, a body within bounds.
+
+May touch: aiohttp and yarl; nobody else imports them.
+Never raises for what the web does wrong: every such thing becomes `Failed` with a word
+that the retry policy knows.
+
+aiohttp's own conveniences are off on purpose: its decoding has no bound and takes a
+truncated gzip for a page, its redirects pass no door, its URL requoting changes URLs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import aiohttp
+from yarl import URL
+
+from crawler.messages import Answer, Failed, Fetched, FetchTask
+from crawler.ports import ByteBudget, ByteHold
+from crawler.urls import resolve
+from stages.fetchers.coding import CodingError, Decoder
+from stages.fetchers.failures import reason_of
+from stages.fetchers.headers import content_length, parse_retry_after
+from stages.fetchers.mime import is_html, parse_mime
+
+MAX_HEADER_BYTES = 64 * 1024  # per line; aiohttp's default of 8 KiB fails real cookies and policies
+MAX_HEADERS = 1_000
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainOptions:
+    user_agent: str
+    headers: Mapping[str, str]
+    timeout: float  # seconds, whole fetch
+    max_body: int  # bytes after content-coding
+    keep_bodies: bool = False  # of every type, with the headers
+    any_text: bool = False  # robots.txt: the body of every 2xx, cut at max_body instead of failed
+
+
+class PlainFetcher:
+    """The `plain` tier. Needs a running event loop; `close` it."""
+
+    def __init__(
+        self, options: PlainOptions, budget: ByteBudget, session: aiohttp.ClientSession | None = None
+    ) -> None:
+        self._options = options
+        self._budget = budget
+        self._session = session if session is not None else self._new_session()
+
+    def for_robots(self, max_bytes: int) -> PlainFetcher:
+        """The same session for robots.txt: every 2xx body, cut at `max_bytes`. Not to be closed."""
+        options = replace(self._options, max_body=max_bytes, any_text=True, keep_bodies=False)
+        return PlainFetcher(options, self._budget, self._session)
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        options = self._options
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=min(10.0, options.timeout), sock_read=min(20.0, options.timeout)
+        )
+        return aiohttp.ClientSession(
+            # No limit here: the frontier counts connections per host, the pool in all, and a
+            # wait inside the connector would eat into the fetch's own deadline.
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            timeout=timeout,
+            headers={
+                "Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5",
+                "Accept-Encoding": "gzip, deflate",
+                **options.headers,
+                "User-Agent": options.user_agent,
+            },
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            max_headers=MAX_HEADERS,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def get(self, task: FetchTask) -> Fetched | Failed:
+        fetched_at = time.time()
+        fetch = _Fetch(task, self._options, fetched_at, time.monotonic())
+        hold = None
+        try:
+            async with asyncio.timeout(self._options.timeout) as deadline:
+                # encoded=True: the canonical spelling goes onto the wire as it is.
+                async with self._session.get(URL(task.url, encoded=True), allow_redirects=False) as response:
+                    if not fetch.wants_body(response):
+                        return fetch.finished(response)
+                    hold = self._budget.open()
+                    body = await fetch.read(response, hold, deadline)
+                    result, hold = fetch.finished(response, body, hold), None
+                    return result
+        except Exception as error:  # aiohttp lets UnicodeError, AssertionError and others through
+            if (reason := reason_of(error)) is None:
+                raise
+            return Failed(task=task, stage="fetch", reason=reason, answer=fetch.answer)
+        finally:
+            if hold is not None:
+                hold.release()
+
+
+class _Fetch:
+    """One fetch under way: what has arrived of it so far."""
+
+    __slots__ = ("_fetched_at", "_options", "_started", "_task", "answer")
+
+    def __init__(self, task: FetchTask, options: PlainOptions, fetched_at: float, started: float) -> None:
+        self._task = task
+        self._options = options
+        self._fetched_at = fetched_at
+        self._started = started
+        self.answer: Answer | None = None  # known once the headers are in
+
+    def wants_body(self, response: aiohttp.ClientResponse) -> bool:
+        """Note the headers; then say whether the body is of use."""
+        self.answer = self._read_head(response)
+        if self._options.any_text:
+            return 200 <= response.status < 300
+        if response.status != 200:
+            return False
+        return self._options.keep_bodies or is_html(self.answer.content_type)
+
+    async def read(
+        self, response: aiohttp.ClientResponse, hold: ByteHold, deadline: asyncio.Timeout
+    ) -> bytes:
+        """Read and decode the body. Raises CodingError, and what aiohttp raises."""
+        limit = self._options.max_body
+        decoder = Decoder(response.headers.get("Content-Encoding"), limit)
+        pieces = []
+        try:
+            async for chunk in response.content.iter_any():
+                piece = decoder.feed(chunk)
+                if not hold.try_reserve(len(piece)):
+                    await _wait_for_room(hold, len(piece), deadline)
+                pieces.append(piece)
+            pieces.append(decoder.finish())
+        except CodingError as error:
+            if not (self._options.any_text and error.reason == "too_large"):
+                raise
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def finished(
+        self, response: aiohttp.ClientResponse, body: bytes | None = None, hold: ByteHold | None = None
+    ) -> Fetched:
+        answer = self._read_head(response, body)
+        return Fetched(task=self._task, answer=answer, body=body, hold=hold)
+
+    def _read_head(self, response: aiohttp.ClientResponse, body: bytes | None = None) -> Answer:
+        headers = response.headers
+        mime = parse_mime(headers.get("Content-Type"))
+        location = headers.get("Location") if response.status in REDIRECTS else None
+        return Answer(
+            status=response.status,
+            fetched_at=self._fetched_at,
+            elapsed_ms=round((time.monotonic() - self._started) * 1000),
+            content_type=mime.essence,
+            charset=mime.charset,
+            body_bytes=content_length(headers) if body is None else len(body),
+            content_hash=None if body is None else hashlib.sha256(body).digest(),
+            location=None if location is None else resolve(self._task.url, location),
+            retry_after=parse_retry_after(headers.get("Retry-After"), time.time()),
+            etag=headers.get("ETag"),
+            last_modified=headers.get("Last-Modified"),
+            robots=", ".join(headers.getall("X-Robots-Tag")) if "X-Robots-Tag" in headers else None,
+            headers=tuple(headers.items()) if self._options.keep_bodies else (),
+        )
+
+
+async def _wait_for_room(hold: ByteHold, count: int, deadline: asyncio.Timeout) -> None:
+    """Wait for the byte budget; the clock of the fetch stands still meanwhile: it is our wait."""
+    loop = asyncio.get_running_loop()
+    at, began = deadline.when(), loop.time()
+    deadline.reschedule(None)
+    await hold.reserve(count)
+    if at is not None:
+        deadline.reschedule(at + loop.time() - began)

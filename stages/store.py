@@ -1,0 +1,116 @@
+"""Store: the last stage. Judge what arrived, have it committed, tell the frontier.
+
+May touch: a CrawlStore and the frontier's `settled`, through `crawler.ports`.
+Never: the network, SQL text, another stage's inbox.
+
+One message is one fact: its page, links and frontier rows commit together or not
+at all. Only then does the URL stop being in flight.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from crawler.clock import Clock
+from crawler.errors import TooManyInternalFailures
+from crawler.messages import (
+    Answer,
+    Dead,
+    Done,
+    Failed,
+    FetchTask,
+    Message,
+    ParsedPage,
+    Refused,
+    RetryAt,
+    RobotsAnswer,
+    RobotsTask,
+    Skipped,
+    Verdict,
+)
+from crawler.policies.retry import GiveUp, Retry
+from crawler.ports import CrawlStore, Saved
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_INTERNAL_FAILURES_IN_A_ROW = 20
+
+
+class Settles(Protocol):
+    def settled(self, verdict: Verdict, saved: Saved) -> None: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class StoreStage:
+    store: CrawlStore
+    frontier: Settles
+    retry: Retry
+    clock: Clock
+    on_verdict: Callable[[Verdict], None] = lambda verdict: None
+    name: str = "store"
+    is_last: bool = True
+    internal_in_a_row: int = 0
+
+    async def handle(self, message: ParsedPage | RobotsAnswer | Failed | Refused) -> Sequence[Message]:
+        verdict = self.judge(message)
+        try:
+            saved = await self.store.save(verdict)
+        finally:
+            if isinstance(message, ParsedPage) and message.hold is not None:
+                message.hold.release()
+        self.frontier.settled(verdict, saved)
+        self.on_verdict(verdict)
+        self._watch(verdict)
+        return []
+
+    def judge(self, message: ParsedPage | RobotsAnswer | Failed | Refused) -> Verdict:
+        match message:
+            case RobotsAnswer():
+                return message
+            case Refused(task=task, state="skipped", reason=reason):
+                return Skipped(task=task, reason=reason)
+            case Refused(task=task, reason=reason):
+                return Dead(task=task, reason=reason, requested=False)
+            case Failed(task=task, reason=reason, answer=answer):
+                if isinstance(task, RobotsTask):
+                    return RobotsAnswer(task=task, fetched_at=time.time(), error=reason)
+                return self._again_or_dead(task, reason, answer, status=None)
+            case ParsedPage(task=task, answer=answer):
+                return self._judge_answer(task, answer, message)
+
+    def _judge_answer(self, task: FetchTask, answer: Answer, page: ParsedPage) -> Verdict:
+        status = answer.status
+        if 200 <= status < 300 or (status in REDIRECTS and answer.location is not None):
+            return Done(task=task, answer=answer, content=page.content, body=page.body)
+        if status in REDIRECTS:
+            return Dead(task=task, reason="redirect_invalid", answer=answer)
+        return self._again_or_dead(task, f"http_{status}", answer, status=status)
+
+    def _again_or_dead(
+        self, task: FetchTask, reason: str, answer: Answer | None, *, status: int | None
+    ) -> Verdict:
+        ruling = self.retry.judge(
+            status=status,
+            reason=reason,
+            attempt=task.attempt,
+            retry_after=answer.retry_after if answer is not None else None,
+            chance=random.random(),
+        )
+        if isinstance(ruling, GiveUp):
+            return Dead(task=task, reason=ruling.reason, answer=answer)
+        return RetryAt(task=task, at=self.clock.now() + ruling.seconds, reason=reason)
+
+    def _watch(self, verdict: Verdict) -> None:
+        """A bug that strikes every page must not eat the whole frontier."""
+        if not (isinstance(verdict, Dead) and verdict.reason.startswith("internal:")):
+            self.internal_in_a_row = 0
+            return
+        self.internal_in_a_row += 1
+        if self.internal_in_a_row >= MAX_INTERNAL_FAILURES_IN_A_ROW:
+            raise TooManyInternalFailures(
+                f"{self.internal_in_a_row} internal failures in a row, the last one {verdict.reason} "
+                f"on {verdict.task.url}: this is a bug; fix it, then run the same command to resume"
+            )
