@@ -1,0 +1,229 @@
+"""Frontier: the small window in memory onto the frontier on disk. Decides what is fetched next.
+
+May touch: hosts, policies, robots, messages, ports, asyncio.
+Never: SQL, the network, a queue between stages.
+
+A URL in the window or in flight is a fact of memory only; on disk it stays pending
+until it is settled. Every public method but `next` is synchronous and leaves nothing
+half-changed, so a cancellation cannot tear it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from crawler.clock import Clock
+from crawler.hosts import HostQueue, HostWindow
+from crawler.messages import (
+    Dead,
+    Done,
+    Failed,
+    Fetched,
+    FetchTask,
+    Refused,
+    RetryAt,
+    RobotsAnswer,
+    RobotsTask,
+    Skipped,
+    Verdict,
+)
+from crawler.policies.budget import Budget
+from crawler.policies.politeness import Politeness
+from crawler.policies.retry import Retry
+from crawler.policies.robots import RobotsMeaning, RobotsPolicy
+from crawler.ports import FrontierStore, Saved, Totals
+from crawler.robots import ALLOW_ALL, RobotsRules
+from crawler.urls import origin
+
+
+class Frontier:
+    """Hands out tasks (`next`) and learns what became of them (`answered`, `settled`).
+
+    Breadth-first by depth within a host, in turn between hosts that may be asked. `next`
+    is for one caller at a time.
+    """
+
+    def __init__(
+        self,
+        store: FrontierStore,
+        *,
+        politeness: Politeness,
+        budget: Budget,
+        retry: Retry,
+        robots: RobotsPolicy | None,
+        clock: Clock,
+        totals: Totals,
+    ) -> None:
+        self._store = store
+        self._politeness = politeness
+        self._budget = budget
+        self._retry = retry
+        self._robots = robots
+        self._clock = clock
+        self._window = HostWindow(per_host=politeness.per_host)
+        self._pages = totals.pages
+        self._bytes = totals.bytes
+        self._more_hosts = True
+        self._retry_check = 0.0  # when to look for due retries next; unix seconds
+        self._bell: asyncio.Future[None] | None = None
+        self._rang = False  # something happened since `next` last looked
+        self.leased = 0  # handed out and not yet settled
+
+    def __repr__(self) -> str:
+        return f"<Frontier leased={self.leased} {self._window!r}>"
+
+    @property
+    def hosts(self) -> int:
+        return len(self._window.hosts)
+
+    @property
+    def spent(self) -> str | None:
+        """The budget that is used up, if one is."""
+        return self._budget.spent(pages=self._pages, size=self._bytes)
+
+    async def next(self) -> FetchTask | RobotsTask | Refused | None:
+        """Wait for the next message to send on its way; None when nothing is left to do.
+
+        That is: nothing pending, nothing waiting for a retry and nothing in flight, or
+        all in flight settled and a budget used up.
+        """
+        while True:
+            self._rang = False
+            now = self._clock.now()
+            if self._budget.may_lease(pages=self._pages, leased=self.leased, size=self._bytes):
+                await self._fill(now)
+                if (host := self._window.take_ready(now)) is not None:
+                    if (message := await self._dispatch(host, now)) is not None:
+                        return message
+                    continue
+            if self.leased == 0 and (self.spent or await self._finished()):
+                return None
+            await self._wait(now)
+
+    def answered(self, task: FetchTask, result: Fetched | Failed) -> None:
+        """The answer is in: the host's connection is free, though the page is not stored yet."""
+        now = self._clock.now()
+        retry_after = result.answer.retry_after if result.answer is not None else None
+        pause = self._politeness.pause(retry_after)
+        self._window.answered(task.host, ready_at=now + pause if pause else None)
+        self._ring()
+
+    def robots_answered(self, host: str) -> None:
+        """The robots.txt request no longer occupies a connection."""
+        self._window.answered(host, ready_at=None)
+
+    def settled(self, verdict: Verdict, saved: Saved) -> None:
+        """The commit that holds the verdict has happened."""
+        match verdict:
+            case RobotsAnswer():
+                self._learn(verdict)
+            case Done() | Dead() | Skipped() | RetryAt():
+                self.leased -= 1
+                self._window.forget(verdict.task.host, verdict.task.url)
+                if isinstance(verdict, RetryAt):
+                    self._retry_check = min(self._retry_check, verdict.at)
+                elif isinstance(verdict, Done):
+                    self._spend(verdict)
+        for name in saved.grown:
+            if not self._window.grew(name):
+                self._more_hosts = True
+        self._ring()
+
+    def _spend(self, done: Done) -> None:
+        self._pages += done.answer.status == 200
+        if done.answer.content_hash is not None:
+            self._bytes += done.answer.body_bytes or 0
+
+    async def _dispatch(self, host: HostQueue, now: float) -> FetchTask | RobotsTask | Refused | None:
+        """Turn a ready host's first URL into a message; None if the host has to wait after all."""
+        first = host.first()
+        site = origin(first.url)
+        rules = ALLOW_ALL if self._robots is None else host.rules.get(site)
+        if rules is None:
+            known = await self._store.robots(site, newer_than=now - self._max_age())
+            if known is None:
+                self._window.block(host)
+                return RobotsTask(origin=site, host=host.name, attempt=host.robots_attempts + 1)
+            host.rules[site] = rules = self._rules(known)
+        self.leased += 1
+        task = FetchTask(url=first.url, host=host.name, depth=first.depth, attempt=first.attempts + 1)
+        if rules.allows(first.url):
+            self._window.start(host, next_start=self._politeness.next_start(now, rules.crawl_delay))
+            return task
+        self._window.drop_first(host)
+        if rules.meaning is RobotsMeaning.UNREACHABLE:
+            return Refused(task=task, state="failed", reason="robots_unreachable")
+        return Refused(task=task, state="skipped", reason="robots")
+
+    def _learn(self, answer: RobotsAnswer) -> None:
+        """Take an origin's word, or ask again later if it could not give one."""
+        rules = self._rules(answer)
+        host = self._window.hosts[answer.task.host]
+        ready_at = None
+        if rules.meaning is RobotsMeaning.UNREACHABLE and answer.task.attempt <= self._retry.retries:
+            host.robots_attempts = answer.task.attempt
+            ready_at = self._clock.now() + self._retry.backoff(answer.status, answer.task.attempt, 0.5)
+        else:
+            host.robots_attempts = 0
+            host.rules[answer.task.origin] = rules
+        self._window.unblock(host, ready_at=ready_at)
+
+    def _rules(self, answer: RobotsAnswer) -> RobotsRules:
+        return ALLOW_ALL if self._robots is None else RobotsRules.of(answer, self._robots)
+
+    def _max_age(self) -> float:
+        return self._robots.max_age if self._robots is not None else 0.0
+
+    async def _fill(self, now: float) -> None:
+        """Bring the window up to its size from disk: due retries, new hosts, URLs of hungry hosts.
+
+        What comes back is filtered and taken in without another await, so that no commit
+        can settle a URL between the look at the disk and the look at memory.
+        """
+        window = self._window
+        if now >= self._retry_check:
+            limit = window.held + window.batch()
+            due = await self._store.due(now=now, limit=limit)
+            window.take_in(due)
+            later = await self._store.next_retry(after=now)
+            full = now + 0.1 if len(due) >= limit else float("inf")
+            self._retry_check = min(full, later if later is not None else float("inf"))
+        if self._more_hosts and window.has_room_for_hosts():
+            limit = len(window.hosts) + window.max_hosts
+            names = await self._store.hosts(limit=limit)
+            crowded_out = [name for name in names if not window.grew(name)]
+            self._more_hosts = bool(crowded_out) or len(names) >= limit
+        for host in window.hungry():
+            limit = window.batch() + host.held
+            found = await self._store.pending(host.name, limit=limit)
+            window.feed(host, found, more=len(found) >= limit)
+
+    async def _finished(self) -> bool:
+        """Nothing in memory is left; believe it only if the disk says so too."""
+        if self._window.pending or self._more_hosts or self._retry_check < float("inf"):
+            return False
+        if not await self._store.unfinished():
+            return True
+        if self.leased == 0 and not self._window.pending:
+            raise RuntimeError("the frontier on disk has URLs that the window cannot see")
+        return False
+
+    async def _wait(self, now: float) -> None:
+        """Sleep until something was answered or settled, or a host or a retry is ready."""
+        if self._rang:
+            return
+        loop = asyncio.get_running_loop()
+        wake_at = min(self._window.next_ready(), self._retry_check)
+        self._bell = loop.create_future()
+        timer = loop.call_later(max(wake_at - now, 0.0), self._ring) if wake_at < float("inf") else None
+        try:
+            await self._bell
+        finally:
+            self._bell = None
+            if timer is not None:
+                timer.cancel()
+
+    def _ring(self) -> None:
+        self._rang = True
+        if self._bell is not None and not self._bell.done():
+            self._bell.set_result(None)

@@ -1,0 +1,221 @@
+"""Hosts: the window's queues, one per host, and the heap of when each may be asked.
+
+May touch: messages, ports, robots. All synchronous: a state machine without a clock.
+
+A host is in exactly one place: `ready` (has work, may be asked now or soon to be
+looked at), `later` (has work, not before its time), or neither (no work, all its
+connections in use, or blocked until its robots.txt is known).
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Iterable
+
+from crawler.ports import Pending
+from crawler.robots import RobotsRules
+
+MAX_HOSTS = 2_000  # in memory at once; the others wait on disk
+MAX_URLS = 16_000  # in all queues together, about; some 5 MB
+MAX_BATCH = 512  # URLs read from disk for one host at a time
+MIN_BATCH = 8
+
+
+class HostQueue:
+    """One host's part of the window: its URLs by depth, and its throttle."""
+
+    __slots__ = (
+        "active",
+        "blocked",
+        "held",
+        "more",
+        "name",
+        "queue",
+        "queued",
+        "ready_at",
+        "robots_attempts",
+        "rules",
+    )
+
+    def __init__(self, name: str, ready_at: float) -> None:
+        self.name = name
+        self.queue: list[tuple[int, int, Pending]] = []  # heap of (depth, arrival, URL)
+        self.held = 0  # URLs in memory: queued here or in flight
+        self.active = 0  # requests under way
+        self.ready_at = ready_at  # unix seconds of the next allowed start
+        self.more = True  # the disk may have URLs that are not held
+        self.queued = False  # it stands in `ready` or `later`
+        self.blocked = False  # its robots.txt is being asked for
+        self.robots_attempts = 0  # requests for robots.txt that failed so far
+        self.rules: dict[str, RobotsRules] = {}  # by origin
+
+    def __repr__(self) -> str:
+        return f"<HostQueue {self.name} queue={len(self.queue)} active={self.active} held={self.held}>"
+
+    def first(self) -> Pending:
+        return self.queue[0][2]
+
+
+class HostWindow:
+    """All host queues; hands out, in turn, the host that may be asked."""
+
+    def __init__(self, *, per_host: int, max_hosts: int = MAX_HOSTS) -> None:
+        self.hosts: dict[str, HostQueue] = {}
+        self.pending = 0  # URLs in all queues
+        self.max_hosts = max_hosts
+        self._per_host = per_host
+        self._held: set[str] = set()
+        self._ready: deque[HostQueue] = deque()
+        self._later: list[tuple[float, int, HostQueue]] = []
+        self._hungry: dict[HostQueue, None] = {}
+        self._clocks: dict[str, float] = {}  # of hosts that left the window before their time
+        self._arrival = itertools.count()
+
+    def __repr__(self) -> str:
+        return f"<HostWindow hosts={len(self.hosts)} pending={self.pending} held={len(self._held)}>"
+
+    # -- sizes
+
+    @property
+    def held(self) -> int:
+        return len(self._held)
+
+    def batch(self) -> int:
+        """How many URLs to read for one host: the window's size, shared."""
+        return max(MIN_BATCH, min(MAX_BATCH, MAX_URLS // max(len(self.hosts), 1)))
+
+    def has_room_for_hosts(self) -> bool:
+        return len(self.hosts) < max(self.max_hosts // 2, 1)
+
+    # -- what the disk has
+
+    def grew(self, name: str) -> bool:
+        """The disk has new URLs of this host. False if there is no room for the host now."""
+        host = self.hosts.get(name)
+        if host is None:
+            if len(self.hosts) >= self.max_hosts:
+                return False
+            host = self.hosts[name] = HostQueue(name, self._clocks.pop(name, 0.0))
+        host.more = True
+        self._note_hunger(host)
+        return True
+
+    def hungry(self) -> list[HostQueue]:
+        """The hosts whose queues run low while the disk may have more. Each is named once."""
+        hosts, self._hungry = list(self._hungry), {}
+        return hosts
+
+    def take_in(self, found: Iterable[Pending]) -> None:
+        """Queue the URLs that are not in memory already."""
+        for pending in found:
+            if pending.url in self._held:
+                continue
+            host = self.hosts.get(pending.host)
+            if host is None:
+                host = self.hosts[pending.host] = HostQueue(pending.host, self._clocks.pop(pending.host, 0.0))
+            self._held.add(pending.url)
+            host.held += 1
+            heapq.heappush(host.queue, (pending.depth, next(self._arrival), pending))
+            self.pending += 1
+            self._note_hunger(host)
+            self._line_up(host)
+
+    def feed(self, host: HostQueue, found: Iterable[Pending], *, more: bool) -> None:
+        """Take in what was read for one host; `more` says that the disk may have others."""
+        host.more = more
+        self.take_in(found)
+        self._drop_if_idle(host)
+
+    # -- who is next
+
+    def take_ready(self, now: float) -> HostQueue | None:
+        """The next host that may be asked now. The caller starts, blocks or drops its first URL."""
+        while self._later and self._later[0][0] <= now:
+            host = heapq.heappop(self._later)[2]
+            host.queued = False
+            self._line_up(host)
+        while self._ready:
+            host = self._ready.popleft()
+            host.queued = False
+            if not self._may_start(host):
+                continue
+            if host.ready_at > now:
+                host.queued = True
+                heapq.heappush(self._later, (host.ready_at, next(self._arrival), host))
+                continue
+            return host
+        return None
+
+    def next_ready(self) -> float:
+        """When the first waiting host may be asked; infinity if none waits for its time."""
+        return self._later[0][0] if self._later else float("inf")
+
+    def start(self, host: HostQueue, *, next_start: float) -> None:
+        """The host's first URL is on its way."""
+        host.active += 1
+        host.ready_at = max(host.ready_at, next_start)
+        self.drop_first(host)
+
+    def drop_first(self, host: HostQueue) -> None:
+        """The host's first URL leaves the queue; it stays held until it is settled."""
+        heapq.heappop(host.queue)
+        self.pending -= 1
+        self._note_hunger(host)
+        self._line_up(host)
+
+    def block(self, host: HostQueue) -> None:
+        """Ask nothing of the host until its robots.txt is known; that request is under way."""
+        host.blocked = True
+        host.active += 1
+
+    # -- what became of it
+
+    def answered(self, name: str, *, ready_at: float | None) -> None:
+        """A request to the host has ended; `ready_at` makes the host rest until then."""
+        host = self.hosts[name]
+        host.active -= 1
+        if ready_at is not None:
+            host.ready_at = max(host.ready_at, ready_at)
+        self._line_up(host)
+        self._drop_if_idle(host)
+
+    def unblock(self, host: HostQueue, *, ready_at: float | None) -> None:
+        host.blocked = False
+        if ready_at is not None:
+            host.ready_at = max(host.ready_at, ready_at)
+        self._line_up(host)
+
+    def forget(self, name: str, url: str) -> None:
+        """A URL is settled: memory no longer speaks for it."""
+        self._held.discard(url)
+        host = self.hosts[name]
+        host.held -= 1
+        self._drop_if_idle(host)
+
+    # -- within
+
+    def _may_start(self, host: HostQueue) -> bool:
+        return bool(host.queue) and not host.blocked and host.active < self._per_host
+
+    def _line_up(self, host: HostQueue) -> None:
+        if not host.queued and self._may_start(host):
+            host.queued = True
+            self._ready.append(host)
+
+    def _note_hunger(self, host: HostQueue) -> None:
+        if host.more and len(host.queue) < self.batch() // 4:
+            self._hungry[host] = None
+
+    def _drop_if_idle(self, host: HostQueue) -> None:
+        if not (host.held or host.active or host.more or host.queue):
+            self.hosts.pop(host.name, None)
+            self._clocks[host.name] = host.ready_at
+            if len(self._clocks) > self.max_hosts:
+                self._forget_old_clocks()
+
+    def _forget_old_clocks(self) -> None:
+        """Keep the clocks of the hosts that must rest the longest."""
+        latest = sorted(self._clocks.items(), key=lambda item: item[1])[-self.max_hosts // 2 :]
+        self._clocks = dict(latest)

@@ -1,0 +1,84 @@
+"""Pool: the workers of one stage and their inbox. The project's only worker loop.
+
+May touch: messages, ports, asyncio.
+
+Invariant: a worker outlives any message. With every worker of a stage dead its inbox
+would fill, the stage before would wait for ever, and the crawl would hang in silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from crawler.logs import get_logger
+from crawler.messages import Failed, FetchTask, Message, RobotsTask, Task
+from crawler.ports import Stage
+
+Emit = Callable[[Message], Awaitable[None]]
+log = get_logger()
+
+
+class Pill(Enum):
+    """The last message a worker takes: it goes home."""
+
+    STOP = "stop"
+
+
+Inbox = asyncio.Queue[Message | Pill]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """`workers` copies of one stage's loop on one bounded inbox."""
+
+    stage: Stage[Any]
+    workers: int
+    inbox: Inbox
+
+
+async def work(stage: Stage[Any], inbox: Inbox, emit: Emit) -> None:
+    """Handle messages until a pill comes. Raises what the last stage raises."""
+    while True:
+        message = await inbox.get()
+        if message is Pill.STOP:
+            return
+        try:
+            results = await stage.handle(message)
+        except Exception as error:
+            # CancelledError is a BaseException, so a hard stop still gets out.
+            if stage.is_last:
+                raise  # nowhere downstream to send it: stop loudly, resume later
+            results = [_failed(message, stage.name, error)]
+        for result in results:
+            await emit(result)  # waits while the next inbox is full: backpressure
+
+
+_logged_kinds: set[tuple[str, str]] = set()
+
+
+def _failed(message: Message, stage: str, error: Exception) -> Failed:
+    """A bug of ours met on one message: that URL's failure, its traceback shown once per kind."""
+    task = task_of(message)
+    kind = (stage, type(error).__name__)
+    first = kind not in _logged_kinds
+    _logged_kinds.add(kind)
+    log.error(
+        "message_failed", stage=stage, task=str(task), error=repr(error), exc_info=error if first else None
+    )
+    return Failed(
+        task=task,
+        stage=stage,
+        reason=f"internal:{type(error).__name__}",
+        answer=getattr(message, "answer", None),
+    )
+
+
+def task_of(message: Message) -> Task:
+    """The task a message descends from."""
+    if isinstance(message, FetchTask | RobotsTask):
+        return message
+    return message.task
