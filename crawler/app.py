@@ -1,0 +1,300 @@
+"""App: the wiring. Every part of a crawl is built here and handed what it needs; a parts list.
+
+May touch: every room. Nothing in this room imports it but the command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from crawler.admission import Admission
+from crawler.clock import Clock
+from crawler.config import CrawlConfig
+from crawler.engine import Stopping, crawl
+from crawler.errors import PenstockError
+from crawler.frontier import Frontier
+from crawler.logs import get_logger
+from crawler.memory import BodyBudget
+from crawler.policies.budget import Budget
+from crawler.policies.politeness import Politeness
+from crawler.policies.reach import Horizon
+from crawler.policies.retry import Retry
+from crawler.policies.robots import RobotsPolicy
+from crawler.policies.scope import Scope
+from crawler.pool import Pool
+from crawler.ports import Extractor, Totals
+from crawler.seen import SeenFilter
+from crawler.stats import QueueDepth, Snapshot
+from crawler.tally import Tally
+from stages.extractors.html import HtmlExtractor
+from stages.fetch import FetchStage
+from stages.fetchers.plain import PlainFetcher, PlainOptions
+from stages.parse import ParseStage
+from stages.store import StoreStage
+from storage.crawl_store import CrawlSettings, CrawlStore
+
+EXIT_COMPLETE, EXIT_INTERNAL, EXIT_BUDGET, EXIT_NOTHING_STORED = 0, 1, 3, 4
+EXIT_BY_SIGNAL = {"sighup": 129, "sigint": 130, "sigterm": 143}
+BUDGETS = frozenset({"max_pages", "max_time", "max_bytes"})
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How a run ended. `totals` are the whole crawl's, read from the database at the end."""
+
+    exit_code: int
+    stop_reason: str  # finished, sigint, sigterm, sighup, max_pages, max_time, max_bytes
+    run_id: int
+    totals: Totals
+    elapsed_s: float
+    resumed: bool
+    nothing_to_do: bool  # it was complete before this run
+    this_run: Snapshot
+
+
+class Crawl:
+    """One run of one crawl: `await Crawl(CrawlConfig(seeds=[URL])).run()`.
+
+    The same configuration on the same database goes on where the last run ended.
+    `extractor` and `seen` replace the built-in ones.
+    """
+
+    def __init__(
+        self, config: CrawlConfig, *, extractor: Extractor | None = None, seen: SeenFilter | None = None
+    ) -> None:
+        self._config = config
+        self._extractor = extractor if extractor is not None else HtmlExtractor()
+        self._seen = seen
+        self._stopping = Stopping()
+        self._tally = Tally(pending=0)
+        self._pools: list[Pool] = []
+        self._frontier: Frontier | None = None
+        self._started = time.monotonic()
+
+    def stop(self, reason: str) -> None:
+        """End the run: gently the first time, at once the second. Safe from a signal handler."""
+        self._stopping.request(reason)
+
+    def snapshot(self) -> Snapshot:
+        """How the run stands. Valid at any time."""
+        tally, frontier = self._tally, self._frontier
+        return Snapshot(
+            elapsed_s=time.monotonic() - self._started,
+            requests=tally.requests,
+            pages=tally.pages,
+            bytes=tally.bytes,
+            failed=tally.failed,
+            retries=tally.retries,
+            pending=tally.pending,
+            in_flight=frontier.leased if frontier is not None else 0,
+            hosts=frontier.hosts if frontier is not None else 0,
+            queues={p.stage.name: QueueDepth(p.inbox.qsize(), p.inbox.maxsize) for p in self._pools},
+            stopping=self._stopping.reason,
+        )
+
+    async def run(self) -> Report:
+        """Crawl until finished, stopped or out of budget. Raises PenstockError.
+
+        What was committed before an error stays; the same configuration resumes it.
+        """
+        config = self._config
+        self._started = time.monotonic()
+        settings = CrawlSettings(
+            identity=config.identity(),
+            seeds=config.canonical_seeds,
+            robots=not config.no_robots,
+            public=config.public(),
+            durable=config.durable,
+        )
+        store = await CrawlStore.open(config.path, settings)
+        try:
+            return await self._run(store, settings)
+        finally:
+            await store.close()
+
+    async def _run(self, store: CrawlStore, settings: CrawlSettings) -> Report:
+        config = self._config
+        scope = Scope(config.scope, settings.seeds, config.include_patterns, config.exclude_patterns)
+        admission = Admission(scope, Horizon(depth=config.depth))
+        seen = self._seen
+        if seen is None:
+            seen = SeenFilter(capacity=self._expected_urls(store.known_urls), loaded=not store.known_urls)
+        run_id = await store.begin(
+            settings,
+            admission,
+            seen,
+            max_batch=config.storers,
+            on_commit=lambda saved: self._tally.committed(saved),
+        )
+        totals = await store.totals()
+        self._tally = Tally(pending=totals.states["pending"])
+        nothing_to_do = store.resumed and not totals.states["pending"]
+        reason = "error"
+        filling = asyncio.create_task(store.fill_seen(seen)) if store.known_urls else None
+        try:
+            if not nothing_to_do:
+                await self._flow(store, totals)
+            reason = await self._why_ended(store)
+        finally:
+            self._stopping.detach()
+            if filling is not None:
+                filling.cancel()
+                await asyncio.gather(filling, return_exceptions=True)
+            if reason == "error":
+                await _note_error(store)
+        await store.settle()
+        await store.finish(reason, _peak_memory())
+        totals = await store.totals()
+        return Report(
+            exit_code=self._exit_code(reason, run_id, totals),
+            stop_reason=reason,
+            run_id=run_id,
+            totals=totals,
+            elapsed_s=time.monotonic() - self._started,
+            resumed=store.resumed,
+            nothing_to_do=nothing_to_do,
+            this_run=self.snapshot(),
+        )
+
+    async def _flow(self, store: CrawlStore, totals: Totals) -> None:
+        """Build the pools and let the crawl run through them."""
+        config, clock = self._config, Clock()
+        robots = RobotsPolicy()
+        retry = Retry(
+            retries=config.retries, first_wait=config.retry_delay, max_retry_after=config.max_retry_after
+        )
+        self._frontier = frontier = Frontier(
+            store.frontier,
+            politeness=Politeness(
+                per_host=config.per_host,
+                delay=config.delay,
+                adaptive=config.throttle == "adaptive",
+                max_pause=config.max_retry_after,
+            ),
+            budget=Budget(max_pages=config.max_pages, max_bytes=config.max_bytes),
+            retry=retry,
+            robots=None if config.no_robots else robots,
+            clock=clock,
+            totals=totals,
+        )
+        fetcher = PlainFetcher(
+            PlainOptions(
+                user_agent=config.agent,
+                headers=dict(config.headers),
+                timeout=config.timeout,
+                max_body=config.max_body,
+                keep_bodies=config.save_bodies,
+            ),
+            BodyBudget(config.body_memory),
+        )
+        threads = ThreadPoolExecutor(max_workers=config.parsers, thread_name_prefix="parse")
+        assert store.writer is not None
+        fetch = FetchStage(
+            fetchers={"plain": fetcher},
+            gate=frontier,
+            robots_fetcher=fetcher.for_robots(robots.max_bytes),
+            robots=robots,
+        )
+        parse = ParseStage(extractor=self._extractor, threads=threads, keep_bodies=config.save_bodies)
+        store_stage = StoreStage(
+            store=store.writer,
+            frontier=frontier,
+            retry=retry,
+            clock=clock,
+            on_verdict=lambda verdict: self._tally.settled(verdict),
+        )
+        self._pools = [
+            Pool(stage=stage, workers=workers, inbox=asyncio.Queue(config.queue_size))
+            for stage, workers in (
+                (fetch, config.fetchers),
+                (parse, config.parsers),
+                (store_stage, config.storers),
+            )
+        ]
+        timer = self._time_limit()
+        try:
+            await crawl(frontier, self._pools, self._stopping, grace=config.grace)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._stopping.aborted or task is None:
+                raise
+            task.uncancel()  # it was our own second signal, and it has done its work
+        except BaseExceptionGroup as group:
+            raise _worst(group) from group
+        finally:
+            if timer is not None:
+                timer.cancel()
+            await fetcher.close()
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    def _expected_urls(self, known: int) -> int:
+        """How many URLs the seen set should be ready for: budgets and tables hint at it."""
+        return max(2 * known, 20 * (self._config.max_pages or 0))
+
+    def _time_limit(self) -> asyncio.TimerHandle | None:
+        if self._config.max_time is None:
+            return None
+        left = self._config.max_time - (time.monotonic() - self._started)
+
+        def out_of_time() -> None:
+            if self._stopping.reason is None:
+                self._stopping.request("max_time")
+
+        return asyncio.get_running_loop().call_later(max(left, 0.0), out_of_time)
+
+    async def _why_ended(self, store: CrawlStore) -> str:
+        if not await store.frontier.unfinished():
+            return "finished"
+        if self._stopping.reason is not None:
+            return self._stopping.reason
+        assert self._frontier is not None
+        return self._frontier.spent or "finished"
+
+    def _exit_code(self, reason: str, run_id: int, totals: Totals) -> int:
+        if self._stopping.reason in EXIT_BY_SIGNAL:
+            return EXIT_BY_SIGNAL[self._stopping.reason]
+        if reason in BUDGETS:
+            return EXIT_BUDGET
+        if self._tally.internal:
+            return EXIT_INTERNAL
+        if run_id == 1 and not totals.pages:
+            return EXIT_NOTHING_STORED
+        return EXIT_COMPLETE
+
+
+async def _note_error(store: CrawlStore) -> None:
+    """Try to note in the file that the run failed; the file may be what failed."""
+    try:
+        await store.settle()
+        await store.finish("error", _peak_memory())
+    except PenstockError as error:
+        log.warning("run_end_not_noted", error=str(error))
+
+
+def _worst(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error to tell: ours, which says what to do, before anything unexpected."""
+    leaves: list[BaseException] = []
+    todo: list[BaseException] = [group]
+    while todo:
+        error = todo.pop()
+        if isinstance(error, BaseExceptionGroup):
+            todo.extend(reversed(error.exceptions))
+        else:
+            leaves.append(error)
+    return next((error for error in leaves if isinstance(error, PenstockError)), leaves[0])
+
+
+def _peak_memory() -> int:
+    """Peak resident bytes of this process so far; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

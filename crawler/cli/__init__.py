@@ -1,0 +1,153 @@
+"""The command line: find the command, run it, and turn every ending into an exit code.
+
+    crawl (the default)   status   query   why   report
+
+May touch: standard output and error, the process's arguments.
+
+One file per command here: `add_parser` declares it, `run` does it. What the operator can
+do wrong ends as one line on standard error; a traceback is for our own bugs, and only at
+--log-level debug. Start-up counts (a person waits for --help), so a command's module is
+loaded when it was named, and everything slow when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from crawler.cli.suggest import Parser, unknown_words
+from crawler.errors import PenstockError
+from crawler.terminal import harmless, say
+from crawler.version import VERSION
+
+COMMANDS = {
+    "crawl": "crawl from one or more seeds (the default command)",
+    "status": "how far a crawl is",
+    "query": "ask the database in SQL",
+    "why": "what became of a URL, and why",
+    "report": "a named report, such as broken_links",
+}
+
+_READER_LEFT = 141  # what a shell shows for a command that SIGPIPE ended
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. Raises nothing."""
+    _open_closed_streams()
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = argparse.Namespace(program=_program(called=argv is None), words=words)
+    try:
+        code = _run(words, args)
+        sys.stdout.flush()  # here, where a reader that left can still be met
+    except SystemExit as ending:  # argparse, after --help and --version
+        code = ending.code if isinstance(ending.code, int) else 1
+    except KeyboardInterrupt:
+        code = 130
+    except BaseException as error:
+        code = _READER_LEFT if _stdout_is_broken() else _report(error, args)
+    return _leave(code)
+
+
+def _run(words: list[str], args: argparse.Namespace) -> int:
+    named = words[0] if words else ""
+    if named not in COMMANDS and named not in ("-h", "--help", "--version"):
+        words = ["crawl", *words]
+    parser, chosen = _parsers(words[0], args.program)
+    if named in ("-h", "--help"):
+        _print_help(parser)
+        return 0
+    _, rest = parser.parse_known_args(words, args)
+    if rest:
+        raise unknown_words(rest, chosen, COMMANDS)
+    return int(args.run(args))
+
+
+def _parsers(command: str, program: Sequence[str]) -> tuple[Parser, Parser]:
+    """The whole parser, with the flags of one command only, and that command's own."""
+    parser = Parser(
+        prog=" ".join(program), description="Penstock, a web crawler that remembers where it was."
+    )
+    parser.add_argument("--version", action="version", version=f"Penstock {VERSION}")
+    subparsers: Any = parser.add_subparsers(dest="command", title="commands", metavar="", required=True)
+    for name, text in COMMANDS.items():
+        if name == command:
+            importlib.import_module(f"crawler.cli.{name}").add_parser(subparsers)
+        else:
+            subparsers.add_parser(name, help=text)
+    return parser, subparsers.choices.get(command, parser)
+
+
+def _print_help(parser: Parser) -> None:
+    """The commands, then the flags of the one that needs no name."""
+    _, crawl = _parsers("crawl", [parser.prog])
+    sys.stdout.write(f"{parser.format_help()}\n{crawl.format_help()}")
+
+
+def _program(*, called: bool) -> list[str]:
+    """How this command is called, without its arguments: `python run_crawl.py`, or `penstock`."""
+    if not called:
+        return ["python", "run_crawl.py"]
+    if not sys.argv[0].endswith(".py"):
+        return [os.path.basename(sys.argv[0])]
+    interpreter = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv[1:])]
+    return [os.path.basename(interpreter[0]), *interpreter[1:]]
+
+
+def _report(error: BaseException, args: argparse.Namespace) -> int:
+    """Say what went wrong in one line, and how to go on if the command knows; return the exit code."""
+    leaf = error
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    if isinstance(leaf, KeyboardInterrupt):
+        return 130
+    if isinstance(leaf, PenstockError):
+        say(f"penstock: error: {harmless(str(leaf))}")
+    else:
+        hint = "" if _debugging(args) else " (--log-level debug shows where)"
+        say(f"penstock: error: unexpected {type(leaf).__name__}: {harmless(str(leaf))}{hint}")
+    for note in getattr(error, "__notes__", ()):
+        say(harmless(note))
+    if _debugging(args):
+        say("\n".join(map(harmless, "".join(traceback.format_exception(error)).splitlines())))
+    return leaf.exit_code if isinstance(leaf, PenstockError) else 1
+
+
+def _debugging(args: argparse.Namespace) -> bool:
+    return getattr(args, "log_level", None) == "debug"
+
+
+def _open_closed_streams() -> None:
+    """Give a process that was started with closed streams (`2>&-`) ones that lead nowhere.
+
+    Without them Python has None there, and the next file that is opened, perhaps the
+    database, would become number 2, where C libraries print their complaints.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # it stays open to the end
+
+
+def _stdout_is_broken() -> bool:
+    """True if the reader of standard output has gone (`... | head`), whatever error that led to."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return True
+    return False
+
+
+def _leave(code: int) -> int:
+    """Point streams that nobody reads at nothing, or Python's last flush would change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with open(os.devnull, "wb") as nothing, contextlib.suppress(OSError, ValueError):
+                os.dup2(nothing.fileno(), stream.fileno())
+    return code

@@ -1,0 +1,135 @@
+"""`crawl`: build the configuration, run the crawl, show it, and say how it ended.
+
+May touch: standard error, signal handlers, the event loop; `crawler.app` for all else.
+Never: standard output, but for --print-config.
+
+Nothing is fetched and no database is opened before every option was checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from crawler import options
+from crawler.cli.flags import add_flags
+from crawler.cli.view import VIEW_NAMES, View
+from crawler.config import CrawlConfig
+from crawler.errors import BadConfig, Refusal
+
+if TYPE_CHECKING:
+    from crawler.app import Crawl, Report
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "crawl",
+        help="crawl from one or more seeds (the default command)",
+        description="Crawl from one or more seeds into one SQLite file. The same command again resumes it.",
+        usage="%(prog)s --seed URL [--seed URL ...] [options]",
+        argument_default=argparse.SUPPRESS,
+    )
+    add_flags(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Crawl as asked and return the exit code. Raises PenstockError.
+
+    `args` holds the flags that were given, `program` (how the command is called) and
+    `words` (what stood behind it).
+    """
+    config, view = _checked(_gathered(args))
+    if getattr(args, "print_config", False):
+        _print_config(config, view)
+        return 0
+    args.log_level = view.level  # for `main`, which shows tracebacks at debug
+
+    from crawler import logs  # structlog and the wiring are slow to load, so not for --help
+    from crawler.app import Crawl
+    from crawler.cli import summary
+
+    logs.configure(level=view.level, form=view.log_format)
+    called = [*args.program, *args.words]
+    try:
+        report = asyncio.run(_watched(Crawl(config), config, view))
+    except Exception as error:
+        if not isinstance(error, Refusal):
+            error.add_note(summary.how_to_go_on("error", called) or "")
+        raise
+    go_on = summary.how_to_go_on(report.stop_reason, called)
+    view.tell(
+        summary.lines(report, database=str(config.db), program=args.program) + ([go_on] if go_on else []),
+        "crawl_summed_up",
+        summary.facts(report, database=str(config.db)) | {"go_on": go_on},
+    )
+    return report.exit_code
+
+
+def _gathered(args: argparse.Namespace) -> dict[str, object]:
+    """All options by name: the file's, and over them the flags that were given."""
+    given = dict(vars(args))
+    values = options.read_file(given["config"], also=VIEW_NAMES) if "config" in given else {}
+    if "seed_files" in given:
+        from_files = [seed for path in given["seed_files"] for seed in options.read_seeds(path)]
+        given["seeds"] = [*given.get("seeds", []), *from_files]
+    return values | {name: given[name] for name in (*options.CONFIG_NAMES, *VIEW_NAMES) if name in given}
+
+
+def _checked(values: Mapping[str, object]) -> tuple[CrawlConfig, View]:
+    """Build both, or report what is wrong with either in one line. They check every type themselves."""
+    problems: list[str] = []
+    of_view = {name: value for name, value in values.items() if name in VIEW_NAMES}
+    of_crawl = {"seeds": ()} | {name: value for name, value in values.items() if name not in VIEW_NAMES}
+    config = view = None
+    try:
+        config = CrawlConfig(**of_crawl)  # type: ignore[arg-type]
+    except BadConfig as problem:
+        problems.append(str(problem))
+    try:
+        view = View(**of_view)  # type: ignore[arg-type]
+    except BadConfig as problem:
+        problems.append(str(problem))
+    if config is None or view is None:
+        raise BadConfig("; ".join(problems))
+    return config, view
+
+
+def _print_config(config: CrawlConfig, view: View) -> None:
+    values: dict[str, object] = {field.name: getattr(config, field.name) for field in fields(config)}
+    values |= {name: getattr(view, name) for name in VIEW_NAMES}
+    values["depth"] = "inf" if config.depth is None else config.depth
+    del values["header"]  # values of headers may be secrets
+    text = options.as_toml(values) + "".join(
+        f"# header {name}: its value is not shown\n" for name, _ in config.headers
+    )
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode())
+
+
+async def _watched(crawl: Crawl, config: CrawlConfig, view: View) -> Report:
+    from crawler.cli import progress, signals
+
+    asked: list[str] = []
+
+    def stop(reason: str) -> None:
+        crawl.stop(reason)
+        asked.append(reason)
+        view.tell(
+            [_stopping(asked, config.grace)], "stop_requested", {"reason": reason, "abort": len(asked) > 1}
+        )
+
+    with signals.caught(stop):
+        async with progress.shown(crawl.snapshot, view):
+            return await crawl.run()
+
+
+def _stopping(asked: Sequence[str], grace: float) -> str:
+    if len(asked) > 1:
+        return "aborting: what was in flight will be fetched again by the next run"
+    again = "press Ctrl-C again" if asked[0] == "sigint" else "send the signal again"
+    return f"stopping: work in flight has {grace:g} s to end; {again} to abort"

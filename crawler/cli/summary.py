@@ -1,0 +1,139 @@
+"""Summary: what a crawl says of itself when it ends, and how to go on.
+
+May touch: nothing; it returns lines.
+
+Its numbers are those of the database, all runs together, so they agree with every query.
+Only time and rate belong to this run.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from crawler.cli.figures import count, counted, duration, rate, size
+from crawler.terminal import harmless
+
+if TYPE_CHECKING:
+    from crawler.app import Report
+
+STATES = ("done", "failed", "skipped", "pending")
+
+_ENDINGS = {
+    "finished": "complete: every URL has its answer",
+    "max_pages": "stopped by --max-pages",
+    "max_time": "stopped by --max-time",
+    "max_bytes": "stopped by --max-bytes",
+    "sigint": "interrupted",
+    "sigterm": "terminated",
+    "sighup": "stopped, the terminal was closed",
+    "error": "stopped by an error",
+}
+_RAISE_FIRST = frozenset({"max_pages", "max_bytes"})  # over the crawl's life: the same again would do nothing
+_SECRET_WORDS = ("auth", "cookie", "key", "token", "secret", "password", "session", "credential")
+
+
+def lines(report: Report, *, database: str, program: Sequence[str]) -> list[str]:
+    """The closing lines; `program` is how the command is called, without arguments."""
+    totals = report.totals
+    states = {state: totals.states.get(state, 0) for state in STATES}
+    sums = ", ".join(f"{count(number)} {state}" for state, number in states.items())
+    query = "SELECT url, status, title FROM pages LIMIT 10"
+    rows = [
+        ("urls", f"{count(sum(states.values()))} = {sums}"),
+        ("pages", f"{count(totals.pages)} of status 200{_this_run(report)}"),
+        (
+            "requests",
+            f"{count(totals.requests)}, {counted(totals.retries, 'retry', 'retries')} among them; "
+            f"robots.txt apart: {count(totals.robots_requests)}",
+        ),
+        ("bytes", size(totals.bytes)),
+        ("elapsed", duration(report.elapsed_s)),
+        ("database", harmless(database)),
+        ("look at it", _shell([*program, "query", query, "--db", database])),
+    ]
+    if totals.internal_failures:
+        rows.append(
+            (
+                "our bugs",
+                f"{counted(totals.internal_failures, 'URL')} with reason internal:...; please report",
+            )
+        )
+    return [_headline(report), *(f"  {label:<11}{value}" for label, value in rows)]
+
+
+def facts(report: Report, *, database: str) -> dict[str, object]:
+    """The same as one event's fields, for --log-format json."""
+    totals = report.totals
+    return {
+        "exit_code": report.exit_code,
+        "stop_reason": report.stop_reason,
+        "run_id": report.run_id,
+        "resumed": report.resumed,
+        "nothing_to_do": report.nothing_to_do,
+        "urls": {state: totals.states.get(state, 0) for state in STATES},
+        "pages": totals.pages,
+        "requests": totals.requests,
+        "retries": totals.retries,
+        "robots_requests": totals.robots_requests,
+        "bytes": totals.bytes,
+        "internal_failures": totals.internal_failures,
+        "elapsed_s": round(report.elapsed_s, 3),
+        "pages_this_run": report.this_run.pages,
+        "db": database,
+    }
+
+
+def how_to_go_on(stop_reason: str, called: Sequence[str]) -> str | None:
+    """The command that resumes, exactly as it was called; None where there is nothing left.
+
+    The value of a header that looks like a secret is not repeated: this line ends in the
+    logs of cron and CI, where the command itself may not be seen.
+    """
+    if stop_reason == "finished":
+        return None
+    shown, hidden = _without_secrets(called)
+    lead = f"raise --{stop_reason.replace('_', '-')} to go on" if stop_reason in _RAISE_FIRST else "to go on"
+    notes = ["put the header's value back in"] if hidden else []
+    if _reads_stdin(called):
+        notes.append("with the same seeds on standard input")
+    note = f" ({', '.join(notes)})" if notes else ""
+    return f"{lead}{note}: {_shell(shown)}"
+
+
+def _headline(report: Report) -> str:
+    if report.nothing_to_do:
+        return "nothing to do: this crawl is complete already, and nothing was fetched"
+    if report.exit_code == 4:
+        return "no seed could be stored: `why URL` tells the reason"
+    ending = _ENDINGS.get(report.stop_reason, f"stopped: {harmless(report.stop_reason)}")
+    return f"{ending} (resumed)" if report.resumed and report.stop_reason == "finished" else ending
+
+
+def _this_run(report: Report) -> str:
+    pages = report.this_run.pages
+    speed = rate(pages / report.elapsed_s) if report.elapsed_s > 0 else rate(0)
+    return f"; {count(pages)} in this run, {speed}" if report.resumed else f", {speed}"
+
+
+def _without_secrets(words: Sequence[str]) -> tuple[list[str], bool]:
+    shown: list[str] = []
+    hidden = False
+    for before, word in pairwise(["", *words]):
+        lead = "--header=" if word.startswith("--header=") else ""
+        if before == "--header" or lead:
+            name, colon, _ = word.removeprefix(lead).partition(":")
+            if not colon or any(secret in name.lower() for secret in _SECRET_WORDS):
+                word, hidden = f"{lead}{name}: ..." if colon else f"{lead}...", True
+        shown.append(word)
+    return shown, hidden
+
+
+def _reads_stdin(words: Sequence[str]) -> bool:
+    return "--seeds=-" in words or ("--seeds", "-") in pairwise(words)
+
+
+def _shell(words: Sequence[str]) -> str:
+    return harmless(shlex.join(words))

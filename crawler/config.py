@@ -1,0 +1,177 @@
+"""Configuration: one crawl, as its operator asked for it. Built once, checked once.
+
+May touch: checks, seeds, urls, errors.
+Never: the disk, the environment, the command line (that is `options` and `cli`).
+
+Whoever holds a `CrawlConfig` holds a good one: every field was checked, and all that is
+wrong is reported together. Secrets (the values of headers) leave it through `headers` only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from crawler import checks
+from crawler.checks import each, one_of, optional, seconds, truth, whole
+from crawler.errors import BadConfig
+from crawler.messages import CanonicalUrl
+from crawler.seeds import all_seeds
+from crawler.version import VERSION
+
+URL_RULES = 1  # raised when the canonical form of any URL changes: old databases would not match
+
+MIB = 1024 * 1024
+_DAY = 86_400.0
+_MOST = 2**63 - 1  # SQLite's largest integer
+_SEEDS_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlConfig:
+    """What to crawl and how. The names are the command's flags with underscores.
+
+    Lists take a single text as a list of one. `depth` takes None, 'inf' or float infinity
+    for no limit, and holds None then. Raises BadConfig, one line for all that is wrong.
+    """
+
+    seeds: Sequence[str]  # canonical once checked, each spelling once, in the order given
+    depth: int | None = 2  # link hops from the nearest seed
+    db: str | Path = "crawl.db"
+    scope: Literal["host", "domain", "prefix", "any"] = "host"
+    include: Sequence[str] = ()  # regular expressions, searched in the canonical URL
+    exclude: Sequence[str] = ()
+    max_pages: int | None = None  # over the crawl's life
+    max_time: float | None = None  # seconds, per run
+    max_bytes: int | None = None  # over the crawl's life
+    fetchers: int = 64
+    parsers: int = 2
+    storers: int = 64  # waiting for one writer, which commits them in groups
+    queue_size: int = 64  # messages
+    per_host: int = 8  # connections
+    delay: float = 0.0  # seconds between two starts on one host, at least
+    throttle: Literal["adaptive", "fixed"] = "adaptive"
+    no_robots: bool = False
+    user_agent: str | None = None
+    contact: str | None = None
+    header: Sequence[str] = ()  # 'Name: value'
+    timeout: float = 30.0  # seconds, for a whole fetch
+    max_body: int = 10 * MIB  # bytes after content-coding
+    retries: int = 3  # so at most four requests
+    retry_delay: float = 1.0  # seconds before the first retry; it doubles from there
+    max_retry_after: float = 60.0  # seconds a host may ask us to wait
+    save_bodies: bool = False
+    durable: bool = False  # fsync at every commit
+    body_memory: int = 64 * MIB  # bytes of all bodies under way
+    grace: float = 10.0  # seconds that work in flight may take after the first signal
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        for name, check in _CHECKS.items():
+            try:
+                object.__setattr__(self, name, check(flag_of(name), getattr(self, name)))
+            except BadConfig as problem:
+                problems.append(str(problem))
+        if problems:
+            raise BadConfig("; ".join(problems))
+
+    @property
+    def canonical_seeds(self) -> tuple[CanonicalUrl, ...]:
+        return tuple(CanonicalUrl(seed) for seed in self.seeds)
+
+    @property
+    def path(self) -> Path:
+        return Path(self.db)
+
+    @property
+    def include_patterns(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(re.compile(text) for text in self.include)
+
+    @property
+    def exclude_patterns(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(re.compile(text) for text in self.exclude)
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Names and values, secrets included: for the fetcher alone."""
+        split = (text.partition(": ") for text in self.header)
+        return tuple((name, value) for name, _, value in split)
+
+    @property
+    def agent(self) -> str:
+        """The whole User-Agent."""
+        if self.user_agent is not None:
+            return self.user_agent
+        return f"Penstock/{VERSION} (+{self.contact})" if self.contact else f"Penstock/{VERSION}"
+
+    def identity(self) -> dict[str, object]:
+        """What may never change between the runs of a crawl. Equal crawls have equal identities."""
+        return {
+            "seeds": sorted(self.seeds),
+            "scope": self.scope,
+            "include": sorted(self.include),  # any of them may match, so their order says nothing
+            "exclude": sorted(self.exclude),
+            "url_rules": URL_RULES,
+        }
+
+    def public(self) -> dict[str, object]:
+        """All of it that may be stored and shown, ready for JSON: headers by name only."""
+        said: dict[str, object] = {"version": VERSION}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            said[field.name] = list(value) if isinstance(value, tuple) else value
+        said["db"] = str(self.db)
+        said["header"] = [name for name, _ in self.headers]
+        said["seeds"] = list(self.seeds[:_SEEDS_SHOWN])  # one row per run must stay small
+        said["seeds_total"] = len(self.seeds)
+        return said
+
+
+def flag_of(name: str) -> str:
+    """The command's flag for a field."""
+    return "--seed" if name == "seeds" else "--" + name.replace("_", "-")
+
+
+def _scope(flag: str, value: object) -> object:
+    if value == "domain":
+        raise BadConfig(
+            f"{flag}: 'domain' is not available yet, it needs a list of public suffixes; "
+            "use 'any' with --include, or give each host as a seed"
+        )
+    return one_of("host", "prefix", "any")(flag, value)
+
+
+_CHECKS: Mapping[str, checks.Check] = {
+    "seeds": all_seeds,
+    "depth": checks.hops,
+    "db": checks.database,
+    "scope": _scope,
+    "include": each(checks.pattern),
+    "exclude": each(checks.pattern),
+    "max_pages": optional(whole(1, _MOST)),
+    "max_time": optional(seconds(0.001, 1000 * _DAY)),
+    "max_bytes": optional(whole(1, _MOST)),
+    "fetchers": whole(1, 10_000),
+    "parsers": whole(1, 1_000),
+    "storers": whole(1, 10_000),
+    "queue_size": whole(1, 1_000_000),
+    "per_host": whole(1, 10_000),
+    "delay": seconds(0, _DAY),
+    "throttle": one_of("adaptive", "fixed"),
+    "no_robots": truth,
+    "user_agent": optional(checks.agent),
+    "contact": optional(checks.contact),
+    "header": each(checks.header),
+    "timeout": seconds(0.001, _DAY),
+    "max_body": whole(1, 1_000_000_000),  # SQLite's largest blob
+    "retries": whole(0, 100),
+    "retry_delay": seconds(0, _DAY),
+    "max_retry_after": seconds(0, _DAY),
+    "save_bodies": truth,
+    "durable": truth,
+    "body_memory": whole(1, _MOST),
+    "grace": seconds(0, _DAY),
+}
