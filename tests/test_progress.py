@@ -1,0 +1,267 @@
+"""Progress: what a person sees of a running crawl, and that seeing it costs the crawl nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from crawler import logs, terminal
+from crawler.cli import progress
+from crawler.cli.figures import duration, rate, size
+from crawler.cli.progress import Bar, Rate, figures, packed, shown
+from crawler.cli.view import View
+from crawler.stats import QueueDepth, Snapshot
+
+Capture = pytest.CaptureFixture[str]
+
+BUSY = Snapshot(
+    elapsed_s=3725,
+    requests=1_300_000,
+    pages=1_234_567,
+    bytes=98_765_432_100,
+    failed=12_345,
+    retries=678,
+    pending=9_876_543,
+    in_flight=64,
+    hosts=4_321,
+    queues={name: QueueDepth(64, 64) for name in ("fetch", "parse", "store")},
+)
+
+
+class Terminal(io.StringIO):
+    """What a terminal was sent, as text with its controls."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def words(self) -> str:
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.getvalue())
+
+
+def ticks(count: int) -> tuple[Callable[[float], Awaitable[None]], asyncio.Event, list[float]]:
+    """A clock that goes `count` steps and then stands still: the wait, the moment it stands, the waits asked."""
+    stands = asyncio.Event()
+    asked: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        asked.append(seconds)
+        if len(asked) > count:
+            stands.set()
+            await asyncio.Event().wait()
+
+    return wait, stands, asked
+
+
+async def run(view: View, look: Callable[[], Snapshot] = lambda: BUSY, *, count: int = 2) -> list[float]:
+    wait, stands, asked = ticks(count)
+    async with asyncio.timeout(5), shown(look, view, wait=wait):
+        await stands.wait()
+    return asked
+
+
+class TestKinds:
+    async def test_a_plain_line_every_ten_seconds_where_there_is_no_terminal(self, capsys: Capture) -> None:
+        asked = await run(View(), count=2)
+
+        lines = capsys.readouterr().err.splitlines()
+        assert asked == [10.0, 10.0, 10.0]
+        assert len(lines) == 2
+        assert "1,234,567 pages" in lines[0]
+        assert "9,876,543 pending" in lines[0]
+        assert "fetch 64/64, parse 64/64, store 64/64" in lines[0]
+
+    async def test_a_live_block_four_times_a_second_on_a_terminal(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        screen = Terminal()
+        monkeypatch.setattr(sys, "stderr", screen)
+        monkeypatch.setenv("TERM", "xterm")
+
+        asked = await run(View())
+
+        assert asked[0] == 0.25
+        assert "1,234,567 pages" in screen.words()
+
+    async def test_lines_are_had_on_a_terminal_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        screen = Terminal()
+        monkeypatch.setattr(sys, "stderr", screen)
+
+        await run(View(progress="lines"), count=1)
+
+        assert "\x1b" not in screen.getvalue()
+        assert screen.getvalue().count("\n") == 1
+
+    @pytest.mark.parametrize(
+        "view", [View(progress="none"), View(quiet=True), View(progress="bar", quiet=True)]
+    )
+    async def test_nothing_where_nothing_was_wanted(self, view: View, capsys: Capture) -> None:
+        async with shown(lambda: BUSY, view, wait=pytest.fail):
+            await asyncio.sleep(0)
+
+        assert capsys.readouterr().err == ""
+
+    async def test_events_where_the_logs_are_events(self, capsys: Capture) -> None:
+        """A program that reads standard error finds one JSON object per line and nothing else."""
+        logs.configure(form="json")
+        try:
+            await run(View(log_format="json"), count=1)
+        finally:
+            logs.reset()
+
+        event = json.loads(capsys.readouterr().err)
+        assert (event["event"], event["pages"], event["queues"]["parse"]) == ("progress_made", 1_234_567, 64)
+
+
+class TestBar:
+    def bar(self, screen: Terminal, width: int = 80) -> Bar:
+        return Bar(screen, width=width, height=20, color_system=None)
+
+    @pytest.mark.parametrize("width", [40, 41, 60, 80, 120, 200])
+    def test_it_fits_any_width_and_cuts_no_figure(self, width: int) -> None:
+        screen = Terminal()
+        bar = self.bar(screen, width)
+
+        bar.show(replace(BUSY, stopping="sigterm"))
+        words = screen.words()
+        bar.close()
+
+        lines = [line for line in words.splitlines() if line.strip()]
+        assert max(map(len, lines)) <= width
+        for part in (part for group in figures(BUSY, 331.4) for part in group if "/s" not in part):
+            assert part in words
+        assert "stopping (sigterm)" in words
+
+    def test_each_group_of_figures_has_lines_of_its_own(self) -> None:
+        """The bar itself once ended without a line break and tore the line beneath it."""
+        screen = Terminal()
+        bar = self.bar(screen)
+
+        bar.show(BUSY)
+        bar.close()
+
+        assert any(line.startswith("1,234,567 pages") for line in screen.words().splitlines())
+
+    def test_the_cursor_is_visible_whenever_it_rests(self) -> None:
+        """Even kill -9 must not leave a terminal without its cursor."""
+        screen = Terminal()
+        bar = self.bar(screen)
+
+        bar.show(BUSY)
+        resting = screen.getvalue()
+        bar.close()
+
+        assert resting.rfind("\x1b[?25h") > resting.rfind("\x1b[?25l")
+
+    def test_log_lines_appear_above_it_whole(self) -> None:
+        screen = Terminal()
+        bar = self.bar(screen, 40)
+        long = "x" * 100
+
+        bar.show(BUSY)
+        terminal.say(long)
+        bar.close()
+
+        assert long in screen.words()
+
+    def test_lines_go_their_own_way_again_when_it_is_closed(self, capsys: Capture) -> None:
+        bar = self.bar(Terminal())
+        bar.show(BUSY)
+        bar.close()
+
+        terminal.say("later")
+
+        assert capsys.readouterr().err == "later\n"
+
+    def test_it_leaves_nothing_behind_if_it_was_never_shown(self) -> None:
+        screen = Terminal()
+
+        self.bar(screen).close()
+
+        assert screen.getvalue() == ""
+
+
+class Gone(Terminal):
+    """A terminal whose window was closed."""
+
+    def write(self, text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+class TestTheCrawlGoesOn:
+    @pytest.mark.parametrize("view", [View(progress="bar"), View(progress="lines")])
+    async def test_when_the_terminal_has_gone(self, view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+        """rich would end the process at a broken pipe."""
+        monkeypatch.setattr(sys, "stderr", Gone())
+        monkeypatch.setenv("TERM", "xterm")
+
+        await run(view)
+
+    async def test_when_the_view_itself_is_broken(self, capsys: Capture) -> None:
+        def look() -> Snapshot:
+            raise ZeroDivisionError
+
+        wait, _, _ = ticks(1)
+        async with shown(look, View(), wait=wait):
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+        assert "progress_ended" in capsys.readouterr().err
+
+    async def test_an_error_of_the_crawl_comes_through_and_the_view_is_gone(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        screen = Terminal()
+        monkeypatch.setattr(sys, "stderr", screen)
+        monkeypatch.setenv("TERM", "xterm")
+        wait, stands, _ = ticks(1)
+
+        with pytest.raises(KeyError):
+            async with shown(lambda: BUSY, View(), wait=wait):
+                await stands.wait()
+                raise KeyError
+
+        assert progress.terminal._writer is None
+        assert len(asyncio.all_tasks()) == 1
+
+
+class TestFigures:
+    def test_parts_share_lines_but_are_never_cut(self) -> None:
+        assert packed(["aaaa", "bbbb", "cccc"], 10) == ["aaaa  bbbb", "cccc"]
+
+    @pytest.mark.parametrize(
+        ("byte_count", "text"),
+        [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1024**2 - 1, "1.0 MiB"), (5 * 1024**4, "5.0 TiB")],
+    )
+    def test_sizes(self, byte_count: int, text: str) -> None:
+        assert size(byte_count) == text
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [(0, "0.0 s"), (59.94, "59.9 s"), (59.96, "0:01:00"), (3725, "1:02:05"), (90_061, "1 day 1:01:01")],
+    )
+    def test_durations(self, seconds: float, text: str) -> None:
+        assert duration(seconds) == text
+
+    def test_rates(self) -> None:
+        assert (rate(0), rate(99.9), rate(1234.5)) == ("0.0/s", "99.9/s", "1,234/s")
+
+    def test_speed_is_that_of_the_last_seconds(self) -> None:
+        """An average since the start would hide that a crawl has come to a stand."""
+        speed = Rate()
+        for second in range(100):
+            latest = speed(Snapshot(elapsed_s=second, pages=min(second, 50) * 10))
+
+        assert latest == 0
+
+    def test_speed_before_any_time_has_passed_is_zero(self) -> None:
+        assert Rate()(Snapshot(elapsed_s=0, pages=5)) == 0
