@@ -6,19 +6,19 @@ May touch: every room. Nothing in this room imports it but the command line.
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from crawler.admission import Admission
 from crawler.clock import Clock
 from crawler.config import CrawlConfig
+from crawler.ending import Report, exit_code, peak_memory
 from crawler.engine import Stopping, crawl
 from crawler.errors import PenstockError
 from crawler.frontier import Frontier
 from crawler.logs import get_logger
 from crawler.memory import BodyBudget
+from crawler.policies.breaker import Breaker
 from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
 from crawler.policies.reach import Horizon
@@ -37,25 +37,7 @@ from stages.parse import ParseStage
 from stages.store import StoreStage
 from storage.crawl_store import CrawlSettings, CrawlStore
 
-EXIT_COMPLETE, EXIT_INTERNAL, EXIT_BUDGET, EXIT_NOTHING_STORED = 0, 1, 3, 4
-EXIT_BY_SIGNAL = {"sighup": 129, "sigint": 130, "sigterm": 143}
-BUDGETS = frozenset({"max_pages", "max_time", "max_bytes"})
-
 log = get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """How a run ended. `totals` are the whole crawl's, read from the database at the end."""
-
-    exit_code: int
-    stop_reason: str  # finished, sigint, sigterm, sighup, max_pages, max_time, max_bytes
-    run_id: int
-    totals: Totals
-    elapsed_s: float
-    resumed: bool
-    nothing_to_do: bool  # it was complete before this run
-    this_run: Snapshot
 
 
 class Crawl:
@@ -109,6 +91,7 @@ class Crawl:
             identity=config.identity(),
             seeds=config.canonical_seeds,
             robots=not config.no_robots,
+            retry_failed=config.retry_failed,
             public=config.public(),
             durable=config.durable,
         )
@@ -149,10 +132,12 @@ class Crawl:
             if reason == "error":
                 await _note_error(store)
         await store.settle()
-        await store.finish(reason, _peak_memory())
+        await store.finish(reason, peak_memory())
         totals = await store.totals()
         return Report(
-            exit_code=self._exit_code(reason, run_id, totals),
+            exit_code=exit_code(
+                reason, first_run=run_id == 1, pages=totals.pages, internal=self._tally.internal
+            ),
             stop_reason=reason,
             run_id=run_id,
             totals=totals,
@@ -179,6 +164,7 @@ class Crawl:
             ),
             budget=Budget(max_pages=config.max_pages, max_bytes=config.max_bytes),
             retry=retry,
+            breaker=Breaker(),
             robots=None if config.no_robots else robots,
             clock=clock,
             totals=totals,
@@ -195,6 +181,7 @@ class Crawl:
         )
         threads = ThreadPoolExecutor(max_workers=config.parsers, thread_name_prefix="parse")
         assert store.writer is not None
+        store.writer.clocks = frontier
         fetch = FetchStage(
             fetchers={"plain": fetcher},
             gate=frontier,
@@ -256,23 +243,12 @@ class Crawl:
         assert self._frontier is not None
         return self._frontier.spent or "finished"
 
-    def _exit_code(self, reason: str, run_id: int, totals: Totals) -> int:
-        if self._stopping.reason in EXIT_BY_SIGNAL:
-            return EXIT_BY_SIGNAL[self._stopping.reason]
-        if reason in BUDGETS:
-            return EXIT_BUDGET
-        if self._tally.internal:
-            return EXIT_INTERNAL
-        if run_id == 1 and not totals.pages:
-            return EXIT_NOTHING_STORED
-        return EXIT_COMPLETE
-
 
 async def _note_error(store: CrawlStore) -> None:
     """Try to note in the file that the run failed; the file may be what failed."""
     try:
         await store.settle()
-        await store.finish("error", _peak_memory())
+        await store.finish("error", peak_memory())
     except PenstockError as error:
         log.warning("run_end_not_noted", error=str(error))
 
@@ -288,13 +264,3 @@ def _worst(group: BaseExceptionGroup[BaseException]) -> BaseException:
         else:
             leaves.append(error)
     return next((error for error in leaves if isinstance(error, PenstockError)), leaves[0])
-
-
-def _peak_memory() -> int:
-    """Peak resident bytes of this process so far; 0 where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

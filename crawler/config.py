@@ -63,6 +63,7 @@ class CrawlConfig:
     retries: int = 3  # so at most four requests
     retry_delay: float = 1.0  # seconds before the first retry; it doubles from there
     max_retry_after: float = 60.0  # seconds a host may ask us to wait
+    retry_failed: bool = False  # give what failed in earlier runs another chance
     save_bodies: bool = False
     durable: bool = False  # fsync at every commit
     body_memory: int = 64 * MIB  # bytes of all bodies under way
@@ -170,6 +171,7 @@ _CHECKS: Mapping[str, checks.Check] = {
     "retries": whole(0, 100),
     "retry_delay": seconds(0, _DAY),
     "max_retry_after": seconds(0, _DAY),
+    "retry_failed": truth,
     "save_bodies": truth,
     "durable": truth,
     "body_memory": whole(1, _MOST),

@@ -27,13 +27,16 @@ from crawler.messages import (
     Skipped,
     Verdict,
 )
+from crawler.policies.breaker import Breaker, Silence
 from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
 from crawler.policies.retry import Retry
 from crawler.policies.robots import RobotsMeaning, RobotsPolicy
-from crawler.ports import FrontierStore, Saved, Totals
+from crawler.ports import FrontierStore, HostClock, Saved, Totals
 from crawler.robots import ALLOW_ALL, RobotsRules
 from crawler.urls import origin
+
+MAX_REST = 300.0  # seconds; a clock on disk that is further ahead was written under a wrong time
 
 
 class Frontier:
@@ -50,6 +53,7 @@ class Frontier:
         politeness: Politeness,
         budget: Budget,
         retry: Retry,
+        breaker: Breaker,
         robots: RobotsPolicy | None,
         clock: Clock,
         totals: Totals,
@@ -58,6 +62,7 @@ class Frontier:
         self._politeness = politeness
         self._budget = budget
         self._retry = retry
+        self._breaker = breaker
         self._robots = robots
         self._clock = clock
         self._window = HostWindow(per_host=politeness.per_host)
@@ -103,14 +108,27 @@ class Frontier:
     def answered(self, task: FetchTask, result: Fetched | Failed) -> None:
         """The answer is in: the host's connection is free, though the page is not stored yet."""
         now = self._clock.now()
-        retry_after = result.answer.retry_after if result.answer is not None else None
-        pause = self._politeness.pause(retry_after)
-        self._window.answered(task.host, ready_at=now + pause if pause else None)
+        host = self._window.hosts[task.host]
+        answer = result.answer
+        silence = host.silence
+        # What was under way when the host was given its rest says nothing new.
+        if answer is not None or not (silence.rests and now < host.ready_at):
+            reason = result.reason if isinstance(result, Failed) else None
+            silence = self._breaker.after(silence, answered=answer is not None, reason=reason)
+        pause = self._politeness.pause(answer.retry_after if answer is not None else None)
+        if silence is not host.silence:
+            pause = max(pause, self._breaker.rest(silence))
+        self._window.answered(host, silence=silence, rest_until=now + pause if pause else 0.0)
         self._ring()
 
     def robots_answered(self, host: str) -> None:
         """The robots.txt request no longer occupies a connection."""
-        self._window.answered(host, ready_at=None)
+        queue = self._window.hosts[host]
+        self._window.answered(queue, silence=queue.silence, rest_until=0.0)
+
+    def changed_clocks(self) -> dict[str, HostClock]:
+        """The hosts' clocks that changed since the last call, for the next commit."""
+        return self._window.changed_clocks()
 
     def settled(self, verdict: Verdict, saved: Saved) -> None:
         """The commit that holds the verdict has happened."""
@@ -136,6 +154,11 @@ class Frontier:
 
     async def _dispatch(self, host: HostQueue, now: float) -> FetchTask | RobotsTask | Refused | None:
         """Turn a ready host's first URL into a message; None if the host has to wait after all."""
+        if not host.clock_known:
+            await self._recall(host)
+            if host.ready_at > now:
+                self._window.put_back(host)
+                return None
         first = host.first()
         site = origin(first.url)
         rules = ALLOW_ALL if self._robots is None else host.rules.get(site)
@@ -147,26 +170,37 @@ class Frontier:
             host.rules[site] = rules = self._rules(known)
         self.leased += 1
         task = FetchTask(url=first.url, host=host.name, depth=first.depth, attempt=first.attempts + 1)
+        if self._breaker.gives_up(host.silence):
+            self._window.drop_first(host)
+            return Refused(task=task, state="failed", reason="host_unreachable")
         if rules.allows(first.url):
-            self._window.start(host, next_start=self._politeness.next_start(now, rules.crawl_delay))
+            self._window.start(host, now=now, next_start=self._politeness.next_start(now, rules.crawl_delay))
             return task
         self._window.drop_first(host)
         if rules.meaning is RobotsMeaning.UNREACHABLE:
             return Refused(task=task, state="failed", reason="robots_unreachable")
         return Refused(task=task, state="skipped", reason="robots")
 
+    async def _recall(self, host: HostQueue) -> None:
+        """Give a host that enters the window the clock it had when it was last heard of."""
+        clock = await self._store.clock(host.name)
+        host.clock_known = True
+        host.ready_at = max(host.ready_at, min(clock.ready_at, self._clock.now() + MAX_REST))
+        # Given up is for one run: the next one asks at least once.
+        host.silence = Silence(clock.failures, min(clock.rests, self._breaker.max_rests))
+
     def _learn(self, answer: RobotsAnswer) -> None:
         """Take an origin's word, or ask again later if it could not give one."""
         rules = self._rules(answer)
         host = self._window.hosts[answer.task.host]
-        ready_at = None
+        rest_until = 0.0
         if rules.meaning is RobotsMeaning.UNREACHABLE and answer.task.attempt <= self._retry.retries:
             host.robots_attempts = answer.task.attempt
-            ready_at = self._clock.now() + self._retry.backoff(answer.status, answer.task.attempt, 0.5)
+            rest_until = self._clock.now() + self._retry.backoff(answer.status, answer.task.attempt, 0.5)
         else:
             host.robots_attempts = 0
             host.rules[answer.task.origin] = rules
-        self._window.unblock(host, ready_at=ready_at)
+        self._window.unblock(host, rest_until=rest_until)
 
     def _rules(self, answer: RobotsAnswer) -> RobotsRules:
         return ALLOW_ALL if self._robots is None else RobotsRules.of(answer, self._robots)

@@ -14,13 +14,15 @@ import itertools
 from collections import deque
 from collections.abc import Iterable
 
-from crawler.ports import Pending
+from crawler.policies.breaker import ANSWERED, Silence
+from crawler.ports import HostClock, Pending
 from crawler.robots import RobotsRules
 
 MAX_HOSTS = 2_000  # in memory at once; the others wait on disk
 MAX_URLS = 16_000  # in all queues together, about; some 5 MB
 MAX_BATCH = 512  # URLs read from disk for one host at a time
 MIN_BATCH = 8
+LONG_PAUSE = 0.5  # seconds; a shorter one between two starts is over before a restart could ask
 
 
 class HostQueue:
@@ -29,6 +31,7 @@ class HostQueue:
     __slots__ = (
         "active",
         "blocked",
+        "clock_known",
         "held",
         "more",
         "name",
@@ -37,6 +40,7 @@ class HostQueue:
         "ready_at",
         "robots_attempts",
         "rules",
+        "silence",
     )
 
     def __init__(self, name: str, ready_at: float) -> None:
@@ -50,6 +54,8 @@ class HostQueue:
         self.blocked = False  # its robots.txt is being asked for
         self.robots_attempts = 0  # requests for robots.txt that failed so far
         self.rules: dict[str, RobotsRules] = {}  # by origin
+        self.clock_known = False  # what the disk remembers of its clock was read
+        self.silence = ANSWERED  # the circuit breaker's memory
 
     def __repr__(self) -> str:
         return f"<HostQueue {self.name} queue={len(self.queue)} active={self.active} held={self.held}>"
@@ -72,6 +78,7 @@ class HostWindow:
         self._hungry: dict[HostQueue, None] = {}
         self._clocks: dict[str, float] = {}  # of hosts that left the window before their time
         self._arrival = itertools.count()
+        self._changed: set[HostQueue] = set()  # clocks to be written with the next commit
 
     def __repr__(self) -> str:
         return f"<HostWindow hosts={len(self.hosts)} pending={self.pending} held={len(self._held)}>"
@@ -152,10 +159,16 @@ class HostWindow:
         """When the first waiting host may be asked; infinity if none waits for its time."""
         return self._later[0][0] if self._later else float("inf")
 
-    def start(self, host: HostQueue, *, next_start: float) -> None:
+    def put_back(self, host: HostQueue) -> None:
+        """The host may not be asked after all; it lines up again."""
+        self._line_up(host)
+
+    def start(self, host: HostQueue, *, now: float, next_start: float) -> None:
         """The host's first URL is on its way."""
         host.active += 1
         host.ready_at = max(host.ready_at, next_start)
+        if next_start - now >= LONG_PAUSE:
+            self._changed.add(host)
         self.drop_first(host)
 
     def drop_first(self, host: HostQueue) -> None:
@@ -172,20 +185,26 @@ class HostWindow:
 
     # -- what became of it
 
-    def answered(self, name: str, *, ready_at: float | None) -> None:
-        """A request to the host has ended; `ready_at` makes the host rest until then."""
-        host = self.hosts[name]
+    def answered(self, host: HostQueue, *, silence: Silence, rest_until: float) -> None:
+        """A request to the host has ended; it rests until then (unix seconds; 0: it need not)."""
         host.active -= 1
-        if ready_at is not None:
-            host.ready_at = max(host.ready_at, ready_at)
+        if host.silence != silence or rest_until > host.ready_at:
+            self._changed.add(host)
+        host.silence = silence
+        host.ready_at = max(host.ready_at, rest_until)
         self._line_up(host)
         self._drop_if_idle(host)
 
-    def unblock(self, host: HostQueue, *, ready_at: float | None) -> None:
+    def unblock(self, host: HostQueue, *, rest_until: float) -> None:
+        """The robots.txt request has been settled."""
         host.blocked = False
-        if ready_at is not None:
-            host.ready_at = max(host.ready_at, ready_at)
+        host.ready_at = max(host.ready_at, rest_until)
         self._line_up(host)
+
+    def changed_clocks(self) -> dict[str, HostClock]:
+        """The clocks that changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return {host.name: HostClock(host.ready_at, *host.silence) for host in changed}
 
     def forget(self, name: str, url: str) -> None:
         """A URL is settled: memory no longer speaks for it."""
@@ -197,7 +216,9 @@ class HostWindow:
     # -- within
 
     def _may_start(self, host: HostQueue) -> bool:
-        return bool(host.queue) and not host.blocked and host.active < self._per_host
+        # A host that has fallen silent is asked by one request at a time whether it is back.
+        limit = self._per_host if not host.silence.rests else 1
+        return bool(host.queue) and not host.blocked and host.active < limit
 
     def _line_up(self, host: HostQueue) -> None:
         if not host.queued and self._may_start(host):

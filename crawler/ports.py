@@ -85,6 +85,14 @@ class Pending(NamedTuple):
     attempts: int  # settled requests so far
 
 
+class HostClock(NamedTuple):
+    """What outlives a run of a host's throttle."""
+
+    ready_at: float = 0.0  # unix seconds before which it may not be asked
+    failures: int = 0  # requests in a row without any answer
+    rests: int = 0  # how often it was given a rest meanwhile
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
     """What one commit changed, for those who keep count (shared by all verdicts of the commit)."""
@@ -114,6 +122,12 @@ class CrawlStore(Protocol):
         ...
 
 
+class HostClocks(Protocol):
+    def changed_clocks(self) -> Mapping[str, HostClock]:
+        """The clocks that changed since the last call, for the commit that comes next."""
+        ...
+
+
 class FrontierStore(Protocol):
     """What the in-memory window asks of the frontier on disk."""
 
@@ -135,6 +149,10 @@ class FrontierStore(Protocol):
 
     async def unfinished(self) -> bool:
         """True while any URL is pending or waits for a retry."""
+        ...
+
+    async def clock(self, host: str) -> HostClock:
+        """A host's throttle as the last commit left it."""
         ...
 
     async def robots(self, origin: str, *, newer_than: float) -> RobotsAnswer | None:

@@ -40,6 +40,7 @@ class CrawlSettings:
     identity: Mapping[str, Any]
     seeds: Sequence[CanonicalUrl]
     robots: bool
+    retry_failed: bool
     public: Mapping[str, Any]  # for runs.config; secrets left out
     durable: bool = False
 
@@ -124,6 +125,8 @@ class CrawlStore:
             hops = admission.horizon.hops
             await self._database.run(sql.ADMIT_WITHIN_DEPTH, {"depth": depth, "hops": hops})
             await self._database.run(sql.LIMIT_BEYOND_DEPTH, {"depth": depth})
+        if settings.retry_failed:
+            await self._database.run(sql.ADMIT_FAILED)
         if old_robots and not settings.robots:
             await self._database.run(sql.ADMIT_PAST_ROBOTS)
         if depth != old_depth or bool(old_robots) != settings.robots:

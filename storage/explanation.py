@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from crawler.checks import shown
 from crawler.errors import BadQuery
 from crawler.messages import CanonicalUrl
 from crawler.urls import MAX_URL_CHARS, canonical, is_http, split
@@ -130,11 +131,13 @@ def _canonical(text: str) -> CanonicalUrl:
     url = canonical(text)
     if url is None:
         raise BadQuery(
-            f"{text!r} is no valid URL: such links get no row, their page counts them; write it with https://"
+            f"{shown(text)} is no valid URL: such links get no row, their page counts them; write it with https://"
         )
     if not is_http(url):
         scheme = url.partition(":")[0]
-        raise BadQuery(f"{url} has the scheme {scheme!r}: only http and https get a row, a page counts others")
+        raise BadQuery(
+            f"{url} has the scheme {scheme!r}: only http and https get a row, a page counts others"
+        )
     if len(url) > MAX_URL_CHARS:
         raise BadQuery(
             f"this URL has {len(url):,} characters: over {MAX_URL_CHARS:,} is trap:length, "

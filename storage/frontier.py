@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crawler.messages import RobotsAnswer, RobotsTask
-from crawler.ports import Pending
+from crawler.ports import HostClock, Pending
 from crawler.urls import unsplit
 from storage import statements as sql
 from storage.database import Database
@@ -47,6 +47,11 @@ class FrontierOnDisk:
         async with self._database.lock:
             [(answer,)] = await self._database.rows(sql.UNFINISHED)
         return bool(answer)
+
+    async def clock(self, host: str) -> HostClock:
+        async with self._database.lock:
+            row = await self._database.row(sql.FIND_CLOCK, {"host": host})
+        return HostClock(*row) if row is not None else HostClock()
 
     async def robots(self, origin: str, *, newer_than: float) -> RobotsAnswer | None:
         async with self._database.lock:

@@ -25,7 +25,8 @@ def explain_query(connection: sqlite3.Connection, sql: str, error: Exception) ->
     if "one statement at a time" in message:
         return "one statement at a time, please: this SQL has several"
     if wrong := _NO_TABLE.match(str(error)):
-        return f"there is no table {wrong[1]!r}; there are {', '.join(TABLES)} and the reports {', '.join(REPORTS)}"
+        known = f"there are {', '.join(TABLES)} and the reports {', '.join(REPORTS)}"
+        return f"there is no table {wrong[1]!r}; {known}"
     if wrong := _NO_COLUMN.match(str(error)):
         return f"there is no column {wrong[1]!r}{_columns(connection, sql)}"
     return f"SQLite cannot run this: {message}"

@@ -38,7 +38,15 @@ _READS = frozenset(
     }
 )
 _PRAGMAS = frozenset(  # which tell something; with a value some of them would set it
-    {"application_id", "encoding", "freelist_count", "journal_mode", "page_count", "page_size", "user_version"}
+    {
+        "application_id",
+        "encoding",
+        "freelist_count",
+        "journal_mode",
+        "page_count",
+        "page_size",
+        "user_version",
+    }
 )
 _PRAGMAS_OF_A_TABLE = frozenset(
     {"foreign_key_list", "index_info", "index_list", "index_xinfo", "table_info", "table_list", "table_xinfo"}

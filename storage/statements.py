@@ -74,12 +74,12 @@ HOSTS_WITH_WORK = """
     SELECT host.name FROM busy JOIN host ON host.id = busy.id LIMIT :limit
 """
 PENDING_OF_HOST = """
-    SELECT url.secure, url.path, url.depth, url.attempts FROM url
+    SELECT url.secure, url.path, url.depth, url.attempts - url.forgiven FROM url
     WHERE url.state = 0 AND url.host_id = (SELECT id FROM host WHERE name = :host)
     ORDER BY url.depth, url.id LIMIT :limit
 """
 DUE_RETRIES = """
-    SELECT url.secure, host.name, url.path, url.depth, url.attempts
+    SELECT url.secure, host.name, url.path, url.depth, url.attempts - url.forgiven
     FROM url JOIN host ON host.id = url.host_id
     WHERE url.state = 1 AND url.retry_at <= :now ORDER BY url.retry_at LIMIT :limit
 """
@@ -87,6 +87,8 @@ NEXT_RETRY = "SELECT min(retry_at) FROM url WHERE state = 1 AND retry_at > :afte
 UNFINISHED = """
     SELECT EXISTS (SELECT 1 FROM url WHERE state = 0) OR EXISTS (SELECT 1 FROM url WHERE state = 1)
 """
+FIND_CLOCK = "SELECT coalesce(ready_at, 0), failures, rests FROM host WHERE name = :host"
+SET_CLOCK = "UPDATE host SET ready_at = ?, failures = ?, rests = ? WHERE name = ?"
 FIND_ROBOTS = """
     SELECT status, body, error, fetched_at FROM robots WHERE origin = :origin AND fetched_at > :newer_than
 """
@@ -119,6 +121,9 @@ LIMIT_BEYOND_DEPTH = """
 ADMIT_PAST_ROBOTS = """
     UPDATE url SET state = 0, reason = NULL
     WHERE (state = 4 AND reason = 'robots') OR (state = 3 AND reason = 'robots_unreachable')
+"""
+ADMIT_FAILED = """
+    UPDATE url SET state = 0, reason = NULL, retry_at = NULL, forgiven = attempts WHERE state = 3
 """
 START_RUN = "INSERT INTO runs (started_at, config) VALUES (:now, :config) RETURNING id"
 COUNT_RUN = """

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from crawler.messages import CanonicalUrl, Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
-from crawler.ports import Saved
+from crawler.ports import HostClocks, Saved
 from storage import statements as sql
 from storage.database import Database
 from storage.ledger import Changes, Ledger
@@ -62,6 +62,7 @@ class Writer:
         self._waiting: list[Waiting] = []
         self._bell = asyncio.Event()
         self._full = asyncio.Event()
+        self.clocks: HostClocks | None = None  # whose changes ride along with every commit
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -167,6 +168,7 @@ class Writer:
         await self._save_bodies(bodies)
         await self._ledger.write(changes)
         await self._save_robots([v for v in verdicts if isinstance(v, RobotsAnswer)], counts)
+        await self._save_clocks()
         await self._count_run(counts)
         return changes.saved()
 
@@ -197,6 +199,11 @@ class Writer:
         counts.robots_requests += len(answers)
         if answers:
             await self._database.run_many(sql.SAVE_ROBOTS, [robots_row(answer) for answer in answers])
+
+    async def _save_clocks(self) -> None:
+        clocks = self.clocks.changed_clocks() if self.clocks is not None else {}
+        if clocks:
+            await self._database.run_many(sql.SET_CLOCK, [(*clock, name) for name, clock in clocks.items()])
 
     async def _count_run(self, counts: _Counts) -> None:
         await self._database.run(

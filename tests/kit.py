@@ -9,15 +9,17 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.web_answer import Expected
 
 if TYPE_CHECKING:
-    from crawler.app import Report
+    from crawler.ending import Report
     from crawler.ports import Extractor
     from crawler.seen import SeenFilter
 
@@ -144,7 +146,7 @@ def check_invariants(db: str | Path, *, finished: bool = True) -> list[str]:
     found = [f"{name}: {row}" for name, query in questions.items() for row in rows(db, query)]
     found += [f"integrity_check: {row}" for row in rows(db, "PRAGMA integrity_check") if row != ("ok",)]
     found += [f"foreign_key_check: {row}" for row in rows(db, "PRAGMA foreign_key_check")]
-    return [*found, *_parents(db)]
+    return [*found, *_distances(db)]
 
 
 # Each query finds what must not be.
@@ -193,32 +195,38 @@ _WHEN_FINISHED = {
 }
 
 
-def _parents(db: str | Path) -> Iterator[str]:
-    """Check that depths are distances over links and redirects, and that parents lead to a seed."""
-    known = {
-        url: (depth, parent)
-        for url, depth, parent in rows(db, "SELECT url, depth, discovered_from FROM urls")
-    }
-    ways: dict[str, dict[bool, list[tuple[int, str]]]] = {url: {True: [], False: []} for url in known}
+def _distances(db: str | Path) -> Iterator[str]:
+    """Check that depths are distances from the seeds, and that each parent is the first of the nearest."""
+    facts = {url: facts for url, *facts in rows(db, "SELECT url, depth, discovered_from FROM urls")}
+    ways: dict[bool, dict[str, set[tuple[str, int]]]] = {True: defaultdict(set), False: defaultdict(set)}
     for source, target, followed in rows(db, "SELECT source, target, followed FROM links"):
-        ways[target][bool(followed)].append((known[source][0] + 1, source))
+        ways[bool(followed)][source].add((target, 1))
     for source, target in rows(db, "SELECT url, redirect_to FROM pages WHERE redirect_to LIKE 'http%'"):
-        if source != target:
-            ways[target][True].append((known[source][0], source))
-    for url, (depth, parent) in known.items():
-        if parent is None:
-            if depth != 0:
-                yield f"no parent, and no seed: {url} at depth {depth}"
-            continue
-        best = ways[url][True] or ways[url][False]
-        least = min(distance for distance, _ in best) if best else None
-        if depth != least:
-            yield f"depth {depth} of {url} is not its distance {least}"
-        elif (depth, parent) not in best:
-            yield f"parent {parent} of {url} is none at the least distance"
-        trail = {url}
-        while parent is not None and parent not in trail:
-            trail.add(parent)
-            parent = known[parent][1]
-        if parent is not None:
-            yield f"the parents of {url} go round in a circle: {sorted(trail)}"
+        ways[True][source].add((target, 0))
+
+    known: dict[str, float] = {url: 0 for url, (_, parent) in facts.items() if parent is None}
+    changed = deque(known)
+    while changed:
+        source = changed.popleft()
+        for target, further in ways[True][source]:
+            if known[source] + further < known.get(target, inf):
+                known[target] = known[source] + further
+                changed.append(target)
+    loose: dict[str, float] = {}
+    for source in known.keys() & ways[False].keys():
+        for target, further in ways[False][source]:
+            if target not in known:
+                loose[target] = min(loose.get(target, inf), known[source] + further)
+
+    nearest: dict[str, list[str]] = defaultdict(list)
+    for followed, reached in (True, known), (False, loose):
+        for source in known.keys() & ways[followed].keys():
+            for target, further in ways[followed][source]:
+                if source != target and reached.get(target) == known[source] + further:
+                    nearest[target].append(source)
+    for url, (depth, parent) in facts.items():
+        distance = known.get(url, loose.get(url))
+        if depth != distance:
+            yield f"depth {depth} of {url} is not its distance {distance}"
+        elif parent is not None and parent != min(nearest[url]):
+            yield f"the parent of {url} is {parent} and should be {min(nearest[url])}"

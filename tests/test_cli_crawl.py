@@ -56,18 +56,19 @@ class FakeCrawl:
 
     def __post_init__(self) -> None:
         self.stops: list[str] = []
+        self.asked = asyncio.Event()
 
     async def run(self) -> Report:
         for number in self.signals:
-            before = len(self.stops)
+            self.asked.clear()
             os.kill(os.getpid(), number)
             async with asyncio.timeout(5):
-                while len(self.stops) == before:
-                    await asyncio.sleep(0)
+                await self.asked.wait()
         return self.act(self)
 
     def stop(self, reason: str) -> None:
         self.stops.append(reason)
+        self.asked.set()
 
     def snapshot(self) -> Snapshot:
         return REPORT.this_run
@@ -436,6 +437,12 @@ class TestErrors:
 
         assert main(["--seed", SEED, "--log-level", "debug"]) == 1
         assert "Traceback" in capsys.readouterr().err
+
+    def test_a_broken_pipe_inside_the_crawl_is_not_taken_for_a_reader_that_left(self, desk: Desk) -> None:
+        self.raising(desk, BrokenPipeError("socket"))
+
+        assert desk.types("--seed", SEED) == 1
+        assert "BrokenPipeError: socket" in desk.err
 
     def test_our_own_error_inside_a_group_keeps_its_exit_code(self, desk: Desk) -> None:
         self.raising(desk, ExceptionGroup("tasks", [BadDatabase("x")]))

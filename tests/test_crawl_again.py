@@ -190,7 +190,7 @@ class TestRefusals:
         """Two writers on one write-ahead log can corrupt the file."""
         web = SyntheticWeb(pages=0)
         web.page("/", "/slow")
-        web.page("/slow", delay=3)
+        web.page("/slow", delay=1.5)
         with web.serve_in_thread() as url:
             usual = ("--seed", url, *QUICK_FLAGS, "--db", db)
             with start_command(usual) as first:

@@ -13,7 +13,6 @@ from dataclasses import replace
 import pytest
 
 from crawler import logs, terminal
-from crawler.cli import progress
 from crawler.cli.figures import duration, rate, size
 from crawler.cli.progress import Bar, Rate, figures, packed, shown
 from crawler.cli.view import View
@@ -46,7 +45,7 @@ class Terminal(io.StringIO):
 
 
 def ticks(count: int) -> tuple[Callable[[float], Awaitable[None]], asyncio.Event, list[float]]:
-    """A clock that goes `count` steps and then stands still: the wait, the moment it stands, the waits asked."""
+    """A clock that goes `count` steps and then stands: its wait, the moment it stands, the waits asked."""
     stands = asyncio.Event()
     asked: list[float] = []
 
@@ -102,9 +101,12 @@ class TestKinds:
         "view", [View(progress="none"), View(quiet=True), View(progress="bar", quiet=True)]
     )
     async def test_nothing_where_nothing_was_wanted(self, view: View, capsys: Capture) -> None:
-        async with shown(lambda: BUSY, view, wait=pytest.fail):
+        wait, _, asked = ticks(1)
+
+        async with shown(lambda: BUSY, view, wait=wait):
             await asyncio.sleep(0)
 
+        assert asked == []
         assert capsys.readouterr().err == ""
 
     async def test_events_where_the_logs_are_events(self, capsys: Capture) -> None:
@@ -225,13 +227,18 @@ class TestTheCrawlGoesOn:
         monkeypatch.setenv("TERM", "xterm")
         wait, stands, _ = ticks(1)
 
-        with pytest.raises(KeyError):
+        async def failing() -> None:
             async with shown(lambda: BUSY, View(), wait=wait):
                 await stands.wait()
                 raise KeyError
 
-        assert progress.terminal._writer is None
+        with pytest.raises(KeyError):
+            await failing()
+
         assert len(asyncio.all_tasks()) == 1
+        before = screen.getvalue()
+        terminal.say("after")
+        assert screen.getvalue() == before + "after\n"
 
 
 class TestFigures:

@@ -107,7 +107,9 @@ class SyntheticWeb:
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:
         """Serve on loopback and yield the seed's URL; port 0 takes any free one."""
-        here, away = http.ServerRunner(http.Server(self._answer)), http.ServerRunner(http.Server(self._stray))
+        # Whoever still waits for a slow answer when the web ends is not waited for.
+        here = http.ServerRunner(http.Server(self._answer), shutdown_timeout=0.05)
+        away = http.ServerRunner(http.Server(self._stray), shutdown_timeout=0.05)
         try:
             self._places = Places(here=await _listen(here, port), away=await _listen(away, 0))
             yield f"{self._places.here}/"

@@ -49,8 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = ending.code if isinstance(ending.code, int) else 1
     except KeyboardInterrupt:
         code = 130
+    except BrokenPipeError:  # `... | head` has seen enough
+        code = _READER_LEFT
     except BaseException as error:
-        code = _READER_LEFT if _stdout_is_broken() else _report(error, args)
+        code = _report(error, args)
     return _leave(code)
 
 
@@ -131,15 +133,6 @@ def _open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # it stays open to the end
-
-
-def _stdout_is_broken() -> bool:
-    """True if the reader of standard output has gone (`... | head`), whatever error that led to."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        return True
-    return False
 
 
 def _leave(code: int) -> int:

@@ -9,7 +9,6 @@ Nothing is fetched and no database is opened before every option was checked.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -19,10 +18,11 @@ from crawler import options
 from crawler.cli.flags import add_flags
 from crawler.cli.view import VIEW_NAMES, View
 from crawler.config import CrawlConfig
-from crawler.errors import BadConfig, Refusal
+from crawler.errors import BadConfig, PenstockError, Refusal
 
 if TYPE_CHECKING:
-    from crawler.app import Crawl, Report
+    from crawler.app import Crawl
+    from crawler.ending import Report
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> argparse.ArgumentParser:
@@ -50,18 +50,13 @@ def run(args: argparse.Namespace) -> int:
         return 0
     args.log_level = view.level  # for `main`, which shows tracebacks at debug
 
-    from crawler import logs  # structlog and the wiring are slow to load, so not for --help
-    from crawler.app import Crawl
+    # Slow to load, here and below, so not for --help.
+    from crawler import logs
     from crawler.cli import summary
 
     logs.configure(level=view.level, form=view.log_format)
     called = [*args.program, *args.words]
-    try:
-        report = asyncio.run(_watched(Crawl(config), config, view))
-    except Exception as error:
-        if not isinstance(error, Refusal):
-            error.add_note(summary.how_to_go_on("error", called) or "")
-        raise
+    report = _crawled(config, view, called)
     go_on = summary.how_to_go_on(report.stop_reason, called)
     view.tell(
         summary.lines(report, database=str(config.db), program=args.program) + ([go_on] if go_on else []),
@@ -69,6 +64,27 @@ def run(args: argparse.Namespace) -> int:
         summary.facts(report, database=str(config.db)) | {"go_on": go_on},
     )
     return report.exit_code
+
+
+def _crawled(config: CrawlConfig, view: View, called: Sequence[str]) -> Report:
+    """Run the crawl to its end; what stops it on the way is told how to go on."""
+    import asyncio
+
+    from crawler.app import Crawl
+    from crawler.cli.summary import how_to_go_on
+
+    note = how_to_go_on("error", called) or ""
+    try:
+        return asyncio.run(_watched(Crawl(config), config, view))
+    except Refusal:
+        raise
+    except BrokenPipeError as error:  # `main` would take it for a reader of standard output that left
+        told = PenstockError(f"unexpected {type(error).__name__}: {error}")
+        told.add_note(note)
+        raise told from error
+    except Exception as error:
+        error.add_note(note)
+        raise
 
 
 def _gathered(args: argparse.Namespace) -> dict[str, object]:

@@ -64,6 +64,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("max_body", "BYTES", "of one body, after content-coding"),
             ("retries", "N", "after errors that may pass"),
             ("retry_delay", "SECONDS", "before the first retry; it doubles from there"),
+            ("retry_failed", "", "give what failed in earlier runs another chance"),
         ),
     ),
     (

@@ -17,7 +17,7 @@ from crawler.cli.figures import count, counted, duration, rate, size
 from crawler.terminal import harmless
 
 if TYPE_CHECKING:
-    from crawler.app import Report
+    from crawler.ending import Report
 
 STATES = ("done", "failed", "skipped", "pending")
 

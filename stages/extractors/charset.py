@@ -2,7 +2,7 @@
 
 May touch: the label table, through transcode.py.
 
-Only the first 1024 bytes are ever looked at, but for one question: is it valid UTF-8?
+A page that says how it is encoded, in its headers or early on, costs next to nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import re
 
 from stages.extractors.transcode import BOMS, FALLBACK, lookup
 
-_PRESCAN_BYTES = 1024  # HTML standard, 13.2.3.2: authors must declare within these
+PRESCAN_BYTES = 1024  # HTML standard, 13.2.3.2: authors must declare within these
+LATE_BYTES = 64 * 1024  # those who do not, usually put a script or a comment before
 
 # The prescan's "get an attribute", a piece at a time. No piece can backtrack into another.
 _BLANKS = re.compile(rb"[\t\n\f\r ]*")
@@ -34,25 +35,25 @@ def sniff(body: bytes, header_label: str | None = None) -> str:
     """Name the encoding of `body`; `header_label` is the charset of the Content-Type header.
 
     The order of the HTML standard, 13.2.3.2: byte order mark, HTTP header, the prescan
-    for a meta element. Then the standard leaves room for detection, which we use for
-    one question only, whether it is UTF-8: text in another encoding hardly ever is
-    valid UTF-8 by accident. Does not raise.
+    for a meta element. A browser that meets the meta element only later starts again with
+    what it says. Without any, the standard leaves room for detection, which we use for one
+    question: is it UTF-8? Text in another encoding hardly ever is, by accident. Does not raise.
     """
     for mark, name in BOMS:
         if body.startswith(mark):
             return name
-    found = (header_label and lookup(header_label)) or prescan(body)
-    if found:
-        return found
-    return "utf-8" if not body.isascii() and _is_utf8(body) else FALLBACK
+    declared = (header_label and lookup(header_label)) or prescan(body) or _declared_late(body)
+    if declared:
+        return declared
+    return FALLBACK if body.isascii() or not _is_utf8(body) else "utf-8"
 
 
-def prescan(body: bytes) -> str | None:
-    """Return the encoding a page declares in its first 1024 bytes, or None.
+def prescan(body: bytes, end: int = PRESCAN_BYTES) -> str | None:
+    """Return the encoding a page declares in its first `end` bytes, or None.
 
     HTML standard, "prescan a byte stream to determine its encoding".
     """
-    data = body[:_PRESCAN_BYTES]
+    data = body[:end]
     if data.startswith(b"<\0?\0x\0"):
         return "utf-16le"
     if data.startswith(b"\0<\0?\0x"):
@@ -61,6 +62,11 @@ def prescan(body: bytes) -> str | None:
         return _scan_tags(data.lower())
     except _OutOfBytes:
         return _xml_encoding(data)
+
+
+def _declared_late(body: bytes) -> str | None:
+    # Most pages without an early declaration have no late one; this is cheaper than to scan.
+    return prescan(body, LATE_BYTES) if b"charset" in body[PRESCAN_BYTES:LATE_BYTES].lower() else None
 
 
 def _scan_tags(data: bytes) -> str | None:

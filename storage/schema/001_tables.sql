@@ -15,7 +15,9 @@ CREATE TABLE crawl (             -- one row: what this crawl is
 CREATE TABLE host (
     id          INTEGER PRIMARY KEY,
     name        TEXT NOT NULL UNIQUE, -- host and non-default port, as in a URL
-    ready_at    REAL             -- unix seconds before which it may not be asked; NULL: at once
+    ready_at    REAL,            -- unix seconds before which it may not be asked; NULL: at once
+    failures    INTEGER NOT NULL DEFAULT 0, -- requests in a row without any answer
+    rests       INTEGER NOT NULL DEFAULT 0  -- how often it was given a rest meanwhile
 );
 
 CREATE TABLE url (
@@ -30,6 +32,7 @@ CREATE TABLE url (
     state       INTEGER NOT NULL, -- 0 pending, 1 waiting for a retry, 2 done, 3 failed, 4 skipped
     reason      TEXT,            -- why failed or skipped, or why the last attempt was not the last
     attempts    INTEGER NOT NULL DEFAULT 0, -- requests that were settled
+    forgiven    INTEGER NOT NULL DEFAULT 0, -- of these, made before the last --retry-failed
     retry_at    REAL             -- unix seconds; only while waiting
 );
 CREATE UNIQUE INDEX url_key ON url (host_id, path, secure);

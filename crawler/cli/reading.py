@@ -1,0 +1,73 @@
+"""Reading: what the commands that look into a database have in common.
+
+May touch: argparse, storage's reader, standard output and error.
+Never: the network, or anything that writes to the database.
+
+Standard output is for results alone. A reader that has had enough (`... | head`) is no
+error and ends the command as if all had been read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TextIO
+
+from crawler.errors import PenstockError
+
+if TYPE_CHECKING:
+    from storage.reader import Reader
+
+FORMATS = ("table", "csv", "json", "jsonl")
+
+
+def add_database(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--db", default="crawl.db", metavar="PATH", help="the crawl's file (default: crawl.db)"
+    )
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="table",
+        help="table for a person (default), csv, json (one array) or jsonl (a line per row)",
+    )
+
+
+@contextlib.contextmanager
+def opened(args: argparse.Namespace) -> Iterator[Reader]:
+    """The database that was named. Raises BadDatabase."""
+    from crawler.terminal import harmless, say
+    from storage.reader import open_reader  # SQLite and more: not for --help
+
+    with open_reader(args.db) as reader:
+        if reader.note:
+            say(f"penstock: note: {harmless(reader.note)}")
+        yield reader
+
+
+@contextlib.contextmanager
+def results() -> Iterator[TextIO]:
+    """Standard output, flushed at the end, so that what goes wrong with it is met here."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a title may be more than the locale can say
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_stdout()
+    except OSError as error:
+        _abandon_stdout()
+        raise PenstockError(f"cannot write the result: {error.strerror or error}") from error
+
+
+def _abandon_stdout() -> None:
+    """Let what is still buffered go nowhere: Python's last flush would fail once more, aloud."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), sys.stdout.fileno())

@@ -1,0 +1,111 @@
+"""`status`: how far a crawl is, from its database alone; it may be running.
+
+May touch: the database, read-only; standard output.
+
+All numbers are of one moment, so they add up, also while a crawl is changing them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from crawler.cli.figures import count, counted, size
+from crawler.cli.reading import add_database, opened, results
+from crawler.terminal import harmless
+
+if TYPE_CHECKING:
+    from storage.reports import Run, Status
+
+_SEEDS_SHOWN = 5
+_RUNS_SHOWN = 10
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser(
+        "status",
+        help="how far a crawl is",
+        description="Show how far a crawl is. The crawl may be running.",
+    )
+    add_database(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the status. Raises BadDatabase."""
+    from storage.reports import status
+
+    with opened(args) as reader:
+        with reader.snapshot() as connection:
+            found = status(connection)
+        with results() as out:
+            for line in _lines(str(args.db), found):
+                out.write(harmless(line) + "\n")
+    return 0
+
+
+def _lines(database: str, status: Status) -> Iterator[str]:
+    yield database
+    yield from _what(status)
+    yield f"  state      {_now(status.runs)}"
+    yield f"  last seen  {status.last_activity or 'never'}"
+    yield ""
+    yield from _counts(status)
+    for title, reasons in (("failed", status.failed), ("skipped", status.skipped)):
+        if reasons:
+            yield ""
+            yield f"{title}, by reason"
+            yield from (f"  {count(urls):>11}  {reason}" for reason, urls in reasons)
+    if status.runs:
+        yield ""
+        yield from _runs(status.runs)
+
+
+def _what(status: Status) -> Iterator[str]:
+    identity = status.identity
+    seeds = identity.get("seeds", [])
+    for label, seed in zip(["seeds", *[""] * len(seeds)], seeds[:_SEEDS_SHOWN], strict=False):
+        yield f"  {label:<9}  {seed}"
+    if len(seeds) > _SEEDS_SHOWN:
+        yield f"  {'':<9}  and {count(len(seeds) - _SEEDS_SHOWN)} more"
+    yield f"  scope      {identity.get('scope', 'not known')}"
+    for name in ("include", "exclude"):
+        for pattern in identity.get(name, []):
+            yield f"  {name}    {pattern}"
+    yield f"  depth      {'no limit' if status.depth is None else status.depth}"
+    yield f"  robots     {'obeyed' if status.robots else 'not asked'}"
+
+
+def _now(runs: Sequence[Run]) -> str:
+    if not runs:
+        return "not begun"
+    last = runs[-1]
+    if last.finished_at is None:
+        return f"running or killed: run {last.id} has no end"
+    return f"not running: the last run ended with {last.stop_reason or 'no reason'}"
+
+
+def _counts(status: Status) -> Iterator[str]:
+    totals = status.totals
+    yield f"  {count(sum(totals.states.values())):>11}  URLs known, of these"
+    for state, number in totals.states.items():
+        waiting = f", {count(status.waiting)} of them for another attempt" if status.waiting else ""
+        yield f"  {count(number):>11}  {state}{waiting if state == 'pending' else ''}"
+    yield f"  {count(totals.pages):>11}  pages of status 200"
+    yield f"  {count(totals.requests):>11}  requests, {counted(totals.retries, 'retry', 'retries')} among them"
+    yield f"  {count(totals.robots_requests):>11}  requests for robots.txt, not counted above"
+    yield f"  {size(totals.bytes):>11}  of bodies"
+    if totals.internal_failures:
+        yield f"  {count(totals.internal_failures):>11}  failed through bugs of ours (internal:...)"
+
+
+def _runs(runs: Sequence[Run]) -> Iterator[str]:
+    left_out = max(len(runs) - _RUNS_SHOWN, 0)
+    yield "runs" + (f" (the last {_RUNS_SHOWN} of {count(len(runs))})" if left_out else "")
+    for run in runs[left_out:]:
+        reason = run.stop_reason or ("running or killed" if run is runs[-1] else "killed")
+        yield (
+            f"  {run.id:>3}  {run.started_at} to {run.finished_at or '-':<24}  {reason:<17}"
+            f"  {counted(run.requests, 'request')}, {counted(run.pages, 'page')}, {size(run.bytes)}"
+        )
