@@ -30,6 +30,7 @@ from crawler.ports import Extractor, Totals
 from crawler.seen import SeenFilter
 from crawler.stats import QueueDepth, Snapshot
 from crawler.tally import Tally
+from crawler.watch import pool_line, task_lines, watch
 from stages.extractors.html import HtmlExtractor
 from stages.fetch import FetchStage
 from stages.fetchers.plain import PlainFetcher, PlainOptions
@@ -80,6 +81,11 @@ class Crawl:
             stopping=self._stopping.reason,
         )
 
+    def describe(self) -> list[str]:
+        """What every stage and every task is doing at this moment, a line each."""
+        frontier = [repr(self._frontier)] if self._frontier is not None else []
+        return [*frontier, *map(pool_line, self._pools), *task_lines()]
+
     async def run(self) -> Report:
         """Crawl until finished, stopped or out of budget. Raises PenstockError.
 
@@ -113,6 +119,7 @@ class Crawl:
             admission,
             seen,
             max_batch=config.storers,
+            parsers=config.parsers,
             on_commit=lambda saved: self._tally.committed(saved),
         )
         totals = await store.totals()
@@ -168,6 +175,7 @@ class Crawl:
             robots=None if config.no_robots else robots,
             clock=clock,
             totals=totals,
+            suspects=store.suspects,
         )
         fetcher = PlainFetcher(
             PlainOptions(
@@ -181,6 +189,7 @@ class Crawl:
         )
         threads = ThreadPoolExecutor(max_workers=config.parsers, thread_name_prefix="parse")
         assert store.writer is not None
+        assert store.marks is not None
         store.writer.clocks = frontier
         fetch = FetchStage(
             fetchers={"plain": fetcher},
@@ -188,7 +197,9 @@ class Crawl:
             robots_fetcher=fetcher.for_robots(robots.max_bytes),
             robots=robots,
         )
-        parse = ParseStage(extractor=self._extractor, threads=threads, keep_bodies=config.save_bodies)
+        parse = ParseStage(
+            extractor=self._extractor, threads=threads, marker=store.marks, keep_bodies=config.save_bodies
+        )
         store_stage = StoreStage(
             store=store.writer,
             frontier=frontier,
@@ -205,6 +216,9 @@ class Crawl:
             )
         ]
         timer = self._time_limit()
+        watcher = asyncio.create_task(
+            watch(self._pools, frontier, lambda: self._tally.requests), name="watch"
+        )
         try:
             await crawl(frontier, self._pools, self._stopping, grace=config.grace)
         except asyncio.CancelledError:
@@ -217,8 +231,12 @@ class Crawl:
         finally:
             if timer is not None:
                 timer.cancel()
+            watcher.cancel()
             await fetcher.close()
             threads.shutdown(wait=False, cancel_futures=True)
+
+    def _settled(self) -> int:
+        return self._tally.requests
 
     def _expected_urls(self, known: int) -> int:
         """How many URLs the seen set should be ready for: budgets and tables hint at it."""

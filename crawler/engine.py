@@ -92,8 +92,7 @@ async def crawl(frontier: Frontier, pools: Sequence[Pool], stopping: Stopping, *
 
     async with asyncio.TaskGroup() as group:
         crews = [
-            [group.create_task(work(pool.stage, pool.inbox, emit)) for _ in range(pool.workers)]
-            for pool in pools
+            [group.create_task(work(pool, number, emit)) for number in range(pool.workers)] for pool in pools
         ]
         # A task of its own: a stop must also reach a feeder that waits before a full inbox.
         # What it then drops is still pending on disk.

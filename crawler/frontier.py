@@ -11,10 +11,12 @@ half-changed, so a cancellation cannot tear it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from crawler.clock import Clock
 from crawler.hosts import HostQueue, HostWindow
 from crawler.messages import (
+    CanonicalUrl,
     Dead,
     Done,
     Failed,
@@ -57,6 +59,7 @@ class Frontier:
         robots: RobotsPolicy | None,
         clock: Clock,
         totals: Totals,
+        suspects: Collection[CanonicalUrl] = (),
     ) -> None:
         self._store = store
         self._politeness = politeness
@@ -66,6 +69,7 @@ class Frontier:
         self._robots = robots
         self._clock = clock
         self._window = HostWindow(per_host=politeness.per_host)
+        self._window.keep_for_last(suspects)
         self._pages = totals.pages
         self._bytes = totals.bytes
         self._more_hosts = True
@@ -228,13 +232,19 @@ class Frontier:
             crowded_out = [name for name in names if not window.grew(name)]
             self._more_hosts = bool(crowded_out) or len(names) >= limit
         for host in window.hungry():
-            limit = window.batch() + host.held
+            limit = window.batch() + host.held + window.put_off
             found = await self._store.pending(host.name, limit=limit)
             window.feed(host, found, more=len(found) >= limit)
 
     async def _finished(self) -> bool:
-        """Nothing in memory is left; believe it only if the disk says so too."""
+        """Nothing in memory is left; believe it only if the disk says so too.
+
+        What may have killed an earlier run comes now, one URL at a time.
+        """
         if self._window.pending or self._more_hosts or self._retry_check < float("inf"):
+            return False
+        if self._window.release_last():
+            self._ring()
             return False
         if not await self._store.unfinished():
             return True

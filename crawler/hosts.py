@@ -78,6 +78,8 @@ class HostWindow:
         self._hungry: dict[HostQueue, None] = {}
         self._clocks: dict[str, float] = {}  # of hosts that left the window before their time
         self._arrival = itertools.count()
+        self._last: set[str] = set()  # URLs that come after all others
+        self._put_off: dict[str, Pending] = {}  # of these, the ones that were read from disk
         self._changed: set[HostQueue] = set()  # clocks to be written with the next commit
 
     def __repr__(self) -> str:
@@ -87,7 +89,13 @@ class HostWindow:
 
     @property
     def held(self) -> int:
-        return len(self._held)
+        """URLs on disk that need not be read again."""
+        return len(self._held) + len(self._put_off)
+
+    @property
+    def put_off(self) -> int:
+        """URLs read from disk that come last."""
+        return len(self._put_off)
 
     def batch(self) -> int:
         """How many URLs to read for one host: the window's size, shared."""
@@ -119,6 +127,9 @@ class HostWindow:
         for pending in found:
             if pending.url in self._held:
                 continue
+            if pending.url in self._last:
+                self._put_off[pending.url] = pending
+                continue
             host = self.hosts.get(pending.host)
             if host is None:
                 host = self.hosts[pending.host] = HostQueue(pending.host, self._clocks.pop(pending.host, 0.0))
@@ -128,6 +139,19 @@ class HostWindow:
             self.pending += 1
             self._note_hunger(host)
             self._line_up(host)
+
+    def keep_for_last(self, urls: Iterable[str]) -> None:
+        """These URLs come after all others, and then one at a time (`release_last`)."""
+        self._last.update(urls)
+
+    def release_last(self) -> bool:
+        """Queue one of the URLs kept for last. False if there is none."""
+        if not self._put_off:
+            return False
+        url, pending = self._put_off.popitem()
+        self._last.discard(url)
+        self.take_in([pending])
+        return True
 
     def feed(self, host: HostQueue, found: Iterable[Pending], *, more: bool) -> None:
         """Take in what was read for one host; `more` says that the disk may have others."""

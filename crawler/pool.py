@@ -9,8 +9,9 @@ would fill, the stage before would wait for ever, and the crawl would hang in si
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -38,14 +39,19 @@ class Pool:
     stage: Stage[Any]
     workers: int
     inbox: Inbox
+    at_work: dict[int, tuple[Message, float] | None] = field(default_factory=dict)
+    """By worker: the message in hand and since when (monotonic seconds). For those who watch."""
 
 
-async def work(stage: Stage[Any], inbox: Inbox, emit: Emit) -> None:
+async def work(pool: Pool, number: int, emit: Emit) -> None:
     """Handle messages until a pill comes. Raises what the last stage raises."""
+    stage, inbox, at_work = pool.stage, pool.inbox, pool.at_work
     while True:
+        at_work[number] = None
         message = await inbox.get()
         if message is Pill.STOP:
             return
+        at_work[number] = (message, time.monotonic())
         try:
             results = await stage.handle(message)
         except Exception as error:

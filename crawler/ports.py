@@ -53,6 +53,13 @@ class Extractor(Protocol):
         ...
 
 
+class ParseMarker(Protocol):
+    """Told which URL is being parsed, so that a crash can be laid at its door."""
+
+    def begin(self, url: CanonicalUrl) -> int: ...
+    def end(self, mark: int) -> None: ...
+
+
 class ByteBudget(Protocol):
     """One bound on the bytes of all bodies under way (DESIGN promise 7)."""
 

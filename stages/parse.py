@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from crawler.messages import Content, Fetched, Message, ParsedPage
-from crawler.ports import Extractor
+from crawler.ports import Extractor, ParseMarker
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 # About 3 ms of parsing: longer would be felt by everybody else on the event loop, shorter
@@ -26,6 +26,7 @@ THREAD_FROM_BYTES = 300_000
 class ParseStage:
     extractor: Extractor
     threads: Executor
+    marker: ParseMarker
     keep_bodies: bool = False
     name: str = "parse"
     is_last: bool = False
@@ -59,9 +60,13 @@ class ParseStage:
             charset=answer.charset,
             nofollow=_forbids_links(answer.robots),
         )
-        if len(body) < THREAD_FROM_BYTES:
-            return extract()
-        return await asyncio.get_running_loop().run_in_executor(self.threads, extract)
+        mark = self.marker.begin(message.task.url)
+        try:
+            if len(body) < THREAD_FROM_BYTES:
+                return extract()
+            return await asyncio.get_running_loop().run_in_executor(self.threads, extract)
+        finally:
+            self.marker.end(mark)
 
 
 def _forbids_links(x_robots_tag: str | None) -> bool:

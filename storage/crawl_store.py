@@ -26,8 +26,10 @@ from storage import statements as sql
 from storage.database import Database
 from storage.frontier import FrontierOnDisk
 from storage.ledger import Changes, Ledger
+from storage.parse_marks import ParseMarks
 from storage.phrases import Phrases
 from storage.rows import State
+from storage.suspects import judge_last_run
 from storage.writer import Writer
 
 SEEN_ROWS_AT_ONCE = 2_000  # some 5 ms of filling the seen set between two looks at the event loop
@@ -56,6 +58,8 @@ class CrawlStore:
         self.resumed = resumed
         self.frontier = FrontierOnDisk(database)
         self.writer: Writer | None = None
+        self.marks: ParseMarks | None = None
+        self.suspects: list[CanonicalUrl] = []  # pages to be parsed last, one at a time
 
     @classmethod
     async def open(cls, path: Path, settings: CrawlSettings) -> CrawlStore:
@@ -79,6 +83,7 @@ class CrawlStore:
         seen: SeenFilter,
         *,
         max_batch: int,
+        parsers: int,
         on_commit: Callable[[Saved], None] = lambda saved: None,
     ) -> int:
         """Create the crawl or bring it under the present settings; note the run. Returns its number."""
@@ -96,6 +101,7 @@ class CrawlStore:
                 await self._create(ledger, admission, settings, now)
             config = json.dumps(settings.public, sort_keys=True)
             self._run = (await database.row(sql.START_RUN, {"now": now, "config": config}))[0]
+        self.marks = ParseMarks.open(database.path, parsers)
         self.writer = Writer(
             database,
             ledger,
@@ -120,6 +126,8 @@ class CrawlStore:
 
     async def _adopt(self, admission: Admission, settings: CrawlSettings) -> None:
         _, old_depth, old_robots, _ = await self._database.row(sql.FIND_CRAWL)
+        marked = ParseMarks.left_behind(self._database.path)
+        self.suspects = await judge_last_run(self._database, marked, generation=self._generation)
         depth = admission.horizon.depth
         if depth != old_depth:
             hops = admission.horizon.hops
@@ -185,6 +193,8 @@ class CrawlStore:
         """Commit what waits, then close the file."""
         try:
             await self.settle()
+            if self.marks is not None:
+                self.marks.close()
         finally:
             await self._database.close()
 

@@ -1,8 +1,9 @@
-"""Mistakes: what a person may have meant by SQL that SQLite could not run.
+"""Mistakes: what SQLite complained of, in one line that a person can act on.
 
 May touch: sqlite3, the names in the schema.
 
-SQLite says what is wrong, but not what there is: a wrong name is answered with the right ones.
+Either the file or the query is to blame. SQLite says what is wrong, but not what there
+is: a wrong name is answered with the right ones.
 """
 
 from __future__ import annotations
@@ -10,11 +11,31 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
+from pathlib import Path
 
 from storage.reports import REPORTS, TABLES
 
+WAIT_SECONDS = 5.0  # a crawl blocks readers only for moments, such as the repair after a kill
+
 _NO_TABLE = re.compile(r"no such table: (.+)", re.DOTALL)
 _NO_COLUMN = re.compile(r"no such column: (.+)", re.DOTALL)
+
+
+def explain_file(path: Path, error: sqlite3.Error) -> str | None:
+    """One line if the file is to blame, or the machine; None if the query is."""
+    code = getattr(error, "sqlite_errorname", "")
+    beside = "cannot be opened: SQLite has to write beside it (-shm), and may not; copy it elsewhere"
+    hints = {
+        "SQLITE_NOTADB": "is not an SQLite database",
+        "SQLITE_CORRUPT": "is damaged: restore a copy, or crawl anew into another file",
+        "SQLITE_BUSY": f"is locked by another program, for over {WAIT_SECONDS:g} s",
+        "SQLITE_CANTOPEN": beside,
+        "SQLITE_READONLY": beside,
+        "SQLITE_IOERR": "cannot be read: the disk failed",
+        "SQLITE_PERM": "cannot be read: you may not",
+        "SQLITE_FULL": "needs room for sorting, and the disk for temporary files is full",
+    }
+    return next((f"{path} {hint}" for name, hint in hints.items() if code.startswith(name)), None)
 
 
 def explain_query(connection: sqlite3.Connection, sql: str, error: Exception) -> str:

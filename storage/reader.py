@@ -21,10 +21,9 @@ from types import TracebackType
 
 from crawler.errors import BadDatabase, BadQuery
 from storage.database import APPLICATION_ID, schema_files
-from storage.mistakes import explain_query
+from storage.mistakes import WAIT_SECONDS, explain_file, explain_query
 
 FIRST_WITH_VIEWS = 2  # schema; a file that is older than this code, but no older than that, can be read
-WAIT_SECONDS = 5.0  # a crawl blocks readers only for moments, such as the repair after a kill
 # Python looks for a Ctrl-C between its own instructions only; this makes SQLite come back to it.
 STEPS_BETWEEN_LOOKS = 10_000
 
@@ -49,7 +48,7 @@ _PRAGMAS = frozenset(  # which tell something; with a value some of them would s
     }
 )
 _PRAGMAS_OF_A_TABLE = frozenset(
-    {"foreign_key_list", "index_info", "index_list", "index_xinfo", "table_info", "table_list", "table_xinfo"}
+    ["foreign_key_list", "index_info", "index_list", "index_xinfo", "table_info", "table_list", "table_xinfo"]
 )
 
 
@@ -65,9 +64,14 @@ class Rows:
     def __iter__(self) -> Iterator[tuple[object, ...]]:
         try:
             with self._reader.explaining(self._sql):
-                yield from self._cursor
+                # `yield from` would close the cursor too, and perhaps after its connection.
+                for row in self._cursor:  # noqa: UP028
+                    yield row
         finally:
-            self._cursor.close()  # ends the read transaction, so that the crawl's WAL can shrink
+            # Ends the read transaction, so that the crawl's WAL can shrink. A reader that was
+            # closed before has done so already.
+            with contextlib.suppress(sqlite3.ProgrammingError):
+                self._cursor.close()
 
 
 class Reader:
@@ -120,12 +124,16 @@ class Reader:
                 raise KeyboardInterrupt from None
             if self._refused or code.startswith("SQLITE_READONLY"):
                 raise BadQuery(self._refused or "a query may only read") from None
-            if isinstance(error, sqlite3.Error) and (problem := _explain_file(self.path, error)):
+            if isinstance(error, sqlite3.Error) and (problem := explain_file(self.path, error)):
                 raise BadDatabase(problem) from error
             raise BadQuery(explain_query(self._connection, sql, error)) from error
 
     def _authorize(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
         if action in _READS:
+            return sqlite3.SQLITE_OK
+        if action == sqlite3.SQLITE_UPDATE and first == "sqlite_master":
+            # What json_each and pragma_table_info say when they are first used; a real
+            # UPDATE of the schema is refused by SQLite itself.
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_PRAGMA:
             name = (first or "").lower()
@@ -158,7 +166,7 @@ def open_reader(path: str | Path) -> Reader:
         except sqlite3.OperationalError as error:
             connection, note = _connect_sealed(path, error)
     except sqlite3.Error as error:
-        raise BadDatabase(_explain_file(path, error) or f"cannot read {path}: {error}") from error
+        raise BadDatabase(explain_file(path, error) or f"cannot read {path}: {error}") from error
     reader = Reader(path, connection, note)
     try:
         reader.confine()
@@ -235,18 +243,3 @@ def _refuse_other_databases(path: Path, connection: sqlite3.Connection) -> None:
         )
     if version < FIRST_WITH_VIEWS:
         raise BadDatabase(f"{path} has no views yet (schema {version}); run its crawl again, that adds them")
-
-
-def _explain_file(path: Path, error: sqlite3.Error) -> str | None:
-    """One line if the file is to blame, or the machine; None if the query is."""
-    code = getattr(error, "sqlite_errorname", "")
-    hints = {
-        "SQLITE_NOTADB": "is not an SQLite database",
-        "SQLITE_CORRUPT": "is damaged: restore a copy, or crawl anew into another file",
-        "SQLITE_BUSY": f"is locked by another program, for over {WAIT_SECONDS:g} s",
-        "SQLITE_CANTOPEN": "cannot be opened: SQLite needs to write beside it (-shm), and may not",
-        "SQLITE_IOERR": "cannot be read: the disk failed",
-        "SQLITE_PERM": "cannot be read: you may not",
-        "SQLITE_FULL": "needs room for sorting, and the disk for temporary files is full",
-    }
-    return next((f"{path} {hint}" for name, hint in hints.items() if code.startswith(name)), None)

@@ -125,6 +125,13 @@ ADMIT_PAST_ROBOTS = """
 ADMIT_FAILED = """
     UPDATE url SET state = 0, reason = NULL, retry_at = NULL, forgiven = attempts WHERE state = 3
 """
+LAST_RUN = "SELECT finished_at IS NOT NULL, requests FROM runs ORDER BY id DESC LIMIT 1"
+FIND_SUSPECT = "SELECT suspect, strikes FROM crawl"
+SET_SUSPECT = "UPDATE crawl SET suspect = :url, strikes = :strikes"
+SET_ASIDE = "UPDATE url SET state = 3, reason = 'poison', retry_at = NULL WHERE id = :id AND state IN (0, 1)"
+SET_ASIDE_PAGE = """
+    INSERT OR REPLACE INTO fetch (url_id, generation, error) VALUES (:id, :generation, 'poison')
+"""
 START_RUN = "INSERT INTO runs (started_at, config) VALUES (:now, :config) RETURNING id"
 COUNT_RUN = """
     UPDATE runs SET requests = requests + :requests, pages = pages + :pages, bytes = bytes + :bytes,

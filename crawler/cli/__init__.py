@@ -53,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _READER_LEFT
     except BaseException as error:
         code = _report(error, args)
-    return _leave(code)
+        with contextlib.suppress(OSError, ValueError):  # or Python's own last flush makes it 120
+            sys.stdout.flush()
+    return code
 
 
 def _run(words: list[str], args: argparse.Namespace) -> int:
@@ -133,14 +135,3 @@ def _open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # it stays open to the end
-
-
-def _leave(code: int) -> int:
-    """Point streams that nobody reads at nothing, or Python's last flush would change the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            with open(os.devnull, "wb") as nothing, contextlib.suppress(OSError, ValueError):
-                os.dup2(nothing.fileno(), stream.fileno())
-    return code

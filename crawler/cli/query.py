@@ -34,9 +34,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the rows. Raises BadDatabase and BadQuery."""
-    from crawler.cli import render
+    from crawler.cli.render import show
 
     with opened(args) as reader:
         rows = reader.select(args.sql)
-        render.show(rows.columns, rows, args.format)
+        show(rows.columns, rows, args.format)
     return 0

@@ -230,6 +230,9 @@ def shortened(text: str, room: int) -> str:
     """Cut `text` to `room` cells, with an ellipsis where something is missing."""
     if width(text) <= room and len(text) <= 4 * room:
         return text
+    if text.startswith(("http://", "https://")):  # its end tells more than its middle
+        head = (room - 1) // 3
+        return f"{text[:head]}…{text[len(text) - (room - 1 - head) :]}"
     kept, used = [], 0
     for character in text[: 4 * room]:  # marks take no room; a thousand on one letter are no text
         used += _cells(character)

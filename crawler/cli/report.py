@@ -30,11 +30,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report, or the list of reports. Raises BadDatabase and BadQuery."""
-    from crawler.cli import render
+    from crawler.cli.render import show
     from storage.reports import REPORTS
 
     if args.list:
-        render.show(("report", "what it shows"), REPORTS.items(), args.format)
+        show(("report", "what it shows"), REPORTS.items(), args.format)
         return 0
     if args.name is None:
         raise BadQuery(f"name a report: {', '.join(REPORTS)}")
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     with opened(args) as reader:
         # The name is one of ours, so it may stand in the SQL; -1 is SQLite's "no limit".
         rows = reader.select(f"SELECT * FROM {args.name} LIMIT ?", [-1 if args.limit is None else args.limit])
-        render.show(rows.columns, rows, args.format)
+        show(rows.columns, rows, args.format)
     return 0
 
 

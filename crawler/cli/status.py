@@ -93,7 +93,8 @@ def _counts(status: Status) -> Iterator[str]:
         waiting = f", {count(status.waiting)} of them for another attempt" if status.waiting else ""
         yield f"  {count(number):>11}  {state}{waiting if state == 'pending' else ''}"
     yield f"  {count(totals.pages):>11}  pages of status 200"
-    yield f"  {count(totals.requests):>11}  requests, {counted(totals.retries, 'retry', 'retries')} among them"
+    retries = counted(totals.retries, "retry", "retries")
+    yield f"  {count(totals.requests):>11}  requests, {retries} among them"
     yield f"  {count(totals.robots_requests):>11}  requests for robots.txt, not counted above"
     yield f"  {size(totals.bytes):>11}  of bodies"
     if totals.internal_failures:

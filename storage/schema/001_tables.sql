@@ -9,7 +9,9 @@ CREATE TABLE crawl (             -- one row: what this crawl is
     depth       INTEGER,         -- limit of the last run, in link hops; NULL: none
     robots      INTEGER NOT NULL, -- 1: the last run obeyed robots.txt
     generation  INTEGER NOT NULL, -- which pass over the site is under way, from 1
-    created_at  TEXT NOT NULL    -- ISO 8601, UTC
+    created_at  TEXT NOT NULL,   -- ISO 8601, UTC
+    suspect     TEXT,            -- URL that was being parsed when the last run died
+    strikes     INTEGER NOT NULL DEFAULT 0 -- runs in a row that died so with nothing else settled
 );
 
 CREATE TABLE host (

@@ -1,0 +1,314 @@
+"""Fakes: small honest stand-ins for what lies behind the ports, and a time that costs none.
+
+`MemoryCrawl` stands for the file; tests/test_frontier_contract.py holds both to one
+contract. `@in_virtual_time` runs a class of async tests on a loop whose clock jumps to
+the next timer whenever everybody waits, so a test of an hour takes a millisecond, and a
+hang is an error at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import selectors
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from crawler.clock import Clock
+from crawler.messages import (
+    Answer,
+    CanonicalUrl,
+    Content,
+    Done,
+    Failed,
+    Fetched,
+    FetchTask,
+    Link,
+    RetryAt,
+    RobotsAnswer,
+    RobotsTask,
+    Verdict,
+)
+from crawler.ports import Pending, Saved
+from crawler.urls import split
+
+T = TypeVar("T")
+C = TypeVar("C", bound=type[Any])
+
+START = 1_000_000.0  # unix seconds at which virtual time begins
+
+
+# -- values with everything but the essential filled in
+
+
+def url(text: str) -> CanonicalUrl:
+    return CanonicalUrl(text)
+
+
+def task(address: str = "http://h/", *, depth: int = 0, attempt: int = 1) -> FetchTask:
+    where = url(address)
+    return FetchTask(url=where, host=split(where).host, depth=depth, attempt=attempt)
+
+
+def answer(status: int = 200, **fields: Any) -> Answer:
+    return Answer(**{"status": status, "fetched_at": START, "elapsed_ms": 1, **fields})
+
+
+def links(*targets: str, followed: bool = True) -> Content:
+    """The content of a page with these links."""
+    return Content(links=[Link(url(target), "", "", followed) for target in targets])
+
+
+def done(of: FetchTask, *targets: str, status: int = 200, **fields: Any) -> Done:
+    return Done(task=of, answer=answer(status, **fields), content=links(*targets))
+
+
+def robots_answer(of: RobotsTask, body: str = "", *, status: int | None = 200, at: float = 0) -> RobotsAnswer:
+    return RobotsAnswer(task=of, fetched_at=at, status=status, body=body.encode())
+
+
+# -- time
+
+
+class FakeClock(Clock):
+    """Stands still until it is told."""
+
+    def __init__(self, now: float = START) -> None:
+        self._now = now
+
+    def now(self) -> float:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds
+
+
+class LoopClock(Clock):
+    """The virtual loop's own time."""
+
+    def __init__(self) -> None:
+        return
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+class Stuck(Exception):
+    """Everybody waits, and nothing is left that could wake anybody."""
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    """In place of sleeping, moves the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise Stuck
+        self.now += timeout
+        return super().select(0)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+
+def run_in_virtual_time(test: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(test)
+
+
+def in_virtual_time(cls: C) -> C:
+    """Run every async test of a class on a `VirtualLoop`. Nothing in it may use a thread or a socket."""
+    for name, test in list(vars(cls).items()):
+        if name.startswith("test_") and inspect.iscoroutinefunction(test):
+            setattr(cls, name, _synchronous(test))
+    return cls
+
+
+def _synchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        run_in_virtual_time(test(*args, **kwargs))
+
+    return run
+
+
+async def all_else() -> None:
+    """Let everything run that can run without the time passing."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def still_waiting(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Start it, check that it has to wait, and return the task."""
+    started = asyncio.get_running_loop().create_task(coroutine)
+    await all_else()
+    assert not started.done()
+    return started
+
+
+# -- the file
+
+
+@dataclass(slots=True)
+class _Row:
+    pending: Pending
+    number: int  # order of discovery
+    state: str = "pending"  # pending, waiting, settled
+    at: float = 0.0  # unix seconds, while waiting
+
+
+@dataclass(slots=True)
+class MemoryCrawl:
+    """The file, as the frontier and the store stage see it: `FrontierStore` and `CrawlStore` in a dict.
+
+    Knows no scope and no depth limit, and relaxes no depths: the window never asks for that.
+    `before` is called with the name of every question, for a test that has something happen meanwhile.
+    """
+
+    rows: dict[str, _Row] = field(default_factory=dict)
+    answers: dict[str, RobotsAnswer] = field(default_factory=dict)
+    verdicts: list[Verdict] = field(default_factory=list)  # as they were saved
+    asked: list[str] = field(default_factory=list)  # names of the questions
+    before: Callable[[str], object] = lambda question: None
+
+    @classmethod
+    def of(cls, *seeds: str) -> MemoryCrawl:
+        memory = cls()
+        memory.discover(seeds, depth=0)
+        return memory
+
+    def discover(self, urls: Iterable[str], *, depth: int) -> Saved:
+        new = [text for text in dict.fromkeys(urls) if text not in self.rows]
+        for text in new:
+            where = url(text)
+            self.rows[text] = _Row(Pending(where, split(where).host, depth, 0), len(self.rows))
+        return Saved(grown=frozenset(self.rows[text].pending.host for text in new), pending=len(new))
+
+    def states(self, state: str) -> list[str]:
+        return [text for text, row in self.rows.items() if row.state == state]
+
+    async def save(self, verdict: Verdict) -> Saved:
+        await asyncio.sleep(0)
+        return self.commit(verdict)
+
+    def commit(self, verdict: Verdict) -> Saved:
+        self.verdicts.append(verdict)
+        if isinstance(verdict, RobotsAnswer):
+            self.answers[verdict.task.origin] = verdict
+            return Saved()
+        row = self.rows[verdict.task.url]
+        if isinstance(verdict, RetryAt):
+            row.pending = row.pending._replace(attempts=row.pending.attempts + 1)
+            row.state, row.at = "waiting", verdict.at
+            return Saved()
+        row.state = "settled"
+        if isinstance(verdict, Done) and verdict.content is not None:
+            return self.discover((link.url for link in verdict.content.links), depth=row.pending.depth + 1)
+        return Saved()
+
+    # What it knows is read after the wait, as on disk: a commit that came before counts.
+
+    async def _ask(self, question: str) -> None:
+        self.asked.append(question)
+        self.before(question)
+        await asyncio.sleep(0)
+
+    async def hosts(self, *, limit: int) -> Sequence[str]:
+        await self._ask("hosts")
+        busy = {row.pending.host for row in self.rows.values() if row.state == "pending"}
+        known = dict.fromkeys(row.pending.host for row in self.rows.values())
+        return [host for host in known if host in busy][:limit]
+
+    async def pending(self, host: str, *, limit: int) -> Sequence[Pending]:
+        await self._ask("pending")
+        rows = [r for r in self.rows.values() if r.state == "pending" and r.pending.host == host]
+        rows.sort(key=lambda row: (row.pending.depth, row.number))
+        return [row.pending for row in rows[:limit]]
+
+    async def due(self, *, now: float, limit: int) -> Sequence[Pending]:
+        await self._ask("due")
+        rows = [row for row in self.rows.values() if row.state == "waiting" and row.at <= now]
+        return [row.pending for row in sorted(rows, key=lambda row: row.at)[:limit]]
+
+    async def next_retry(self, *, after: float) -> float | None:
+        await self._ask("next_retry")
+        later = [row.at for row in self.rows.values() if row.state == "waiting" and row.at > after]
+        return min(later, default=None)
+
+    async def unfinished(self) -> bool:
+        await self._ask("unfinished")
+        return any(row.state != "settled" for row in self.rows.values())
+
+    async def robots(self, origin: str, *, newer_than: float) -> RobotsAnswer | None:
+        await self._ask("robots")
+        known = self.answers.get(origin)
+        return known if known is not None and known.fetched_at > newer_than else None
+
+
+# -- the stages' neighbours
+
+
+class FakeHold:
+    """Counts its releases."""
+
+    def __init__(self) -> None:
+        self.released = 0
+
+    def release(self) -> None:
+        self.released += 1
+
+    def try_reserve(self, count: int) -> bool:
+        return True
+
+    async def reserve(self, count: int) -> None:
+        return
+
+
+class FakeFetcher:
+    """A web in a dict: URL to answer, reason of failure, or an exception to raise."""
+
+    def __init__(self, web: Mapping[str, Answer | str | BaseException], *, body: bytes | None = None) -> None:
+        self._web = web
+        self._body = body
+        self.asked: list[str] = []
+        self.holds: list[FakeHold] = []
+
+    async def get(self, task: FetchTask) -> Fetched | Failed:
+        self.asked.append(task.url)
+        found = self._web[task.url]
+        if isinstance(found, BaseException):
+            raise found
+        if isinstance(found, str):
+            return Failed(task=task, stage="fetch", reason=found)
+        if self._body is None:
+            return Fetched(task=task, answer=found)
+        self.holds.append(FakeHold())
+        return Fetched(task=task, answer=found, body=self._body, hold=self.holds[-1])
+
+    async def close(self) -> None:
+        return
+
+
+class FakeGate:
+    """Remembers what the hosts' gate was told."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[str, Fetched | Failed]] = []
+        self.robots: list[str] = []
+
+    def answered(self, message: FetchTask, result: Fetched | Failed) -> None:
+        self.answers.append((message.url, result))
+
+    def robots_answered(self, host: str) -> None:
+        self.robots.append(host)
