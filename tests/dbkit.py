@@ -18,7 +18,7 @@ from storage.database import schema_files
 
 STATES = {"pending": 0, "waiting": 1, "done": 2, "failed": 3, "skipped": 4}
 SITE = "https://site.example"
-MOMENT = 1_795_171_406_123  # unix milliseconds of 2026-11-20T10:43:26.123Z
+MOMENT = 1_795_172_006_123  # unix milliseconds of 2026-11-20T10:53:26.123Z
 
 
 class CrawlFile:
@@ -45,14 +45,16 @@ class CrawlFile:
     def crawl(self, seeds: Sequence[str] = (f"{SITE}/",), *, depth: int | None = 2) -> None:
         identity = {"seeds": list(seeds), "scope": "host", "include": [], "exclude": [], "url_rules": 1}
         self.db.execute(
-            "INSERT INTO crawl VALUES (1, ?, ?, 1, 1, '2026-11-20T10:00:00.000Z')", (json.dumps(identity), depth)
+            "INSERT INTO crawl (id, identity, depth, robots, generation, created_at) "
+            "VALUES (1, ?, ?, 1, 1, '2026-11-20T10:00:00.000Z')",
+            (json.dumps(identity), depth),
         )
 
     def run(self, *, ended: str | None = "finished", pages: int = 0) -> None:
         end = "2026-11-20T11:00:00.000Z" if ended else None
         self.db.execute(
-            "INSERT INTO runs (started_at, finished_at, stop_reason, config, requests, pages, bytes, retries, "
-            "robots_requests) VALUES ('2026-11-20T10:00:00.000Z', ?, ?, '{}', ?, ?, ?, 1, 2)",
+            "INSERT INTO runs (started_at, finished_at, stop_reason, config, requests, pages, bytes, "
+            "retries, robots_requests) VALUES ('2026-11-20T10:00:00.000Z', ?, ?, '{}', ?, ?, ?, 1, 2)",
             (end, ended, pages + 1, pages, pages * 1024),
         )
 
@@ -71,8 +73,8 @@ class CrawlFile:
         """Create the URL's row, or make it like this. Returns its number."""
         number = self.number(url)
         self.db.execute(
-            "UPDATE url SET state = ?, depth = ?, reason = ?, seed = ?, followed = ?, attempts = ?, retry_at = ? "
-            "WHERE id = ?",
+            "UPDATE url SET state = ?, depth = ?, reason = ?, seed = ?, followed = ?, attempts = ?, "
+            "retry_at = ? WHERE id = ?",
             (STATES[state], depth, reason, seed, followed, attempts, retry_at, number),
         )
         return number
@@ -105,14 +107,14 @@ class CrawlFile:
         )  # fmt: skip
         return number
 
-    def redirect(self, url: str, target: str, *, depth: int = 1, seed: bool = False, status: int = 301) -> int:
+    def redirect(
+        self, url: str, target: str, *, depth: int = 1, seed: bool = False, status: int = 301
+    ) -> int:
         return self.page(url, status=status, depth=depth, seed=seed, title=None, redirect_to=target)
 
-    def link(
-        self, source: str, target: str, text: str = "", *, rel: str = "", followed: bool = True
-    ) -> None:
+    def link(self, source: str, target: str, text: str = "", *, rel: str = "", followed: bool = True) -> None:
         self.db.execute(
-            "INSERT INTO link VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO link (source, target, text_id, rel_id, followed) VALUES (?, ?, ?, ?, ?)",
             (self.number(source), self.number(target), self.phrase(text), self.phrase(rel), followed),
         )
 
@@ -152,6 +154,6 @@ def large_crawl(path: Path, *, pages: int, links_per_page: int) -> None:
             [(n + 1, 404 if n % 10 == 9 else 200, n) for n in range(pages)],
         )
         crawl.db.executemany(
-            "INSERT INTO link VALUES (?, ?, NULL, NULL, 1)",
+            "INSERT INTO link (source, target, followed) VALUES (?, ?, 1)",
             ((n + 1, (n + k) % pages + 1) for n in range(pages) for k in range(1, links_per_page + 1)),
         )

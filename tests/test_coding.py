@@ -53,11 +53,11 @@ class TestCodings:
             assert decode(header, body, step=step) == data
 
     def test_output_that_waits_inside_the_decoder_is_fetched(self) -> None:
-        """The last byte of a chunk may stand for more than one piece of output."""
-        data = bytes(900_000)
+        """A full piece can leave the end of the page inside zlib with all its input taken."""
+        for extra in range(0, 600, 7):
+            data = bytes(PIECE_BYTES + extra)
 
-        assert decode("gzip", gzip.compress(data), step=1) == data
-        assert decode("deflate", raw_deflate(data), step=1) == data
+            assert decode("deflate", raw_deflate(data), step=len(data)) == data
 
     def test_names_are_compared_without_case(self) -> None:
         assert decode("X-GZip", gzip.compress(TEXT)) == TEXT

@@ -37,6 +37,7 @@ class TestTitle:
         [
             ("<title>Page</title>", "Page"),
             ("<title> \t\n A \r\n  title\f </title>", "A title"),
+            ("<title>two  blanks</title>", "two blanks"),
             ("<title>A &amp; B &#x1F600; <b></title>", "A & B \N{GRINNING FACE} <b>"),
             ("<title>first</title><title>second</title>", "first"),
             ("<body><p>x</p><title>late</title>", "late"),
