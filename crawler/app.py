@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
 
 from crawler.admission import Admission
 from crawler.clock import Clock
 from crawler.config import CrawlConfig
-from crawler.ending import Report, exit_code, peak_memory
+from crawler.ending import Report, exit_code, peak_memory, worst
 from crawler.engine import Stopping, crawl
 from crawler.errors import PenstockError
 from crawler.frontier import Frontier
 from crawler.logs import get_logger
 from crawler.memory import BodyBudget
+from crawler.messages import Verdict
 from crawler.policies.breaker import Breaker
 from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
@@ -26,7 +28,7 @@ from crawler.policies.retry import Retry
 from crawler.policies.robots import RobotsPolicy
 from crawler.policies.scope import Scope
 from crawler.pool import Pool
-from crawler.ports import Extractor, Totals
+from crawler.ports import Extractor, ParseMarker, Saved, Stage, Totals
 from crawler.seen import SeenFilter
 from crawler.stats import QueueDepth, Snapshot
 from crawler.tally import Tally
@@ -36,7 +38,9 @@ from stages.fetch import FetchStage
 from stages.fetchers.plain import PlainFetcher, PlainOptions
 from stages.parse import ParseStage
 from stages.store import StoreStage
-from storage.crawl_store import CrawlSettings, CrawlStore
+from storage.crawl_store import CrawlSettings, CrawlStore, OpenRun
+
+ROBOTS = RobotsPolicy()
 
 log = get_logger()
 
@@ -114,39 +118,30 @@ class Crawl:
         seen = self._seen
         if seen is None:
             seen = SeenFilter(capacity=self._expected_urls(store.known_urls), loaded=not store.known_urls)
-        run_id = await store.begin(
-            settings,
-            admission,
-            seen,
-            max_batch=config.storers,
-            parsers=config.parsers,
-            on_commit=lambda saved: self._tally.committed(saved),
+        run = await store.begin(
+            settings, admission, seen, max_batch=config.storers, on_commit=self._committed
         )
         totals = await store.totals()
         self._tally = Tally(pending=totals.states["pending"])
         nothing_to_do = store.resumed and not totals.states["pending"]
         reason = "error"
-        filling = asyncio.create_task(store.fill_seen(seen)) if store.known_urls else None
+        filling = asyncio.create_task(store.fill_seen(seen), name="fill-seen")
         try:
             if not nothing_to_do:
-                await self._flow(store, totals)
-            reason = await self._why_ended(store)
+                await self._flow(run, totals)
+            reason = await self._why_ended(run)
         finally:
             self._stopping.detach()
-            if filling is not None:
-                filling.cancel()
-                await asyncio.gather(filling, return_exceptions=True)
-            if reason == "error":
-                await _note_error(store)
-        await store.settle()
-        await store.finish(reason, peak_memory())
+            filling.cancel()
+            await asyncio.gather(filling, return_exceptions=True)
+            await _note_end(store, reason)
         totals = await store.totals()
         return Report(
             exit_code=exit_code(
-                reason, first_run=run_id == 1, pages=totals.pages, internal=self._tally.internal
+                reason, first_run=run.id == 1, pages=totals.pages, internal=self._tally.internal
             ),
             stop_reason=reason,
-            run_id=run_id,
+            run_id=run.id,
             totals=totals,
             elapsed_s=time.monotonic() - self._started,
             resumed=store.resumed,
@@ -154,15 +149,44 @@ class Crawl:
             this_run=self.snapshot(),
         )
 
-    async def _flow(self, store: CrawlStore, totals: Totals) -> None:
-        """Build the pools and let the crawl run through them."""
+    async def _flow(self, run: OpenRun, totals: Totals) -> None:
+        """Let the crawl run through its pools."""
         config, clock = self._config, Clock()
-        robots = RobotsPolicy()
         retry = Retry(
             retries=config.retries, first_wait=config.retry_delay, max_retry_after=config.max_retry_after
         )
-        self._frontier = frontier = Frontier(
-            store.frontier,
+        self._frontier = run.writer.clocks = self._new_frontier(run, totals, retry, clock)
+        fetcher = PlainFetcher(plain_options(config), BodyBudget(config.body_memory))
+        threads = ThreadPoolExecutor(max_workers=config.parsers, thread_name_prefix="parse")
+        marks = run.open_marks(config.parsers)
+        stages = self._stages(run, fetcher, threads, marks, retry, clock)
+        self._pools = [
+            Pool(stage=stage, workers=workers, inbox=asyncio.Queue(config.queue_size))
+            for stage, workers in zip(stages, (config.fetchers, config.parsers, config.storers), strict=True)
+        ]
+        timer = self._time_limit()
+        watcher = asyncio.create_task(watch(self._pools, self._frontier, self._settled), name="watch")
+        try:
+            await crawl(self._frontier, self._pools, self._stopping, grace=config.grace)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._stopping.aborted or task is None:
+                raise
+            task.uncancel()  # it was our own second signal, and it has done its work
+        except BaseExceptionGroup as group:
+            raise worst(group) from group
+        finally:
+            if timer is not None:
+                timer.cancel()
+            watcher.cancel()
+            await fetcher.close()
+            threads.shutdown(wait=False, cancel_futures=True)
+            marks.close()
+
+    def _new_frontier(self, run: OpenRun, totals: Totals, retry: Retry, clock: Clock) -> Frontier:
+        config = self._config
+        return Frontier(
+            run.frontier,
             politeness=Politeness(
                 per_host=config.per_host,
                 delay=config.delay,
@@ -172,68 +196,41 @@ class Crawl:
             budget=Budget(max_pages=config.max_pages, max_bytes=config.max_bytes),
             retry=retry,
             breaker=Breaker(),
-            robots=None if config.no_robots else robots,
+            robots=None if config.no_robots else ROBOTS,
             clock=clock,
             totals=totals,
-            suspects=store.suspects,
+            suspects=run.suspects,
         )
-        fetcher = PlainFetcher(
-            PlainOptions(
-                user_agent=config.agent,
-                headers=dict(config.headers),
-                timeout=config.timeout,
-                max_body=config.max_body,
-                keep_bodies=config.save_bodies,
-            ),
-            BodyBudget(config.body_memory),
-        )
-        threads = ThreadPoolExecutor(max_workers=config.parsers, thread_name_prefix="parse")
-        assert store.writer is not None
-        assert store.marks is not None
-        store.writer.clocks = frontier
+
+    def _stages(
+        self,
+        run: OpenRun,
+        fetcher: PlainFetcher,
+        threads: Executor,
+        marks: ParseMarker,
+        retry: Retry,
+        clock: Clock,
+    ) -> tuple[Stage[Any], ...]:
+        assert self._frontier is not None
         fetch = FetchStage(
             fetchers={"plain": fetcher},
-            gate=frontier,
-            robots_fetcher=fetcher.for_robots(robots.max_bytes),
-            robots=robots,
+            gate=self._frontier,
+            robots_fetcher=fetcher.for_robots(ROBOTS.max_bytes),
+            robots=ROBOTS,
         )
         parse = ParseStage(
-            extractor=self._extractor, threads=threads, marker=store.marks, keep_bodies=config.save_bodies
+            extractor=self._extractor, threads=threads, marker=marks, keep_bodies=self._config.save_bodies
         )
-        store_stage = StoreStage(
-            store=store.writer,
-            frontier=frontier,
-            retry=retry,
-            clock=clock,
-            on_verdict=lambda verdict: self._tally.settled(verdict),
+        store = StoreStage(
+            store=run.writer, frontier=self._frontier, retry=retry, clock=clock, on_verdict=self._noted
         )
-        self._pools = [
-            Pool(stage=stage, workers=workers, inbox=asyncio.Queue(config.queue_size))
-            for stage, workers in (
-                (fetch, config.fetchers),
-                (parse, config.parsers),
-                (store_stage, config.storers),
-            )
-        ]
-        timer = self._time_limit()
-        watcher = asyncio.create_task(
-            watch(self._pools, frontier, lambda: self._tally.requests), name="watch"
-        )
-        try:
-            await crawl(frontier, self._pools, self._stopping, grace=config.grace)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not self._stopping.aborted or task is None:
-                raise
-            task.uncancel()  # it was our own second signal, and it has done its work
-        except BaseExceptionGroup as group:
-            raise _worst(group) from group
-        finally:
-            if timer is not None:
-                timer.cancel()
-            watcher.cancel()
-            await fetcher.close()
-            threads.shutdown(wait=False, cancel_futures=True)
+        return fetch, parse, store
+
+    def _committed(self, saved: Saved) -> None:
+        self._tally.committed(saved)
+
+    def _noted(self, verdict: Verdict) -> None:
+        self._tally.settled(verdict)
 
     def _settled(self) -> int:
         return self._tally.requests
@@ -253,8 +250,8 @@ class Crawl:
 
         return asyncio.get_running_loop().call_later(max(left, 0.0), out_of_time)
 
-    async def _why_ended(self, store: CrawlStore) -> str:
-        if not await store.frontier.unfinished():
+    async def _why_ended(self, run: OpenRun) -> str:
+        if not await run.frontier.unfinished():
             return "finished"
         if self._stopping.reason is not None:
             return self._stopping.reason
@@ -262,23 +259,21 @@ class Crawl:
         return self._frontier.spent or "finished"
 
 
-async def _note_error(store: CrawlStore) -> None:
-    """Try to note in the file that the run failed; the file may be what failed."""
+def plain_options(config: CrawlConfig) -> PlainOptions:
+    return PlainOptions(
+        user_agent=config.agent,
+        headers=dict(config.headers),
+        timeout=config.timeout,
+        max_body=config.max_body,
+        keep_bodies=config.save_bodies,
+    )
+
+
+async def _note_end(store: CrawlStore, reason: str) -> None:
+    """Note in the file how the run ended. After an error the file may be what failed."""
     try:
-        await store.settle()
-        await store.finish("error", peak_memory())
+        await store.finish(reason, peak_memory())
     except PenstockError as error:
+        if reason != "error":
+            raise
         log.warning("run_end_not_noted", error=str(error))
-
-
-def _worst(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one error to tell: ours, which says what to do, before anything unexpected."""
-    leaves: list[BaseException] = []
-    todo: list[BaseException] = [group]
-    while todo:
-        error = todo.pop()
-        if isinstance(error, BaseExceptionGroup):
-            todo.extend(reversed(error.exceptions))
-        else:
-            leaves.append(error)
-    return next((error for error in leaves if isinstance(error, PenstockError)), leaves[0])

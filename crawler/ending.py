@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
+from crawler.errors import PenstockError
 from crawler.ports import Totals
 from crawler.stats import Snapshot
 
@@ -49,3 +50,16 @@ def peak_memory() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def worst(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error to tell: ours, which says what to do, before anything unexpected."""
+    leaves: list[BaseException] = []
+    todo: list[BaseException] = [group]
+    while todo:
+        error = todo.pop()
+        if isinstance(error, BaseExceptionGroup):
+            todo.extend(reversed(error.exceptions))
+        else:
+            leaves.append(error)
+    return next((error for error in leaves if isinstance(error, PenstockError)), leaves[0])

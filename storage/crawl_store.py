@@ -47,8 +47,23 @@ class CrawlSettings:
     durable: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRun:
+    """What a run of a crawl works with."""
+
+    id: int
+    writer: Writer
+    frontier: FrontierOnDisk
+    suspects: Sequence[CanonicalUrl]  # pages to be parsed last, one at a time
+    path: Path
+
+    def open_marks(self, parsers: int) -> ParseMarks:
+        """Room for one mark per parser; the marks of an earlier run are gone after this."""
+        return ParseMarks.open(self.path, parsers)
+
+
 class CrawlStore:
-    """An open crawl. Made by `open`; `begin` a run, then use `writer` and `frontier`, then `close`."""
+    """An open crawl. Made by `open`; `begin` a run and work with it, `finish` it, then `close`."""
 
     def __init__(self, database: Database, *, known_urls: int, resumed: bool, generation: int) -> None:
         self._database = database
@@ -56,10 +71,7 @@ class CrawlStore:
         self._generation = generation
         self.known_urls = known_urls  # rows of `url` at the start
         self.resumed = resumed
-        self.frontier = FrontierOnDisk(database)
-        self.writer: Writer | None = None
-        self.marks: ParseMarks | None = None
-        self.suspects: list[CanonicalUrl] = []  # pages to be parsed last, one at a time
+        self._writer: Writer | None = None
 
     @classmethod
     async def open(cls, path: Path, settings: CrawlSettings) -> CrawlStore:
@@ -83,10 +95,9 @@ class CrawlStore:
         seen: SeenFilter,
         *,
         max_batch: int,
-        parsers: int,
         on_commit: Callable[[Saved], None] = lambda saved: None,
-    ) -> int:
-        """Create the crawl or bring it under the present settings; note the run. Returns its number."""
+    ) -> OpenRun:
+        """Create the crawl or bring it under the present settings, and note the run."""
         database = self._database
         phrases = Phrases(database)
         ledger = Ledger(database, phrases, admission, seen, self._generation)
@@ -94,15 +105,17 @@ class CrawlStore:
         ledger.start_at(url=url + 1, host=host + 1)
         phrases.start_at(phrase + 1)
         now = _utc_now()
+        suspects: list[CanonicalUrl] = []
         async with database.transaction():
             if self.resumed:
+                marked = ParseMarks.left_behind(database.path)
+                suspects = await judge_last_run(database, marked, generation=self._generation)
                 await self._adopt(admission, settings)
             else:
                 await self._create(ledger, admission, settings, now)
             config = json.dumps(settings.public, sort_keys=True)
             self._run = (await database.row(sql.START_RUN, {"now": now, "config": config}))[0]
-        self.marks = ParseMarks.open(database.path, parsers)
-        self.writer = Writer(
+        self._writer = Writer(
             database,
             ledger,
             phrases,
@@ -111,8 +124,11 @@ class CrawlStore:
             max_batch=max_batch,
             on_commit=on_commit,
         )
-        self.writer.start()
-        return self._run
+        self._writer.start()
+        frontier = FrontierOnDisk(database)
+        return OpenRun(
+            id=self._run, writer=self._writer, frontier=frontier, suspects=suspects, path=database.path
+        )
 
     async def _create(self, ledger: Ledger, admission: Admission, settings: CrawlSettings, now: str) -> None:
         horizon = {"depth": admission.horizon.depth, "robots": settings.robots, "now": now}
@@ -126,8 +142,6 @@ class CrawlStore:
 
     async def _adopt(self, admission: Admission, settings: CrawlSettings) -> None:
         _, old_depth, old_robots, _ = await self._database.row(sql.FIND_CRAWL)
-        marked = ParseMarks.left_behind(self._database.path)
-        self.suspects = await judge_last_run(self._database, marked, generation=self._generation)
         depth = admission.horizon.depth
         if depth != old_depth:
             hops = admission.horizon.hops
@@ -177,14 +191,9 @@ class CrawlStore:
             internal_failures=internal,
         )
 
-    async def settle(self) -> None:
-        """Commit what the writer was given; it takes no more after this."""
-        if self.writer is not None:
-            writer, self.writer = self.writer, None
-            await writer.close()
-
     async def finish(self, reason: str, rss_bytes: int) -> None:
-        """Note how the run ended."""
+        """Commit what the writer was given, and note how the run ended."""
+        await self._settle()
         params = {"run": self._run, "now": _utc_now(), "reason": reason, "rss": rss_bytes}
         async with self._database.transaction():
             await self._database.run(sql.FINISH_RUN, params)
@@ -192,11 +201,14 @@ class CrawlStore:
     async def close(self) -> None:
         """Commit what waits, then close the file."""
         try:
-            await self.settle()
-            if self.marks is not None:
-                self.marks.close()
+            await self._settle()
         finally:
             await self._database.close()
+
+    async def _settle(self) -> None:
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            await writer.close()
 
 
 def _refuse_other_crawls(path: Path, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from crawler.cli.flags import add_flags
 from crawler.cli.view import VIEW_NAMES, View
 from crawler.config import CrawlConfig
 from crawler.errors import BadConfig, PenstockError, Refusal
+from crawler.terminal import harmless
 
 if TYPE_CHECKING:
     from crawler.app import Crawl
@@ -139,7 +140,11 @@ async def _watched(crawl: Crawl, config: CrawlConfig, view: View) -> Report:
             [_stopping(asked, config.grace)], "stop_requested", {"reason": reason, "abort": len(asked) > 1}
         )
 
-    with signals.caught(stop):
+    def describe() -> None:
+        lines = [harmless(line) for line in crawl.describe()]
+        view.tell(lines, "described", {"lines": lines})
+
+    with signals.caught(stop, describe):
         async with progress.shown(crawl.snapshot, view):
             return await crawl.run()
 

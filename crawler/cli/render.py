@@ -56,11 +56,21 @@ def show(columns: Sequence[str], rows: Iterable[Row], form: str) -> None:
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
-    write = csv.writer(out, lineterminator="\n").writerow
+    write = csv.writer(_UnixLines(out)).writerow
     cell = _csv_cell_shown if out.isatty() else _csv_cell
     write([cell(column) for column in columns])
     for row in rows:
         write([cell(value) for value in row])
+
+
+class _UnixLines:
+    """The csv module quotes a carriage return only if its own lines end in one; ours end in LF."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, line: str) -> None:
+        self._out.write(line.removesuffix("\r\n") + "\n")
 
 
 def _csv_cell(value: object) -> object:

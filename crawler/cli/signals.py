@@ -17,8 +17,11 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @contextlib.contextmanager
-def caught(stop: Callable[[str], None]) -> Iterator[None]:
-    """Call `stop('sigint')` and so on for every signal that arrives in the running loop."""
+def caught(stop: Callable[[str], None], describe: Callable[[], None] | None = None) -> Iterator[None]:
+    """Call `stop('sigint')` and so on for every signal that arrives in the running loop.
+
+    SIGUSR1, where there is one, calls `describe`.
+    """
     loop = asyncio.get_running_loop()
     installed: list[signal.Signals] = []
     for name in _NAMES:
@@ -29,6 +32,10 @@ def caught(stop: Callable[[str], None]) -> Iterator[None]:
         with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
             loop.add_signal_handler(number, stop, name.lower())
             installed.append(number)
+    if describe is not None and hasattr(signal, "SIGUSR1"):
+        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+            loop.add_signal_handler(signal.SIGUSR1, describe)
+            installed.append(signal.SIGUSR1)
     try:
         yield
     finally:

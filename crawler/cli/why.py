@@ -34,6 +34,7 @@ _REASONS = {
     "dns": "its host has no address",
     "refused": "its host refused the connection",
     "tls": "no secure connection came about",
+    "poison": "three runs in a row died while parsing it",
     "address": "its host's address may not be asked",
 }
 _STATES = {

@@ -137,14 +137,15 @@ class _Fetch:
         pieces = []
         try:
             async for chunk in response.content.iter_any():
-                piece = decoder.feed(chunk)
-                if not hold.try_reserve(len(piece)):
-                    await _wait_for_room(hold, len(piece), deadline)
-                pieces.append(piece)
+                for piece in decoder.pieces(chunk):
+                    if not hold.try_reserve(len(piece)):
+                        await _wait_for_room(hold, len(piece), deadline)
+                    pieces.append(piece)
             pieces.append(decoder.finish())
         except CodingError as error:
             if not (self._options.any_text and error.reason == "too_large"):
                 raise
+            pieces.append(error.decoded)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def finished(

@@ -1,0 +1,431 @@
+"""The commands that read: status, query, why, report, and how rows are shown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import tracemalloc
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from crawler.cli import main, render
+from crawler.cli.render import fitting, shortened, width
+from storage.reports import REPORTS
+from tests.dbkit import SITE, CrawlFile
+
+HOME = f"{SITE}/"
+HOSTILE = "\x1b]0;owned\x07\x1b[2Jred\n\t\x00\x9b31m\u202eevil\u2028\u200f"
+NEVER_RAW = ("\x1b", "\x07", "\x00", "\x9b", "\u202e", "\u2028", "\u200f")
+
+
+@dataclass
+class Shell:
+    """The command line with a database; `out` and `err` are what the last command wrote."""
+
+    db: Path
+    capture: pytest.CaptureFixture[str]
+    out: str = ""
+    err: str = ""
+
+    def types(self, *words: str) -> int:
+        code = main([*words, "--db", str(self.db)])
+        self.out, self.err = self.capture.readouterr()
+        return code
+
+    def query(self, sql: str, form: str) -> str:
+        assert self.types("query", sql, "--format", form) == 0
+        return self.out
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    db = tmp_path / "crawl.db"
+    with CrawlFile(db) as crawl:
+        crawl.crawl([HOME, f"{SITE}/second"], depth=3)
+        crawl.page(HOME, depth=0, seed=True, body=b"x" * 2048)
+        crawl.page(f"{SITE}/a", title=HOSTILE)
+        crawl.page(f"{SITE}/gone", status=404, error="http_404", title=None)
+        crawl.url(f"{SITE}/later", "waiting", reason="http_503", retry_at=1_795_172_006.0)
+        crawl.url(f"{SITE}/next", "pending", attempts=0)
+        crawl.url("https://other.example/", "skipped", reason="scope", attempts=0)
+        for target, text in (("a", "to a"), ("gone", "to gone"), ("later", ""), ("next", "")):
+            crawl.link(HOME, f"{SITE}/{target}", text)
+        crawl.link(HOME, "https://other.example/")
+        crawl.run(ended="sigint", pages=1)
+        crawl.run(ended=None, pages=1)
+    return Shell(db, capsys)
+
+
+class Terminal(io.StringIO):
+    """Standard output as a person sees it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What `render.show` writes on a terminal of sixty columns."""
+    monkeypatch.setenv("COLUMNS", "60")
+
+    def shown(columns: Sequence[str], rows: Sequence[render.Row], form: str) -> str:
+        with redirect_stdout(Terminal()) as out:
+            render.show(columns, rows, form)
+        return out.getvalue()
+
+    return shown
+
+
+class TestQuery:
+    def test_a_table_is_lined_up(self, shell: Shell) -> None:
+        shown = shell.query("SELECT 'one' AS word, 7 AS number UNION ALL SELECT 'three', 700", "table")
+
+        assert shown.splitlines() == ["word   number", "-----  ------", "one         7", "three     700"]
+
+    def test_no_rows_are_said_to_be_none(self, shell: Shell) -> None:
+        assert "(no rows)" in shell.query("SELECT * FROM orphans", "table")
+        assert shell.query("SELECT * FROM orphans", "json") == "[]\n"
+        assert shell.query("SELECT * FROM orphans", "jsonl") == ""
+        assert shell.query("SELECT * FROM orphans", "csv") == "url,title,depth\n"
+
+    def test_json_is_one_array_and_jsonl_a_line_per_row(self, shell: Shell) -> None:
+        sql = "SELECT url, status, error FROM pages ORDER BY url"
+
+        rows = json.loads(shell.query(sql, "json"))
+
+        assert rows[-1] == {"url": f"{SITE}/gone", "status": 404, "error": "http_404"}
+        assert [json.loads(line) for line in shell.query(sql, "jsonl").splitlines()] == rows
+
+    def test_json_keeps_two_columns_of_one_name(self, shell: Shell) -> None:
+        assert json.loads(shell.query("SELECT 1 AS a, 2 AS a, 3 AS a_2", "jsonl")) == {
+            "a": 1,
+            "a_2": 2,
+            "a_2_2": 3,
+        }
+
+    def test_json_gives_any_text_back_and_no_control_character_raw(self, shell: Shell) -> None:
+        shown = shell.query("SELECT title FROM pages WHERE title <> 'A title'", "jsonl")
+
+        assert json.loads(shown) == {"title": HOSTILE}
+        assert not any(character in shown for character in NEVER_RAW)
+
+    def test_infinity_is_null_for_json_has_none(self, shell: Shell) -> None:
+        assert shell.query("SELECT 9e999 AS x", "jsonl") == '{"x": null}\n'
+
+    @pytest.mark.parametrize("form", ["table", "csv", "json", "jsonl"])
+    def test_bytes_are_hex(self, shell: Shell, form: str) -> None:
+        assert "00ff" in shell.query("SELECT x'00ff' AS x", form)
+
+    def test_csv_is_read_back_as_it_was(self, shell: Shell) -> None:
+        shown = shell.query(
+            "SELECT 'a,b' AS x, 'say \"hi\"' AS y, 'two' || char(10) || 'lines' AS z, NULL AS n", "csv"
+        )
+
+        assert list(csv.reader(io.StringIO(shown))) == [
+            ["x", "y", "z", "n"],
+            ["a,b", 'say "hi"', "two\nlines", ""],
+        ]
+
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+    def test_csv_text_is_never_a_formula(self, shell: Shell, start: str) -> None:
+        """A title is the site's to choose, and the file is opened in a spreadsheet."""
+        shown = shell.query(f"SELECT '{start}cmd()' AS x, -5 AS number", "csv")
+
+        assert list(csv.reader(io.StringIO(shown, newline="")))[1] == [f"'{start}cmd()", "-5"]
+
+    def test_a_mistake_is_one_line_and_exit_2(self, shell: Shell) -> None:
+        assert shell.types("query", "SELECT * FROM page") == 2
+        assert shell.err.count("\n") == 1
+        assert shell.err.startswith("penstock: error: there is no table 'page'")
+        assert shell.out == ""
+
+    def test_a_missing_database_is_one_line_and_exit_2(self, shell: Shell) -> None:
+        shell.db = shell.db.with_name("typo.db")
+
+        assert shell.types("query", "SELECT 1") == 2
+        assert shell.err.count("\n") == 1
+
+
+class TestTable:
+    def test_nothing_hostile_reaches_the_output(self, shell: Shell) -> None:
+        shown = shell.query("SELECT title FROM pages", "table")
+
+        assert not any(character in shown for character in NEVER_RAW)
+        assert "\\x1b]0;owned\\x07" in shown
+        assert len(shown.splitlines()) == 2 + 3
+
+    def test_column_names_are_text_too(self, shell: Shell) -> None:
+        assert "\x1b" not in shell.query("SELECT 1 AS 'a\x1b[2J'", "table")
+
+    def test_csv_on_a_terminal_is_harmless_too(self, terminal: Callable[..., str]) -> None:
+        shown = terminal(["x"], [(HOSTILE,)], "csv")
+
+        assert "owned" in shown
+        assert not any(character in shown for character in NEVER_RAW)
+
+    def test_a_file_gets_whole_cells_and_a_terminal_what_fits(
+        self, terminal: Callable[..., str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        columns, rows = ["a", "b", "c"], [("x" * 500, 1, "y" * 500)]
+
+        render.show(columns, rows, "table")
+        on_terminal = terminal(columns, rows, "table")
+
+        assert "x" * 500 in capsys.readouterr().out
+        assert max(map(width, on_terminal.splitlines())) == 60
+
+    def test_where_columns_would_get_too_narrow_each_row_is_a_block(
+        self, terminal: Callable[..., str]
+    ) -> None:
+        columns = [f"column_{n}" for n in range(20)]
+
+        lines = terminal(columns, [["value " * 20] * 20, [None] * 20], "table").splitlines()
+
+        assert len(lines) == 2 * 21
+        assert max(map(width, lines)) <= 60
+
+    def test_wide_and_combining_characters_keep_the_columns_in_line(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        render.show(["a", "b"], [("日本", "x"), ("e\u0301te", "x"), ("four", "x")], "table")
+
+        assert capsys.readouterr().out.splitlines()[2:] == ["日本  x", "e\u0301te   x", "four  x"]
+
+    @pytest.mark.parametrize(
+        ("text", "room", "wanted"),
+        [
+            ("short", 8, "short"),
+            ("exactly8", 8, "exactly8"),
+            ("longer than eight", 8, "longer …"),
+            ("日本語日本語", 8, "日本語…"),
+            ("https://site.example/the/end.html", 16, "https…e/end.html"),
+            ("e" + "\u0301" * 1000, 4, "e" + "\u0301" * 15 + "…"),
+        ],
+    )
+    def test_a_cell_is_cut_to_its_room(self, text: str, room: int, wanted: str) -> None:
+        cut = shortened(text, room)
+
+        assert cut == wanted
+        assert width(cut) <= room
+
+    @pytest.mark.parametrize(
+        ("natural", "room", "wanted"),
+        [
+            ([5, 5], 20, [5, 5]),
+            ([5, 100], 27, [5, 20]),
+            ([100, 100], 42, [20, 20]),
+            ([100, 30, 101], 64, [20, 20, 20]),
+            ([100, 100], 43, [21, 20]),
+            ([50] * 10, 60, None),
+        ],
+    )
+    def test_room_is_taken_from_the_widest_columns(
+        self, natural: list[int], room: int, wanted: list[int] | None
+    ) -> None:
+        assert fitting(natural, room) == wanted
+
+
+class TestOutput:
+    @pytest.mark.parametrize("form", ["csv", "json", "jsonl", "table"])
+    def test_many_rows_need_no_more_memory_than_a_few(
+        self, form: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Nothing(io.StringIO):
+            def write(self, text: str) -> int:
+                return len(text)
+
+        def peak(count: int) -> int:
+            tracemalloc.start()
+            render.show(["n", "text"], ((n, f"some text {n}") for n in range(count)), form)
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            return most
+
+        monkeypatch.setattr(sys, "stdout", Nothing())
+        peak(2_000)  # what is loaded once
+
+        assert peak(20_000) < peak(2_000) + 100_000  # bytes
+
+    def test_a_reader_that_leaves_ends_it_in_silence(self, shell: Shell) -> None:
+        """`query ... | head -1`; a real pipe, for the interpreter's last flush counts too."""
+        command = [sys.executable, "-c", "import sys; from crawler.cli import main; sys.exit(main())"]
+        sql = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 100000) SELECT x FROM n"
+        with subprocess.Popen(
+            [*command, "query", sql, "--db", str(shell.db), "--format", "csv"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=Path(__file__).parent.parent,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == b"x\n"
+            process.stdout.close()
+            assert process.stderr.read() == b""
+            assert process.wait() == 0
+
+    def test_a_full_disk_is_one_line_and_exit_1(self, shell: Shell) -> None:
+        if not Path("/dev/full").exists():
+            pytest.skip("no /dev/full here")
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                [sys.executable, "run_crawl.py", "query", "SELECT * FROM pages", "--db", str(shell.db)],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                cwd=Path(__file__).parent.parent,
+                check=False,
+            )
+
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"penstock: error: cannot write the result")
+        assert done.stderr.count(b"\n") == 1
+
+    @pytest.mark.parametrize("form", ["csv", "json", "jsonl", "table"])
+    def test_a_locale_that_lacks_the_characters_is_no_error(
+        self, form: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        raw = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+
+        render.show(["x"], [("日本",)], form)
+
+        assert b"\\u65e5\\u672c" in raw.getvalue()
+
+
+class TestReport:
+    def test_the_list_explains_every_report(self, shell: Shell) -> None:
+        assert shell.types("report", "--list") == 0
+        assert all(name in shell.out and text in shell.out for name, text in REPORTS.items())
+
+    @pytest.mark.parametrize("name", REPORTS)
+    def test_every_report_runs(self, shell: Shell, name: str) -> None:
+        assert shell.types("report", name, "--format", "csv") == 0
+
+    def test_rows_can_be_limited(self, shell: Shell) -> None:
+        shell.types("report", "slow_pages", "--limit", "2", "--format", "jsonl")
+
+        assert len(shell.out.splitlines()) == 2
+
+    @pytest.mark.parametrize("limit", ["-1", "x", "1.5"])
+    def test_a_limit_is_a_whole_number(self, shell: Shell, limit: str) -> None:
+        assert shell.types("report", "failed", f"--limit={limit}") == 2
+
+    @pytest.mark.parametrize("words", [["report"], ["report", "nope"], ["report", "url; DROP TABLE url"]])
+    def test_any_other_name_is_answered_with_the_right_ones(self, shell: Shell, words: list[str]) -> None:
+        assert shell.types(*words) == 2
+        assert all(name in shell.err for name in REPORTS)
+
+
+class TestStatus:
+    @pytest.fixture
+    def lines(self, shell: Shell) -> list[str]:
+        assert shell.types("status") == 0
+        return [" ".join(line.split()) for line in shell.out.splitlines()]
+
+    def test_it_says_what_this_crawl_is(self, lines: list[str]) -> None:
+        assert [f"seeds {HOME}", f"{SITE}/second", "scope host", "depth 3", "robots obeyed"] == lines[1:6]
+
+    def test_states_add_up_to_the_urls_known(self, lines: list[str]) -> None:
+        start = lines.index("6 URLs known, of these")
+
+        assert lines[start + 1 : start + 6] == [
+            "2 pending, 1 of them for another attempt",
+            "2 done",
+            "1 failed",
+            "1 skipped",
+            "2 pages of status 200",
+        ]
+
+    def test_it_counts_the_reasons(self, lines: list[str]) -> None:
+        assert "1 http_404" in lines
+        assert "1 scope" in lines
+
+    def test_a_run_without_an_end_is_running_or_killed(self, lines: list[str]) -> None:
+        """The database alone cannot tell which."""
+        assert "state running or killed: run 2 has no end" in lines
+        assert any(line.startswith("1 ") and "sigint" in line for line in lines)
+
+    def test_last_seen_is_the_newest_of_answers_and_runs(self, lines: list[str]) -> None:
+        assert "last seen 2026-11-20T11:00:00.000Z" in lines
+
+    def test_a_crawl_that_has_not_begun_has_a_status_too(self, shell: Shell) -> None:
+        """Killed between the schema and the first row."""
+        shell.db = shell.db.with_name("new.db")
+        with CrawlFile(shell.db):
+            pass
+
+        assert shell.types("status") == 0
+        assert "not begun" in shell.out
+
+
+class TestWhy:
+    def test_it_tells_state_reason_answer_and_the_way(self, shell: Shell) -> None:
+        assert shell.types("why", f"{SITE}/gone") == 0
+        assert "failed" in shell.out
+        assert "http_404: the host answered with status 404" in shell.out
+        assert shell.out.splitlines()[-2:] == [
+            f"  seed       {HOME}",
+            f"  link       {SITE}/gone   'to gone'",
+        ]
+
+    def test_any_spelling_of_a_url_is_understood(self, shell: Shell) -> None:
+        assert shell.types("why", "HTTPS://Me:Secret@SITE.example:443/x/../a#part") == 0
+        assert shell.out.startswith(f"{SITE}/a\n")
+        assert "Secret" not in shell.out
+
+    def test_a_rule_is_explained(self, shell: Shell) -> None:
+        shell.types("why", "https://other.example/")
+
+        assert "scope: outside --scope" in shell.out
+        assert "it was not requested" in shell.out
+
+    def test_a_retry_tells_its_time(self, shell: Shell) -> None:
+        shell.types("why", f"{SITE}/later")
+
+        assert "not before 2026-11-20T10:53:26.000Z" in shell.out
+
+    def test_a_title_is_harmless(self, shell: Shell) -> None:
+        shell.types("why", f"{SITE}/a")
+
+        assert not any(character in shell.out for character in NEVER_RAW)
+
+    @pytest.mark.parametrize(
+        ("url", "said"),
+        [
+            (f"{SITE}/unknown", "is not in this crawl"),
+            ("http://site.example/a", "is not in this crawl"),
+            ("mailto:me@site.example", "scheme 'mailto'"),
+            ("site.example/a", "no valid URL"),
+            ("http://[::1", "no valid URL"),
+            (f"{SITE}/{'x' * 3000}", "trap:length"),
+        ],
+    )
+    def test_a_url_that_has_no_row_is_told_the_rule(self, shell: Shell, url: str, said: str) -> None:
+        assert shell.types("why", url) == 2
+        assert said in shell.err
+        assert shell.err.count("\n") == 1
+
+
+class TestStart:
+    @pytest.mark.parametrize("command", ["query", "report", "status", "why"])
+    def test_help_loads_nothing_slow(self, command: str) -> None:
+        """A person waits for --help; SQLite and asyncio are for later."""
+        code = (
+            "import sys, atexit; from crawler.cli import main\n"
+            "atexit.register(lambda: sys.stderr.write(' '.join(sys.modules)))\n"
+            f"main([{command!r}, '--help'])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parent.parent,
+            check=True,
+        )
+
+        assert "usage" in done.stdout
+        assert {"sqlite3", "aiosqlite", "asyncio", "rich"}.isdisjoint(done.stderr.split())
