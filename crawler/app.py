@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from crawler.admission import Admission
@@ -33,6 +32,7 @@ from crawler.seen import SeenFilter
 from crawler.stats import QueueDepth, Snapshot
 from crawler.tally import Tally
 from crawler.watch import pool_line, task_lines, watch
+from stages.extractors.children import Children
 from stages.extractors.html import HtmlExtractor
 from stages.fetch import FetchStage
 from stages.fetchers.plain import PlainFetcher, PlainOptions
@@ -56,7 +56,7 @@ class Crawl:
         self, config: CrawlConfig, *, extractor: Extractor | None = None, seen: SeenFilter | None = None
     ) -> None:
         self._config = config
-        self._extractor = extractor if extractor is not None else HtmlExtractor()
+        self._extractor = extractor
         self._seen = seen
         self._stopping = Stopping()
         self._tally = Tally(pending=0)
@@ -157,9 +157,9 @@ class Crawl:
         )
         self._frontier = run.writer.clocks = self._new_frontier(run, totals, retry, clock)
         fetcher = PlainFetcher(plain_options(config), BodyBudget(config.body_memory))
-        threads = ThreadPoolExecutor(max_workers=config.parsers, thread_name_prefix="parse")
+        children = Children(max(config.processes - 1, 1))
         marks = run.open_marks(config.parsers)
-        stages = self._stages(run, fetcher, threads, marks, retry, clock)
+        stages = self._stages(run, fetcher, children, marks, retry, clock)
         self._pools = [
             Pool(stage=stage, workers=workers, inbox=asyncio.Queue(config.queue_size))
             for stage, workers in zip(stages, (config.fetchers, config.parsers, config.storers), strict=True)
@@ -180,7 +180,7 @@ class Crawl:
                 timer.cancel()
             watcher.cancel()
             await fetcher.close()
-            threads.shutdown(wait=False, cancel_futures=True)
+            await children.close()
             marks.close()
 
     def _new_frontier(self, run: OpenRun, totals: Totals, retry: Retry, clock: Clock) -> Frontier:
@@ -206,7 +206,7 @@ class Crawl:
         self,
         run: OpenRun,
         fetcher: PlainFetcher,
-        threads: Executor,
+        children: Children,
         marks: ParseMarker,
         retry: Retry,
         clock: Clock,
@@ -219,7 +219,11 @@ class Crawl:
             robots=ROBOTS,
         )
         parse = ParseStage(
-            extractor=self._extractor, threads=threads, marker=marks, keep_bodies=self._config.save_bodies
+            extractor=self._extractor if self._extractor is not None else HtmlExtractor(),
+            marker=marks,
+            readers=children if self._extractor is None else None,
+            share=self._config.processes > 1,
+            keep_bodies=self._config.save_bodies,
         )
         store = StoreStage(
             store=run.writer, frontier=self._frontier, retry=retry, clock=clock, on_verdict=self._noted

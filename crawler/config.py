@@ -9,6 +9,7 @@ wrong is reported together. Secrets (the values of headers) leave it through `he
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -48,7 +49,7 @@ class CrawlConfig:
     max_time: float | None = None  # seconds, per run
     max_bytes: int | None = None  # over the crawl's life
     fetchers: int = 64
-    parsers: int = 2
+    parsers: int = 8  # pages in the parser's hands, its processes included
     storers: int = 64  # waiting for one writer, which commits them in groups
     queue_size: int = 64  # messages
     per_host: int = 8  # connections
@@ -66,6 +67,7 @@ class CrawlConfig:
     retry_failed: bool = False  # give what failed in earlier runs another chance
     save_bodies: bool = False
     durable: bool = False  # fsync at every commit
+    processes: int = 0  # for the whole crawl; 0: as many as there are cores
     body_memory: int = 64 * MIB  # bytes of all bodies under way
     grace: float = 10.0  # seconds that work in flight may take after the first signal
 
@@ -136,6 +138,15 @@ def flag_of(name: str) -> str:
     return "--seed" if name == "seeds" else "--" + name.replace("_", "-")
 
 
+def _processes(flag: str, value: object) -> object:
+    """0 stands for the cores that this process may use."""
+    count = whole(0, 256)(flag, value)
+    if count:
+        return count
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux: what a container allows
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
 def _scope(flag: str, value: object) -> object:
     if value == "domain":
         raise BadConfig(
@@ -174,6 +185,7 @@ _CHECKS: Mapping[str, checks.Check] = {
     "retry_failed": truth,
     "save_bodies": truth,
     "durable": truth,
+    "processes": _processes,
     "body_memory": whole(1, _MOST),
     "grace": seconds(0, _DAY),
 }

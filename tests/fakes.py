@@ -12,8 +12,10 @@ import asyncio
 import functools
 import inspect
 import selectors
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeVar
 
 from crawler.clock import Clock
@@ -31,7 +33,7 @@ from crawler.messages import (
     RobotsTask,
     Verdict,
 )
-from crawler.ports import Pending, Saved
+from crawler.ports import HostClock, HostClocks, Pending, Saved
 from crawler.urls import split
 
 T = TypeVar("T")
@@ -173,14 +175,20 @@ class MemoryCrawl:
     """The file, as the frontier and the store stage see it: `FrontierStore` and `CrawlStore` in a dict.
 
     Knows no scope and no depth limit, and relaxes no depths: the window never asks for that.
-    `before` is called with the name of every question, for a test that has something happen meanwhile.
+    One question or commit at a time, each after `pace` seconds; `before` is called with the
+    name of every question, for a test that has something happen meanwhile.
     """
 
     rows: dict[str, _Row] = field(default_factory=dict)
+    by_host: dict[str, list[_Row]] = field(default_factory=dict)
     answers: dict[str, RobotsAnswer] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)  # as they were saved
     asked: list[str] = field(default_factory=list)  # names of the questions
+    throttles: dict[str, HostClock] = field(default_factory=dict)
+    clocks: HostClocks | None = None  # whose changes ride along with every commit
     before: Callable[[str], object] = lambda question: None
+    pace: Callable[[], float] = lambda: 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     def of(cls, *seeds: str) -> MemoryCrawl:
@@ -192,18 +200,22 @@ class MemoryCrawl:
         new = [text for text in dict.fromkeys(urls) if text not in self.rows]
         for text in new:
             where = url(text)
-            self.rows[text] = _Row(Pending(where, split(where).host, depth, 0), len(self.rows))
+            row = self.rows[text] = _Row(Pending(where, split(where).host, depth, 0), len(self.rows))
+            self.by_host.setdefault(row.pending.host, []).append(row)
         return Saved(grown=frozenset(self.rows[text].pending.host for text in new), pending=len(new))
 
     def states(self, state: str) -> list[str]:
         return [text for text, row in self.rows.items() if row.state == state]
 
     async def save(self, verdict: Verdict) -> Saved:
-        await asyncio.sleep(0)
-        return self.commit(verdict)
+        async with self.lock:
+            await asyncio.sleep(self.pace())
+            return self.commit(verdict)
 
     def commit(self, verdict: Verdict) -> Saved:
         self.verdicts.append(verdict)
+        if self.clocks is not None:
+            self.throttles.update(self.clocks.changed_clocks())
         if isinstance(verdict, RobotsAnswer):
             self.answers[verdict.task.origin] = verdict
             return Saved()
@@ -217,43 +229,48 @@ class MemoryCrawl:
             return self.discover((link.url for link in verdict.content.links), depth=row.pending.depth + 1)
         return Saved()
 
-    # What it knows is read after the wait, as on disk: a commit that came before counts.
-
-    async def _ask(self, question: str) -> None:
+    @asynccontextmanager
+    async def _asked(self, question: str) -> AsyncIterator[None]:
+        """As on disk: a commit that came before the look counts, one that came later does not."""
         self.asked.append(question)
         self.before(question)
-        await asyncio.sleep(0)
+        async with self.lock:
+            await asyncio.sleep(self.pace())
+            yield
 
     async def hosts(self, *, limit: int) -> Sequence[str]:
-        await self._ask("hosts")
-        busy = {row.pending.host for row in self.rows.values() if row.state == "pending"}
-        known = dict.fromkeys(row.pending.host for row in self.rows.values())
-        return [host for host in known if host in busy][:limit]
+        async with self._asked("hosts"):
+            names = (name for name, rows in self.by_host.items() if any(r.state == "pending" for r in rows))
+            return list(islice(names, limit))
 
     async def pending(self, host: str, *, limit: int) -> Sequence[Pending]:
-        await self._ask("pending")
-        rows = [r for r in self.rows.values() if r.state == "pending" and r.pending.host == host]
-        rows.sort(key=lambda row: (row.pending.depth, row.number))
-        return [row.pending for row in rows[:limit]]
+        async with self._asked("pending"):
+            rows = [row for row in self.by_host.get(host, ()) if row.state == "pending"]
+            rows.sort(key=lambda row: (row.pending.depth, row.number))
+            return [row.pending for row in rows[:limit]]
 
     async def due(self, *, now: float, limit: int) -> Sequence[Pending]:
-        await self._ask("due")
-        rows = [row for row in self.rows.values() if row.state == "waiting" and row.at <= now]
-        return [row.pending for row in sorted(rows, key=lambda row: row.at)[:limit]]
+        async with self._asked("due"):
+            rows = [row for row in self.rows.values() if row.state == "waiting" and row.at <= now]
+            return [row.pending for row in sorted(rows, key=lambda row: row.at)[:limit]]
 
     async def next_retry(self, *, after: float) -> float | None:
-        await self._ask("next_retry")
-        later = [row.at for row in self.rows.values() if row.state == "waiting" and row.at > after]
-        return min(later, default=None)
+        async with self._asked("next_retry"):
+            later = [row.at for row in self.rows.values() if row.state == "waiting" and row.at > after]
+            return min(later, default=None)
 
     async def unfinished(self) -> bool:
-        await self._ask("unfinished")
-        return any(row.state != "settled" for row in self.rows.values())
+        async with self._asked("unfinished"):
+            return any(row.state != "settled" for row in self.rows.values())
+
+    async def clock(self, host: str) -> HostClock:
+        async with self._asked("clock"):
+            return self.throttles.get(host, HostClock())
 
     async def robots(self, origin: str, *, newer_than: float) -> RobotsAnswer | None:
-        await self._ask("robots")
-        known = self.answers.get(origin)
-        return known if known is not None and known.fetched_at > newer_than else None
+        async with self._asked("robots"):
+            known = self.answers.get(origin)
+            return known if known is not None and known.fetched_at > newer_than else None
 
 
 # -- the stages' neighbours

@@ -125,8 +125,10 @@ def get(connection: http.client.HTTPConnection, url: str) -> tuple[int, http.cli
 
 def spelled(base: str, href: str) -> str:
     """Join as RFC 3986 does, then write it as a browser would; '' if it is no URL."""
+    path, mark, rest = re.split("([?#])", href.strip(" \t\n\f\r") + "#", maxsplit=1)
     try:
-        return str(ada_url.normalize_url(urldefrag(urljoin(base, href.strip(" \t\n\f\r")))[0]))
+        joined = urljoin(base, path.replace("\\", "/") + mark + rest)  # to a browser both are slashes
+        return str(ada_url.normalize_url(urldefrag(joined)[0]))
     except ValueError:
         return ""
 

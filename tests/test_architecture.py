@@ -36,7 +36,7 @@ KNOWN_BY = {
     "ada_url": "crawler/urls.py",
     "pybloom_live": "crawler/seen.py",
     "protego": "crawler/robots.py",
-    "structlog": "crawler/",
+    "structlog": "crawler/logs.py",
     "rich": "crawler/cli/",
     "aiohttp": "stages/fetchers/",
     "yarl": "stages/fetchers/",

@@ -125,7 +125,7 @@ class TestAnySpeed:
         web = SyntheticWeb(seed=10, failing=0)
         async with web.serve() as url:
             for page_url, page in web.expected().pages.items():
-                web.resources[page_url.removeprefix(url[:-1])].delay = 0.1 / 2**page.depth
+                web.resources[page_url.removeprefix(url[:-1])].delay = 0.05 / 2**page.depth
             await crawl(seeds=[url], depth=depth, db=db)
 
         assert differences(db, web.expected(depth)) == []

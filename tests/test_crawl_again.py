@@ -147,6 +147,23 @@ class TestExtending:
         assert differences(db, web.expected(3)) == []
         assert web.requests == web.expected(3).requests
 
+    @pytest.mark.parametrize("lifted", [{"no_robots": True}, {"no_robots": False, "retry_failed": True}])
+    async def test_what_is_let_in_again_keeps_to_the_present_depth(
+        self, db: Path, lifted: dict[str, Any]
+    ) -> None:
+        """Lifting one rule does not lift another that is tightened in the same run."""
+        web = SyntheticWeb(pages=0, disallow=("/forbidden",))
+        web.page("/", "/1")
+        web.page("/1", "/2")
+        web.page("/2", "/forbidden", "/missing")
+        web.page("/forbidden")
+        async with web.serve() as url:
+            await crawl(seeds=[url], depth=3, db=db, no_robots=False)
+            web.forget()
+            await crawl(seeds=[url], depth=1, db=db, **lifted)
+
+        assert web.requests.total() == 0
+
 
 class TestRefusals:
     @pytest.mark.parametrize(

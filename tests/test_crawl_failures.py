@@ -75,6 +75,17 @@ class TestTheWebsMistakes:
         assert rows(db, f"SELECT state, attempts FROM urls WHERE url = '{url}0'") == [("failed", 3)]
         assert differences(db, web.expected(retries=2)) == []
 
+    async def test_a_web_on_which_everything_fails_at_first_is_crawled_whole(self, db: Path) -> None:
+        """Retries that fall due while others are read from disk must not be overlooked."""
+        web = star(60)
+        for path in web.resources.keys() - {"/"}:
+            web.resources[path].fails_first = 3
+        async with web.serve() as url:
+            report = await crawl(seeds=[url], db=db, fetchers=4, storers=4)
+
+        assert differences(db, web.expected()) == []
+        assert report.totals.retries == 180
+
     @pytest.mark.parametrize("status", [400, 401, 404, 410, 451, 501, 505])
     async def test_what_will_not_pass_is_not_asked_again(self, db: Path, status: int) -> None:
         web = star(2)

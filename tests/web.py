@@ -16,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from math import inf
 from random import Random
 
@@ -178,9 +178,10 @@ class SyntheticWeb:
             return http.Response(status=resource.status, body=body, headers=headers)
         response = http.StreamResponse(status=resource.status, headers=headers)
         response.enable_chunked_encoding()
-        await response.prepare(request)
-        await response.write(body)
-        await response.write_eof()
+        with suppress(ConnectionResetError):  # the crawler was killed, or has seen enough
+            await response.prepare(request)
+            await response.write(body)
+            await response.write_eof()
         return response
 
     async def _stray(self, request: http.BaseRequest) -> http.StreamResponse:

@@ -81,6 +81,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("parsers", "N", "workers that parse"),
             ("storers", "N", "workers that store"),
             ("queue_size", "N", "messages that may wait before each stage"),
+            ("processes", "N", "in all; the others parse for the first"),
             ("body_memory", "BYTES", "of all bodies under way"),
         ),
     ),

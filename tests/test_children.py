@@ -1,0 +1,97 @@
+"""Parser processes: they read what is read here, and what a page does to them reaches nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+
+from crawler.messages import CanonicalUrl
+from stages.extractors.children import Children, ParseFailed
+from stages.extractors.html import HtmlExtractor
+from stages.parse import Weight
+
+URL = CanonicalUrl("http://127.0.0.1/folder/page")
+PAGE = b"<html lang=en><title> A  page </title><a href='x#y' rel=nofollow>one</a><a href=/z>two</a></html>"
+# 13 s and 2.9 GiB in the parser, out of 75 kB: every p opens all the fonts before it again.
+HOSTILE = b"".join(b"<font size=%d><p>" % number for number in range(4_000))
+
+
+@pytest.fixture
+async def children() -> AsyncIterator[Children]:
+    opened = Children(1, deadline=1.5)
+    yield opened
+    await opened.close()
+
+
+class TestChildren:
+    async def test_a_child_reads_what_the_extractor_reads(self, children: Children) -> None:
+        assert await children.extract(PAGE, url=URL) == HtmlExtractor().extract(PAGE, url=URL)
+
+    async def test_charset_and_nofollow_reach_the_child(self, children: Children) -> None:
+        body = "<title>gr\u00fcn</title><a href=/>x</a>".encode("iso-8859-2")
+
+        content = await children.extract(body, url=URL, charset="iso-8859-2", nofollow=True)
+
+        assert content.title == "gr\u00fcn"
+        assert [link.followed for link in content.links] == [False]
+
+    async def test_many_documents_at_once_come_back_each_to_its_own_caller(self, children: Children) -> None:
+        bodies = [b"<title>%d</title>" % number for number in range(100)]
+
+        contents = await asyncio.gather(*(children.extract(body, url=URL) for body in bodies))
+
+        assert [content.title for content in contents] == [str(number) for number in range(100)]
+
+    async def test_a_page_that_needs_too_much_fails_and_those_behind_it_do_not(self) -> None:
+        children = Children(1, deadline=20.0, memory_bytes=40 << 20)
+        try:
+            hostile = asyncio.create_task(children.extract(HOSTILE, url=URL))
+            await asyncio.sleep(0)
+            others = await asyncio.gather(*(children.extract(PAGE, url=URL) for _ in range(5)))
+
+            assert {other.title for other in others} == {"A page"}
+            with pytest.raises(ParseFailed, match="parse_crash"):
+                await hostile
+        finally:
+            await children.close()
+
+    async def test_a_page_that_takes_too_long_is_cut_off(self, children: Children) -> None:
+        endless = b"<p>" + b"<a " + b" ".join(b"a%d" % n for n in range(120_000)) + b">"
+
+        with pytest.raises(ParseFailed, match="parse_timeout"):
+            await children.extract(endless, url=URL)
+
+    async def test_a_child_killed_from_outside_costs_no_page(self, children: Children) -> None:
+        await children.extract(PAGE, url=URL)
+        [child] = children._children
+        os.kill(child.process.pid, signal.SIGKILL)
+
+        contents = await asyncio.gather(*(children.extract(PAGE, url=URL) for _ in range(10)))
+
+        assert len(contents) == 10
+
+    async def test_closing_leaves_no_process_behind(self) -> None:
+        children = Children(2)
+        await asyncio.gather(*(children.extract(PAGE, url=URL) for _ in range(10)))
+        processes = [child.process for child in children._children]
+
+        await children.close()
+
+        assert processes
+        assert all(process.poll() is not None for process in processes)
+
+
+class TestWeight:
+    def test_a_page_with_very_many_tags_is_heavy(self) -> None:
+        assert not Weight().is_light(HOSTILE)
+
+    def test_a_long_page_is_heavy_however_few_its_tags(self) -> None:
+        """One tag with very many attributes is as slow as very many tags."""
+        assert not Weight().is_light(b"<a " + b"b " * 20_000 + b">")
+
+    def test_an_ordinary_small_page_is_light(self) -> None:
+        assert Weight().is_light(PAGE * 50)
