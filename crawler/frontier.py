@@ -221,11 +221,14 @@ class Frontier:
         window = self._window
         if now >= self._retry_check:
             limit = window.held + window.batch()
+            # Before the first await: a commit between the two looks at the disk may hold a retry
+            # that is due already, which the second does not see; `settled` then says so here.
+            self._retry_check = float("inf")
             due = await self._store.due(now=now, limit=limit)
             window.take_in(due)
             later = await self._store.next_retry(after=now)
             full = now + 0.1 if len(due) >= limit else float("inf")
-            self._retry_check = min(full, later if later is not None else float("inf"))
+            self._retry_check = min(self._retry_check, full, later if later is not None else float("inf"))
         if self._more_hosts and window.has_room_for_hosts():
             limit = len(window.hosts) + window.max_hosts
             names = await self._store.hosts(limit=limit)
