@@ -140,7 +140,8 @@ class Rig:
                 case FetchTask(url=url):
                     await asyncio.sleep(latency(url))
                     if fails(message):
-                        await self.fail(message, again_in=0)
+                        self.answered(message)
+                        await self.settle(RetryAt(task=message, at=START + self.now(), reason="http_503"))
                     else:
                         await self.finish(message, *web.get(url, ()))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from tests.dbkit import SITE, CrawlFile
 from tests.test_render import HOSTILE, NEVER_RAW
 
 HOME = f"{SITE}/"
+ROOT = Path(__file__).parent.parent
+BUFFERED = {**os.environ, "PYTHONUNBUFFERED": ""}  # as it is for most people; then the last flush matters
 
 
 @dataclass
@@ -137,7 +140,8 @@ class TestOutput:
             [*command, "query", sql, "--db", str(shell.db), "--format", "csv"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=Path(__file__).parent.parent,
+            cwd=ROOT,
+            env=BUFFERED,
         ) as process:
             assert process.stdout is not None
             assert process.stderr is not None
@@ -145,6 +149,22 @@ class TestOutput:
             process.stdout.close()
             assert process.stderr.read() == b""
             assert process.wait() == 0
+
+    def test_a_reader_that_never_came_is_no_error_either(self, shell: Shell) -> None:
+        """The rows fit into the buffer, so it is the last flush that finds nobody there."""
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        done = subprocess.run(
+            [sys.executable, "run_crawl.py", "query", "SELECT 1", "--db", str(shell.db)],
+            stdout=write_end,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            env=BUFFERED,
+            check=False,
+        )
+        os.close(write_end)
+
+        assert (done.returncode, done.stderr) == (0, b"")
 
     def test_a_full_disk_is_one_line_and_exit_1(self, shell: Shell) -> None:
         if not Path("/dev/full").exists():
@@ -154,7 +174,8 @@ class TestOutput:
                 [sys.executable, "run_crawl.py", "query", "SELECT * FROM pages", "--db", str(shell.db)],
                 stdout=full,
                 stderr=subprocess.PIPE,
-                cwd=Path(__file__).parent.parent,
+                cwd=ROOT,
+                env=BUFFERED,
                 check=False,
             )
 
@@ -290,7 +311,7 @@ class TestStart:
             [sys.executable, "-c", code],
             capture_output=True,
             text=True,
-            cwd=Path(__file__).parent.parent,
+            cwd=ROOT,
             check=True,
         )
 

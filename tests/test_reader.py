@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -18,7 +19,7 @@ from storage.reports import REPORTS, TABLES, status
 from tests.dbkit import SITE, CrawlFile
 
 HOME = f"{SITE}/"
-# Half a minute of work: long enough to be interrupted, and no hang where that fails.
+# Many seconds of work: long enough to be interrupted, and no hang where that fails.
 LONG = (
     "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 100000000) SELECT count(*) FROM n"
 )
@@ -300,6 +301,18 @@ class TestBesideACrawl:
 
         assert busy == 0
 
+    def test_a_query_that_was_left_early_holds_no_moment_back(
+        self, reader: Reader, writer: sqlite3.Connection
+    ) -> None:
+        rows = reader.select("SELECT url FROM urls")
+        for _ in rows:
+            break
+        self.add(writer, "/new")
+
+        [(busy, *_)] = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+        assert busy == 0
+
     def test_the_answers_of_a_snapshot_are_of_one_moment(
         self, reader: Reader, writer: sqlite3.Connection
     ) -> None:
@@ -317,8 +330,13 @@ class TestBesideACrawl:
             copy = path.with_name(f"killed.db{suffix}")
             copy.write_bytes(path.with_name(path.name + suffix).read_bytes())
 
-        with open_reader(path.with_name("killed.db")) as reader:
+        killed, before = path.with_name("killed.db"), path.read_bytes()
+        with open_reader(killed) as reader:
             assert list(reader.select("SELECT count(*) FROM urls")) == [(3,)]
+
+        # Emptying the WAL into the file is the next crawl's business, never a reader's.
+        assert killed.read_bytes() == before
+        assert killed.with_name("killed.db-wal").stat().st_size > 0
 
 
 class TestInterrupt:
@@ -329,10 +347,12 @@ class TestInterrupt:
             raise KeyboardInterrupt
 
         before = signal.signal(signal.SIGALRM, interrupt)
+        began = time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         try:
             with pytest.raises(KeyboardInterrupt):
                 list(reader.select(LONG))
+            assert time.monotonic() - began < 5
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)

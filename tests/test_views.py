@@ -65,12 +65,11 @@ class TestDiscoveredFrom:
         found = crawl.db.execute("SELECT discovered_from FROM urls WHERE url = ?", (url,)).fetchone()
         return found[0]
 
-    def test_a_seed_has_none_even_if_pages_link_to_it(self, crawl: CrawlFile) -> None:
-        crawl.page(HOME, depth=0, seed=True)
-        crawl.page(f"{SITE}/other", depth=0, seed=True)
-        crawl.link(f"{SITE}/other", HOME)
+    def test_a_seed_has_none_even_if_another_seed_redirects_to_it(self, crawl: CrawlFile) -> None:
+        crawl.redirect(f"{SITE}/a", f"{SITE}/b", depth=0, seed=True)
+        crawl.page(f"{SITE}/b", depth=0, seed=True)
 
-        assert self.origin(crawl, HOME) is None
+        assert self.origin(crawl, f"{SITE}/b") is None
 
     def test_the_parent_that_sorts_first_wins_whatever_was_found_first(self, crawl: CrawlFile) -> None:
         """So it does not depend on the order of arrival."""
@@ -115,11 +114,19 @@ class TestDiscoveredFrom:
         assert self.origin(crawl, f"{SITE}/target") == f"{SITE}/a"
 
     def test_a_redirect_to_itself_is_no_parent(self, crawl: CrawlFile) -> None:
-        crawl.page(HOME, depth=0, seed=True)
+        crawl.page(f"{SITE}/z", depth=0, seed=True)
         crawl.redirect(f"{SITE}/a", f"{SITE}/a", depth=1)
-        crawl.link(HOME, f"{SITE}/a")
+        crawl.link(f"{SITE}/z", f"{SITE}/a")
 
-        assert self.origin(crawl, f"{SITE}/a") == HOME
+        assert self.origin(crawl, f"{SITE}/a") == f"{SITE}/z"
+
+    def test_a_redirect_from_further_away_does_not_count(self, crawl: CrawlFile) -> None:
+        crawl.page(f"{SITE}/z", depth=0, seed=True)
+        crawl.redirect(f"{SITE}/a", f"{SITE}/target", depth=5)
+        crawl.url(f"{SITE}/target", depth=1)
+        crawl.link(f"{SITE}/z", f"{SITE}/target")
+
+        assert self.origin(crawl, f"{SITE}/target") == f"{SITE}/z"
 
     def test_nofollow_links_count_only_where_nothing_else_leads_there(self, crawl: CrawlFile) -> None:
         crawl.page(f"{SITE}/a")
@@ -421,6 +428,14 @@ class TestSpeed:
     )
     def test_joining_on_url_text_does_not_try_every_pair(self, large: sqlite3.Connection, sql: str) -> None:
         self.took(large, sql)
+
+    @pytest.mark.parametrize("view", ["pages", "urls"])
+    def test_a_view_is_found_by_its_url_in_a_join(self, large: sqlite3.Connection, view: str) -> None:
+        sql = f"SELECT 1 FROM pages JOIN {view} AS target ON target.url = pages.redirect_to"
+
+        plan = large.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
+
+        assert any("AUTOMATIC" in step[-1] for step in plan), plan
 
     def test_discovered_from_costs_nothing_where_it_is_not_asked_for(self, large: sqlite3.Connection) -> None:
         plan = large.execute("EXPLAIN QUERY PLAN SELECT url, state FROM urls").fetchall()

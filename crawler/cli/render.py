@@ -17,7 +17,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import TextIO
 from unicodedata import category, east_asian_width
 
@@ -152,14 +152,12 @@ def _table(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
 
 
 def _sample(rows: Iterator[Row]) -> list[Row]:
-    sample: list[Row] = []
-    chars = 0
-    while len(sample) < SAMPLED_ROWS and chars < SAMPLED_CHARS:
-        row = next(rows, None)
-        if row is None:
-            break
+    sample, chars = [], 0
+    for row in islice(rows, SAMPLED_ROWS):
         sample.append(row)
         chars += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if chars >= SAMPLED_CHARS:
+            break
     return sample
 
 

@@ -37,12 +37,14 @@ SELECT
     CASE WHEN known.seed = 0 THEN (
         SELECT min(parent.url) FROM (
             SELECT source.url AS url
-            FROM link
-            JOIN url AS nearer ON nearer.id = link.source
+            -- CROSS: the index link_target holds (target, source) alone, so that the link itself
+            -- is looked up only for the few sources that are near enough.
+            FROM link AS way
+            CROSS JOIN url AS nearer ON nearer.id = way.source AND nearer.depth = known.depth - 1
+            CROSS JOIN link ON link.source = way.source AND link.target = way.target
             JOIN url_text AS source ON source.id = nearer.id
-            WHERE link.target = known.id
+            WHERE way.target = known.id
               AND link.followed = known.followed
-              AND nearer.depth = known.depth - 1
             UNION ALL
             SELECT source.url AS url
             FROM fetch

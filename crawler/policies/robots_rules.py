@@ -1,0 +1,223 @@
+"""Robots rules: which line of a robots.txt decides about a path (RFC 9309 sections 2.2.2 and 2.2.3).
+
+May touch: nothing.
+
+Everything is compared in one spelling (`spelling`), octet by octet, held with one character
+per octet. Patterns are hostile input: nothing here backtracks, and what one question may
+cost is bounded (`MAX_TRIED`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+MAX_TRIED = 16 * 1024  # octets of wildcard patterns that are tried on one path: 400 usual ones
+_TRY = 16  # octets; what trying a pattern costs besides its length
+_KEY = 8  # octets
+_FEW = 256  # keys; from there on it is quicker to look up the pieces of the path
+
+# Section 2.2.2 compares reserved characters percent-encoded, so a raw one equals its encoded form:
+# %2A is *, %3A is :. Its own table leaves raw what separates the parts of a URL, and that means
+# something else when it is encoded (RFC 3986 section 2.2): %2F is no /.
+_SEPARATORS = frozenset("%/?#&=")
+
+
+def _spell(code: int) -> str:
+    char = chr(code)
+    return char if "!" <= char <= "~" and char not in _SEPARATORS else f"%{code:02X}"
+
+
+_HEX = "0123456789ABCDEFabcdef"
+_SPELLED = {chr(code): _spell(code) for code in range(256)}
+_SPELLED |= {f"%{a}{b}": _spell(int(a + b, 16)) for a in _HEX for b in _HEX}
+_SEPARATED = re.compile(r"\?[^?]*%(2F|3F)")
+_MISSPELT = re.compile("%[0-9A-Fa-f]{2}|[^!-~]")
+
+
+def spelling(text: str) -> str:
+    """The one spelling of some octets in which they are compared.
+
+    What lies outside of ASCII, controls and blanks are encoded, all else is decoded
+    unless it is a separator; hexadecimal digits are capitals.
+    """
+    return _MISSPELT.sub(lambda found: _SPELLED[found[0]], text)
+
+
+def path_of(url: str) -> str:
+    """The path and query of an absolute URL, in the spelling of rules."""
+    start = url.find("/", url.find("//") + 2)
+    path = url[start:] if start >= 0 else "/"
+    if not path.isascii():
+        return spelling(path.encode("utf-8", "surrogatepass").decode("latin-1"))
+    return spelling(path) if "%" in path else path
+
+
+class Rule(NamedTuple):
+    """One allow or disallow line."""
+
+    line: int  # from 1
+    allow: bool
+    written: str  # its value
+    rank: int  # the higher one decides: the one of more octets, then allow before disallow
+    parts: tuple[str, ...]  # what stands between its wildcards
+    ends: bool  # the path must end where the pattern does
+
+    def __str__(self) -> str:
+        value = self.written.encode("latin-1", "replace").decode("utf-8", "replace")
+        return f"{'Allow' if self.allow else 'Disallow'}: {value}"
+
+    def matches(self, path: str) -> bool:
+        """The leftmost place of each part is the best for all that follow: nothing is tried twice."""
+        head, *inner = self.parts
+        if not inner:
+            return path == head if self.ends else path.startswith(head)
+        last = inner.pop() if self.ends else ""
+        at = len(head) if path.startswith(head) else -1
+        for part in inner:
+            if at < 0:
+                return False
+            at = path.find(part, at)
+            at += 0
+        return 0 <= at <= len(path) - len(last) and path.endswith(last)
+
+
+TOO_MANY = Rule(0, False, "(more wildcard patterns than can be tried on this URL)", 0, ("",), False)
+"""The answer where the true one would cost too much. Polite, so it is no."""
+
+
+def rule(line: int, allow: bool, written: str) -> Rule:
+    """Read the value of an allow or disallow line."""
+    ends = written.endswith("$")
+    # Split first: an encoded star is no wildcard. A run of them matches what one matches, and is one.
+    head, *rest = map(spelling, (written[:-1] if ends else written).split("*"))
+    parts = (head, *filter(None, rest[:-1]), *rest[-1:])
+    encoded = _in_query(parts) if "?" in written else parts
+    octets = sum(map(len, encoded)) + len(parts) - 1 + ends
+    return Rule(line, allow, written, 2 * octets + allow, parts, ends)
+
+
+class RuleBook:
+    """The rules of one group, ready to be asked about any number of paths."""
+
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        known = list(rules)
+        in_query = [found._replace(parts=_in_query(found.parts)) for found in known if "?" in found.written]
+        queried = [found for found in in_query if _SEPARATED.search("*".join(found.parts))]
+        self._plain = _Patterns(known)
+        self._queried = _Patterns(queried) if queried else None
+
+    def rule_for(self, path: str) -> Rule | None:
+        """The line that decides about a path (of `path_of`); None: no line matches."""
+        best = self._plain.best(path)
+        if self._queried is not None and "?" in path:
+            other = self._queried.best(_query_spelling(path))
+            if other is not None and (best is None or other.rank > best.rank):
+                return other
+        return best
+
+    def allows(self, path: str) -> bool:
+        found = self.rule_for(path)
+        return found is None or found.allow
+
+
+class _Patterns:
+    """The best pattern that matches. Most patterns are prefixes, which are looked up, not tried."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        exact: dict[str, Rule] = {}  # /a$
+        heads: dict[str, Rule] = {}  # /a
+        open_heads: dict[str, Rule] = {}  # /a*, which has one octet more
+        wild: dict[str, Rule] = {}
+        for new in rules:
+            head, *rest = new.parts
+            if not rest:
+                _keep(exact if new.ends else heads, head, new)
+            elif rest == [""]:
+                _keep(open_heads, head, new)
+            else:
+                _keep(wild, "\0".join((*new.parts, "$" if new.ends else "")), new)
+        self._exact = exact
+        self._prefixes = [
+            (found, sorted(set(map(len, found)), reverse=True)) for found in (heads, open_heads) if found
+        ]
+        self._wild = _Wild(list(wild.values())) if wild else None
+
+    def best(self, path: str) -> Rule | None:
+        best = self._exact.get(path)
+        for rules, lengths in self._prefixes:
+            for length in lengths:
+                if length <= len(path) and (found := rules.get(path[:length])) is not None:
+                    if best is None or found.rank > best.rank:
+                        best = found
+                    break
+        return best if self._wild is None else self._wild.best(path, best)
+
+
+class _Wild:
+    """Patterns that have to be tried, found by a key: some octets that every path has that matches.
+
+    What is left is tried only up to a bound: a host that makes us hit it loses pages of
+    its own, and takes no time from the others.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        keys = [{key for part in of.parts for key in (part[:_KEY], part[-_KEY:])} for of in rules]
+        count = Counter(key for of_one in keys for key in of_one)
+        self._keyed: dict[str, list[tuple[int, Rule]]] = {}  # with the length of the shortest such path
+        for of, of_one in zip(rules, keys, strict=True):
+            rarest = min(of_one, key=lambda key: (count[key], -len(key), key))
+            self._keyed.setdefault(rarest, []).append((sum(map(len, of.parts)), of))
+        self._sizes = sorted(set(map(len, self._keyed)))
+
+    def best(self, path: str, best: Rule | None) -> Rule | None:
+        """A better one than `best`, or that."""
+        floor = -1 if best is None else best.rank
+        candidates: list[Rule] = []
+        cost = 0
+        for key in self._keys_in(path):
+            for shortest, found in self._keyed[key]:
+                if found.rank > floor and shortest <= len(path):
+                    candidates.append(found)
+                    cost += found.rank // 2 + _TRY
+                    if cost > MAX_TRIED:
+                        return TOO_MANY
+        candidates.sort(key=_order)
+        return next((found for found in candidates if found.matches(path)), best)
+
+    def _keys_in(self, path: str) -> Iterable[str]:
+        if len(self._keyed) <= _FEW:
+            return [key for key in self._keyed if key in path]
+        return self._look_up(path)
+
+    def _look_up(self, path: str) -> Iterator[str]:
+        for size in self._sizes:
+            yield from {path[at : at + size] for at in range(len(path) - size + 1)} & self._keyed.keys()
+
+
+def _keep(known: dict[str, Rule], key: str, new: Rule) -> None:
+    kept = known.get(key)
+    if kept is None or new.rank > kept.rank:
+        known[key] = new
+
+
+def _order(of: Rule) -> tuple[int, int]:
+    return -of.rank, of.line
+
+
+def _query_spelling(text: str) -> str:
+    """In a query / and ? separate nothing, so section 2.2.2's table has them encoded."""
+    path, mark, query = text.partition("?")
+    return path + mark + query.replace("/", "%2F").replace("?", "%3F")
+
+
+def _in_query(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The parts of a pattern, with the spelling of queries for what surely lies in one."""
+    spelt: list[str] = []
+    inside = False
+    for part in parts:
+        spelt.append(_query_spelling("?" + part)[1:] if inside else _query_spelling(part))
+        inside = inside or "?" in part
+    return tuple(spelt)

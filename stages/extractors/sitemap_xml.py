@@ -1,0 +1,213 @@
+"""Sitemap XML: take the entries out of urlset, sitemapindex, RSS and Atom, as they stream by.
+
+May touch: expat.
+Never: load or obey a DTD. Nothing outside the file is opened, and no entity is ever
+declared, so none can expand; a name that XML itself does not know is left out.
+
+Namespaces are not looked at, since many sitemaps get theirs wrong. What counts is where an
+element stands: a `loc` right within a `url`, with the same prefix. So `sit:loc` is one in a
+`sit:url`, and `image:loc` never is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+from xml.parsers import expat
+
+# Bounds on what a file can make us hold or do, generous beside 50 MiB of real entries.
+MAX_TEXT = 16 * 1024  # characters of one element; no URL that we take is written with more
+MAX_ELEMENTS = 2_500_000  # 50 for each of 50,000 entries
+MAX_DEPTH = 256
+MAX_NAMES = 10_000  # different ones of elements and attributes: expat keeps each for good
+MAX_TOKEN = 1024 * 1024  # bytes: expat reads an unfinished tag or comment anew with each piece
+PIECE_CHARS = 64 * 1024
+
+_CODES = expat.errors.codes
+_BROKEN_OFF = frozenset(
+    {
+        _CODES[expat.errors.XML_ERROR_NO_ELEMENTS],
+        _CODES[expat.errors.XML_ERROR_UNCLOSED_TOKEN],
+        _CODES[expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION],
+    }
+)
+
+
+class XmlStopped(Exception):
+    """The rest of the file is not read. `reason` is one of the words of `Sitemap.error`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Add(Protocol):
+    def __call__(self, text: str, lastmod: str | None, bases: Sequence[str] | None) -> None:
+        """Take an entry: its location and date as written, '' where it has none.
+
+        `bases`: the values of xml:base, outermost first, where the location may be relative.
+        """
+        ...
+
+
+_OWN_TEXT = ""  # of an entry, before its first child; some write the location straight into it
+
+
+class _Form(NamedTuple):
+    """How one kind of document spells its entries; names in lower case."""
+
+    kind: str
+    entry: str
+    location: str
+    lastmod: str
+    instead: str = _OWN_TEXT  # where the location may be if that is missing
+
+
+_RSS = _Form("rss", "item", "link", "pubdate", "guid")
+_FORMS = {
+    "urlset": _Form("urlset", "url", "loc", "lastmod"),
+    "sitemapindex": _Form("index", "sitemap", "loc", "lastmod"),
+    "rss": _RSS,
+    "rdf": _RSS,  # RSS 1.0
+    "feed": _Form("atom", "entry", "link", "updated"),
+}
+
+
+@dataclass(slots=True)
+class _Entry:
+    depth: int
+    prefix: str
+    bases: list[str]
+    found: dict[str, str] = field(default_factory=dict)  # by child: the first text that is not blank
+
+
+class XmlReader:
+    """Reads one document; calls `add` for each entry. Raises XmlStopped, and what `add` raises."""
+
+    def __init__(self, add: Add) -> None:
+        self.kind: str | None = None  # known after the first tag
+        self._add = add
+        self._form = _RSS
+        self._bases: list[str] = []
+        self._depth = 0
+        self._elements = 0
+        self._fed = 0  # bytes
+        self._entry: _Entry | None = None
+        self._child: str | None = None  # of the entry, whose text is listened to
+        self._texts: list[str] = []
+        self._room = 0  # characters that it may still have
+        self._parser = parser = expat.ParserCreate("utf-8")  # whatever the declaration says
+        parser.buffer_text = True
+        # Pretending a DTD, which is then not loaded, makes expat leave out unknown entities,
+        # such as those of HTML. They are an error otherwise.
+        parser.UseForeignDTD(True)
+        parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_ALWAYS)
+        parser.StartDoctypeDeclHandler = _refuse_declarations
+        parser.EntityDeclHandler = _refuse_entity
+        parser.SkippedEntityHandler = self._left_out
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+
+    def feed(self, text: str) -> None:
+        for start in range(0, len(text), PIECE_CHARS):
+            self._parse(text[start : start + PIECE_CHARS].encode("utf-8", "replace"), False)
+            if len(self._parser.intern) > MAX_NAMES or self._fed - self._parser.CurrentByteIndex > MAX_TOKEN:
+                raise XmlStopped("bad_xml")
+
+    def finish(self) -> None:
+        self._parse(b"", True)
+
+    def flush(self) -> None:
+        """The document broke off: take an entry that had its location already."""
+        if self._entry is not None and self._form.location in self._entry.found:
+            self._finish_entry(self._entry)
+
+    def _parse(self, piece: bytes, is_last: bool) -> None:
+        self._fed += len(piece)
+        try:
+            self._parser.Parse(piece, is_last)
+        except expat.ExpatError as error:
+            raise XmlStopped("truncated" if is_last and error.code in _BROKEN_OFF else "bad_xml") from None
+
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        self._depth += 1
+        self._elements += 1
+        if self._depth > MAX_DEPTH or self._elements > MAX_ELEMENTS:
+            raise XmlStopped("bad_xml")
+        if self._entry is not None and self._depth > self._entry.depth + 1:
+            return
+        prefix, _, local = name.rpartition(":")
+        local = local.lower()
+        if self._depth == 1:
+            self._start_document(local, attributes)
+        elif self._entry is not None:
+            self._start_child(self._entry, prefix, local, attributes)
+        elif local == self._form.entry:
+            self._entry = _Entry(self._depth, prefix, [*self._bases, *_base(attributes)])
+            self._listen(_OWN_TEXT)
+
+    def _start_document(self, local: str, attributes: Mapping[str, str]) -> None:
+        if local not in _FORMS:
+            raise XmlStopped("not_a_sitemap")
+        self._form = _FORMS[local]
+        self.kind = self._form.kind
+        self._bases = _base(attributes)
+
+    def _start_child(self, entry: _Entry, prefix: str, local: str, attributes: Mapping[str, str]) -> None:
+        self._keep_text(entry)
+        if prefix != entry.prefix or local in entry.found:
+            return
+        if self._form.kind == "atom" and local == "link":
+            href = attributes.get("href")
+            if href and attributes.get("rel", "alternate") == "alternate":  # RFC 4287 section 4.2.7.2
+                entry.found[local] = href
+        elif local in self._form[2:]:
+            self._listen(local)
+
+    def _end(self, name: str) -> None:
+        entry = self._entry
+        if entry is not None and self._depth <= entry.depth + 1:
+            self._keep_text(entry)
+            if self._depth == entry.depth:
+                self._finish_entry(entry)
+        self._depth -= 1
+
+    def _finish_entry(self, entry: _Entry) -> None:
+        self._entry = None
+        form, found = self._form, entry.found
+        location = found.get(form.location) or found.get(form.instead, "")
+        self._add(location, found.get(form.lastmod), entry.bases if form.kind == "atom" else None)
+
+    def _listen(self, child: str) -> None:
+        self._child, self._texts, self._room = child, [], MAX_TEXT
+        self._parser.CharacterDataHandler = self._hear
+
+    def _hear(self, text: str) -> None:
+        if self._room > 0:
+            self._texts.append(text)
+            self._room -= len(text)
+
+    def _keep_text(self, entry: _Entry) -> None:
+        self._parser.CharacterDataHandler = None
+        if self._child is not None and (text := "".join(self._texts).strip()):
+            entry.found[self._child] = text
+        self._child = None
+
+    def _left_out(self, name: str, is_parameter: int) -> None:
+        """What an entity would have said belongs to this text: without it, it is another one."""
+        self._parser.CharacterDataHandler = None
+        self._child = None
+
+
+def _base(attributes: Mapping[str, str]) -> list[str]:
+    return [attributes["xml:base"]] if "xml:base" in attributes else []
+
+
+def _refuse_declarations(name: str, system: str | None, public: str | None, has_subset: int) -> None:
+    if has_subset:  # right at its opening bracket: all that follows could do is declare
+        raise XmlStopped("dtd")
+
+
+def _refuse_entity(*_: object) -> None:
+    raise XmlStopped("dtd")
