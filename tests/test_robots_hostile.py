@@ -39,18 +39,19 @@ paths = st.lists(st.sampled_from([*octets, *codes]), max_size=9).map("".join) | 
 
 
 def spelt(text: str) -> list[str]:
-    """Each octet as it is compared."""
-    found = []
+    """The octets as they are compared: an encoded one is three."""
+    found: list[str] = []
     for octet in re.findall("%[0-9A-Fa-f]{2}|.", text, re.S):
         char = chr(int(octet[1:], 16)) if len(octet) == 3 else octet
         keep = len(octet) == 3 and char in "%/?#&="
-        found.append(char if "!" <= char <= "~" and not keep else f"%{ord(char):02X}")
+        found += char if "!" <= char <= "~" and not keep else f"%{ord(char):02X}"
     return found
 
 
 def in_query(spelt: Sequence[str]) -> list[str]:
     start = spelt.index("?") + 1 if "?" in spelt else len(spelt)
-    return [*spelt[:start], *({"/": "%2F", "?": "%3F"}.get(octet, octet) for octet in spelt[start:])]
+    encoded = {"/": ["%", "2", "F"], "?": ["%", "3", "F"]}
+    return [*spelt[:start], *(each for octet in spelt[start:] for each in encoded.get(octet, [octet]))]
 
 
 def read_pattern(text: str) -> list[str]:
@@ -76,9 +77,12 @@ def match(pattern: Sequence[str], path: Sequence[str]) -> bool:
 def believed(written: Sequence[tuple[bool, str]], path: str) -> tuple[int, bool] | None:
     """The octets of the rule that decides, and what it says."""
     url = spelt(path)
-    matching = [(sum(len(octet) if octet not in (STAR, END) else 1 for octet in in_query(pattern)), allow)
-                for allow, pattern in ((allow, read_pattern(text)) for allow, text in written)
-                if match(pattern, url) or match(in_query(pattern), in_query(url))]  # fmt: skip
+    read = [(allow, read_pattern(text)) for allow, text in written]
+    matching = [
+        (len(in_query(pattern)), allow)
+        for allow, pattern in read
+        if match(pattern, url) or match(in_query(pattern), in_query(url))
+    ]
     return max(matching, default=None)
 
 
@@ -132,7 +136,7 @@ class TestAnyInput:
             found = known.rule_for(path)
             assert (found and found.rank) == best
             matched += found is not None
-        assert 50 < matched
+        assert matched > 50
 
 
 class TestCost:

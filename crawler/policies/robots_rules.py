@@ -80,7 +80,7 @@ class Rule(NamedTuple):
             if at < 0:
                 return False
             at = path.find(part, at)
-            at += 0
+            at += len(part) if at >= 0 else 0
         return 0 <= at <= len(path) - len(last) and path.endswith(last)
 
 

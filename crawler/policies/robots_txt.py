@@ -1,6 +1,6 @@
 """Robots text: what a robots.txt says to one crawler, by RFC 9309. Bytes in, rules out.
 
-May touch: urls.
+May touch: messages, urls, robots_rules.
 
 Whatever a server sends can be read: a line that says nothing is passed over, and costs no
 other line. Text is held with one character per octet (latin-1), because the RFC compares
