@@ -98,19 +98,25 @@ class LoopClock(Clock):
 
 
 class Stuck(Exception):
-    """Everybody waits, and nothing is left that could wake anybody."""
+    """Everybody waits and nothing is left that could wake anybody, or somebody never waits at all."""
 
 
 class _JumpingSelector(selectors.SelectSelector):
     """In place of sleeping, moves the time."""
 
+    MOST_STEPS = 100_000  # of the loop at one and the same moment
+
     def __init__(self) -> None:
         super().__init__()
         self.now = START
+        self._steps = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
-            raise Stuck
+            raise Stuck("all wait for ever")
+        self._steps = 0 if timeout > 0 else self._steps + 1
+        if self._steps > self.MOST_STEPS:
+            raise Stuck("busy for ever")
         self.now += timeout
         return super().select(0)
 

@@ -140,6 +140,18 @@ class TestSessions:
         assert sessions.rule(at("/shop?sid=new"), 3) is None
         assert sessions.rule(at("/shop?sid=new"), 4) == "trap:session"
 
+    def test_that_holds_for_the_page_that_stands_for_a_url_too(self) -> None:
+        sessions = taught([*SAME, ("/cart?sid=old", "cart", 3)])
+
+        assert sessions.rule(at("/cart?sid=new"), 3) is None
+        assert sessions.rule(at("/cart?sid=new"), 4) == "trap:session"
+
+    def test_and_for_the_page_that_refutes(self) -> None:
+        sessions = taught([*SAME, (f"/shop?sid={HEX}9", "another shop", 4)])
+
+        assert sessions.rule(at("/shop?sid=new"), 4) == "trap:session"
+        assert sessions.rule(at("/shop?sid=new"), 5) is None
+
     def test_a_depth_that_falls_is_noted_again(self) -> None:
         sessions = taught([(path, content, 5) for path, content, _ in SAME])
         assert sessions.rule(at("/shop?sid=new"), 2) is None

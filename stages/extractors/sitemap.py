@@ -1,42 +1,35 @@
 """Sitemap: read the URLs that a site lists of itself, in any of the forms of sitemaps.org.
 
-May touch: the XML forms beside it, the label table of webencodings, the bounded inflater.
-Never: raise for what a file contains; hold more of it than a piece, or follow an index.
+May touch: the two halves of the work beside it (bytes to text, XML to entries), urls.
+Never: raise for what a file contains; hold more of it than a piece; open what it names.
 
 Whoever reads one from a network feeds it chunk by chunk and takes the locations as they
-come. Where a sitemap may list what (sitemaps.org, "location") is not asked here: entries
-pass the same door as links, and the sitemaps we read were named by the site's robots.txt
-or by the operator, which lifts that rule.
+come. Which URLs a sitemap may list (sitemaps.org, "location") is not asked here: entries
+pass the same door as links do, and a sitemap that robots.txt or the operator named may
+list any.
 """
 
 from __future__ import annotations
 
-import codecs
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
-
-import webencodings
+from typing import NamedTuple
 
 from crawler.messages import CanonicalUrl
 from crawler.urls import MAX_URL_CHARS, canonical, is_http, resolve
-from stages.extractors.sitemap_xml import MAX_TEXT, XmlReader, XmlStopped
-from stages.extractors.transcode import BOMS, lookup
-from stages.fetchers.coding import CodingError, Decoder
+from stages.extractors.sitemap_text import TextStream
+from stages.extractors.sitemap_xml import MAX_TEXT, Add, Stopped, XmlReader
+from stages.fetchers.coding import CodingError
 
 MAX_BYTES = 50 * 1024 * 1024  # sitemaps.org: 52,428,800, uncompressed
-MAX_ENTRIES = 50_000  # sitemaps.org, for urls and for the sitemaps of an index
+MAX_ENTRIES = 50_000  # sitemaps.org, for the URLs of a file and for the sitemaps of an index
 MAX_LASTMOD = 64  # characters; a date is shorter
+MAX_LINES = 1_000_000  # of the text form: most of so many are blank
 
-_HEAD_BYTES = 1024  # an encoding is declared within these
+_PIECE_BYTES = 64 * 1024
 _MAX_STRAY_LINES = 1_000  # of a text without any URL, until we believe that it is another text
-_GZIP_MAGIC = b"\x1f\x8b"
 _BLANK = "\ufeff\t\n\f\r "
-_LINE_ENDS = re.compile(r"[\r\n]+")
-_DECLARED = re.compile(rb"[\t\n\r ]*+<\?xml[^>]*?encoding[\t\n\r ]*+=[\t\n\r ]*+[\"']([A-Za-z0-9._:-]++)")
-
-Kind = Literal["urlset", "index", "rss", "atom", "text"]
 
 
 class Location(NamedTuple):
@@ -58,7 +51,7 @@ class Sitemap:
     too_many       it has more than 50,000 entries
     """
 
-    kind: str | None
+    kind: str | None  # urlset, index, rss, atom or text
     locations: Sequence[CanonicalUrl] = ()  # distinct, in order; of an index, sitemaps
     lastmods: Sequence[str | None] = ()  # of each location, as written
     error: str | None = None
@@ -67,5 +60,150 @@ class Sitemap:
 
 
 def read_sitemap(body: bytes, *, url: CanonicalUrl, charset: str | None = None) -> Sitemap:
-    """Read a whole file at once; see SitemapReader. Does not raise."""
-    return read_chunks([body], url=url, charset=charset)
+    """Read a file that is all there; arguments as SitemapReader's. Does not raise."""
+    pieces = (body[start : start + _PIECE_BYTES] for start in range(0, len(body), _PIECE_BYTES))
+    return read_chunks(pieces, url=url, charset=charset)
+
+
+def read_chunks(chunks: Iterable[bytes], *, url: CanonicalUrl, charset: str | None = None) -> Sitemap:
+    """Read a file in pieces, and stop taking them where reading stops. Raises what `chunks` raises."""
+    reader = SitemapReader(url, charset)
+    found: dict[CanonicalUrl, str | None] = {}
+    for chunk in chunks:
+        _merge(found, reader.feed(chunk))
+        if reader.error:
+            break
+    _merge(found, reader.finish())
+    return Sitemap(
+        kind=reader.kind,
+        locations=tuple(found),
+        lastmods=tuple(found.values()),
+        error=reader.error,
+        too_long=reader.too_long,
+        other=reader.other,
+    )
+
+
+def _merge(found: dict[CanonicalUrl, str | None], locations: Iterable[Location]) -> None:
+    for url, lastmod in locations:
+        found[url] = found.get(url) or lastmod
+
+
+class SitemapReader:
+    """Reads one file: `feed` it to its end, then `finish`. Neither raises.
+
+    Both return the locations that were read meanwhile, repeats included. Once `error` is
+    set nothing more will come, and no more need be fed.
+    """
+
+    def __init__(self, url: CanonicalUrl, charset: str | None = None) -> None:
+        """`url`: the sitemap's, for what an Atom feed writes relative to it. `charset`: the
+        label of the Content-Type header, as sent."""
+        self.error: str | None = None
+        self.too_long = 0
+        self.other = 0
+        self._url = url
+        self._text = TextStream(charset, MAX_BYTES)
+        self._form: XmlReader | _LineReader | None = None
+        self._entries = 0
+        self._taken: list[Location] = []
+
+    @property
+    def kind(self) -> str | None:
+        """`urlset`, `index`, `rss`, `atom` or `text`; None: not known yet, or no sitemap."""
+        return None if self._form is None or self.error == "not_a_sitemap" else self._form.kind
+
+    def feed(self, chunk: bytes) -> Sequence[Location]:
+        if self.error is None:
+            self._attempt(self._text.feed(chunk))
+        return self._take()
+
+    def finish(self) -> Sequence[Location]:
+        if self.error is None:
+            self._attempt(self._text.finish(), is_last=True)
+        return self._take()
+
+    def _attempt(self, texts: Iterator[str], *, is_last: bool = False) -> None:
+        try:
+            for text in texts:
+                self._read(text)
+            if is_last:
+                self._finish()
+        except (Stopped, CodingError) as stop:
+            self.error = stop.reason
+            if self._form is not None:
+                with suppress(Stopped):
+                    self._form.flush()
+
+    def _read(self, text: str) -> None:
+        if self._form is None:
+            # Nothing may stand before an XML declaration, but a blank line often does.
+            text = text.lstrip(_BLANK)
+            if not text:
+                return
+            self._form = XmlReader(self._add) if text.startswith("<") else _LineReader(self._add)
+        self._form.feed(text)
+
+    def _finish(self) -> None:
+        if self._form is None:
+            raise Stopped("empty")
+        self._form.finish()
+        if self._form.kind == "text" and self._entries == self.other:
+            raise Stopped("not_a_sitemap")
+
+    def _add(self, text: str, lastmod: str | None, bases: Sequence[str] | None) -> None:
+        if self._entries >= MAX_ENTRIES:
+            raise Stopped("too_many")
+        self._entries += 1
+        url = canonical(text) if bases is None else self._resolve(text, bases)
+        if url is None or not is_http(url):
+            self.other += 1
+            if self.kind == "text" and self._entries == self.other > _MAX_STRAY_LINES:
+                raise Stopped("not_a_sitemap")
+        elif len(url) > MAX_URL_CHARS:
+            self.too_long += 1
+        else:
+            if lastmod is not None and len(lastmod) > MAX_LASTMOD:
+                lastmod = None
+            self._taken.append(Location(CanonicalUrl(url), lastmod))
+
+    def _resolve(self, text: str, bases: Sequence[str]) -> str | None:
+        base = self._url
+        for reference in bases:
+            base = CanonicalUrl(resolve(base, reference) or base)
+        return resolve(base, text) if text else None
+
+    def _take(self) -> list[Location]:
+        taken, self._taken = self._taken, []
+        return taken
+
+
+class _LineReader:
+    """The text form: one URL a line, nothing else. Raises Stopped, and what `add` raises."""
+
+    kind = "text"
+
+    def __init__(self, add: Add) -> None:
+        self._add = add
+        self._line = ""  # its beginning, until its end arrives
+        self._lines = 0
+
+    def feed(self, text: str) -> None:
+        *lines, line = (self._line + text).replace("\r", "\n").split("\n")
+        self._line = line[:MAX_TEXT]  # no URL that we take is longer
+        self._lines += len(lines)
+        if self._lines > MAX_LINES:
+            raise Stopped("too_many")
+        for line in lines:
+            self._read(line)
+
+    def finish(self) -> None:
+        self._read(self._line)
+
+    def flush(self) -> None:
+        """The text broke off: its last line may not be whole."""
+
+    def _read(self, line: str) -> None:
+        line = line.strip(_BLANK)
+        if line:
+            self._add(line, None, None)

@@ -34,7 +34,7 @@ _BROKEN_OFF = frozenset(
 )
 
 
-class XmlStopped(Exception):
+class Stopped(Exception):
     """The rest of the file is not read. `reason` is one of the words of `Sitemap.error`."""
 
     def __init__(self, reason: str) -> None:
@@ -83,7 +83,7 @@ class _Entry:
 
 
 class XmlReader:
-    """Reads one document; calls `add` for each entry. Raises XmlStopped, and what `add` raises."""
+    """Reads one document; calls `add` for each entry. Raises Stopped, and what `add` raises."""
 
     def __init__(self, add: Add) -> None:
         self.kind: str | None = None  # known after the first tag
@@ -113,7 +113,7 @@ class XmlReader:
         for start in range(0, len(text), PIECE_CHARS):
             self._parse(text[start : start + PIECE_CHARS].encode("utf-8", "replace"), False)
             if len(self._parser.intern) > MAX_NAMES or self._fed - self._parser.CurrentByteIndex > MAX_TOKEN:
-                raise XmlStopped("bad_xml")
+                raise Stopped("bad_xml")
 
     def finish(self) -> None:
         self._parse(b"", True)
@@ -128,13 +128,13 @@ class XmlReader:
         try:
             self._parser.Parse(piece, is_last)
         except expat.ExpatError as error:
-            raise XmlStopped("truncated" if is_last and error.code in _BROKEN_OFF else "bad_xml") from None
+            raise Stopped("truncated" if is_last and error.code in _BROKEN_OFF else "bad_xml") from None
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
         self._depth += 1
         self._elements += 1
         if self._depth > MAX_DEPTH or self._elements > MAX_ELEMENTS:
-            raise XmlStopped("bad_xml")
+            raise Stopped("bad_xml")
         if self._entry is not None and self._depth > self._entry.depth + 1:
             return
         prefix, _, local = name.rpartition(":")
@@ -149,7 +149,7 @@ class XmlReader:
 
     def _start_document(self, local: str, attributes: Mapping[str, str]) -> None:
         if local not in _FORMS:
-            raise XmlStopped("not_a_sitemap")
+            raise Stopped("not_a_sitemap")
         self._form = _FORMS[local]
         self.kind = self._form.kind
         self._bases = _base(attributes)
@@ -206,8 +206,8 @@ def _base(attributes: Mapping[str, str]) -> list[str]:
 
 def _refuse_declarations(name: str, system: str | None, public: str | None, has_subset: int) -> None:
     if has_subset:  # right at its opening bracket: all that follows could do is declare
-        raise XmlStopped("dtd")
+        raise Stopped("dtd")
 
 
 def _refuse_entity(*_: object) -> None:
-    raise XmlStopped("dtd")
+    raise Stopped("dtd")

@@ -1,0 +1,91 @@
+"""Addresses: which of them belong to the public internet, for `--public-only`.
+
+May touch: nothing.
+
+Python's own `is_global` lets through multicast, and private addresses in IPv6 clothes
+(NAT64, 6to4, `::127.0.0.1`), and its answers change from version to version, so the table
+is spelt out here. What is not surely public is not: an address that cannot be read, a
+block that IANA has not given out.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+# IANA IPv4 Special-Purpose Address Registry, and RFC 1112 for the last two.
+_NOT_PUBLIC_4 = tuple(
+    (int(network.network_address), int(network.netmask))
+    for network in map(
+        IPv4Network,
+        (
+            "0.0.0.0/8",  # this network, RFC 791
+            "10.0.0.0/8",  # private, RFC 1918
+            "100.64.0.0/10",  # shared, behind carriers' NAT, RFC 6598
+            "127.0.0.0/8",  # loopback
+            "169.254.0.0/16",  # link local, RFC 3927; clouds serve their metadata here
+            "172.16.0.0/12",  # private
+            "192.0.0.0/24",  # IETF protocol assignments, RFC 6890
+            "192.0.2.0/24",  # documentation, RFC 5737
+            "192.88.99.0/24",  # 6to4 relays, deprecated by RFC 7526
+            "192.168.0.0/16",  # private
+            "198.18.0.0/15",  # benchmarking, RFC 2544
+            "198.51.100.0/24",  # documentation
+            "203.0.113.0/24",  # documentation
+            "224.0.0.0/4",  # multicast
+            "240.0.0.0/4",  # reserved, broadcast included
+        ),
+    )
+)
+
+# IPv6 that carries an IPv4 address decides by that; value: how many bits stand after it.
+_CARRIERS = (
+    (IPv6Network("::ffff:0:0/96"), 0),  # IPv4-mapped, RFC 4291
+    (IPv6Network("64:ff9b::/96"), 0),  # NAT64's well-known prefix, RFC 6052
+    (IPv6Network("2002::/16"), 80),  # 6to4, RFC 3056
+)
+
+_GLOBAL_UNICAST = IPv6Network("2000::/3")  # all that IANA gives out for it so far
+# IANA IPv6 Special-Purpose Address Registry, as far as it lies within.
+_NOT_PUBLIC_6 = tuple(
+    map(
+        IPv6Network,
+        (
+            "2001::/23",  # IETF protocol assignments: Teredo, ORCHID, benchmarking
+            "2001:db8::/32",  # documentation, RFC 3849
+            "3fff::/20",  # documentation, RFC 9637
+        ),
+    )
+)
+
+
+def is_public(address: str) -> bool:
+    """True if `address`, an IP address as text, with or without URL brackets, is public.
+
+    False for all else, names included. A network's own NAT64 prefix (RFC 6052 lets one be
+    cut from any block) cannot be known from here.
+    """
+    if address[:1] + address[-1:] == "[]":
+        address = address[1:-1]
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    return _is_public_4(found) if isinstance(found, IPv4Address) else _is_public_6(found)
+
+
+def is_local_name(host: str) -> bool:
+    """True for the names that mean this machine wherever they are asked (RFC 6761 section 6.3)."""
+    name = host.lower().rstrip(".")
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def _is_public_4(address: IPv4Address) -> bool:
+    number = int(address)
+    return not any(number & mask == network for network, mask in _NOT_PUBLIC_4)
+
+
+def _is_public_6(address: IPv6Address) -> bool:
+    for network, bits_after in _CARRIERS:
+        if address in network:
+            return _is_public_4(IPv4Address(int(address) >> bits_after & 0xFFFF_FFFF))
+    return address in _GLOBAL_UNICAST and not any(address in network for network in _NOT_PUBLIC_6)

@@ -1,0 +1,143 @@
+"""Sessions: parameters that make new URLs of old pages, found by what the pages say.
+
+May touch: messages, urls.
+
+A site that writes a session id into its links has endless URLs for each page. The sign:
+URLs that differ in nothing but one parameter, and whose pages are the same to the byte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from crawler.messages import CanonicalUrl
+from crawler.urls import split
+
+# Names that mean a session and nothing else; what a platform sets by itself.
+_SURE_NAMES = frozenset({"phpsessid", "jsessionid", "sessionid", "session_id", "session-id", "sessid"}) | {
+    "cfid",
+    "cftoken",
+    "oscsid",
+    "xtcsid",
+    "zenid",
+}
+_LIKELY_NAMES = frozenset({"sid", "session", "sess"})  # or a story's number, or a conference's
+_ID = re.compile(
+    r"(?=[a-z]*+[0-9])(?=[0-9]*+[a-z])[0-9a-z]{16,}+\Z|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z",
+    re.IGNORECASE,
+)
+_IN_PATH = re.compile(r";(jsessionid|phpsessid|sessionid|sid)=([^/;]*)", re.IGNORECASE)
+
+_NEVER = 1 << 62  # a depth beyond all
+
+
+class Parameter(NamedTuple):
+    """One parameter of a URL that may be a session id."""
+
+    host: str
+    name: str  # lower case
+    value: str
+    rest: str  # path and query without it
+
+
+class _Pages:
+    """What is known of the pages at URLs that differ in one parameter alone."""
+
+    __slots__ = ("least", "values")
+
+    def __init__(self) -> None:
+        self.least = _NEVER  # the least depth of any of them
+        self.values: dict[bytes, dict[str, int]] = {}  # by content: the nearest values, and their depths
+
+
+def is_session(name: str, value: str) -> bool:
+    """True for a parameter that is a session id by its name, where that leaves doubts by its value too."""
+    name = name.lower()
+    return name in _SURE_NAMES or (name in _LIKELY_NAMES and _ID.match(value) is not None)
+
+
+def without_path_sessions(path: str) -> str:
+    """Leave out what `;jsessionid=` and its like add to a path (without query)."""
+    return _IN_PATH.sub("", path) if ";" in path else path
+
+
+def suspects(url: CanonicalUrl) -> Iterator[Parameter]:
+    """The parameters of a canonical http(s) URL that are session-like, by name or by value."""
+    if "?" not in url and ";" not in url:
+        return
+    _, host, path = split(url)
+    path, mark, query = path.partition("?")
+    if found := _IN_PATH.search(path):
+        rest = path[: found.start()] + path[found.end() :] + mark + query
+        yield Parameter(host, found[1].lower(), found[2], rest)
+    parts = query.split("&")
+    for index, part in enumerate(parts):
+        name, _, value = part.partition("=")
+        name = name.lower()
+        if name in _SURE_NAMES or name in _LIKELY_NAMES or _ID.match(value):
+            rest = path + mark + "&".join(parts[:index] + parts[index + 1 :])
+            yield Parameter(host, name, value, rest)
+
+
+@dataclass(slots=True, kw_only=True)
+class Sessions:
+    """Learns from pages which parameters are sessions; names the URLs that they made.
+
+    A parameter of a host is found out when `witnesses` of its values gave the same content
+    at one URL otherwise equal. From then on a URL with it is a trap if a page like it,
+    another value apart, is stored: each page is still fetched once, so nothing is lost. A
+    parameter whose value was seen to matter (two contents at URLs otherwise equal) is
+    let go again, unless its name leaves no doubt: session pages may show the time.
+
+    Both count only what is nearer to the seeds than the URL in question. So an answer
+    depends on the pages of lesser depth alone, not on when they arrived, provided it is
+    asked for after they are all in.
+    """
+
+    witnesses: int = 3
+    most_contents: int = 100_000  # to be remembered; what is beyond is let in
+    _contents: int = 0
+    _pages: dict[tuple[str, str, str], _Pages] = field(default_factory=dict)
+    _proven: dict[tuple[str, str], int] = field(default_factory=dict)  # least depth that proves it
+    _refuted: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def note(self, url: CanonicalUrl, content_hash: bytes, depth: int) -> None:
+        """A page is stored, or its depth fell."""
+        for host, name, value, rest in suspects(url):
+            if self._is_refuted(host, name, depth):
+                continue  # it can change no answer any more
+            pages = self._pages.get((host, name, rest), _Pages())
+            if content_hash not in pages.values:
+                if self._contents >= self.most_contents:
+                    continue
+                self._contents += 1
+                self._pages[host, name, rest] = pages
+            pages.least = min(pages.least, depth)
+            values = pages.values.setdefault(content_hash, {})
+            values[value] = min(depth, values.get(value, _NEVER))
+            if len(values) > self.witnesses:
+                del values[max(values, key=lambda known: (values[known], known))]
+            if len(values) == self.witnesses:
+                _lower(self._proven, (host, name), max(values.values()))
+            if len(pages.values) > 1:
+                nearest = sorted(min(values.values()) for values in pages.values.values())
+                _lower(self._refuted, (host, name), nearest[1])
+
+    def rule(self, url: CanonicalUrl, depth: int) -> str | None:
+        """Return `trap:session`, or None. `depth` is the URL's own."""
+        for host, name, _, rest in suspects(url):
+            if self._proven.get((host, name), _NEVER) < depth and not self._is_refuted(host, name, depth):
+                pages = self._pages.get((host, name, rest))
+                if pages is not None and pages.least < depth:
+                    return "trap:session"
+        return None
+
+    def _is_refuted(self, host: str, name: str, depth: int) -> bool:
+        return name not in _SURE_NAMES and self._refuted.get((host, name), _NEVER) < depth
+
+
+def _lower(depths: dict[tuple[str, str], int], key: tuple[str, str], depth: int) -> None:
+    depths[key] = min(depth, depths.get(key, _NEVER))

@@ -1,0 +1,104 @@
+"""Traps: URLs that a site can go on inventing for ever, known by their spelling.
+
+May touch: messages.
+
+Generous on purpose: a trap that costs some hundred requests more is a nuisance, a page
+that is missed for ever is a hole. Each rule has a reason of its own, so that `urls` shows
+what was turned away and why. URLs over 2,083 characters (`trap:length`) never get here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+
+from crawler.messages import CanonicalUrl
+
+# What makes one page of a kind another: numbers and ids. A token is taken whole, so that a
+# hexadecimal counter keeps its shape from 9 to a. Possessive: none of it can run away.
+_VARIABLE = re.compile(
+    r"""
+    [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}   # a UUID, whose parts may lack a digit
+    | (?<![0-9A-Za-z]) (?:
+        [A-Za-z]*+ [0-9] [0-9A-Za-z]*+            # anything with a digit
+        | [A-Fa-f]{8,}+ (?![A-Za-z])              # hexadecimal without one
+        | (?:[A-Z]*+ [a-z]++){2} [A-Z][A-Za-z]*+  # letters going up and down, as in base 62
+    )
+    """,
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traps:
+    """Name the trap that a URL looks like, if it does. Each field is the most that is let in."""
+
+    segments: int = 30  # of the path
+    repeats_in_a_row: int = 3  # of one segment
+    repeats: int = 5  # of one segment, anywhere in the path
+    query_keys: int = 12  # one that is repeated counts each time
+    shape_hops: int = 1_000  # in a row along URLs of one shape, at the least
+
+    def rule(self, url: CanonicalUrl) -> str | None:
+        """Return `trap:segments`, `trap:repeat` or `trap:query`, or None.
+
+        Looks at nothing but the URL, a canonical http(s) one, so its answer never changes.
+        """
+        # Two of the slashes are the scheme's; some may be the query's, which is seen below.
+        if url.count("/") > self.repeats_in_a_row + 2 and (rule := self._path_rule(url)):
+            return rule
+        if url.count("&") >= self.query_keys:
+            query = url.partition("?")[2]
+            if sum(map(bool, query.split("&"))) > self.query_keys:
+                return "trap:query"
+        return None
+
+    def rule_along(self, run: int) -> str | None:
+        """Return `trap:shape`, or None. `run` is the least over all ways to the URL; see `run_of`."""
+        return "trap:shape" if run > self.shape_hops else None
+
+    def _path_rule(self, url: CanonicalUrl) -> str | None:
+        segments = url.partition("?")[0].split("/")[3:]
+        if not segments[-1]:
+            segments.pop()  # a slash at the end begins no segment
+        if len(segments) > self.segments:
+            return "trap:segments"
+        distinct = set(segments)
+        if len(segments) - len(distinct) < self.repeats_in_a_row:
+            return None  # no segment is there often enough
+        if max(map(segments.count, distinct)) > self.repeats or (
+            max(len(list(run)) for _, run in groupby(segments)) > self.repeats_in_a_row
+        ):
+            return "trap:repeat"
+        return None
+
+
+def shape(url: CanonicalUrl) -> str:
+    """Fold what tells URLs of one kind apart: host and path with numbers and ids as `#`, query keys.
+
+    The keys are sorted and each there once: their order and number are no other kind of page.
+    """
+    place, _, query = url.partition("://")[2].partition("?")
+    place = "/".join(map(_folded, place.split("/")))
+    if not query:
+        return place
+    keys = {_folded(part.partition("=")[0]) for part in query.split("&") if part}
+    return f"{place}?{'&'.join(sorted(keys))}"
+
+
+@lru_cache(maxsize=10_000)  # hosts, folders and keys come again and again
+def _folded(part: str) -> str:
+    return _VARIABLE.sub("#", part)
+
+
+def run_of(source_run: int, source_shape: str, target_shape: str, *, hops: int = 1) -> int:
+    """How many hops in a row along one shape lead to a target, by way of this source.
+
+    A seed's run is 0. A URL's own is the least over all ways to it that may be followed,
+    relaxed along links (`hops` 1) and redirects (`hops` 0) the way depth is. Both only ever
+    fall, and a lower one never turns a URL away, so the set of URLs that are let in is the
+    same whatever the order in which the ways are found.
+    """
+    return source_run + hops if source_shape == target_shape else 0
