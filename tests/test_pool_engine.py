@@ -11,7 +11,17 @@ import pytest
 
 from crawler.engine import ROUTES, Stopping, crawl
 from crawler.errors import StorageFailed
-from crawler.messages import Dead, Failed, Fetched, FetchTask, Message, ParsedPage, RobotsTask
+from crawler.messages import (
+    Dead,
+    Failed,
+    Fetched,
+    FetchTask,
+    Message,
+    ParsedPage,
+    RobotsAnswer,
+    RobotsTask,
+    Verdict,
+)
 from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
 from crawler.policies.retry import Retry
@@ -220,8 +230,9 @@ class _Slow:
     memory: MemoryCrawl
     seconds: Callable[[str], float]
 
-    async def save(self, verdict: Any) -> Saved:
-        await asyncio.sleep(self.seconds(verdict.task.url))
+    async def save(self, verdict: Verdict) -> Saved:
+        if not isinstance(verdict, RobotsAnswer):
+            await asyncio.sleep(self.seconds(verdict.task.url))
         return await self.memory.save(verdict)
 
 

@@ -96,6 +96,8 @@ class TestRules:
         rules = [rule(rest, strict) for rest in ("/a/b", "/a/b/c", "/a/a", "/?a", "/?a&b")]
 
         assert rules == [None, "trap:segments", "trap:repeat", None, "trap:query"]
+        assert rule("/a/b/c", Traps(segments=2)) == "trap:segments"
+        assert rule("/a/b/a/c/a", Traps(repeats=2)) == "trap:repeat"
         assert [strict.rule_along(run) for run in (0, 5, 6)] == [None, None, "trap:shape"]
 
     def test_a_thousand_hops_along_one_shape_are_let_in(self) -> None:

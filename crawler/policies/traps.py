@@ -10,7 +10,7 @@ what was turned away and why. URLs over 2,083 characters (`trap:length`) never g
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
 
@@ -40,6 +40,10 @@ class Traps:
     repeats: int = 5  # of one segment, anywhere in the path
     query_keys: int = 12  # one that is repeated counts each time
     shape_hops: int = 1_000  # in a row along URLs of one shape, at the least
+    _harmless: int = field(init=False)  # a path of so few segments breaks no rule
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_harmless", min(self.segments, self.repeats_in_a_row, self.repeats))
 
     def rule(self, url: CanonicalUrl) -> str | None:
         """Return `trap:segments`, `trap:repeat` or `trap:query`, or None.
@@ -47,7 +51,7 @@ class Traps:
         Looks at nothing but the URL, a canonical http(s) one, so its answer never changes.
         """
         # Two of the slashes are the scheme's; some may be the query's, which is seen below.
-        if url.count("/") > self.repeats_in_a_row + 2 and (rule := self._path_rule(url)):
+        if url.count("/") > self._harmless + 2 and (rule := self._path_rule(url)):
             return rule
         if url.count("&") >= self.query_keys:
             query = url.partition("?")[2]
@@ -66,7 +70,7 @@ class Traps:
         if len(segments) > self.segments:
             return "trap:segments"
         distinct = set(segments)
-        if len(segments) - len(distinct) < self.repeats_in_a_row:
+        if len(segments) - len(distinct) < min(self.repeats_in_a_row, self.repeats):
             return None  # no segment is there often enough
         if max(map(segments.count, distinct)) > self.repeats or (
             max(len(list(run)) for _, run in groupby(segments)) > self.repeats_in_a_row

@@ -48,7 +48,7 @@ class Sitemap:
     dtd            it declares things of its own, such as entities
     bad_coding     it is no gzip file, though it begins like one
     too_large      it is longer than 50 MiB
-    too_many       it has more than 50,000 entries
+    too_many       it has more than 50,000 entries, or a million lines
     """
 
     kind: str | None  # urlset, index, rss, atom or text

@@ -1,0 +1,207 @@
+"""Parse: HTML is read, here or elsewhere, everything else passes, and the bytes are given back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from crawler.messages import CanonicalUrl, Content, Failed, Fetched, ParsedPage
+from stages.extractors.children import ParseFailed
+from stages.parse import WARM_UP_PAGES, ParseStage, Weight
+from tests.fakes import FakeHold, answer, links, task
+
+
+class FakeExtractor:
+    """Remembers how it was asked; every document has one link. Also stands for parser processes."""
+
+    has_room = False
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.asked: list[tuple[bytes, str | None, bool]] = []
+        self.started = 0
+        self._error = error
+
+    def extract(
+        self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
+    ) -> Content:
+        self.asked.append((body, charset, nofollow))
+        if self._error is not None:
+            raise self._error
+        return links(url + "x")
+
+    def start(self) -> None:
+        self.started += 1
+
+
+class FakeReaders(FakeExtractor):
+    async def extract(  # type: ignore[override]
+        self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
+    ) -> Content:
+        return super().extract(body, url=url, charset=charset, nofollow=nofollow)
+
+
+class FakeMarker:
+    def __init__(self) -> None:
+        self.open: list[str] = []
+        self.seen: list[str] = []
+
+    def begin(self, url: CanonicalUrl) -> int:
+        self.open.append(url)
+        self.seen.append(url)
+        return 7
+
+    def end(self, mark: int) -> None:
+        assert mark == 7
+        self.open.pop()
+
+
+def parse_stage(extractor: FakeExtractor | None = None, **options: Any) -> ParseStage:
+    return ParseStage(extractor=extractor or FakeExtractor(), marker=FakeMarker(), **options)
+
+
+def fetched(body: bytes | None = b"<a>", *, hold: FakeHold | None = None, **said: Any) -> Fetched:
+    return Fetched(task=task(), answer=answer(**{"content_type": "text/html", **said}), body=body, hold=hold)
+
+
+class TestParse:
+    @pytest.mark.parametrize("kind", ["text/html", "application/xhtml+xml"])
+    async def test_an_html_page_is_read(self, kind: str) -> None:
+        extractor = FakeExtractor()
+
+        [result] = await parse_stage(extractor).handle(fetched(content_type=kind, charset="koi8-r"))
+
+        assert isinstance(result, ParsedPage)
+        assert result.content == links("http://h/x")
+        assert extractor.asked == [(b"<a>", "koi8-r", False)]
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {"content_type": "text/plain"},
+            {"content_type": "image/svg+xml"},
+            {"content_type": None},
+            {"status": 404},
+            {"status": 301, "location": "http://h/y"},
+            {"status": 206},
+        ],
+        ids=str,
+    )
+    async def test_everything_else_passes_unread(self, said: dict[str, Any]) -> None:
+        extractor = FakeExtractor()
+        message = fetched(**said)
+
+        [result] = await parse_stage(extractor).handle(message)
+
+        assert result == ParsedPage(task=message.task, answer=message.answer)
+        assert extractor.asked == []
+
+    async def test_a_page_without_a_body_passes_unread(self) -> None:
+        extractor = FakeExtractor()
+
+        await parse_stage(extractor).handle(fetched(body=None))
+
+        assert extractor.asked == []
+
+    async def test_an_empty_page_is_read(self) -> None:
+        """It has no title, which is something else than not having been read."""
+        extractor = FakeExtractor()
+
+        await parse_stage(extractor).handle(fetched(body=b""))
+
+        assert len(extractor.asked) == 1
+
+    @pytest.mark.parametrize(
+        ("tag", "forbidden"),
+        [
+            (None, False),
+            ("", False),
+            ("noindex", False),
+            ("nofollow", True),
+            ("NoIndex, NoFollow", True),
+            ("none", True),
+            ("all", False),
+            ("penstock: nofollow", True),
+            ("Penstock:none", True),
+            ("googlebot: nofollow", False),
+            ("nofollowed", False),
+            ("unavailable_after: 25 Jun 2030 15:00:00 PST", False),
+        ],
+    )
+    async def test_x_robots_tag_may_forbid_all_links(self, tag: str | None, forbidden: bool) -> None:
+        extractor = FakeExtractor()
+
+        await parse_stage(extractor).handle(fetched(robots=tag))
+
+        assert extractor.asked[0][2] is forbidden
+
+    @pytest.mark.parametrize("said", [{}, {"content_type": "text/plain"}, {"status": 404}], ids=str)
+    async def test_the_bodys_bytes_are_given_back(self, said: dict[str, Any]) -> None:
+        hold = FakeHold()
+
+        [result] = await parse_stage().handle(fetched(hold=hold, **said))
+
+        assert isinstance(result, ParsedPage)
+        assert (hold.released, result.hold, result.body) == (1, None, None)
+
+    @pytest.mark.parametrize("error", [KeyError("a bug"), ParseFailed("parse_timeout")])
+    async def test_they_are_given_back_when_reading_fails(self, error: Exception) -> None:
+        hold, stage = FakeHold(), parse_stage(FakeExtractor(error), keep_bodies=True)
+
+        if isinstance(error, ParseFailed):
+            [result] = await stage.handle(fetched(hold=hold))
+            assert result == Failed(
+                task=task(), stage="parse", reason="parse_timeout", answer=answer(content_type="text/html")
+            )
+        else:
+            with pytest.raises(KeyError):
+                await stage.handle(fetched(hold=hold))
+
+        assert hold.released == 1
+
+    async def test_a_body_that_is_kept_keeps_its_bytes_until_it_is_stored(self) -> None:
+        hold = FakeHold()
+
+        [result] = await parse_stage(keep_bodies=True).handle(fetched(hold=hold))
+
+        assert isinstance(result, ParsedPage)
+        assert (hold.released, result.hold, result.body) == (0, hold, b"<a>")
+
+    @pytest.mark.parametrize("error", [None, KeyError("a bug")])
+    async def test_a_page_is_marked_as_long_as_it_is_read_here(self, error: Exception | None) -> None:
+        """A page that kills the process can then be told from the others."""
+        marker = FakeMarker()
+        stage = ParseStage(extractor=FakeExtractor(error), marker=marker)
+        try:
+            await stage.handle(fetched())
+        except KeyError:
+            assert error is not None
+
+        assert (marker.seen, marker.open) == (["http://h/"], [])
+
+    @pytest.mark.parametrize(
+        ("body", "here"), [(b"<" * 5, True), (b"x" * 50, True), (b"<" * 6, False), (b"x" * 51, False)]
+    )
+    async def test_heavy_pages_are_read_by_others(self, body: bytes, here: bool) -> None:
+        """The parser could take seconds and gigabytes over them."""
+        extractor, readers = FakeExtractor(), FakeReaders()
+        stage = parse_stage(extractor, readers=readers, weight=Weight(max_bytes=50, max_tags=5))
+
+        await stage.handle(fetched(body))
+
+        assert (len(extractor.asked), len(readers.asked)) == ((1, 0) if here else (0, 1))
+
+    @pytest.mark.parametrize(
+        ("share", "room", "elsewhere"), [(True, True, 6), (True, False, 0), (False, True, 0)]
+    )
+    async def test_light_pages_are_shared_once_there_is_enough_work(
+        self, share: bool, room: bool, elsewhere: int
+    ) -> None:
+        readers = FakeReaders()
+        readers.has_room = room
+        stage = parse_stage(readers=readers, share=share)
+
+        for _ in range(WARM_UP_PAGES + 5):
+            await stage.handle(fetched())
+
+        assert (len(readers.asked), readers.started) == (elsewhere, int(share))
