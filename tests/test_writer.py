@@ -355,10 +355,10 @@ class TestNumbers:
         hexed = (said.content_hash or b"").hex()
         assert rows(path, query) == [(said.status, said.body_bytes, hexed)]
 
-    async def test_a_page_with_a_hundred_thousand_links(self, path: Path, file: Stored) -> None:
+    async def test_a_page_with_very_many_links(self, path: Path, file: Stored) -> None:
         saved = await file.save(
-            Done(task=PAGE, answer=answer(), content=links(*(f"{SEED}{n}" for n in range(100_000))))
+            Done(task=PAGE, answer=answer(), content=links(*(f"{SEED}{n}" for n in range(20_000))))
         )
 
-        assert saved.pending == 100_000
+        assert saved.pending == 20_000
         assert set(depths(path).values()) == {0, 1}
