@@ -7,31 +7,37 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from crawler.admission import Admission
 from crawler.clock import Clock
 from crawler.config import CrawlConfig
+from crawler.domains import registrable
 from crawler.ending import Report, exit_code, peak_memory, worst
 from crawler.engine import Stopping, crawl
 from crawler.errors import PenstockError
 from crawler.frontier import Frontier
 from crawler.logs import get_logger
 from crawler.memory import BodyBudget
-from crawler.messages import Verdict
+from crawler.messages import CanonicalUrl, RobotsAnswer, Verdict
 from crawler.policies.breaker import Breaker
 from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
 from crawler.policies.reach import Horizon
 from crawler.policies.retry import Retry
+from crawler.policies.rewrite import Rewrite
 from crawler.policies.robots import RobotsPolicy
+from crawler.policies.robots_txt import product_token
 from crawler.policies.scope import Scope
+from crawler.policies.traps import Traps
 from crawler.pool import Pool
 from crawler.ports import Extractor, ParseMarker, Saved, Stage, Totals
+from crawler.robots import RobotsRules
 from crawler.seen import SeenFilter
-from crawler.stats import QueueDepth, Snapshot
+from crawler.stats import Snapshot
 from crawler.tally import Tally
-from crawler.watch import pool_line, task_lines, watch
+from crawler.watch import pool_line, snapshot, task_lines, watch
 from stages.extractors.children import Children
 from stages.extractors.html import HtmlExtractor
 from stages.fetch import FetchStage
@@ -40,7 +46,7 @@ from stages.parse import ParseStage
 from stages.store import StoreStage
 from storage.crawl_store import CrawlSettings, CrawlStore, OpenRun
 
-ROBOTS = RobotsPolicy()
+MAX_SITEMAP_BYTES = 50 << 20  # sitemaps.org: 50 MiB, uncompressed
 
 log = get_logger()
 
@@ -58,6 +64,8 @@ class Crawl:
         self._config = config
         self._extractor = extractor
         self._seen = seen
+        self._rewrite = Rewrite(strip_params=config.strip_param) if config.strip_param else None
+        self._robots = RobotsPolicy(token=product_token(config.agent))
         self._stopping = Stopping()
         self._tally = Tally(pending=0)
         self._pools: list[Pool] = []
@@ -70,20 +78,8 @@ class Crawl:
 
     def snapshot(self) -> Snapshot:
         """How the run stands. Valid at any time."""
-        tally, frontier = self._tally, self._frontier
-        return Snapshot(
-            elapsed_s=time.monotonic() - self._started,
-            requests=tally.requests,
-            pages=tally.pages,
-            bytes=tally.bytes,
-            failed=tally.failed,
-            retries=tally.retries,
-            pending=tally.pending,
-            in_flight=frontier.leased if frontier is not None else 0,
-            hosts=frontier.hosts if frontier is not None else 0,
-            queues={p.stage.name: QueueDepth(p.inbox.qsize(), p.inbox.maxsize) for p in self._pools},
-            stopping=self._stopping.reason,
-        )
+        elapsed = time.monotonic() - self._started
+        return snapshot(elapsed, self._tally, self._frontier, self._pools, self._stopping.reason)
 
     def describe(self) -> list[str]:
         """What every stage and every task is doing at this moment, a line each."""
@@ -99,7 +95,8 @@ class Crawl:
         self._started = time.monotonic()
         settings = CrawlSettings(
             identity=config.identity(),
-            seeds=config.canonical_seeds,
+            seeds=self._rewritten(config.canonical_seeds),
+            sitemaps=config.canonical_sitemaps,
             robots=not config.no_robots,
             retry_failed=config.retry_failed,
             public=config.public(),
@@ -113,8 +110,10 @@ class Crawl:
 
     async def _run(self, store: CrawlStore, settings: CrawlSettings) -> Report:
         config = self._config
-        scope = Scope(config.scope, settings.seeds, config.include_patterns, config.exclude_patterns)
-        admission = Admission(scope, Horizon(depth=config.depth))
+        scope = Scope(
+            config.scope, settings.seeds, config.include_patterns, config.exclude_patterns, registrable
+        )
+        admission = Admission(scope, Horizon(depth=config.depth), None if config.no_traps else Traps())
         seen = self._seen
         if seen is None:
             seen = SeenFilter(capacity=self._expected_urls(store.known_urls), loaded=not store.known_urls)
@@ -164,7 +163,9 @@ class Crawl:
             Pool(stage=stage, workers=workers, inbox=asyncio.Queue(config.queue_size))
             for stage, workers in zip(stages, (config.fetchers, config.parsers, config.storers), strict=True)
         ]
-        timer = self._time_limit()
+        if config.max_time is not None:
+            left = config.max_time - (time.monotonic() - self._started)
+            self._stopping.request_after(left, "max_time")
         watcher = asyncio.create_task(watch(self._pools, self._frontier, self._settled), name="watch")
         try:
             await crawl(self._frontier, self._pools, self._stopping, grace=config.grace)
@@ -176,8 +177,6 @@ class Crawl:
         except BaseExceptionGroup as group:
             raise worst(group) from group
         finally:
-            if timer is not None:
-                timer.cancel()
             watcher.cancel()
             await fetcher.close()
             await children.close()
@@ -196,7 +195,7 @@ class Crawl:
             budget=Budget(max_pages=config.max_pages, max_bytes=config.max_bytes),
             retry=retry,
             breaker=Breaker(),
-            robots=None if config.no_robots else ROBOTS,
+            robots=None if config.no_robots else self._robots,
             clock=clock,
             totals=totals,
             suspects=run.suspects,
@@ -215,20 +214,33 @@ class Crawl:
         fetch = FetchStage(
             fetchers={"plain": fetcher},
             gate=self._frontier,
-            robots_fetcher=fetcher.for_robots(ROBOTS.max_bytes),
-            robots=ROBOTS,
+            robots_fetcher=fetcher.for_any_type(self._robots.max_bytes),
+            sitemap_fetcher=fetcher.for_any_type(MAX_SITEMAP_BYTES),
+            robots=self._robots,
         )
         parse = ParseStage(
             extractor=self._extractor if self._extractor is not None else HtmlExtractor(),
             marker=marks,
             readers=children if self._extractor is None else None,
             share=self._config.processes > 1,
+            rewrite=self._rewrite,
             keep_bodies=self._config.save_bodies,
         )
         store = StoreStage(
-            store=run.writer, frontier=self._frontier, retry=retry, clock=clock, on_verdict=self._noted
+            store=run.writer,
+            frontier=self._frontier,
+            retry=retry,
+            clock=clock,
+            sitemaps_of=self._sitemaps_of,
+            on_verdict=self._noted,
         )
         return fetch, parse, store
+
+    def _rewritten(self, urls: Sequence[CanonicalUrl]) -> Sequence[CanonicalUrl]:
+        return urls if self._rewrite is None else list(dict.fromkeys(map(self._rewrite, urls)))
+
+    def _sitemaps_of(self, answer: RobotsAnswer) -> Sequence[CanonicalUrl]:
+        return RobotsRules.of(answer, self._robots).sitemaps
 
     def _committed(self, saved: Saved) -> None:
         self._tally.committed(saved)
@@ -242,17 +254,6 @@ class Crawl:
     def _expected_urls(self, known: int) -> int:
         """How many URLs the seen set should be ready for: budgets and tables hint at it."""
         return max(2 * known, 20 * (self._config.max_pages or 0))
-
-    def _time_limit(self) -> asyncio.TimerHandle | None:
-        if self._config.max_time is None:
-            return None
-        left = self._config.max_time - (time.monotonic() - self._started)
-
-        def out_of_time() -> None:
-            if self._stopping.reason is None:
-                self._stopping.request("max_time")
-
-        return asyncio.get_running_loop().call_later(max(left, 0.0), out_of_time)
 
     async def _why_ended(self, run: OpenRun) -> str:
         if not await run.frontier.unfinished():
@@ -270,6 +271,7 @@ def plain_options(config: CrawlConfig) -> PlainOptions:
         timeout=config.timeout,
         max_body=config.max_body,
         keep_bodies=config.save_bodies,
+        public_only=config.public_only,
     )
 
 

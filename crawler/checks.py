@@ -59,6 +59,13 @@ def shown(value: object) -> str:
     return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
 
 
+def glob(flag: str, value: str) -> str:
+    """A pattern of parameter names with * and ?."""
+    if not value.strip("*?"):
+        raise BadConfig(f"{flag}: {shown(value)} is no pattern of parameter names, such as utm_*")
+    return value
+
+
 def one_of(*words: str) -> Check:
     def check(flag: str, value: object) -> object:
         if value not in words:

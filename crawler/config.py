@@ -20,7 +20,7 @@ from crawler import checks
 from crawler.checks import each, one_of, optional, seconds, truth, whole
 from crawler.errors import BadConfig
 from crawler.messages import CanonicalUrl
-from crawler.seeds import all_seeds
+from crawler.seeds import all_seeds, seed
 from crawler.version import VERSION
 
 URL_RULES = 1  # raised when the canonical form of any URL changes: old databases would not match
@@ -43,6 +43,9 @@ class CrawlConfig:
     depth: int | None = 2  # link hops from the nearest seed
     db: str | Path = "crawl.db"
     scope: Literal["host", "domain", "prefix", "any"] = "host"
+    no_traps: bool = False  # follow URLs that look as if a site went on inventing them
+    strip_param: Sequence[str] = ()  # globs of query parameters that are left out of every URL
+    public_only: bool = False  # connect to no address that is not public
     include: Sequence[str] = ()  # regular expressions, searched in the canonical URL
     exclude: Sequence[str] = ()
     max_pages: int | None = None  # over the crawl's life
@@ -58,6 +61,7 @@ class CrawlConfig:
     no_robots: bool = False
     user_agent: str | None = None
     contact: str | None = None
+    sitemap: Sequence[str] = ()  # URLs of sitemaps, besides those that robots.txt names
     header: Sequence[str] = ()  # 'Name: value'
     timeout: float = 30.0  # seconds, for a whole fetch
     max_body: int = 10 * MIB  # bytes after content-coding
@@ -84,6 +88,10 @@ class CrawlConfig:
     @property
     def canonical_seeds(self) -> tuple[CanonicalUrl, ...]:
         return tuple(CanonicalUrl(seed) for seed in self.seeds)
+
+    @property
+    def canonical_sitemaps(self) -> tuple[CanonicalUrl, ...]:
+        return tuple(CanonicalUrl(url) for url in self.sitemap)
 
     @property
     def path(self) -> Path:
@@ -117,6 +125,8 @@ class CrawlConfig:
             "scope": self.scope,
             "include": sorted(self.include),  # any of them may match, so their order says nothing
             "exclude": sorted(self.exclude),
+            "strip_param": sorted(self.strip_param),
+            "traps": not self.no_traps,
             "url_rules": URL_RULES,
         }
 
@@ -147,20 +157,14 @@ def _processes(flag: str, value: object) -> object:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
-def _scope(flag: str, value: object) -> object:
-    if value == "domain":
-        raise BadConfig(
-            f"{flag}: 'domain' is not available yet, it needs a list of public suffixes; "
-            "use 'any' with --include, or give each host as a seed"
-        )
-    return one_of("host", "prefix", "any")(flag, value)
-
-
 _CHECKS: Mapping[str, checks.Check] = {
     "seeds": all_seeds,
     "depth": checks.hops,
     "db": checks.database,
-    "scope": _scope,
+    "scope": one_of("host", "domain", "prefix", "any"),
+    "no_traps": truth,
+    "strip_param": each(checks.glob),
+    "public_only": truth,
     "include": each(checks.pattern),
     "exclude": each(checks.pattern),
     "max_pages": optional(whole(1, _MOST)),
@@ -176,6 +180,7 @@ _CHECKS: Mapping[str, checks.Check] = {
     "no_robots": truth,
     "user_agent": optional(checks.agent),
     "contact": optional(checks.contact),
+    "sitemap": each(seed),
     "header": each(checks.header),
     "timeout": seconds(0.001, _DAY),
     "max_body": whole(1, 1_000_000_000),  # SQLite's largest blob

@@ -47,17 +47,28 @@ class Stopping:
     def __init__(self) -> None:
         self.reason: str | None = None
         self.aborted = False
+        self.asked = asyncio.Event()
         self._gently: list[Callable[[], object]] = []
         self._at_once: list[Callable[[], object]] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     def request(self, reason: str) -> None:
         """Safe from a signal handler of the event loop. The first reason stays."""
         if self.reason is None:
             self.reason = reason
+            self.asked.set()
             for call in self._gently:
                 call()
         else:
             self.abort()
+
+    def request_after(self, seconds: float, reason: str) -> None:
+        """Request it then, unless it was requested before."""
+        self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), self._out_of_time, reason)
+
+    def _out_of_time(self, reason: str) -> None:
+        if self.reason is None:
+            self.request(reason)
 
     def abort(self) -> None:
         self.aborted = True
@@ -66,6 +77,8 @@ class Stopping:
 
     def detach(self) -> None:
         """Nothing is left to stop; later requests only leave their mark."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._gently.clear()
         self._at_once.clear()
 
@@ -102,7 +115,7 @@ async def crawl(frontier: Frontier, pools: Sequence[Pool], stopping: Stopping, *
         for pool, crew in zip(pools, crews, strict=True):
             if stopping.reason is not None and pool is pools[0]:
                 _empty(pool)
-            await _send_home(pool, crew, grace if stopping.reason is not None else None)
+            await _send_home(pool, crew, stopping, grace)
 
 
 async def _feed(frontier: Frontier, emit: Emit) -> None:
@@ -121,21 +134,32 @@ def _empty(pool: Pool) -> None:
         pool.inbox.get_nowait()
 
 
-async def _send_home(pool: Pool, crew: Sequence[asyncio.Task[None]], grace: float | None) -> None:
-    """One pill per worker, then wait for all; after `grace` seconds cut off those still at work.
+async def _send_home(
+    pool: Pool, crew: Sequence[asyncio.Task[None]], stopping: Stopping, grace: float
+) -> None:
+    """One pill per worker, then wait for all; `grace` seconds after a stop cut off those still at work.
 
-    Only the fetch stage can take long, and what it is cut off from stays pending.
+    What they are cut off from stays pending, unless the writer commits it all the same.
     """
-    loop = asyncio.get_running_loop()
-    deadline = None if grace is None else loop.time() + grace
+    home = asyncio.ensure_future(_dismiss(pool, crew))
+    asked = asyncio.ensure_future(stopping.asked.wait())
     try:
-        async with asyncio.timeout_at(deadline):
-            for _ in crew:
-                await pool.inbox.put(Pill.STOP)
-            await asyncio.wait(crew)
-    except TimeoutError:
-        late = [worker for worker in crew if not worker.done()]
+        await asyncio.wait({home, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if not home.done():
+            await asyncio.wait({home}, timeout=grace)
+    finally:
+        asked.cancel()
+        home.cancel()
+        await asyncio.gather(asked, home, return_exceptions=True)
+    late = [worker for worker in crew if not worker.done()]
+    if late:
         log.warning("workers_cut_off", stage=pool.stage.name, count=len(late))
         for worker in late:
             worker.cancel()
         await asyncio.wait(late)
+
+
+async def _dismiss(pool: Pool, crew: Sequence[asyncio.Task[None]]) -> None:
+    for _ in crew:
+        await pool.inbox.put(Pill.STOP)
+    await asyncio.wait(crew)

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Collection
 
 from crawler.clock import Clock
-from crawler.hosts import HostQueue, HostWindow
+from crawler.hosts import MAX_URLS, HostQueue, HostWindow
 from crawler.messages import (
     CanonicalUrl,
     Dead,
@@ -99,7 +99,8 @@ class Frontier:
         while True:
             self._rang = False
             now = self._clock.now()
-            if self._budget.may_lease(pages=self._pages, leased=self.leased, size=self._bytes):
+            may_lease = self._budget.may_lease(pages=self._pages, leased=self.leased, size=self._bytes)
+            if may_lease:
                 await self._fill(now)
                 if (host := self._window.take_ready(now)) is not None:
                     if (message := await self._dispatch(host, now)) is not None:
@@ -107,7 +108,8 @@ class Frontier:
                     continue
             if self.leased == 0 and (self.spent or await self._finished()):
                 return None
-            await self._wait(now)
+            # With the budget under way only what is settled can change anything.
+            await self._wait(now, self._next_event() if may_lease else float("inf"))
 
     def answered(self, task: FetchTask, result: Fetched | Failed) -> None:
         """The answer is in: the host's connection is free, though the page is not stored yet."""
@@ -141,7 +143,7 @@ class Frontier:
                 self._learn(verdict)
             case Done() | Dead() | Skipped() | RetryAt():
                 self.leased -= 1
-                self._window.forget(verdict.task.host, verdict.task.url)
+                self._window.forget(verdict.task.host, verdict.task.url, verdict.task.kind)
                 if isinstance(verdict, RetryAt):
                     self._retry_check = min(self._retry_check, verdict.at)
                 elif isinstance(verdict, Done):
@@ -152,7 +154,7 @@ class Frontier:
         self._ring()
 
     def _spend(self, done: Done) -> None:
-        self._pages += done.answer.status == 200
+        self._pages += done.answer.status == 200 and done.task.kind == "page"
         if done.answer.content_hash is not None:
             self._bytes += done.answer.body_bytes or 0
 
@@ -168,16 +170,20 @@ class Frontier:
         rules = ALLOW_ALL if self._robots is None else host.rules.get(site)
         if rules is None:
             known = await self._store.robots(site, newer_than=now - self._max_age())
-            if known is None:
+            rules = self._rules(known) if known is not None else None
+            # An origin that could not say anything is asked again, until it was asked often enough.
+            if rules is None or rules.meaning is RobotsMeaning.UNREACHABLE:
                 self._window.block(host)
                 return RobotsTask(origin=site, host=host.name, attempt=host.robots_attempts + 1)
-            host.rules[site] = rules = self._rules(known)
+            host.rules[site] = rules
         self.leased += 1
-        task = FetchTask(url=first.url, host=host.name, depth=first.depth, attempt=first.attempts + 1)
+        task = FetchTask(
+            url=first.url, kind=first.kind, host=host.name, depth=first.depth, attempt=first.attempts + 1
+        )
         if self._breaker.gives_up(host.silence):
             self._window.drop_first(host)
             return Refused(task=task, state="failed", reason="host_unreachable")
-        if rules.allows(first.url):
+        if first.kind == "sitemap" or rules.allows(first.url):
             self._window.start(host, now=now, next_start=self._politeness.next_start(now, rules.crawl_delay))
             return task
         self._window.drop_first(host)
@@ -207,7 +213,10 @@ class Frontier:
         self._window.unblock(host, rest_until=rest_until)
 
     def _rules(self, answer: RobotsAnswer) -> RobotsRules:
-        return ALLOW_ALL if self._robots is None else RobotsRules.of(answer, self._robots)
+        # Where no connection may go (`address`) each URL is to be told so itself.
+        if self._robots is None or answer.error == "address":
+            return ALLOW_ALL
+        return RobotsRules.of(answer, self._robots)
 
     def _max_age(self) -> float:
         return self._robots.max_age if self._robots is not None else 0.0
@@ -219,6 +228,8 @@ class Frontier:
         can settle a URL between the look at the disk and the look at memory.
         """
         window = self._window
+        if now >= self._retry_check and window.pending >= MAX_URLS:
+            self._retry_check = now + 1.0
         if now >= self._retry_check:
             limit = window.held + window.batch()
             # Before the first await: a commit between the two looks at the disk may hold a retry
@@ -251,16 +262,19 @@ class Frontier:
             return False
         if not await self._store.unfinished():
             return True
-        if self.leased == 0 and not self._window.pending:
+        if self.leased == 0 and not self._window.pending and not self._rang:
             raise RuntimeError("the frontier on disk has URLs that the window cannot see")
         return False
 
-    async def _wait(self, now: float) -> None:
-        """Sleep until something was answered or settled, or a host or a retry is ready."""
+    def _next_event(self) -> float:
+        """When the next host or retry is ready, unix seconds."""
+        return min(self._window.next_ready(), self._retry_check)
+
+    async def _wait(self, now: float, wake_at: float) -> None:
+        """Sleep until something was answered or settled, or until `wake_at`."""
         if self._rang:
             return
         loop = asyncio.get_running_loop()
-        wake_at = min(self._window.next_ready(), self._retry_check)
         self._bell = loop.create_future()
         timer = loop.call_later(max(wake_at - now, 0.0), self._ring) if wake_at < float("inf") else None
         try:

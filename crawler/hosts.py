@@ -14,6 +14,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterable
 
+from crawler.messages import Kind
 from crawler.policies.breaker import ANSWERED, Silence
 from crawler.ports import HostClock, Pending
 from crawler.robots import RobotsRules
@@ -72,7 +73,7 @@ class HostWindow:
         self.pending = 0  # URLs in all queues
         self.max_hosts = max_hosts
         self._per_host = per_host
-        self._held: set[str] = set()
+        self._held: set[tuple[Kind, str]] = set()
         self._ready: deque[HostQueue] = deque()
         self._later: list[tuple[float, int, HostQueue]] = []
         self._hungry: dict[HostQueue, None] = {}
@@ -119,13 +120,15 @@ class HostWindow:
 
     def hungry(self) -> list[HostQueue]:
         """The hosts whose queues run low while the disk may have more. Each is named once."""
-        hosts, self._hungry = list(self._hungry), {}
-        return hosts
+        hosts, self._hungry = self._hungry, {}
+        return [host for host in hosts if self.hosts.get(host.name) is host]
 
     def take_in(self, found: Iterable[Pending]) -> None:
         """Queue the URLs that are not in memory already."""
+        fed: set[HostQueue] = set()
         for pending in found:
-            if pending.url in self._held:
+            key = (pending.kind, pending.url)
+            if key in self._held:
                 continue
             if pending.url in self._last:
                 self._put_off[pending.url] = pending
@@ -133,12 +136,15 @@ class HostWindow:
             host = self.hosts.get(pending.host)
             if host is None:
                 host = self.hosts[pending.host] = HostQueue(pending.host, self._clocks.pop(pending.host, 0.0))
-            self._held.add(pending.url)
+            self._held.add(key)
             host.held += 1
             heapq.heappush(host.queue, (pending.depth, next(self._arrival), pending))
             self.pending += 1
-            self._note_hunger(host)
+            fed.add(host)
             self._line_up(host)
+        for host in fed:  # not before: a queue that is being filled is not running low
+            self._hungry.pop(host, None)
+            self._note_hunger(host)
 
     def keep_for_last(self, urls: Iterable[str]) -> None:
         """These URLs come after all others, and then one at a time (`release_last`)."""
@@ -230,9 +236,9 @@ class HostWindow:
         changed, self._changed = self._changed, set()
         return {host.name: HostClock(host.ready_at, *host.silence) for host in changed}
 
-    def forget(self, name: str, url: str) -> None:
+    def forget(self, name: str, url: str, kind: Kind = "page") -> None:
         """A URL is settled: memory no longer speaks for it."""
-        self._held.discard(url)
+        self._held.discard((kind, url))
         host = self.hosts[name]
         host.held -= 1
         self._drop_if_idle(host)
@@ -255,7 +261,9 @@ class HostWindow:
 
     def _drop_if_idle(self, host: HostQueue) -> None:
         if not (host.held or host.active or host.more or host.queue):
-            self.hosts.pop(host.name, None)
+            if self.hosts.get(host.name) is not host:
+                return  # it left before, and another came in its name
+            del self.hosts[host.name]
             self._clocks[host.name] = host.ready_at
             if len(self._clocks) > self.max_hosts:
                 self._forget_old_clocks()

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, NewType, Protocol
+from typing import Literal, NamedTuple, NewType, Protocol
 
 CanonicalUrl = NewType("CanonicalUrl", str)
 """The one spelling of a URL that we compare: WHATWG serialisation, no fragment, no userinfo."""
+
+
+Kind = Literal["page", "sitemap"]
+"""What a URL is asked for as. The same URL may be both, each with an answer of its own."""
 
 
 class Hold(Protocol):
@@ -24,9 +28,10 @@ class Hold(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchTask:
-    """One URL the frontier has leased to the fetch stage."""
+    """One URL the frontier has leased to the fetch stage, for one of two purposes."""
 
     url: CanonicalUrl
+    kind: Kind = "page"
     host: str  # name and non-default port: the throttle's key
     depth: int  # link hops from the nearest seed; a seed is 0
     attempt: int = 1  # counts from 1
@@ -94,12 +99,35 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sitemap:
+    """What one file listed. With an `error`, that is what came before it:
+
+    not_a_sitemap  it is something else, such as an HTML page; there is no `kind` then
+    empty          it has nothing in it
+    truncated      it broke off
+    bad_xml        it is not well-formed, or nested or built beyond all measure
+    dtd            it declares things of its own, such as entities
+    bad_coding     it is no gzip file, though it begins like one
+    too_large      it is longer than 50 MiB
+    too_many       it has more than 50,000 entries
+    """
+
+    kind: str | None = None  # urlset, index, rss, atom or text
+    locations: Sequence[CanonicalUrl] = ()  # distinct, in order; of an index, sitemaps
+    lastmods: Sequence[str | None] = ()  # of each location, as written
+    error: str | None = None
+    too_long: int = 0  # entries over the length limit
+    other: int = 0  # entries without a valid http(s) URL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedPage:
     """An answer that is ready to be judged and stored."""
 
     task: FetchTask
     answer: Answer
     content: Content | None = None  # None: not an HTML page of status 200
+    sitemap: Sitemap | None = None  # of a sitemap task, answered with status 200
     body: bytes | None = None  # only with --save-bodies
     hold: Hold | None = None
 
@@ -112,6 +140,7 @@ class RobotsAnswer:
     fetched_at: float
     status: int | None = None  # None: no answer
     body: bytes = b""
+    sitemaps: Sequence[CanonicalUrl] = ()  # what its Sitemap lines name
     error: str | None = None
 
 
@@ -148,6 +177,7 @@ class Done:
     task: FetchTask
     answer: Answer
     content: Content | None = None
+    sitemap: Sitemap | None = None
     body: bytes | None = None
 
 

@@ -17,6 +17,7 @@ from crawler.messages import (
     Fetched,
     FetchTask,
     Hold,
+    Kind,
     Message,
     RobotsAnswer,
     Verdict,
@@ -90,6 +91,7 @@ class Pending(NamedTuple):
     host: str
     depth: int
     attempts: int  # settled requests so far
+    kind: Kind = "page"
 
 
 class HostClock(NamedTuple):
@@ -118,6 +120,7 @@ class Totals:
     bytes: int = 0
     retries: int = 0
     robots_requests: int = 0
+    sitemap_requests: int = 0
     internal_failures: int = 0
 
 

@@ -28,6 +28,8 @@ class Tally:
         match verdict:
             case RobotsAnswer():
                 return
+            case Done(task=task) | Dead(task=task) | RetryAt(task=task) if task.kind == "sitemap":
+                return
             case RetryAt():
                 self.requests += 1
                 self.retries += 1

@@ -45,6 +45,13 @@ def resolve(base: str, href: str) -> str | None:
         return None
 
 
+def without_fragment(href: str) -> str:
+    """Cut the fragment off an href as written. What is left resolves to the same URL without one."""
+    rest, mark, _ = href.partition("#")
+    # A blank at the end of an href is stripped, one before a fragment is part of the path.
+    return rest + mark if mark and rest and rest[-1] <= " " else rest
+
+
 def is_http(url: str) -> bool:
     """True for the schemes that a crawler fetches (of a canonical URL)."""
     return url.startswith(("http://", "https://"))
@@ -74,11 +81,11 @@ def host_name(host: str) -> str:
 
 def _bare(href: str) -> str:
     href = href.partition("#")[0]
-    if "@" in href and is_http(href):
-        authority_end = href.index("/", 8)
-        at = href.rfind("@", 0, authority_end)
+    if "@" in href and (start := href.find("://") + 3) > 2:
+        end = href.find("/", start)
+        at = href.rfind("@", start, end if end >= 0 else len(href))
         if at > 0:
-            href = href[: href.index("://") + 3] + href[at + 1 :]
+            href = href[:start] + href[at + 1 :]
     return href
 
 
@@ -96,7 +103,7 @@ class Joiner:
 
     def __call__(self, base: str, href: str) -> str | None:
         """Resolve `href` against `base`, which must be canonical; None if not valid."""
-        href = href.partition("#")[0]
+        href = without_fragment(href)
         if not href:
             return base
         if not _PLAIN_RELATIVE.match(href):

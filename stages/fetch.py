@@ -22,7 +22,8 @@ from crawler.urls import is_http
 class FetchStage:
     fetchers: Mapping[str, Fetcher]  # by tier
     gate: HostGate
-    robots_fetcher: Fetcher  # keeps every 2xx body, cut at the policy's bound
+    robots_fetcher: Fetcher  # takes the body of any type, cut at the policy's bound
+    sitemap_fetcher: Fetcher | None = None  # the same, cut at the protocol's bound
     robots: RobotsPolicy
     name: str = "fetch"
     is_last: bool = False
@@ -32,10 +33,15 @@ class FetchStage:
             return [await self._robots(message)]
         result: Fetched | Failed = Failed(task=message, stage=self.name, reason="cancelled")
         try:
-            result = await self.fetchers[message.tier].get(message)
+            result = await self._fetcher(message).get(message)
         finally:
             self.gate.answered(message, result)
         return [result]
+
+    def _fetcher(self, task: FetchTask) -> Fetcher:
+        if task.kind == "sitemap" and self.sitemap_fetcher is not None:
+            return self.sitemap_fetcher
+        return self.fetchers[task.tier]
 
     async def _robots(self, task: RobotsTask) -> RobotsAnswer:
         """Ask for robots.txt. Its redirects are followed here, across origins (RFC 9309 section

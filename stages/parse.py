@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Message, ParsedPage
+from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Message, ParsedPage, Sitemap
 from crawler.ports import Extractor, ParseMarker
 from stages.extractors.children import ParseFailed
+from stages.extractors.sitemap import read_sitemap
+from stages.rewriting import Rewrite, rewrite_answer, rewrite_content, rewrite_sitemap
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 WARM_UP_PAGES = 150  # before that a crawl is too small to pay for starting processes
@@ -31,6 +33,9 @@ class Readers(Protocol):
     async def extract(
         self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
     ) -> Content: ...
+    async def read_sitemap(
+        self, body: bytes, *, url: CanonicalUrl, charset: str | None = None
+    ) -> Sitemap: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,7 @@ class ParseStage:
     readers: Readers | None = None  # None: everything is read here
     share: bool = False  # light pages too, once there is enough work
     weight: Weight = Weight()
+    rewrite: Rewrite | None = None  # the operator's URL rules
     keep_bodies: bool = False
     name: str = "parse"
     is_last: bool = False
@@ -64,13 +70,23 @@ class ParseStage:
     async def handle(self, message: Fetched) -> Sequence[Message]:
         kept = False
         try:
-            content = await self._read(message)
-            kept = self.keep_bodies and message.body is not None
+            content = sitemap = None
+            if message.task.kind == "page":
+                content = await self._read(message)
+                kept = self.keep_bodies and message.body is not None
+            elif message.body is not None:
+                sitemap = await self._read_sitemap(message.task.url, message.body, message.answer.charset)
+            answer = message.answer
+            if self.rewrite is not None:
+                answer = rewrite_answer(answer, self.rewrite)
+                content = rewrite_content(content, self.rewrite) if content is not None else None
+                sitemap = rewrite_sitemap(sitemap, self.rewrite) if sitemap is not None else None
             return [
                 ParsedPage(
                     task=message.task,
-                    answer=message.answer,
+                    answer=answer,
                     content=content,
+                    sitemap=sitemap,
                     body=message.body if kept else None,
                     hold=message.hold if kept else None,
                 )
@@ -94,6 +110,11 @@ class ParseStage:
             return self.extractor.extract(body, url=url, charset=answer.charset, nofollow=nofollow)
         finally:
             self.marker.end(mark)
+
+    async def _read_sitemap(self, url: CanonicalUrl, body: bytes, charset: str | None) -> Sitemap:
+        if self.readers is not None and len(body) > self.weight.max_bytes:
+            return await self.readers.read_sitemap(body, url=url, charset=charset)
+        return read_sitemap(body, url=url, charset=charset)
 
     def _stays(self, body: bytes) -> bool:
         """True if the page is to be read on the event loop."""

@@ -12,13 +12,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from crawler.clock import Clock
 from crawler.errors import TooManyInternalFailures
 from crawler.messages import (
     Answer,
+    CanonicalUrl,
     Dead,
     Done,
     Failed,
@@ -49,6 +50,7 @@ class StoreStage:
     frontier: Settles
     retry: Retry
     clock: Clock
+    sitemaps_of: Callable[[RobotsAnswer], Sequence[CanonicalUrl]] = lambda answer: ()
     on_verdict: Callable[[Verdict], None] = lambda verdict: None
     name: str = "store"
     is_last: bool = True
@@ -69,7 +71,7 @@ class StoreStage:
     def judge(self, message: ParsedPage | RobotsAnswer | Failed | Refused) -> Verdict:
         match message:
             case RobotsAnswer():
-                return message
+                return replace(message, sitemaps=self.sitemaps_of(message))
             case Refused(task=task, state="skipped", reason=reason):
                 return Skipped(task=task, reason=reason)
             case Refused(task=task, reason=reason):
@@ -77,6 +79,8 @@ class StoreStage:
             case Failed(task=task, reason=reason, answer=answer):
                 if isinstance(task, RobotsTask):
                     return RobotsAnswer(task=task, fetched_at=time.time(), error=reason)
+                if reason == "address":
+                    return Skipped(task=task, reason=reason)  # a rule of ours, nothing was sent
                 return self._again_or_dead(task, reason, answer, status=None)
             case ParsedPage(task=task, answer=answer):
                 return self._judge_answer(task, answer, message)
@@ -84,7 +88,7 @@ class StoreStage:
     def _judge_answer(self, task: FetchTask, answer: Answer, page: ParsedPage) -> Verdict:
         status = answer.status
         if 200 <= status < 300 or (status in REDIRECTS and answer.location is not None):
-            return Done(task=task, answer=answer, content=page.content, body=page.body)
+            return Done(task=task, answer=answer, content=page.content, sitemap=page.sitemap, body=page.body)
         if status in REDIRECTS:
             return Dead(task=task, reason="redirect_invalid", answer=answer)
         return self._again_or_dead(task, f"http_{status}", answer, status=status)
@@ -105,6 +109,10 @@ class StoreStage:
 
     def _watch(self, verdict: Verdict) -> None:
         """A bug that strikes every page must not eat the whole frontier."""
+        if isinstance(verdict, RobotsAnswer | Skipped) or (
+            isinstance(verdict, Dead) and not verdict.requested
+        ):
+            return  # no page, so it says nothing of the pages before and after
         if not (isinstance(verdict, Dead) and verdict.reason.startswith("internal:")):
             self.internal_in_a_row = 0
             return

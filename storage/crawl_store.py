@@ -28,8 +28,9 @@ from storage.frontier import FrontierOnDisk
 from storage.ledger import Changes, Ledger
 from storage.parse_marks import ParseMarks
 from storage.phrases import Phrases
-from storage.rows import State
+from storage.rows import State, UrlKind, key_of
 from storage.suspects import judge_last_run
+from storage.url_table import UrlTable
 from storage.writer import Writer
 
 SEEN_ROWS_AT_ONCE = 2_000  # some 5 ms of filling the seen set between two looks at the event loop
@@ -41,6 +42,7 @@ class CrawlSettings:
 
     identity: Mapping[str, Any]
     seeds: Sequence[CanonicalUrl]
+    sitemaps: Sequence[CanonicalUrl] = ()
     robots: bool
     retry_failed: bool
     public: Mapping[str, Any]  # for runs.config; secrets left out
@@ -100,9 +102,10 @@ class CrawlStore:
         """Create the crawl or bring it under the present settings, and note the run."""
         database = self._database
         phrases = Phrases(database)
-        ledger = Ledger(database, phrases, admission, seen, self._generation)
+        urls = UrlTable(database, seen)
+        ledger = Ledger(database, urls, phrases, admission, self._generation)
         url, host, phrase = await database.row(sql.LAST_IDS)
-        ledger.start_at(url=url + 1, host=host + 1)
+        urls.start_at(url=url + 1, host=host + 1)
         phrases.start_at(phrase + 1)
         now = _utc_now()
         suspects: list[CanonicalUrl] = []
@@ -112,11 +115,13 @@ class CrawlStore:
                 suspects = await judge_last_run(database, marked, generation=self._generation)
                 await self._adopt(admission, settings)
             else:
-                await self._create(ledger, admission, settings, now)
+                await self._create(admission, settings, now)
+            await self._plant(urls, ledger, settings)
             config = json.dumps(settings.public, sort_keys=True)
             self._run = (await database.row(sql.START_RUN, {"now": now, "config": config}))[0]
         self._writer = Writer(
             database,
+            urls,
             ledger,
             phrases,
             run=self._run,
@@ -130,27 +135,35 @@ class CrawlStore:
             id=self._run, writer=self._writer, frontier=frontier, suspects=suspects, path=database.path
         )
 
-    async def _create(self, ledger: Ledger, admission: Admission, settings: CrawlSettings, now: str) -> None:
+    async def _create(self, admission: Admission, settings: CrawlSettings, now: str) -> None:
         horizon = {"depth": admission.horizon.depth, "robots": settings.robots, "now": now}
         identity = json.dumps(settings.identity, sort_keys=True)
         await self._database.run(sql.CREATE_CRAWL, {"identity": identity, **horizon})
+
+    async def _plant(self, urls: UrlTable, ledger: Ledger, settings: CrawlSettings) -> None:
+        """Seeds, on the first run, and the sitemaps that the operator names, on any."""
         changes = Changes()
-        await ledger.remember([], settings.seeds)
-        for seed in settings.seeds:
+        seeds = [] if self.resumed else settings.seeds
+        await urls.remember([], [*seeds, *(key_of(url, UrlKind.SITEMAP) for url in settings.sitemaps)])
+        for seed in seeds:
             ledger.discover_seed(changes, seed)
+        for sitemap in settings.sitemaps:
+            ledger.discover_sitemap(changes, sitemap, None, trusted=True)
         await ledger.write(changes)
 
     async def _adopt(self, admission: Admission, settings: CrawlSettings) -> None:
+        for (url,) in await self._database.rows(sql.FIND_SCOPES):
+            admission.widen(CanonicalUrl(url))
         _, old_depth, old_robots, _ = await self._database.row(sql.FIND_CRAWL)
         depth = admission.horizon.depth
+        if settings.retry_failed:
+            await self._database.run(sql.ADMIT_FAILED, {"depth": depth})
+        if old_robots and not settings.robots:
+            await self._database.run(sql.ADMIT_PAST_ROBOTS, {"depth": depth})
         if depth != old_depth:
             hops = admission.horizon.hops
             await self._database.run(sql.ADMIT_WITHIN_DEPTH, {"depth": depth, "hops": hops})
             await self._database.run(sql.LIMIT_BEYOND_DEPTH, {"depth": depth})
-        if settings.retry_failed:
-            await self._database.run(sql.ADMIT_FAILED)
-        if old_robots and not settings.robots:
-            await self._database.run(sql.ADMIT_PAST_ROBOTS)
         if depth != old_depth or bool(old_robots) != settings.robots:
             await self._database.run(sql.SET_HORIZON, {"depth": depth, "robots": settings.robots})
 
@@ -162,7 +175,10 @@ class CrawlStore:
                 rows = await self._database.rows(sql.URLS_AFTER, {"after": after, "limit": SEEN_ROWS_AT_ONCE})
             if not rows:
                 break
-            seen.load(unsplit(secure, host, path) for _, secure, host, path in rows)
+            seen.load(
+                CanonicalUrl(key_of(unsplit(secure, host, path), kind))
+                for _, secure, host, path, kind in rows
+            )
             after = rows[-1][0]
         seen.finish_loading()
 
@@ -175,7 +191,7 @@ class CrawlStore:
         by_number = dict(await self._database.rows(sql.COUNT_STATES))
         [(pages,)] = await self._database.rows(sql.COUNT_PAGES, {"generation": self._generation})
         [(internal,)] = await self._database.rows(sql.COUNT_INTERNAL)
-        [(requests, _, size, retries, robots)] = await self._database.rows(sql.SUM_RUNS)
+        [(requests, _, size, retries, robots, sitemaps)] = await self._database.rows(sql.SUM_RUNS)
         return Totals(
             states={
                 "pending": by_number.get(State.PENDING, 0) + by_number.get(State.WAITING, 0),
@@ -188,6 +204,7 @@ class CrawlStore:
             bytes=size,
             retries=retries,
             robots_requests=robots,
+            sitemap_requests=sitemaps,
             internal_failures=internal,
         )
 

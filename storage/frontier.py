@@ -13,6 +13,7 @@ from crawler.ports import HostClock, Pending
 from crawler.urls import unsplit
 from storage import statements as sql
 from storage.database import Database
+from storage.rows import KIND_NAMES
 
 
 class FrontierOnDisk:
@@ -30,13 +31,17 @@ class FrontierOnDisk:
         async with self._database.lock:
             rows = await self._database.rows(sql.PENDING_OF_HOST, {"host": host, "limit": limit})
         return [
-            Pending(unsplit(secure, host, path), host, depth, tries) for secure, path, depth, tries in rows
+            Pending(unsplit(secure, host, path), host, depth, tries, KIND_NAMES[kind])
+            for secure, path, depth, tries, kind in rows
         ]
 
     async def due(self, *, now: float, limit: int) -> Sequence[Pending]:
         async with self._database.lock:
             rows = await self._database.rows(sql.DUE_RETRIES, {"now": now, "limit": limit})
-        return [Pending(unsplit(s, host, path), host, depth, tries) for s, host, path, depth, tries in rows]
+        return [
+            Pending(unsplit(secure, host, path), host, depth, tries, KIND_NAMES[kind])
+            for secure, host, path, depth, tries, kind in rows
+        ]
 
     async def next_retry(self, *, after: float) -> float | None:
         async with self._database.lock:

@@ -9,8 +9,9 @@ import json
 import zlib
 from collections.abc import Iterator
 
-from crawler.messages import Answer, CanonicalUrl, Content, Dead, Done, RobotsAnswer, Verdict
+from crawler.messages import Answer, CanonicalUrl, Content, Dead, Done, RobotsAnswer, Sitemap, Verdict
 from crawler.urls import MAX_URL_CHARS, is_http
+from storage.phrases import storable
 
 NO_CONTENT = Content()
 
@@ -52,20 +53,35 @@ def fetch_row(
         answer.status,
         error,
         type_id,
-        content.title,
-        content.language,
+        _storable(content.title),
+        _storable(content.language),
         answer.body_bytes,
         answer.content_hash,
         answer.elapsed_ms,
         round(answer.fetched_at * 1000),
         redirect_id,
-        answer.location if redirect_id is None else None,
+        _storable(answer.location) if redirect_id is None else None,
         content.canonical,
-        _directives(answer, content),
+        _storable(_directives(answer, content)),
         content.other_links,
         content.long_links,
-        answer.etag,
-        answer.last_modified,
+        _storable(answer.etag),
+        _storable(answer.last_modified),
+    )
+
+
+def sitemap_row(verdict: Done | Dead, url_id: int) -> tuple[object, ...]:
+    """The parameters of SAVE_SITEMAP."""
+    answer = verdict.answer
+    sitemap = (verdict.sitemap if isinstance(verdict, Done) else None) or Sitemap()
+    return (
+        url_id,
+        answer.status if answer is not None else None,
+        sitemap.kind,
+        len(sitemap.locations),
+        sitemap.too_long + sitemap.other,
+        verdict.reason if isinstance(verdict, Dead) else sitemap.error,
+        round(answer.fetched_at * 1000) if answer is not None else None,
     )
 
 
@@ -78,6 +94,10 @@ def body_row(verdict: Done, *, url_id: int, generation: int) -> tuple[object, ..
 def robots_row(answer: RobotsAnswer) -> tuple[object, ...]:
     """The parameters of SAVE_ROBOTS."""
     return (answer.task.origin, answer.status, answer.body, answer.error, answer.fetched_at)
+
+
+def _storable(text: str | None) -> str | None:
+    return None if text is None else storable(text)
 
 
 def _directives(answer: Answer, content: Content) -> str | None:

@@ -15,6 +15,14 @@ CACHED_PHRASES = 20_000  # in each of two generations
 LOOKED_UP_AT_ONCE = 500  # parameters of one statement; SQLite's oldest bound is 999
 
 
+def storable(text: str) -> str:
+    """The text as SQLite can keep it: what is no Unicode (a lone surrogate) becomes a question mark.
+
+    It must not end the crawl, and end it again at every resume.
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 class Phrases:
     """Numbers for texts. `remember` a batch's texts, read `young`, `write` the new ones, `rotate`."""
 
@@ -33,8 +41,9 @@ class Phrases:
 
     async def remember(self, texts: Iterable[str]) -> None:
         """Give every text a number: its own, if the table has it, else the next one."""
-        missing = self._known.missing(text for text in texts if text)
+        asked = self._known.missing(text for text in texts if text)
         young = self.young
+        missing = self._known.missing(map(storable, asked))
         for start in range(0, len(missing), LOOKED_UP_AT_ONCE):
             some = missing[start : start + LOOKED_UP_AT_ONCE]
             # Parameters, not JSON: a text may hold what JSON functions would cut short (NUL).
@@ -47,6 +56,8 @@ class Phrases:
                 young[text] = self._next
                 self._new.append((self._next, text))
                 self._next += 1
+        for text in asked:
+            young[text] = young[storable(text)]
 
     async def write(self) -> None:
         if self._new:

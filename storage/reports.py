@@ -16,7 +16,14 @@ from typing import Any, NamedTuple
 from crawler.ports import Totals
 from storage import statements as sql
 
-TABLES = ("pages", "urls", "links", "runs", "robots")  # with the reports: all that people should know of
+TABLES = (
+    "pages",
+    "urls",
+    "links",
+    "runs",
+    "robots",
+    "sitemaps",
+)  # with the reports: all that people should know of
 
 REPORTS: Mapping[str, str] = {
     "broken_links": "links to URLs that do not answer, with the pages they stand on",
@@ -36,9 +43,9 @@ _STATES = ("pending", "pending", "done", "failed", "skipped")  # by url.state; 1
 
 _GENERATION = "SELECT generation FROM crawl"
 _CRAWL = "SELECT identity, depth, robots, created_at FROM crawl"
-_WAITING = "SELECT count(*) FROM url WHERE state = 1"
+_WAITING = "SELECT count(*) FROM url WHERE state = 1 AND kind = 0"
 _REASONS = """
-    SELECT coalesce(reason, 'unknown'), count(*) FROM url WHERE state = :state
+    SELECT coalesce(reason, 'unknown'), count(*) FROM url WHERE state = :state AND kind = 0
     GROUP BY reason ORDER BY count(*) DESC, reason
 """
 _LAST_ANSWER = "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(fetched_at) / 1000.0, 'unixepoch') FROM fetch"
@@ -82,7 +89,7 @@ def totals(connection: sqlite3.Connection) -> Totals:
     generation = connection.execute(_GENERATION).fetchone()
     [(pages,)] = connection.execute(sql.COUNT_PAGES, {"generation": generation[0] if generation else 1})
     [(internal,)] = connection.execute(sql.COUNT_INTERNAL)
-    [(requests, _, size, retries, robots)] = connection.execute(sql.SUM_RUNS)
+    [(requests, _, size, retries, robots, sitemaps)] = connection.execute(sql.SUM_RUNS)
     return Totals(
         states=states,
         requests=requests,
@@ -90,6 +97,7 @@ def totals(connection: sqlite3.Connection) -> Totals:
         bytes=size,
         retries=retries,
         robots_requests=robots,
+        sitemap_requests=sitemaps,
         internal_failures=internal,
     )
 

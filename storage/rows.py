@@ -5,11 +5,11 @@ May touch: policies, urls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Generic, TypeVar
 
-from crawler.messages import CanonicalUrl
+from crawler.messages import CanonicalUrl, Kind
 from crawler.policies.reach import Reach
 
 K = TypeVar("K")
@@ -26,15 +26,48 @@ class State(IntEnum):
     SKIPPED = 4
 
 
+class UrlKind(IntEnum):
+    """The numbers of url.kind."""
+
+    PAGE = 0
+    SITEMAP = 1
+
+
+KIND_NAMES: Mapping[int, Kind] = {UrlKind.PAGE: "page", UrlKind.SITEMAP: "sitemap"}
+KIND_NUMBERS: Mapping[Kind, UrlKind] = {"page": UrlKind.PAGE, "sitemap": UrlKind.SITEMAP}
+
+Key = str
+"""What a row is remembered under: a page's is its URL, a sitemap's can be no URL."""
+
+
+def key_of(url: CanonicalUrl, kind: UrlKind | int = UrlKind.PAGE) -> Key:
+    return url if kind == UrlKind.PAGE else "sitemap " + url
+
+
+def split_key(key: Key) -> tuple[CanonicalUrl, UrlKind]:
+    if key.startswith("sitemap "):
+        return CanonicalUrl(key[len("sitemap ") :]), UrlKind.SITEMAP
+    return CanonicalUrl(key), UrlKind.PAGE
+
+
 class UrlRow:
     """One row of `url`, as it will stand after the commit under way."""
 
-    __slots__ = ("depth", "followed", "hops", "id", "reason", "state", "url")
+    __slots__ = ("depth", "followed", "hops", "id", "kind", "listed", "reason", "run", "state", "url")
 
-    def __init__(self, id: int, url: CanonicalUrl, reach: Reach, state: int, reason: str | None) -> None:
+    def __init__(
+        self,
+        id: int,
+        url: CanonicalUrl,
+        reach: Reach,
+        state: int,
+        reason: str | None,
+        kind: UrlKind = UrlKind.PAGE,
+    ) -> None:
         self.id = id
         self.url = url
-        self.depth, self.hops, self.followed = reach
+        self.kind = kind
+        self.depth, self.hops, self.followed, self.listed, self.run = reach
         self.state = state
         self.reason = reason
 
@@ -43,7 +76,7 @@ class UrlRow:
 
     @property
     def reach(self) -> Reach:
-        return Reach(self.depth, self.hops, self.followed)
+        return Reach(self.depth, self.hops, self.followed, self.listed, self.run)
 
 
 class TwoGenerations(Generic[K, V]):

@@ -6,43 +6,56 @@ May touch: nothing. Each can be pasted into a shell; parameters are named.
 # -- URLs and hosts
 
 FIND_URLS = """
-    SELECT url.id, url.depth, url.hops, url.followed, url.state, url.reason,
-           host.name, url.secure, url.path
+    SELECT url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
+           host.name, url.secure, url.path, url.kind
     FROM json_each(:keys) AS key
     CROSS JOIN host ON host.name = json_extract(key.value, '$[0]')
     CROSS JOIN url ON url.host_id = host.id
                   AND url.path = json_extract(key.value, '$[1]')
                   AND url.secure = json_extract(key.value, '$[2]')
+                  AND url.kind = json_extract(key.value, '$[3]')
 """
 FIND_HOSTS = "SELECT host.name, host.id FROM json_each(:names) AS j JOIN host ON host.name = j.value"
 ADD_HOST = "INSERT INTO host (id, name) VALUES (?, ?)"
 # Plain INSERT: a URL that is known after all means a broken seen set, and must be loud.
 ADD_URL = """
-    INSERT INTO url (id, host_id, secure, path, depth, hops, followed, seed, state, reason)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO url (id, host_id, secure, path, kind, depth, hops, followed, listed, run, seed, state,
+        reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-MOVE_URL = "UPDATE url SET depth = ?, hops = ?, followed = ?, state = ?, reason = ? WHERE id = ?"
+MOVE_URL = """
+    UPDATE url SET depth = ?, hops = ?, followed = ?, listed = ?, run = ?, state = ?, reason = ? WHERE id = ?
+"""
 SETTLE_URL = """
     UPDATE url SET state = ?, reason = ?, retry_at = ?, attempts = attempts + ? WHERE id = ?
 """
 # A page whose depth fell passes it on along its stored links and redirect.
 FIND_CHILDREN = """
     SELECT link.source, link.followed, 0 AS redirect,
-           url.id, url.depth, url.hops, url.followed, url.state, url.reason,
-           host.name, url.secure, url.path
+           url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
+           host.name, url.secure, url.path, url.kind
     FROM json_each(:sources) AS j
     CROSS JOIN link ON link.source = j.value
     CROSS JOIN url ON url.id = link.target
     CROSS JOIN host ON host.id = url.host_id
     UNION ALL
     SELECT fetch.url_id, 1, 1,
-           url.id, url.depth, url.hops, url.followed, url.state, url.reason,
-           host.name, url.secure, url.path
+           url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
+           host.name, url.secure, url.path, url.kind
     FROM json_each(:sources) AS j
     CROSS JOIN fetch ON fetch.url_id = j.value AND fetch.generation = :generation
     CROSS JOIN url ON url.id = fetch.redirect_id
     CROSS JOIN host ON host.id = url.host_id
 """
+# After a seed's redirect widened the scope: what it had kept out.
+FIND_OUT_OF_SCOPE = """
+    SELECT url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
+           host.name, url.secure, url.path, url.kind
+    FROM host CROSS JOIN url ON url.host_id = host.id
+    WHERE host.name = :host AND url.state = 4 AND url.reason = 'scope'
+"""
+ADD_SCOPE = "INSERT OR IGNORE INTO scope_extension (url) VALUES (:url)"
+FIND_SCOPES = "SELECT url FROM scope_extension ORDER BY url"
 
 # -- pages and links
 
@@ -58,6 +71,10 @@ SAVE_FETCH = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 SAVE_BODY = "INSERT OR REPLACE INTO body (url_id, generation, body, headers) VALUES (?, ?, ?, ?)"
+SAVE_SITEMAP = """
+    INSERT OR REPLACE INTO sitemap (url_id, status, format, entries, refused, error, fetched_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
 SAVE_ROBOTS = """
     INSERT OR REPLACE INTO robots (origin, status, body, error, fetched_at) VALUES (?, ?, ?, ?, ?)
 """
@@ -74,12 +91,12 @@ HOSTS_WITH_WORK = """
     SELECT host.name FROM busy JOIN host ON host.id = busy.id LIMIT :limit
 """
 PENDING_OF_HOST = """
-    SELECT url.secure, url.path, url.depth, url.attempts - url.forgiven FROM url
+    SELECT url.secure, url.path, url.depth, url.attempts - url.forgiven, url.kind FROM url
     WHERE url.state = 0 AND url.host_id = (SELECT id FROM host WHERE name = :host)
     ORDER BY url.depth, url.id LIMIT :limit
 """
 DUE_RETRIES = """
-    SELECT url.secure, host.name, url.path, url.depth, url.attempts - url.forgiven
+    SELECT url.secure, host.name, url.path, url.depth, url.attempts - url.forgiven, url.kind
     FROM url JOIN host ON host.id = url.host_id
     WHERE url.state = 1 AND url.retry_at <= :now ORDER BY url.retry_at LIMIT :limit
 """
@@ -93,7 +110,7 @@ FIND_ROBOTS = """
     SELECT status, body, error, fetched_at FROM robots WHERE origin = :origin AND fetched_at > :newer_than
 """
 URLS_AFTER = """
-    SELECT url.id, url.secure, host.name, url.path FROM url JOIN host ON host.id = url.host_id
+    SELECT url.id, url.secure, host.name, url.path, url.kind FROM url JOIN host ON host.id = url.host_id
     WHERE url.id > :after ORDER BY url.id LIMIT :limit
 """
 LAST_IDS = """
@@ -116,36 +133,42 @@ ADMIT_WITHIN_DEPTH = """
 """
 LIMIT_BEYOND_DEPTH = """
     UPDATE url SET state = 4, reason = 'depth', retry_at = NULL
-    WHERE state IN (0, 1) AND depth > :depth
+    WHERE state IN (0, 1) AND kind = 0 AND depth > :depth AND NOT listed
 """
 ADMIT_PAST_ROBOTS = """
     UPDATE url SET state = 0, reason = NULL
-    WHERE (state = 4 AND reason = 'robots') OR (state = 3 AND reason = 'robots_unreachable')
+    WHERE ((state = 4 AND reason = 'robots') OR (state = 3 AND reason = 'robots_unreachable'))
+      AND (:depth IS NULL OR depth <= :depth OR listed)
 """
 ADMIT_FAILED = """
-    UPDATE url SET state = 0, reason = NULL, retry_at = NULL, forgiven = attempts WHERE state = 3
+    UPDATE url SET state = 0, reason = NULL, retry_at = NULL, forgiven = attempts
+    WHERE state = 3 AND (:depth IS NULL OR depth <= :depth OR listed)
 """
 LAST_RUN = "SELECT finished_at IS NOT NULL, requests FROM runs ORDER BY id DESC LIMIT 1"
 FIND_SUSPECT = "SELECT suspect, strikes FROM crawl"
 SET_SUSPECT = "UPDATE crawl SET suspect = :url, strikes = :strikes"
-SET_ASIDE = "UPDATE url SET state = 3, reason = 'poison', retry_at = NULL WHERE id = :id AND state IN (0, 1)"
+SET_ASIDE = """
+    UPDATE url SET state = 3, reason = 'poison', retry_at = NULL, attempts = attempts + 1
+    WHERE id = :id AND state IN (0, 1)
+"""
 SET_ASIDE_PAGE = """
     INSERT OR REPLACE INTO fetch (url_id, generation, error) VALUES (:id, :generation, 'poison')
 """
 START_RUN = "INSERT INTO runs (started_at, config) VALUES (:now, :config) RETURNING id"
 COUNT_RUN = """
     UPDATE runs SET requests = requests + :requests, pages = pages + :pages, bytes = bytes + :bytes,
-        retries = retries + :retries, robots_requests = robots_requests + :robots_requests
+        retries = retries + :retries, robots_requests = robots_requests + :robots_requests,
+        sitemap_requests = sitemap_requests + :sitemap_requests
     WHERE id = :run
 """
 FINISH_RUN = """
     UPDATE runs SET finished_at = :now, stop_reason = :reason, max_rss_bytes = :rss WHERE id = :run
 """
 COUNT_PAGES = "SELECT count(*) FROM fetch WHERE status = 200 AND error IS NULL AND generation = :generation"
-COUNT_STATES = "SELECT state, count(*) FROM url GROUP BY state"
+COUNT_STATES = "SELECT state, count(*) FROM url WHERE kind = 0 GROUP BY state"
 COUNT_INTERNAL = "SELECT count(*) FROM url WHERE state = 3 AND reason LIKE 'internal:%'"
 SUM_RUNS = """
     SELECT coalesce(sum(requests), 0), coalesce(sum(pages), 0), coalesce(sum(bytes), 0),
-           coalesce(sum(retries), 0), coalesce(sum(robots_requests), 0)
+           coalesce(sum(retries), 0), coalesce(sum(robots_requests), 0), coalesce(sum(sitemap_requests), 0)
     FROM runs
 """

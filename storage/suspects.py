@@ -45,7 +45,7 @@ async def judge_last_run(
 
 async def _set_aside(database: Database, url: CanonicalUrl, generation: int) -> None:
     secure, host, path = split(url)
-    row = await database.row(sql.FIND_URLS, {"keys": json.dumps([(host, path, int(secure))])})
+    row = await database.row(sql.FIND_URLS, {"keys": json.dumps([(host, path, int(secure), 0)])})
     if row is not None:
         await database.run(sql.SET_ASIDE, {"id": row[0]})
         await database.run(sql.SET_ASIDE_PAGE, {"id": row[0], "generation": generation})

@@ -14,14 +14,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from crawler.messages import CanonicalUrl, Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
+from crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
 from crawler.ports import HostClocks, Saved
 from storage import statements as sql
 from storage.database import Database
 from storage.ledger import Changes, Ledger
-from storage.pages import body_row, fetch_row, redirect_target, robots_row, texts_of
+from storage.pages import body_row, fetch_row, redirect_target, robots_row, sitemap_row, texts_of
 from storage.phrases import Phrases
-from storage.rows import State
+from storage.rows import KIND_NUMBERS, Key, State, UrlKind, UrlRow, key_of
+from storage.url_table import UrlTable
 
 LINGER_PER_COMMIT = 4.0  # so at most a fifth of the time goes to commits
 MAX_LINGER = 0.05  # seconds
@@ -36,6 +37,7 @@ class _Counts:
     bytes: int = 0
     retries: int = 0
     robots_requests: int = 0
+    sitemap_requests: int = 0
 
 
 class Writer:
@@ -44,6 +46,7 @@ class Writer:
     def __init__(
         self,
         database: Database,
+        urls: UrlTable,
         ledger: Ledger,
         phrases: Phrases,
         *,
@@ -53,6 +56,7 @@ class Writer:
         on_commit: Callable[[Saved], None] = lambda saved: None,
     ) -> None:
         self._database = database
+        self._urls = urls
         self._ledger = ledger
         self._phrases = phrases
         self._run = run
@@ -64,6 +68,7 @@ class Writer:
         self._full = asyncio.Event()
         self.clocks: HostClocks | None = None  # whose changes ride along with every commit
         self._closing = False
+        self._failed: Exception | None = None  # what ended the writing, if something did
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -78,7 +83,9 @@ class Writer:
             await asyncio.shield(self._task)
 
     async def save(self, verdict: Verdict) -> Saved:
-        """Return after the commit that holds it. Raises StorageFailed."""
+        """Return after the commit that holds it. Raises StorageFailed, and from then on always."""
+        if self._failed is not None:
+            raise self._failed
         future: asyncio.Future[Saved] = asyncio.get_running_loop().create_future()
         self._waiting.append((verdict, future))
         self._bell.set()
@@ -117,7 +124,11 @@ class Writer:
             async with self._database.transaction():
                 saved = await self._write([verdict for verdict, _ in batch])
         except Exception as error:
-            for _, future in batch:
+            # The memory of the tables is no longer true, so nothing may be written on top of it:
+            # a link to a URL that it takes for known would lead nowhere, and the URL be lost.
+            self._failed = error
+            waiting, self._waiting = self._waiting, []
+            for _, future in (*batch, *waiting):
                 if not future.done():
                     future.set_exception(error)
                     future.exception()  # one caller is enough to end the run; the others are cancelled
@@ -126,30 +137,32 @@ class Writer:
             if not future.done():
                 future.set_result(saved)
         self._on_commit(saved)
-        self._ledger.rotate()
+        self._urls.rotate()
         self._phrases.rotate()
 
     async def _write(self, verdicts: Sequence[Verdict]) -> Saved:
         """Everything that one transaction changes, in a fixed number of statements."""
         pages = [verdict for verdict in verdicts if not isinstance(verdict, RobotsAnswer)]
-        await self._ledger.remember(
-            [page.task.url for page in pages],
-            [url for page in pages for url in _targets(page)],
+        await self._urls.remember(
+            [_key(page) for page in pages], [key for verdict in verdicts for key in _targets(verdict)]
         )
         await self._phrases.remember(text for page in pages for text in texts_of(page))
         changes, counts = Changes(), _Counts()
         settled: list[tuple[object, ...]] = []
         fetched: list[tuple[object, ...]] = []
         bodies: list[tuple[Done, int]] = []
+        sitemaps: list[tuple[object, ...]] = []
         for page in pages:
-            row = self._ledger.row(page.task.url)
+            row = self._urls.young[_key(page)]
             match page:
                 case Done() | Dead():
                     row.state = State.DONE if isinstance(page, Done) else State.FAILED
                     row.reason = None if isinstance(page, Done) else page.reason
                     requested = isinstance(page, Done) or page.requested
-                    if requested:
-                        fetched.append(self._page(changes, page))
+                    if row.kind == UrlKind.SITEMAP:
+                        sitemaps.append(self._sitemap(changes, page, row))
+                    elif requested:
+                        fetched.append(self._page(changes, page, row))
                     settled.append((row.state, row.reason, None, requested, row.id))
                     _count(counts, page, requested)
                     if isinstance(page, Done) and page.body is not None:
@@ -157,7 +170,8 @@ class Writer:
                 case RetryAt(at=at, reason=reason):
                     row.state, row.reason = State.WAITING, reason
                     settled.append((row.state, reason, at, True, row.id))
-                    counts.requests += 1
+                    counts.requests += row.kind == UrlKind.PAGE
+                    counts.sitemap_requests += row.kind == UrlKind.SITEMAP
                     counts.retries += 1
                 case Skipped(reason=reason):
                     row.state, row.reason = State.SKIPPED, reason
@@ -165,16 +179,17 @@ class Writer:
         await self._phrases.write()
         await self._database.run_many(sql.SETTLE_URL, settled)
         await self._database.run_many(sql.SAVE_FETCH, fetched)
+        if sitemaps:
+            await self._database.run_many(sql.SAVE_SITEMAP, sitemaps)
         await self._save_bodies(bodies)
+        await self._save_robots(changes, [v for v in verdicts if isinstance(v, RobotsAnswer)], counts)
         await self._ledger.write(changes)
-        await self._save_robots([v for v in verdicts if isinstance(v, RobotsAnswer)], counts)
         await self._save_clocks()
         await self._count_run(counts)
         return changes.saved()
 
-    def _page(self, changes: Changes, page: Done | Dead) -> tuple[object, ...]:
+    def _page(self, changes: Changes, page: Done | Dead, row: UrlRow) -> tuple[object, ...]:
         """Note what a page leads to; return its own row."""
-        row = self._ledger.row(page.task.url)
         redirect_id = None
         if isinstance(page, Done):
             if (target := redirect_target(page)) is not None:
@@ -190,13 +205,28 @@ class Writer:
             redirect_id=redirect_id,
         )
 
+    def _sitemap(self, changes: Changes, answer: Done | Dead, row: UrlRow) -> tuple[object, ...]:
+        """Note what a sitemap names (an index: sitemaps, any other: pages); return its own row."""
+        if (target := redirect_target(answer)) is not None:
+            self._ledger.discover_sitemap(changes, target, row)
+        if isinstance(answer, Done) and answer.sitemap is not None:
+            if answer.sitemap.kind == "index":
+                for url in answer.sitemap.locations:
+                    self._ledger.discover_sitemap(changes, url, row)
+            else:
+                self._ledger.discover_listed(changes, answer.sitemap.locations)
+        return sitemap_row(answer, row.id)
+
     async def _save_bodies(self, bodies: Sequence[tuple[Done, int]]) -> None:
         for page, url_id in bodies:
             row = await asyncio.to_thread(body_row, page, url_id=url_id, generation=self._generation)
             await self._database.run_many(sql.SAVE_BODY, [row])
 
-    async def _save_robots(self, answers: Sequence[RobotsAnswer], counts: _Counts) -> None:
+    async def _save_robots(self, changes: Changes, answers: Sequence[RobotsAnswer], counts: _Counts) -> None:
         counts.robots_requests += len(answers)
+        for answer in answers:
+            for url in answer.sitemaps:
+                self._ledger.discover_sitemap(changes, url, None)
         if answers:
             await self._database.run_many(sql.SAVE_ROBOTS, [robots_row(answer) for answer in answers])
 
@@ -215,21 +245,35 @@ class Writer:
                 "bytes": counts.bytes,
                 "retries": counts.retries,
                 "robots_requests": counts.robots_requests,
+                "sitemap_requests": counts.sitemap_requests,
             },
         )
 
 
-def _targets(page: Verdict) -> list[CanonicalUrl]:
-    """Every URL that a page leads to."""
+def _key(page: Done | Dead | RetryAt | Skipped) -> Key:
+    return key_of(page.task.url, KIND_NUMBERS[page.task.kind])
+
+
+def _targets(verdict: Verdict) -> list[Key]:
+    """The key of every row that a verdict leads to."""
+    if isinstance(verdict, RobotsAnswer):
+        return [key_of(url, UrlKind.SITEMAP) for url in verdict.sitemaps]
     targets = []
-    if (redirect := redirect_target(page)) is not None:
-        targets.append(redirect)
-    if isinstance(page, Done) and page.content is not None:
-        targets += [link.url for link in page.content.links]
+    if (redirect := redirect_target(verdict)) is not None:
+        targets.append(key_of(redirect, KIND_NUMBERS[verdict.task.kind]))
+    if isinstance(verdict, Done):
+        if verdict.content is not None:
+            targets += [link.url for link in verdict.content.links]
+        if verdict.sitemap is not None:
+            kind = UrlKind.SITEMAP if verdict.sitemap.kind == "index" else UrlKind.PAGE
+            targets += [key_of(url, kind) for url in verdict.sitemap.locations]
     return targets
 
 
 def _count(counts: _Counts, page: Done | Dead, requested: bool) -> None:
+    if page.task.kind == "sitemap":
+        counts.sitemap_requests += requested
+        return
     counts.requests += requested
     answer = page.answer
     if isinstance(page, Done) and answer is not None:

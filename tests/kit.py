@@ -204,7 +204,7 @@ def _distances(db: str | Path) -> Iterator[str]:
     for source, target in rows(db, "SELECT url, redirect_to FROM pages WHERE redirect_to LIKE 'http%'"):
         ways[True][source].add((target, 0))
 
-    known: dict[str, float] = {url: 0 for url, (_, parent) in facts.items() if parent is None}
+    known: dict[str, float] = {seed: 0 for (seed,) in rows(db, "SELECT url FROM urls WHERE seed")}
     changed = deque(known)
     while changed:
         source = changed.popleft()

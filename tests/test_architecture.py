@@ -35,7 +35,7 @@ MAY_IMPORT = {
 KNOWN_BY = {
     "ada_url": "crawler/urls.py",
     "pybloom_live": "crawler/seen.py",
-    "protego": "crawler/robots.py",
+    "publicsuffixlist": "crawler/domains.py",
     "structlog": "crawler/logs.py",
     "rich": "crawler/cli/",
     "aiohttp": "stages/fetchers/",

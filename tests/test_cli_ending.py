@@ -232,7 +232,6 @@ class TestProcess:
             "structlog",
             "rich",
             "pybloom_live",
-            "protego",
         }
 
         loaded = self.python(

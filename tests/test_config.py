@@ -159,9 +159,6 @@ class TestValues:
 
         assert message.count(";") == 5
 
-    def test_a_domain_scope_is_refused_with_the_way_out(self) -> None:
-        assert "--include" in refusal(scope="domain")
-
     def test_an_odd_but_working_pattern_does_not_warn(self) -> None:
         """Python warns of possible nested sets; the operator can do nothing about it."""
         assert config(include="[[a]").include == ("[[a]",)

@@ -303,7 +303,7 @@ class TestBodies:
     ) -> None:
         server.answers["/robots.txt"] = http("Content-Type: image/png", body=b"0123456789")
 
-        result = await fetched(fetcher().for_robots(4), server.url + "/robots.txt")
+        result = await fetched(fetcher().for_any_type(4), server.url + "/robots.txt")
 
         assert result.body == b"0123"
 
@@ -313,7 +313,7 @@ class TestBodies:
     ) -> None:
         server.answers["/robots.txt"] = http("Location: /x", status=status, body=b"User-agent: *")
 
-        assert (await fetched(fetcher().for_robots(500), server.url + "/robots.txt")).body is None
+        assert (await fetched(fetcher().for_any_type(500), server.url + "/robots.txt")).body is None
 
 
 class TestMemory:

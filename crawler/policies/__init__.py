@@ -8,5 +8,11 @@ randomness are arguments. Their fields are their configuration.
     retry        whether a failed request is worth another, and when
     politeness   when a host may be asked again, and by how many at once
     budget       how much a crawl may spend
+    breaker      when a host that does not answer at all is given a rest
+    traps        URLs that a site can go on inventing for ever
+    sessions     query parameters that name a visit, not a page
+    rewrite      the operator's own rules for the spelling of URLs
+    addresses    which addresses are public
     robots       what the answer to robots.txt means for its origin
+    robots_txt   what a robots.txt says to one product token; robots_rules: what that allows
 """

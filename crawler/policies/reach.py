@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-DYNAMIC_RULES = frozenset({"nofollow", "depth", "redirect_limit"})
+DYNAMIC_RULES = frozenset({"nofollow", "depth", "redirect_limit", "trap:shape"})
 """Rules that a better way to the URL can lift."""
 
 
@@ -23,27 +23,37 @@ class Reach(NamedTuple):
     depth: int  # link hops from the nearest seed
     hops: int  # redirects in a row
     followed: bool  # at least one way may be followed
+    listed: bool = False  # a sitemap names it
+    run: int = 0  # link hops in a row along URLs of one shape, from depth RUNS_FROM on
 
-    def by_link(self, followed: bool) -> Reach:
+    def by_link(self, followed: bool, run: int = 0) -> Reach:
         """The reach of a link's target, seen from its source."""
-        return Reach(self.depth + 1, 0, followed)
+        return Reach(min(self.depth + 1, UNREACHED), 0, followed, False, run)
 
-    def by_redirect(self) -> Reach:
-        return Reach(self.depth, self.hops + 1, True)
+    def by_redirect(self, run: int = 0) -> Reach:
+        return Reach(self.depth, self.hops + 1, True, False, run)
 
     def joined(self, other: Reach) -> Reach:
         """The best of both."""
+        listed = self.listed or other.listed
         if self.followed != other.followed:
-            return self if self.followed else other
-        return Reach(min(self.depth, other.depth), min(self.hops, other.hops), self.followed)
+            best = self if self.followed else other
+            return best if best.listed == listed else best._replace(listed=listed)
+        depth, hops, run = map(min, self[:2] + self[4:], other[:2] + other[4:])
+        return Reach(depth, hops, self.followed, listed, run)
 
 
+UNREACHED = 1 << 30
+"""The depth of what only a sitemap leads to: no number of links from a seed does."""
 SEED = Reach(0, 0, True)
+LISTED = Reach(UNREACHED, 0, True, True)
+RUNS_FROM = 20
+"""Runs are counted from this depth on: hardly a site is deeper, so hardly a link pays for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Horizon:
-    """Decide whether a reach is near enough to be fetched."""
+    """Decide whether a reach is near enough to be fetched. What a sitemap names is, at any depth."""
 
     depth: int | None  # link hops; None: no limit
     hops: int = 20  # redirects in a row: what browsers follow (Fetch standard, HTTP-redirect fetch)
@@ -52,7 +62,7 @@ class Horizon:
         """Return `nofollow`, `depth` or `redirect_limit`, or None if it may be fetched."""
         if not reach.followed:
             return "nofollow"
-        if self.depth is not None and reach.depth > self.depth:
+        if self.depth is not None and reach.depth > self.depth and not reach.listed:
             return "depth"
         if reach.hops > self.hops:
             return "redirect_limit"

@@ -6,18 +6,19 @@ May touch: messages, urls.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from crawler.messages import CanonicalUrl
-from crawler.urls import split
+from crawler.urls import host_name, split
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Name the rule that turns a URL away, if one does.
 
-    kind: `host` (host and port of a seed; http and https are one host on their default
+    kind: `domain` (the registrable domain of a seed, which `registrable` names for a host
+    without port), `host` (host and port of a seed; http and https are one host on their default
     ports, which canonical URLs do not show), `prefix` (a seed up to the last slash of its
     path) or `any`. Patterns are searched in the canonical URL.
     """
@@ -26,16 +27,19 @@ class Scope:
     seeds: Sequence[CanonicalUrl]
     include: Sequence[re.Pattern[str]] = ()
     exclude: Sequence[re.Pattern[str]] = ()
+    registrable: Callable[[str], str | None] = lambda host: None
     _hosts: frozenset[str] = field(init=False)
+    _domains: frozenset[str] = field(init=False)
     _prefixes: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hosts", frozenset(split(seed).host for seed in self.seeds))
+        object.__setattr__(self, "_domains", frozenset(map(self._domain, self.seeds)))
         object.__setattr__(self, "_prefixes", tuple(_folder(seed) for seed in self.seeds))
 
     def rule(self, url: CanonicalUrl) -> str | None:
         """Return `scope`, `include` or `exclude`, or None if the URL may be crawled."""
-        if not self._inside(url):
+        if not self.inside(url):
             return "scope"
         if self.include and not any(pattern.search(url) for pattern in self.include):
             return "include"
@@ -43,12 +47,24 @@ class Scope:
             return "exclude"
         return None
 
-    def _inside(self, url: CanonicalUrl) -> bool:
+    def with_seed(self, url: CanonicalUrl) -> Scope:
+        """The scope of one more seed."""
+        return Scope(self.kind, (*self.seeds, url), self.include, self.exclude, self.registrable)
+
+    def inside(self, url: CanonicalUrl) -> bool:
+        """True if the URL is where the seeds are, whatever the patterns say."""
         if self.kind == "any":
             return True
         if self.kind == "prefix":
             return url.startswith(self._prefixes)
+        if self.kind == "domain":
+            return self._domain(url) in self._domains
         return split(url).host in self._hosts
+
+    def _domain(self, url: CanonicalUrl) -> str:
+        """What has no registrable domain (an address, a bare name) is a domain of its own."""
+        name = host_name(split(url).host)
+        return self.registrable(name) or name
 
 
 def _folder(seed: CanonicalUrl) -> str:

@@ -19,6 +19,7 @@ import sys
 from typing import Any
 
 from stages.extractors.html import HtmlExtractor
+from stages.extractors.sitemap import read_sitemap
 
 LENGTH = struct.Struct("!I")
 
@@ -30,17 +31,28 @@ def main() -> None:
     extractor = HtmlExtractor()
     with socket.socket(fileno=sys.stdin.fileno()) as parent:
         while (frame := _receive(parent)) is not None:
-            url, charset, nofollow, body = marshal.loads(frame)
-            content = extractor.extract(body, url=url, charset=charset, nofollow=nofollow)
-            fields = (
-                [tuple(link) for link in content.links],
-                content.title,
-                content.canonical,
-                content.language,
-                content.robots,
-                content.other_links,
-                content.long_links,
-            )
+            kind, url, charset, nofollow, body = marshal.loads(frame)
+            if kind == "sitemap":
+                sitemap = read_sitemap(body, url=url, charset=charset)
+                fields: Any = (
+                    sitemap.kind,
+                    list(sitemap.locations),
+                    list(sitemap.lastmods),
+                    sitemap.error,
+                    sitemap.too_long,
+                    sitemap.other,
+                )
+            else:
+                content = extractor.extract(body, url=url, charset=charset, nofollow=nofollow)
+                fields = (
+                    [tuple(link) for link in content.links],
+                    content.title,
+                    content.canonical,
+                    content.language,
+                    content.robots,
+                    content.other_links,
+                    content.long_links,
+                )
             answer = marshal.dumps(fields)
             parent.sendall(LENGTH.pack(len(answer)) + answer)
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crawler.logs import get_logger
-from crawler.messages import CanonicalUrl, Content, Link
+from crawler.messages import CanonicalUrl, Content, Link, Sitemap
 from stages.extractors.child import LENGTH, unpack
 
 MEMORY_BYTES = 160 << 20  # above the child's own: a 10 MiB page of ordinary HTML needs about 100
@@ -44,7 +44,7 @@ class ParseFailed(Exception):
 @dataclass(slots=True, eq=False)
 class _Job:
     frame: bytes
-    future: asyncio.Future[Content]
+    future: asyncio.Future[bytes]  # the answer's frame
     deaths: int = 0  # children that died while they parsed it
 
 
@@ -82,7 +82,7 @@ class _Child(asyncio.Protocol):
             job = self.jobs.popleft()
             self._start_clock()
             if not job.future.done():
-                job.future.set_result(_content(frame))
+                job.future.set_result(frame)
             self.owner.answered(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -146,11 +146,21 @@ class Children:
         self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
     ) -> Content:
         """Read a document in a child. Raises ParseFailed."""
-        frame = marshal.dumps((str(url), charset, nofollow, body))
-        job = _Job(frame, asyncio.get_running_loop().create_future())
-        self._waiting.append(job)
-        self._hand_out()
-        return await job.future
+        return _content(await self._ask("page", str(url), charset, nofollow, body))
+
+    async def read_sitemap(self, body: bytes, *, url: CanonicalUrl, charset: str | None = None) -> Sitemap:
+        """Read a sitemap in a child. Raises ParseFailed."""
+        kind, locations, lastmods, error, too_long, other = unpack(
+            await self._ask("sitemap", str(url), charset, False, body)
+        )
+        return Sitemap(
+            kind=kind,
+            locations=locations,
+            lastmods=lastmods,
+            error=error,
+            too_long=too_long,
+            other=other,
+        )
 
     async def close(self) -> None:
         """End all children; nobody waits for one any more."""
@@ -211,6 +221,12 @@ class Children:
         self._hand_out()
 
     # -- within
+
+    async def _ask(self, *request: str | bytes | bool | None) -> bytes:
+        job = _Job(marshal.dumps(request), asyncio.get_running_loop().create_future())
+        self._waiting.append(job)
+        self._hand_out()
+        return await job.future
 
     def _reap(self, child: _Child) -> None:
         ending = asyncio.get_running_loop().run_in_executor(None, child.process.wait)

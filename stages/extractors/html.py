@@ -16,7 +16,7 @@ from itertools import islice
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
 from crawler.messages import CanonicalUrl, Content, Link
-from crawler.urls import MAX_URL_CHARS, Joiner, is_http
+from crawler.urls import MAX_URL_CHARS, Joiner, is_http, without_fragment
 from stages.extractors.charset import sniff
 from stages.extractors.markup import (
     HTML_SPACE,
@@ -65,7 +65,7 @@ class HtmlExtractor:
         tree = LexborHTMLParser(utf8, options=_OPTIONS)
         found = _sort(tree.css(_WANTED))
         links = _Links(_base_url(url, found.base, self._join), self._join, encoding)
-        canonical = links.resolve(found.canonical.partition("#")[0]) if found.canonical else _OTHER
+        canonical = links.resolve(without_fragment(found.canonical)) if found.canonical else _OTHER
         return Content(
             links=links.merge(
                 found.mentions,
@@ -176,7 +176,7 @@ class _Links:
         followed: set[CanonicalUrl] = set()
         for mention in mentions:
             attributes = mention.attributes
-            href = (attributes.get("href") or attributes.get("xlink:href") or "").partition("#")[0]
+            href = without_fragment(attributes.get("href") or attributes.get("xlink:href") or "")
             url = known.get(href)
             if url is None:
                 url = known[href] = self.resolve(href)

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from crawler.messages import CanonicalUrl
+from crawler.messages import CanonicalUrl, Sitemap
 from crawler.urls import MAX_URL_CHARS, canonical, is_http, resolve
 from stages.extractors.sitemap_text import TextStream
 from stages.extractors.sitemap_xml import MAX_TEXT, Add, Stopped, XmlReader
@@ -35,28 +34,6 @@ _BLANK = "\ufeff\t\n\f\r "
 class Location(NamedTuple):
     url: CanonicalUrl  # http(s)
     lastmod: str | None  # as written
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sitemap:
-    """What one file listed. With an `error`, that is what came before it:
-
-    not_a_sitemap  it is something else, such as an HTML page; there is no `kind` then
-    empty          it has nothing in it
-    truncated      it broke off
-    bad_xml        it is not well-formed, or nested or built beyond all measure
-    dtd            it declares things of its own, such as entities
-    bad_coding     it is no gzip file, though it begins like one
-    too_large      it is longer than 50 MiB
-    too_many       it has more than 50,000 entries, or a million lines
-    """
-
-    kind: str | None  # urlset, index, rss, atom or text
-    locations: Sequence[CanonicalUrl] = ()  # distinct, in order; of an index, sitemaps
-    lastmods: Sequence[str | None] = ()  # of each location, as written
-    error: str | None = None
-    too_long: int = 0  # entries over the length limit
-    other: int = 0  # entries without a valid http(s) URL
 
 
 def read_sitemap(body: bytes, *, url: CanonicalUrl, charset: str | None = None) -> Sitemap:

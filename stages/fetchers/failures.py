@@ -10,6 +10,7 @@ import ssl
 import aiohttp
 
 from stages.fetchers.coding import CodingError
+from stages.fetchers.resolver import AddressRefused
 
 
 def reason_of(error: Exception) -> str | None:
@@ -20,6 +21,8 @@ def reason_of(error: Exception) -> str | None:
     match error:
         case CodingError():
             return error.reason
+        case AddressRefused():
+            return "address"
         case aiohttp.ConnectionTimeoutError():
             return "timeout_connect"
         case aiohttp.SocketTimeoutError():

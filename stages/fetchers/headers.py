@@ -32,6 +32,21 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     return max(date.timestamp() - now, 0.0)
 
 
+def text_of(value: str | None) -> str | None:
+    """A field value as text that can be stored.
+
+    aiohttp keeps bytes that are no UTF-8 as lone surrogates; read as Latin-1 they are what
+    HTTP once said they were (RFC 9110 section 5.5), and what browsers make of a Location.
+    """
+    if value is None or value.isascii():
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape").decode("latin-1")
+    return value
+
+
 def content_length(headers: Mapping[str, str]) -> int | None:
     """The Content-Length of a body that is not content-coded; None if there is no such number."""
     value = headers.get("Content-Length", "").strip()

@@ -24,8 +24,9 @@ from crawler.ports import ByteBudget, ByteHold
 from crawler.urls import resolve
 from stages.fetchers.coding import CodingError, Decoder
 from stages.fetchers.failures import reason_of
-from stages.fetchers.headers import content_length, parse_retry_after
+from stages.fetchers.headers import content_length, parse_retry_after, text_of
 from stages.fetchers.mime import is_html, parse_mime
+from stages.fetchers.resolver import PublicResolver, public_socket
 
 MAX_HEADER_BYTES = 64 * 1024  # per line; aiohttp's default of 8 KiB fails real cookies and policies
 MAX_HEADERS = 1_000
@@ -39,7 +40,8 @@ class PlainOptions:
     timeout: float  # seconds, whole fetch
     max_body: int  # bytes after content-coding
     keep_bodies: bool = False  # of every type, with the headers
-    any_text: bool = False  # robots.txt: the body of every 2xx, cut at max_body instead of failed
+    public_only: bool = False  # connect to no address that is not public
+    any_type: bool = False  # the body of every 2xx, cut at max_body instead of failed
 
 
 class PlainFetcher:
@@ -52,9 +54,12 @@ class PlainFetcher:
         self._budget = budget
         self._session = session if session is not None else self._new_session()
 
-    def for_robots(self, max_bytes: int) -> PlainFetcher:
-        """The same session for robots.txt: every 2xx body, cut at `max_bytes`. Not to be closed."""
-        options = replace(self._options, max_body=max_bytes, any_text=True, keep_bodies=False)
+    def for_any_type(self, max_bytes: int) -> PlainFetcher:
+        """The same session for robots.txt and sitemaps: every 2xx body, cut at `max_bytes`.
+
+        Not to be closed.
+        """
+        options = replace(self._options, max_body=max_bytes, any_type=True, keep_bodies=False)
         return PlainFetcher(options, self._budget, self._session)
 
     def _new_session(self) -> aiohttp.ClientSession:
@@ -65,14 +70,9 @@ class PlainFetcher:
         return aiohttp.ClientSession(
             # No limit here: the frontier counts connections per host, the pool in all, and a
             # wait inside the connector would eat into the fetch's own deadline.
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            connector=_connector(options),
             timeout=timeout,
-            headers={
-                "Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5",
-                "Accept-Encoding": "gzip, deflate",
-                **options.headers,
-                "User-Agent": options.user_agent,
-            },
+            headers=_request_headers(options),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             max_line_size=MAX_HEADER_BYTES,
@@ -107,6 +107,26 @@ class PlainFetcher:
                 hold.release()
 
 
+def _request_headers(options: PlainOptions) -> dict[str, str]:
+    ours = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5"}
+    asked = {name.lower() for name in options.headers}
+    return {
+        **{name: value for name, value in ours.items() if name.lower() not in asked},
+        **options.headers,
+        "Accept-Encoding": "gzip, deflate",
+        "User-Agent": options.user_agent,
+    }
+
+
+def _connector(options: PlainOptions) -> aiohttp.TCPConnector:
+    if not options.public_only:
+        return aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
+    # The resolver does not see literal addresses; the socket does, and it is the one connected.
+    return aiohttp.TCPConnector(
+        limit=0, ttl_dns_cache=300, resolver=PublicResolver(), socket_factory=public_socket
+    )
+
+
 class _Fetch:
     """One fetch under way: what has arrived of it so far."""
 
@@ -122,7 +142,7 @@ class _Fetch:
     def wants_body(self, response: aiohttp.ClientResponse) -> bool:
         """Note the headers; then say whether the body is of use."""
         self.answer = self._read_head(response)
-        if self._options.any_text:
+        if self._options.any_type:
             return 200 <= response.status < 300
         if response.status != 200:
             return False
@@ -143,7 +163,7 @@ class _Fetch:
                     pieces.append(piece)
             pieces.append(decoder.finish())
         except CodingError as error:
-            if not (self._options.any_text and error.reason == "too_large"):
+            if not (self._options.any_type and error.reason == "too_large"):
                 raise
             pieces.append(error.decoded)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -166,12 +186,14 @@ class _Fetch:
             charset=mime.charset,
             body_bytes=content_length(headers) if body is None else len(body),
             content_hash=None if body is None else hashlib.sha256(body).digest(),
-            location=None if location is None else resolve(self._task.url, location),
+            location=None if location is None else resolve(self._task.url, text_of(location) or ""),
             retry_after=parse_retry_after(headers.get("Retry-After"), time.time()),
-            etag=headers.get("ETag"),
-            last_modified=headers.get("Last-Modified"),
-            robots=", ".join(headers.getall("X-Robots-Tag")) if "X-Robots-Tag" in headers else None,
-            headers=tuple(headers.items()) if self._options.keep_bodies else (),
+            etag=text_of(headers.get("ETag")),
+            last_modified=text_of(headers.get("Last-Modified")),
+            robots=text_of(", ".join(headers.getall("X-Robots-Tag", ()))) or None,
+            headers=tuple((name, text_of(value) or "") for name, value in headers.items())
+            if self._options.keep_bodies
+            else (),
         )
 
 

@@ -27,9 +27,13 @@ CREATE TABLE url (
     host_id     INTEGER NOT NULL REFERENCES host (id),
     secure      INTEGER NOT NULL, -- 1: https, 0: http
     path        TEXT NOT NULL,   -- path and query of the canonical URL
-    depth       INTEGER NOT NULL, -- least link hops from a seed (over nofollow links only if no other)
+    kind        INTEGER NOT NULL DEFAULT 0, -- 0: a page or file; 1: asked for as a sitemap
+    depth       INTEGER NOT NULL, -- least link hops from a seed (over nofollow links only if no other);
+                                 -- 1 << 30 if only a sitemap leads here; of a sitemap, its nesting
     hops        INTEGER NOT NULL, -- least redirects in a row that lead here
     followed    INTEGER NOT NULL, -- 1: a seed, or at least one way here may be followed
+    listed      INTEGER NOT NULL DEFAULT 0, -- 1: a sitemap names it
+    run         INTEGER NOT NULL DEFAULT 0, -- least link hops in a row along URLs of one shape
     seed        INTEGER NOT NULL, -- 1: given by the operator
     state       INTEGER NOT NULL, -- 0 pending, 1 waiting for a retry, 2 done, 3 failed, 4 skipped
     reason      TEXT,            -- why failed or skipped, or why the last attempt was not the last
@@ -37,7 +41,7 @@ CREATE TABLE url (
     forgiven    INTEGER NOT NULL DEFAULT 0, -- of these, made before the last --retry-failed
     retry_at    REAL             -- unix seconds; only while waiting
 );
-CREATE UNIQUE INDEX url_key ON url (host_id, path, secure);
+CREATE UNIQUE INDEX url_key ON url (host_id, path, secure, kind);
 -- The frontier: breadth-first within a host is this index's own order.
 CREATE INDEX url_pending ON url (host_id, depth, id) WHERE state = 0;
 CREATE INDEX url_waiting ON url (retry_at) WHERE state = 1;
@@ -80,6 +84,20 @@ CREATE TABLE link (              -- one row per distinct (source, target) of sto
 ) WITHOUT ROWID;
 CREATE INDEX link_target ON link (target);
 
+CREATE TABLE sitemap (           -- what the sitemaps held
+    url_id      INTEGER PRIMARY KEY REFERENCES url (id),
+    status      INTEGER,         -- HTTP status; NULL: none arrived
+    format      TEXT,            -- urlset, index, rss, atom or text; NULL: none of these
+    entries     INTEGER NOT NULL, -- locations read
+    refused     INTEGER NOT NULL, -- locations that are no http(s) URL, or too long
+    error       TEXT,            -- why there is no answer, or why reading ended early
+    fetched_at  INTEGER          -- unix milliseconds
+);
+
+CREATE TABLE scope_extension (   -- hosts that came into scope because a seed redirects there
+    url         TEXT PRIMARY KEY -- the redirect's target
+) WITHOUT ROWID;
+
 CREATE TABLE body (              -- only with --save-bodies
     url_id      INTEGER NOT NULL REFERENCES url (id),
     generation  INTEGER NOT NULL,
@@ -102,10 +120,11 @@ CREATE TABLE runs (              -- one row per invocation
     finished_at TEXT,            -- NULL while running, and after a kill
     stop_reason TEXT,            -- finished, max_pages, max_time, max_bytes, sigint, sigterm, error
     config      TEXT NOT NULL,   -- JSON, secrets left out
-    requests    INTEGER NOT NULL DEFAULT 0, -- answers and failures that were settled, robots.txt apart
+    requests    INTEGER NOT NULL DEFAULT 0, -- answers and failures settled, robots.txt and sitemaps apart
     pages       INTEGER NOT NULL DEFAULT 0, -- of these: status 200 without error
     bytes       INTEGER NOT NULL DEFAULT 0, -- bodies downloaded, after content-coding
     retries     INTEGER NOT NULL DEFAULT 0,
     robots_requests INTEGER NOT NULL DEFAULT 0,
+    sitemap_requests INTEGER NOT NULL DEFAULT 0,
     max_rss_bytes INTEGER        -- peak memory of the process
 );

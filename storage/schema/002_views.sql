@@ -29,7 +29,7 @@ SELECT
     known.host AS host,
     known.state AS state,
     known.reason AS reason,
-    known.depth AS depth,
+    nullif(known.depth, 1 << 30) AS depth, -- NULL: only a sitemap leads here
     known.attempts AS attempts,
     -- The nearest parent, of several the one whose URL sorts first; NULL for a seed. A parent
     -- links here from one depth less, or redirects here from the same. Nofollow links
@@ -64,7 +64,7 @@ FROM (
         CASE state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state,
         (SELECT name FROM host WHERE host.id = url.host_id) AS host,
         (SELECT url_text.url FROM url_text WHERE url_text.id = url.id) AS url
-    FROM url
+    FROM url WHERE kind = 0      -- a sitemap is no page
 ) AS known;
 
 CREATE VIEW urls AS              -- every http(s) URL ever discovered
@@ -84,7 +84,7 @@ CREATE VIEW pages AS             -- every URL that was requested, with its newes
 SELECT
     page.url AS url,
     page.status AS status,       -- HTTP status; NULL: none arrived
-    (SELECT url.depth FROM url WHERE url.id = page.id) AS depth, -- link hops from the nearest seed
+    (SELECT nullif(url.depth, 1 << 30) FROM url WHERE url.id = page.id) AS depth, -- link hops from the nearest seed
     page.title AS title,         -- NULL: no title element; '': an empty one
     (SELECT phrase.text FROM phrase WHERE phrase.id = page.type_id) AS content_type, -- without parameters
     page.body_bytes AS body_bytes, -- after content-coding; Content-Length where not downloaded
@@ -279,7 +279,7 @@ ORDER BY known.urls DESC, host.name;
 
 CREATE VIEW depths AS            -- how far the crawl has come at each distance from the seeds
 SELECT
-    url.depth AS depth,
+    nullif(url.depth, 1 << 30) AS depth,
     count(*) AS urls,            -- discovered; the four states below add up to it
     count(*) FILTER (WHERE url.state IN (0, 1)) AS pending,
     count(*) FILTER (WHERE url.state = 2) AS done,
@@ -306,7 +306,7 @@ CREATE VIEW orphans AS           -- stored pages that are no seed and that nothi
 SELECT
     url_text.url AS url,
     page.title AS title,
-    url.depth AS depth
+    nullif(url.depth, 1 << 30) AS depth
 FROM last_fetch AS page
 JOIN url ON url.id = page.url_id
 JOIN url_text ON url_text.id = page.url_id
@@ -316,3 +316,19 @@ WHERE page.status = 200 AND page.error IS NULL
   AND NOT EXISTS (SELECT 1 FROM link WHERE link.target = url.id AND link.source <> url.id)
   AND NOT EXISTS (SELECT 1 FROM fetch WHERE fetch.redirect_id = url.id AND fetch.url_id <> url.id)
 ORDER BY url_text.url;
+
+CREATE VIEW sitemaps AS          -- every sitemap that robots.txt, an index or the operator named
+SELECT
+    url_text.url AS url,
+    CASE url.state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state,
+    url.reason AS reason,        -- why failed or skipped
+    sitemap.status AS status,    -- HTTP status; NULL: none arrived
+    sitemap.format AS format,    -- urlset, index, rss, atom or text; NULL: none of these
+    sitemap.entries AS entries,  -- locations read
+    sitemap.refused AS refused,  -- locations that are no http(s) URL, or too long
+    sitemap.error AS error,      -- why there is no answer, or why reading ended early
+    strftime('%Y-%m-%dT%H:%M:%fZ', sitemap.fetched_at / 1000.0, 'unixepoch') AS fetched_at -- ISO 8601, UTC
+FROM url
+JOIN url_text ON url_text.id = url.id
+LEFT JOIN sitemap ON sitemap.url_id = url.id
+WHERE url.kind = 1;

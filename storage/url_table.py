@@ -1,0 +1,133 @@
+"""URL table: rows of `url` and `host`, read when first needed, kept in memory, written in bulk.
+
+May touch: the database's statements, the seen set.
+
+One per writing connection, which is the only one that changes these tables, so what is in
+memory is exact and may be newer than the table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from crawler.messages import CanonicalUrl
+from crawler.policies.reach import Reach
+from crawler.seen import SeenFilter
+from crawler.urls import split, unsplit
+from storage import statements as sql
+from storage.database import Database
+from storage.rows import Key, State, TwoGenerations, UrlKind, UrlRow, key_of, split_key
+
+CACHED_URLS = 40_000  # in each of two generations; about 300 bytes a row
+CACHED_HOSTS = 10_000
+
+
+class UrlTable:
+    """`remember` what a batch will need, read `young` and `add` rows, `write_new` and `move`, `rotate`."""
+
+    def __init__(self, database: Database, seen: SeenFilter) -> None:
+        self._database = database
+        self._seen = seen
+        self._rows: TwoGenerations[Key, UrlRow] = TwoGenerations(CACHED_URLS)
+        self._hosts: TwoGenerations[str, int] = TwoGenerations(CACHED_HOSTS)
+        self._next_url = 0
+        self._next_host = 0
+
+    @property
+    def young(self) -> dict[Key, UrlRow]:
+        """Every row that was remembered or added since the last `rotate`, by key."""
+        return self._rows.young
+
+    def start_at(self, *, url: int, host: int) -> None:
+        """Where the numbering stands."""
+        self._next_url, self._next_host = url, host
+
+    async def remember(self, known: Iterable[Key], perhaps: Iterable[Key]) -> None:
+        """Read the rows of `known` keys, and of those of `perhaps` that exist."""
+        await self._find(self._rows.missing(known))
+        maybe = [key for key in self._rows.missing(perhaps) if self._seen.probe(CanonicalUrl(key))]
+        await self._find(maybe)
+        for key in maybe:
+            if key not in self._rows.young:
+                self._seen.was_new()
+
+    def add(self, url: CanonicalUrl, reach: Reach, rule: str | None, kind: UrlKind = UrlKind.PAGE) -> UrlRow:
+        """A new row, in memory; `rule` keeps it out, None makes it pending."""
+        state = State.PENDING if rule is None else State.SKIPPED
+        row = UrlRow(self._next_url, url, reach, state, rule, kind)
+        self._next_url += 1
+        self._rows.young[key_of(url, kind)] = row
+        return row
+
+    async def rows(self, statement: str, params: dict[str, object]) -> list[tuple[Sequence[Any], UrlRow]]:
+        """Run a query that ends in a URL's columns; returns what came before them, and the row."""
+        found = await self._database.rows(statement, params)
+        return [(columns[:-_COLUMNS], self._recall(columns[-_COLUMNS:])) for columns in found]
+
+    async def write_new(self, rows: Sequence[UrlRow], seeds: set[int]) -> None:
+        if not rows:
+            return
+        parts = [split(row.url) for row in rows]
+        hosts = await self._host_numbers(dict.fromkeys(part.host for part in parts))
+        await self._database.run_many(
+            sql.ADD_URL,
+            [
+                (
+                    *(row.id, hosts[part.host], part.secure, part.path, row.kind),
+                    *(row.depth, row.hops, row.followed, row.listed, row.run),
+                    *(row.id in seeds, row.state, row.reason),
+                )
+                for row, part in zip(rows, parts, strict=True)
+            ],
+        )
+
+    async def move(self, rows: Iterable[UrlRow]) -> None:
+        """Write rows of the table that changed."""
+        await self._database.run_many(
+            sql.MOVE_URL,
+            [(r.depth, r.hops, r.followed, r.listed, r.run, r.state, r.reason, r.id) for r in rows],
+        )
+
+    def rotate(self) -> None:
+        """Between batches: drop what was not used for long."""
+        self._rows.rotate()
+        self._hosts.rotate()
+
+    async def _find(self, keys: Sequence[Key]) -> None:
+        if not keys:
+            return
+        parts = []
+        for key in keys:
+            url, kind = split_key(key)
+            secure, host, path = split(url)
+            parts.append((host, path, int(secure), int(kind)))
+        for columns in await self._database.rows(sql.FIND_URLS, {"keys": json.dumps(parts)}):
+            self._recall(columns)
+
+    def _recall(self, columns: Sequence[Any]) -> UrlRow:
+        """The row in memory for one read from the table; memory wins, it may be newer."""
+        id_, depth, hops, followed, listed, run, state, reason, host, secure, path, kind = columns
+        url = unsplit(secure, host, path)
+        key = key_of(url, kind)
+        row = self._rows.get(key)
+        if row is None:
+            reach = Reach(depth, hops, bool(followed), bool(listed), run)
+            row = UrlRow(id_, url, reach, state, reason, UrlKind(kind))
+            self._rows.young[key] = row
+        return row
+
+    async def _host_numbers(self, names: Iterable[str]) -> dict[str, int]:
+        missing = self._hosts.missing(names)
+        if missing:
+            found = dict(await self._database.rows(sql.FIND_HOSTS, {"names": json.dumps(missing)}))
+            new = [name for name in missing if name not in found]
+            found.update((name, self._next_host + i) for i, name in enumerate(new))
+            self._next_host += len(new)
+            await self._database.run_many(sql.ADD_HOST, [(found[name], name) for name in new])
+            self._hosts.young.update(found)
+        return self._hosts.young
+
+
+_COLUMNS = 12  # what `_recall` takes
