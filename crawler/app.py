@@ -126,7 +126,9 @@ class Crawl:
         reason = "error"
         filling = asyncio.create_task(store.fill_seen(seen), name="fill-seen")
         try:
-            if not nothing_to_do:
+            if nothing_to_do:
+                run.clear_marks()
+            else:
                 await self._flow(run, totals)
             reason = await self._why_ended(run)
         finally:
@@ -155,9 +157,9 @@ class Crawl:
             retries=config.retries, first_wait=config.retry_delay, max_retry_after=config.max_retry_after
         )
         self._frontier = run.writer.clocks = self._new_frontier(run, totals, retry, clock)
+        marks = run.open_marks(config.parsers)  # first: it may fail, and nothing is open yet
         fetcher = PlainFetcher(plain_options(config), BodyBudget(config.body_memory))
         children = Children(max(config.processes - 1, 1))
-        marks = run.open_marks(config.parsers)
         stages = self._stages(run, fetcher, children, marks, retry, clock)
         self._pools = [
             Pool(stage=stage, workers=workers, inbox=asyncio.Queue(config.queue_size))
@@ -282,4 +284,5 @@ async def _note_end(store: CrawlStore, reason: str) -> None:
     except PenstockError as error:
         if reason != "error":
             raise
-        log.warning("run_end_not_noted", error=str(error))
+        # The error that ended the run is told by whoever called it; this one is only its echo.
+        log.debug("run_end_not_noted", error=str(error))

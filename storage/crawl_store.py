@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.admission import Admission
-from crawler.errors import BadDatabase
+from crawler.errors import BadDatabase, StorageFailed
 from crawler.messages import CanonicalUrl
 from crawler.ports import Saved, Totals
 from crawler.seen import SeenFilter
@@ -63,6 +63,10 @@ class OpenRun:
         """Room for one mark per parser; the marks of an earlier run are gone after this."""
         return ParseMarks.open(self.path, parsers)
 
+    def clear_marks(self) -> None:
+        """The same for a run that parses nothing."""
+        ParseMarks.clear(self.path)
+
 
 class CrawlStore:
     """An open crawl. Made by `open`; `begin` a run and work with it, `finish` it, then `close`."""
@@ -84,8 +88,10 @@ class CrawlStore:
             if crawl is not None:
                 _refuse_other_crawls(path, json.loads(crawl[0]), settings.identity)
             last_url, _, _ = await database.row(sql.LAST_IDS)
-        except BaseException:
+        except BaseException as error:
             await database.close()
+            if isinstance(error, StorageFailed):
+                raise BadDatabase(str(error)) from error
             raise
         generation = 1 if crawl is None else crawl[3]
         return cls(database, known_urls=last_url, resumed=crawl is not None, generation=generation)
@@ -99,7 +105,23 @@ class CrawlStore:
         max_batch: int,
         on_commit: Callable[[Saved], None] = lambda saved: None,
     ) -> OpenRun:
-        """Create the crawl or bring it under the present settings, and note the run."""
+        """Create the crawl or bring it under the present settings, and note the run.
+
+        Raises BadDatabase: what cannot be written to now is refused before the first request.
+        """
+        try:
+            return await self._begin(settings, admission, seen, max_batch, on_commit)
+        except StorageFailed as error:
+            raise BadDatabase(str(error)) from error
+
+    async def _begin(
+        self,
+        settings: CrawlSettings,
+        admission: Admission,
+        seen: SeenFilter,
+        max_batch: int,
+        on_commit: Callable[[Saved], None],
+    ) -> OpenRun:
         database = self._database
         phrases = Phrases(database)
         urls = UrlTable(database, seen)
@@ -159,12 +181,12 @@ class CrawlStore:
         if settings.retry_failed:
             await self._database.run(sql.ADMIT_FAILED, {"depth": depth})
         if old_robots and not settings.robots:
-            await self._database.run(sql.ADMIT_PAST_ROBOTS, {"depth": depth})
+            await self._database.run(sql.ADMIT_PAST_ROBOTS)
         if depth != old_depth:
             hops = admission.horizon.hops
             await self._database.run(sql.ADMIT_WITHIN_DEPTH, {"depth": depth, "hops": hops})
-            await self._database.run(sql.LIMIT_BEYOND_DEPTH, {"depth": depth})
         if depth != old_depth or bool(old_robots) != settings.robots:
+            await self._database.run(sql.LIMIT_BEYOND_DEPTH, {"depth": depth})
             await self._database.run(sql.SET_HORIZON, {"depth": depth, "robots": settings.robots})
 
     async def fill_seen(self, seen: SeenFilter) -> None:

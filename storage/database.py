@@ -24,6 +24,9 @@ APPLICATION_ID = 0x50454E53  # 'PENS', set by schema 1
 SCHEMA_DIR = Path(__file__).parent / "schema"
 BUSY_SECONDS = 10.0  # how long another program may hold the write lock before it is an error
 
+# The text of an error, or of a row, may quote a damaged page, and then is no UTF-8.
+DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+
 Params = Mapping[str, object] | Sequence[object]
 
 
@@ -66,7 +69,7 @@ class Database:
         """All rows of a query, as tuples."""
         try:
             return list(await self._connection.execute_fetchall(sql, params))
-        except sqlite3.Error as error:
+        except DAMAGE as error:
             raise StorageFailed(explain(self.path, error)) from error
 
     async def row(self, sql: str, params: Params = ()) -> Any:
@@ -81,7 +84,7 @@ class Database:
         """One statement for many rows: 0.7 microseconds a row instead of 36."""
         try:
             await (await self._connection.executemany(sql, rows)).close()
-        except sqlite3.Error as error:
+        except DAMAGE as error:
             raise StorageFailed(explain(self.path, error)) from error
 
     @asynccontextmanager
@@ -106,8 +109,9 @@ class Database:
 
 async def _connect(path: Path, *, durable: bool) -> aiosqlite.Connection:
     connection = None
+    opening = aiosqlite.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
     try:
-        connection = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
+        connection = await opening
         await _refuse_other_databases(path, connection)
         await connection.execute_fetchall("PRAGMA journal_mode = WAL")
         for pragma in (
@@ -122,7 +126,11 @@ async def _connect(path: Path, *, durable: bool) -> aiosqlite.Connection:
     except BaseException as error:
         if connection is not None:
             await connection.close()
-        if isinstance(error, sqlite3.Error):
+        else:
+            # Its thread was told to stop, and nobody waits for it: it would meet a closed event
+            # loop, and say so in a traceback.
+            await asyncio.to_thread(opening._thread.join)
+        if isinstance(error, DAMAGE):
             raise BadDatabase(explain(path, error)) from error
         raise
     return connection
@@ -159,6 +167,8 @@ def _refuse_other_files(path: Path) -> None:
         if not path.parent.is_dir():
             raise BadDatabase(f"the folder of {path} does not exist")
         if path.exists():
+            if not path.is_file():  # opening a FIFO would wait for a writer for ever
+                raise BadDatabase(f"{path} is no regular file")
             with path.open("rb") as file:
                 head = file.read(16)
             if head and head != b"SQLite format 3\0":
@@ -167,9 +177,9 @@ def _refuse_other_files(path: Path) -> None:
         raise BadDatabase(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def explain(path: Path, error: sqlite3.Error) -> str:
+def explain(path: Path, error: Exception) -> str:
     """One line a person can act on."""
-    code = getattr(error, "sqlite_errorname", "")
+    code = "SQLITE_CORRUPT" if isinstance(error, UnicodeError) else getattr(error, "sqlite_errorname", "")
     hints = {
         "SQLITE_FULL": "the disk is full; free some room, then run the same command to resume",
         "SQLITE_BUSY": f"another program held its write lock for over {BUSY_SECONDS:g} s",
@@ -180,5 +190,7 @@ def explain(path: Path, error: sqlite3.Error) -> str:
         "SQLITE_CANTOPEN": "it cannot be opened; is the folder writable?",
         "SQLITE_IOERR": "the disk failed; when it is well again, run the same command to resume",
     }
+    if "no such table" in str(error) or "no such column" in str(error):
+        return f"database {path}: it is damaged, or half of it is missing ({error}); choose another --db"
     hint = next((text for name, text in hints.items() if code.startswith(name)), None)
     return f"database {path}: {hint or 'failed'} ({error})"

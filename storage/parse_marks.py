@@ -43,12 +43,21 @@ class ParseMarks:
         texts = (slot.split(b"\0", 1)[0].decode("ascii", "replace") for slot in slots)
         return [CanonicalUrl(text) for text in texts if text]
 
+    @staticmethod
+    def clear(database: Path) -> None:
+        """Remove what a killed process left; for a run that parses nothing."""
+        with contextlib.suppress(OSError):
+            ParseMarks.beside(database).unlink()
+
     @classmethod
     def open(cls, database: Path, slots: int) -> ParseMarks:
         path = cls.beside(database)
         try:
             with path.open("w+b") as file:
-                file.truncate(slots * SLOT_BYTES)
+                # Written, not truncated to this size: a full disk is an error here, but at the
+                # first touch of a mapped page without a block it is a SIGBUS, which says nothing.
+                file.write(bytes(slots * SLOT_BYTES))
+                file.flush()
                 return cls(path, mmap.mmap(file.fileno(), slots * SLOT_BYTES), slots)
         except OSError as error:
             raise BadDatabase(f"cannot write beside {database}: {error.strerror}") from error

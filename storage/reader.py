@@ -165,6 +165,8 @@ def open_reader(path: str | Path) -> Reader:
             connection, note = _connect(path, "mode=ro"), None
         except sqlite3.OperationalError as error:
             connection, note = _connect_sealed(path, error)
+    except UnicodeDecodeError as error:  # what SQLite says may quote a damaged page
+        raise BadDatabase(f"{path} is damaged: restore a copy, or crawl anew into another file") from error
     except sqlite3.Error as error:
         raise BadDatabase(explain_file(path, error) or f"cannot read {path}: {error}") from error
     reader = Reader(path, connection, note)

@@ -137,8 +137,7 @@ LIMIT_BEYOND_DEPTH = """
 """
 ADMIT_PAST_ROBOTS = """
     UPDATE url SET state = 0, reason = NULL
-    WHERE ((state = 4 AND reason = 'robots') OR (state = 3 AND reason = 'robots_unreachable'))
-      AND (:depth IS NULL OR depth <= :depth OR listed)
+    WHERE (state = 4 AND reason = 'robots') OR (state = 3 AND reason = 'robots_unreachable')
 """
 ADMIT_FAILED = """
     UPDATE url SET state = 0, reason = NULL, retry_at = NULL, forgiven = attempts
