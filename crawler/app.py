@@ -101,6 +101,7 @@ class Crawl:
             retry_failed=config.retry_failed,
             public=config.public(),
             durable=config.durable,
+            longest_wait=max(config.max_retry_after, Retry(first_wait=config.retry_delay).longest),
         )
         store = await CrawlStore.open(config.path, settings)
         try:

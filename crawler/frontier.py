@@ -195,7 +195,8 @@ class Frontier:
         """Give a host that enters the window the clock it had when it was last heard of."""
         clock = await self._store.clock(host.name)
         host.clock_known = True
-        host.ready_at = max(host.ready_at, min(clock.ready_at, self._clock.now() + MAX_REST))
+        if clock.ready_at <= self._clock.now() + MAX_REST:
+            host.ready_at = max(host.ready_at, clock.ready_at)
         # Given up is for one run: the next one asks at least once.
         host.silence = Silence(clock.failures, min(clock.rests, self._breaker.max_rests))
 

@@ -10,6 +10,7 @@ depth or robots means for URLs judged under the old one is settled here, at the 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,6 +48,7 @@ class CrawlSettings:
     retry_failed: bool
     public: Mapping[str, Any]  # for runs.config; secrets left out
     durable: bool = False
+    longest_wait: float = 450.0  # seconds; no retry is ever further ahead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,9 @@ class CrawlStore:
         for (url,) in await self._database.rows(sql.FIND_SCOPES):
             admission.widen(CanonicalUrl(url))
         _, old_depth, old_robots, _ = await self._database.row(sql.FIND_CRAWL)
+        # A retry that is further ahead than any wait was noted under a clock that was wrong then.
+        latest = {"now": time.time(), "latest": time.time() + settings.longest_wait}
+        await self._database.run(sql.ADVANCE_RETRIES, latest)
         depth = admission.horizon.depth
         if settings.retry_failed:
             await self._database.run(sql.ADMIT_FAILED, {"depth": depth})

@@ -143,6 +143,7 @@ ADMIT_FAILED = """
     UPDATE url SET state = 0, reason = NULL, retry_at = NULL, forgiven = attempts
     WHERE state = 3 AND (:depth IS NULL OR depth <= :depth OR listed)
 """
+ADVANCE_RETRIES = "UPDATE url SET retry_at = :now WHERE state = 1 AND retry_at > :latest"
 LAST_RUN = "SELECT finished_at IS NOT NULL, requests FROM runs ORDER BY id DESC LIMIT 1"
 FIND_SUSPECT = "SELECT suspect, strikes FROM crawl"
 SET_SUSPECT = "UPDATE crawl SET suspect = :url, strikes = :strikes"

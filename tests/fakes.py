@@ -27,6 +27,7 @@ from crawler.messages import (
     Failed,
     Fetched,
     FetchTask,
+    Kind,
     Link,
     RetryAt,
     RobotsAnswer,
@@ -49,9 +50,9 @@ def url(text: str) -> CanonicalUrl:
     return CanonicalUrl(text)
 
 
-def task(address: str = "http://h/", *, depth: int = 0, attempt: int = 1) -> FetchTask:
+def task(address: str = "http://h/", *, depth: int = 0, attempt: int = 1, kind: Kind = "page") -> FetchTask:
     where = url(address)
-    return FetchTask(url=where, host=split(where).host, depth=depth, attempt=attempt)
+    return FetchTask(url=where, host=split(where).host, depth=depth, attempt=attempt, kind=kind)
 
 
 def answer(status: int = 200, **fields: Any) -> Answer:

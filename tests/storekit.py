@@ -14,6 +14,7 @@ from crawler.admission import Admission
 from crawler.messages import CanonicalUrl, Verdict
 from crawler.policies.reach import Horizon
 from crawler.policies.scope import Scope
+from crawler.policies.traps import Traps
 from crawler.ports import Saved
 from crawler.seen import SeenFilter
 from storage.crawl_store import CrawlSettings, CrawlStore, OpenRun
@@ -22,8 +23,8 @@ SEED = "http://h/"
 
 URLS = """
     SELECT (CASE secure WHEN 1 THEN 'https://' ELSE 'http://' END) || host.name || path,
-           depth, hops, followed, seed, state, reason, attempts, retry_at
-    FROM url JOIN host ON host.id = host_id ORDER BY 1
+           depth, hops, followed, listed, run, seed, state, reason
+    FROM url JOIN host ON host.id = host_id WHERE kind = 0 ORDER BY 1
 """
 LINKS = "SELECT source, target, text, rel, followed FROM links ORDER BY 1, 2"
 PAGES = "SELECT url, status, redirect_to, error FROM pages ORDER BY 1"
@@ -38,11 +39,17 @@ class AlwaysMaybe(SeenFilter):
 
 
 def settings(
-    *seeds: str, robots: bool = True, retry_failed: bool = False, durable: bool = False, **identity: object
+    *seeds: str,
+    sitemaps: Sequence[str] = (),
+    robots: bool = True,
+    retry_failed: bool = False,
+    durable: bool = False,
+    **identity: object,
 ) -> CrawlSettings:
     return CrawlSettings(
         identity={"seeds": sorted(seeds), **identity},
         seeds=[CanonicalUrl(seed) for seed in seeds],
+        sitemaps=[CanonicalUrl(sitemap) for sitemap in sitemaps],
         robots=robots,
         retry_failed=retry_failed,
         public={"seeds": list(seeds)},
@@ -50,9 +57,16 @@ def settings(
     )
 
 
-def admission(*seeds: str, kind: str = "any", depth: int | None = None, hops: int = 20) -> Admission:
-    scope = Scope(kind, [CanonicalUrl(seed) for seed in seeds])
-    return Admission(scope, Horizon(depth=depth, hops=hops))
+def admission(
+    *seeds: str, kind: str = "any", depth: int | None = None, hops: int = 20, traps: Traps | None = None
+) -> Admission:
+    scope = Scope(kind, [CanonicalUrl(seed) for seed in seeds], registrable=registrable)
+    return Admission(scope, Horizon(depth=depth, hops=hops), traps)
+
+
+def registrable(host: str) -> str | None:
+    """The last two labels; enough for names that a test makes up."""
+    return ".".join(host.split(".")[-2:]) if "." in host else None
 
 
 @dataclass(slots=True)
@@ -79,6 +93,8 @@ async def stored(
     kind: str = "any",
     depth: int | None = None,
     hops: int = 20,
+    traps: Traps | None = None,
+    sitemaps: Sequence[str] = (),
     seen: SeenFilter | None = None,
     max_batch: int = 1,
     on_commit: Callable[[Saved], None] = lambda saved: None,
@@ -89,10 +105,10 @@ async def stored(
     """Open a file and begin a run. `max_batch` of 1 lets nothing wait for others, but what comes
     at the same moment is committed together all the same."""
     seeds = seeds or (SEED,)
-    chosen = settings(*seeds, robots=robots, retry_failed=retry_failed)
+    chosen = settings(*seeds, sitemaps=sitemaps, robots=robots, retry_failed=retry_failed)
     store = await CrawlStore.open(path, chosen)
     try:
-        door = admission(*seeds, kind=kind, depth=depth, hops=hops)
+        door = admission(*seeds, kind=kind, depth=depth, hops=hops, traps=traps)
         filter_ = seen if seen is not None else SeenFilter(loaded=not store.known_urls)
         run = await store.begin(chosen, door, filter_, max_batch=max_batch, on_commit=on_commit)
         await store.fill_seen(filter_)

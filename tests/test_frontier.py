@@ -123,15 +123,15 @@ class TestPoliteness:
 
         assert after.now() == 60
 
-    async def test_a_clock_from_a_wrong_time_is_not_obeyed_for_ever(self) -> None:
-        """The machine's clock was wrong when it was written: a year ahead is five minutes."""
+    async def test_a_clock_from_a_wrong_time_is_not_obeyed(self) -> None:
+        """The machine's clock was wrong when it was written: no rest is a year long."""
         memory = MemoryCrawl.of("http://h/1", "http://h/2")
         memory.throttles["h"] = (await memory.clock("h"))._replace(ready_at=START + 365 * 86_400)
         rig = Rig(memory)
 
         await rig.lease()
 
-        assert rig.now() == 300
+        assert rig.now() == 0
 
 
 @in_virtual_time

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from crawler.messages import Content, Dead, Done, Link, RetryAt, Skipped
+from crawler.messages import Content, Dead, Done, Link, RetryAt, Sitemap, Skipped
+from crawler.policies.traps import Traps
 from crawler.ports import Saved
 from tests.fakes import START, answer, done, task, url
 from tests.storekit import SEED, AlwaysMaybe, Stored, depths, rows, states, stored
@@ -237,6 +239,144 @@ class TestVerdict:
             assert saved == Saved()
             assert await file.run.frontier.next_retry(after=0) == (START if "timeout" in state else None)
         assert (depths(path)[X], states(path)[X]) == (2, state)
+
+
+class TestListed:
+    """What a sitemap names is fetched at any depth; its depth stays the distance from the seeds."""
+
+    async def listed(self, file: Stored, *targets: str) -> Saved:
+        of = task(f"{SEED}sitemap.xml", kind="sitemap")
+        found = Sitemap(kind="urlset", locations=[url(target) for target in targets])
+        return await file.save(Done(task=of, answer=answer(), sitemap=found))
+
+    @pytest.fixture
+    async def file(self, path: Path) -> AsyncIterator[Stored]:
+        async with stored(path, depth=1, kind="host", sitemaps=[f"{SEED}sitemap.xml"]) as opened:
+            yield opened
+
+    async def test_it_is_let_in_at_no_depth(self, path: Path, file: Stored) -> None:
+        saved = await self.listed(file, X)
+
+        assert states(path) == {SEED: ("pending", None), X: ("pending", None)}
+        assert saved == Saved(grown=frozenset({"h"}), pending=1)
+        assert depths(path)[X] is None
+
+    async def test_what_it_links_to_is_out_of_reach(self, path: Path, file: Stored) -> None:
+        await self.listed(file, X)
+        await file.save(page(X, A))
+
+        assert states(path)[A] == ("skipped", "depth")
+
+    async def test_a_link_gives_it_a_depth_and_passes_it_on(self, path: Path, file: Stored) -> None:
+        await self.listed(file, X)
+        await file.save(page(X, A))
+        await file.save(redirect(SEED, X))
+
+        assert (depths(path)[X], depths(path)[A]) == (0, 1)
+        assert states(path)[A] == ("pending", None)
+
+    async def test_it_lifts_depth_and_nofollow(self, path: Path, file: Stored) -> None:
+        await file.save(nofollow(SEED, B, A))
+        await file.save(page(A, X))
+        assert [states(path)[one][1] for one in (B, X)] == ["nofollow", "depth"]
+
+        saved = await self.listed(file, B, X, A)
+
+        assert [states(path)[one] for one in (B, X)] == [("pending", None)] * 2
+        assert (saved.pending, depths(path)[X]) == (2, 2)
+
+    async def test_the_scope_holds_for_it(self, path: Path, file: Stored) -> None:
+        await self.listed(file, "http://other/")
+
+        assert states(path)["http://other/"] == ("skipped", "scope")
+
+    async def test_a_page_and_a_sitemap_of_one_url_are_two_things(self, path: Path, file: Stored) -> None:
+        sitemap = f"{SEED}sitemap.xml"
+        await file.save(page(SEED, sitemap))
+
+        found = await file.run.frontier.pending("h", limit=9)
+
+        assert sorted((one.url, one.kind) for one in found) == [(sitemap, "page"), (sitemap, "sitemap")]
+        await file.save(page(sitemap))
+        await self.listed(file)
+        assert await file.pending() == []
+
+
+class TestMovingSeed:
+    """The crawl moves house with its seed: where a seed redirects to is in scope from then on."""
+
+    NEW = "http://new.example/"
+
+    async def test_its_new_home_is_in_scope(self, path: Path, file: Stored) -> None:
+        await file.save(redirect(SEED, self.NEW))
+        await file.save(page(self.NEW, f"{self.NEW}a", A, "http://other/"))
+
+        assert depths(path)[self.NEW] == 0
+        assert [states(path)[one][0] for one in (f"{self.NEW}a", A, "http://other/")] == ["pending"] * 2 + [
+            "skipped"
+        ]
+
+    async def test_so_is_what_had_been_kept_out_there(self, path: Path) -> None:
+        async with stored(path, SEED, D, kind="host") as file:
+            await file.save(page(SEED, f"{self.NEW}a", f"{self.NEW}b", "http://other/"))
+            assert states(path)[f"{self.NEW}a"] == ("skipped", "scope")
+
+            saved = await file.save(redirect(D, self.NEW))
+
+            assert saved == Saved(grown=frozenset({"new.example"}), pending=3)
+        assert states(path)["http://other/"] == ("skipped", "scope")
+
+    async def test_also_on_other_hosts_of_its_domain(self, path: Path) -> None:
+        """Or it would depend on what was found first."""
+        async with stored(path, SEED, D, kind="domain") as file:
+            await file.save(page(SEED, "http://shop.new.example/"))
+            await file.save(redirect(D, self.NEW))
+            await file.save(page(self.NEW, "http://blog.new.example/"))
+
+        assert states(path)["http://blog.new.example/"] == ("pending", None)
+        assert states(path)["http://shop.new.example/"] == ("pending", None)
+
+    async def test_the_next_run_knows(self, path: Path) -> None:
+        async with stored(path, kind="host") as file:
+            await file.save(redirect(SEED, self.NEW))
+        async with stored(path, kind="host") as file:
+            await file.save(page(self.NEW, f"{self.NEW}a"))
+
+        assert states(path)[f"{self.NEW}a"] == ("pending", None)
+
+    async def test_a_redirect_further_in_moves_nothing(self, path: Path, file: Stored) -> None:
+        await file.save(page(SEED, A))
+        await file.save(redirect(A, self.NEW))
+
+        assert states(path)[self.NEW] == ("skipped", "scope")
+
+
+class TestTraps:
+    """Hops in a row along URLs of one shape: the least over all ways, counted from some depth on."""
+
+    @pytest.fixture
+    async def file(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stored]:
+        monkeypatch.setattr("storage.ledger.RUNS_FROM", 1)
+        async with stored(path, SEED, D, traps=Traps(shape_hops=2)) as opened:
+            yield opened
+
+    async def endless(self, file: Stored) -> None:
+        numbers = [SEED, *(f"{SEED}{number}" for number in range(1, 5))]
+        for source, target in pairwise(numbers):
+            await file.save(page(source, target))
+
+    async def test_too_long_a_run_is_a_trap(self, path: Path, file: Stored) -> None:
+        await self.endless(file)
+
+        assert states(path)[f"{SEED}3"] == ("done", None)
+        assert states(path)[f"{SEED}4"] == ("skipped", "trap:shape")
+
+    async def test_another_way_lifts_it(self, path: Path, file: Stored) -> None:
+        await self.endless(file)
+
+        await file.save(page(D, f"{SEED}4"))
+
+        assert states(path)[f"{SEED}4"] == ("pending", None)
 
 
 class TestCounting:

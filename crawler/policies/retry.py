@@ -70,6 +70,11 @@ class Retry:
             return GiveUp(reason=reason)
         return Wait(seconds=max(self.backoff(status, attempt, chance), retry_after or 0.0))
 
+    @property
+    def longest(self) -> float:
+        """No backoff is longer than this."""
+        return 1.5 * self.longest_wait
+
     def backoff(self, status: int | None, attempt: int, chance: float) -> float:
         nominal = self.first_wait * (self.factor_429 if status == 429 else 1.0) * 2.0 ** min(attempt - 1, 30)
         return min(nominal, self.longest_wait) * (0.5 + chance)
