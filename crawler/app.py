@@ -281,7 +281,7 @@ def plain_options(config: CrawlConfig) -> PlainOptions:
 async def _note_end(store: CrawlStore, reason: str) -> None:
     """Note in the file how the run ended. After an error the file may be what failed."""
     try:
-        await store.finish(reason, peak_memory())
+        await store.finish(reason, peak_memory(), patient=reason != "error")
     except PenstockError as error:
         if reason != "error":
             raise

@@ -235,9 +235,14 @@ class CrawlStore:
             internal_failures=internal,
         )
 
-    async def finish(self, reason: str, rss_bytes: int) -> None:
-        """Commit what the writer was given, and note how the run ended."""
+    async def finish(self, reason: str, rss_bytes: int, *, patient: bool = True) -> None:
+        """Commit what the writer was given, and note how the run ended.
+
+        Not `patient`: a lock that was waited for in vain is not waited for once more.
+        """
         await self._settle()
+        if not patient:
+            await self._database.run("PRAGMA busy_timeout = 500")
         params = {"run": self._run, "now": _utc_now(), "reason": reason, "rss": rss_bytes}
         async with self._database.transaction():
             await self._database.run(sql.FINISH_RUN, params)

@@ -70,7 +70,7 @@ class Ledger:
         """Note a page's links; each may create or improve its target."""
         rows, phrases, add = self._urls.young, self._phrases.young, changes.links.append
         depth = min(source.depth + 1, UNREACHED)
-        deep = RUNS_FROM <= source.depth < UNREACHED
+        deep = source.depth >= RUNS_FROM
         for url, text, rel, followed in links:
             target = rows.get(url)
             if target is None:
@@ -136,7 +136,7 @@ class Ledger:
         return row
 
     def _run(self, source: UrlRow, url: CanonicalUrl, *, hops: int) -> int:
-        if not RUNS_FROM <= source.depth < UNREACHED:
+        if source.depth < RUNS_FROM:
             return 0
         return self._admission.run(source.url, source.run, url, hops=hops)
 
@@ -175,15 +175,13 @@ class Ledger:
     async def _let_in(self, changes: Changes, url: CanonicalUrl) -> None:
         """The scope has grown by a redirect's target: judge again what it had kept out there."""
         await self._database.run(sql.ADD_SCOPE, {"url": url})
-        host = split(url).host
-        for _, row in await self._urls.rows(sql.FIND_OUT_OF_SCOPE, {"host": host}):
+        for _, row in await self._urls.rows(sql.FIND_OUT_OF_SCOPE, {}):
             self._judge_scope_again(changes, row)
         for row in changes.new:
-            if split(row.url).host == host:
-                self._judge_scope_again(changes, row)
+            self._judge_scope_again(changes, row)
 
     def _judge_scope_again(self, changes: Changes, row: UrlRow) -> None:
-        if row.state == State.SKIPPED and row.reason == "scope":
+        if row.kind == UrlKind.PAGE and row.state == State.SKIPPED and row.reason == "scope":
             self._keep_out(changes, row, self._admission.rule(row.url, row.reach))
 
     async def _spread(self, changes: Changes) -> None:

@@ -51,8 +51,8 @@ FIND_CHILDREN = """
 FIND_OUT_OF_SCOPE = """
     SELECT url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
            host.name, url.secure, url.path, url.kind
-    FROM host CROSS JOIN url ON url.host_id = host.id
-    WHERE host.name = :host AND url.state = 4 AND url.reason = 'scope'
+    FROM url JOIN host ON host.id = url.host_id
+    WHERE url.state = 4 AND url.reason = 'scope' AND url.kind = 0
 """
 ADD_SCOPE = "INSERT OR IGNORE INTO scope_extension (url) VALUES (:url)"
 FIND_SCOPES = "SELECT url FROM scope_extension ORDER BY url"

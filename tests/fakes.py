@@ -177,6 +177,10 @@ class _Row:
     at: float = 0.0  # unix seconds, while waiting
 
 
+def _key(address: str, kind: Kind) -> str:
+    return address if kind == "page" else f"{kind} {address}"
+
+
 @dataclass(slots=True)
 class MemoryCrawl:
     """The file, as the frontier and the store stage see it: `FrontierStore` and `CrawlStore` in a dict.
@@ -203,13 +207,14 @@ class MemoryCrawl:
         memory.discover(seeds, depth=0)
         return memory
 
-    def discover(self, urls: Iterable[str], *, depth: int) -> Saved:
-        new = [text for text in dict.fromkeys(urls) if text not in self.rows]
-        for text in new:
-            where = url(text)
-            row = self.rows[text] = _Row(Pending(where, split(where).host, depth, 0), len(self.rows))
+    def discover(self, urls: Iterable[str], *, depth: int, kind: Kind = "page") -> Saved:
+        keys = {_key(text, kind): url(text) for text in urls}
+        new = {key: where for key, where in keys.items() if key not in self.rows}
+        for key, where in new.items():
+            row = self.rows[key] = _Row(Pending(where, split(where).host, depth, 0, kind), len(self.rows))
             self.by_host.setdefault(row.pending.host, []).append(row)
-        return Saved(grown=frozenset(self.rows[text].pending.host for text in new), pending=len(new))
+        hosts = frozenset(split(where).host for where in new.values())
+        return Saved(grown=hosts, pending=len(new) if kind == "page" else 0)
 
     def states(self, state: str) -> list[str]:
         return [text for text, row in self.rows.items() if row.state == state]
@@ -225,8 +230,8 @@ class MemoryCrawl:
             self.throttles.update(self.clocks.changed_clocks())
         if isinstance(verdict, RobotsAnswer):
             self.answers[verdict.task.origin] = verdict
-            return Saved()
-        row = self.rows[verdict.task.url]
+            return self.discover(verdict.sitemaps, depth=0, kind="sitemap")
+        row = self.rows[_key(verdict.task.url, verdict.task.kind)]
         if isinstance(verdict, RetryAt):
             row.pending = row.pending._replace(attempts=row.pending.attempts + 1)
             row.state, row.at = "waiting", verdict.at

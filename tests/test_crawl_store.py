@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -310,6 +311,48 @@ class TestRetryFailed:
             assert await file.pending() == []
 
         assert states(path)[A] in [("failed", "timeout"), ("skipped", "depth")]
+
+
+class TestSitemaps:
+    NAMED = f"{SEED}sitemap.xml"
+
+    async def kinds(self, file: Stored) -> list[tuple[str, str]]:
+        return [(one.url, one.kind) for one in await file.run.frontier.pending("h", limit=9)]
+
+    @pytest.mark.parametrize("runs", [[True], [True, True], [False, True], [True, False]])
+    async def test_the_operator_may_name_one_in_any_run(self, path: Path, runs: list[bool]) -> None:
+        for named in runs:
+            async with stored(path, sitemaps=[self.NAMED] if named else []) as file:
+                found = await self.kinds(file)
+
+        assert found == [(SEED, "page"), (self.NAMED, "sitemap")]
+
+    async def test_it_may_lie_out_of_scope(self, path: Path) -> None:
+        async with stored(path, kind="host", sitemaps=["http://cdn/sitemap.xml"]) as file:
+            assert await file.pending("cdn") == ["http://cdn/sitemap.xml"]
+
+    async def test_it_is_no_url_of_the_crawl(self, path: Path) -> None:
+        async with stored(path, sitemaps=[self.NAMED]) as file:
+            totals = await file.store.totals()
+
+        assert list(states(path)) == [SEED]
+        assert totals.states["pending"] == 1
+
+
+class TestClock:
+    async def test_a_retry_that_is_further_ahead_than_any_wait_is_due_at_once(self, path: Path) -> None:
+        """It was noted while the machine's clock was wrong."""
+        async with stored(path) as file:
+            await file.save(RetryAt(task=task(SEED), at=time.time() + 365 * 86_400, reason="timeout"))
+        async with stored(path) as file:
+            assert len(await file.run.frontier.due(now=time.time() + 1, limit=9)) == 1
+
+    async def test_any_other_keeps_its_time(self, path: Path) -> None:
+        at = time.time() + 60
+        async with stored(path) as file:
+            await file.save(RetryAt(task=task(SEED), at=at, reason="timeout"))
+        async with stored(path) as file:
+            assert await file.run.frontier.next_retry(after=0) == at
 
 
 class TestClosing:

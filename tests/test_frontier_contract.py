@@ -242,6 +242,39 @@ class TestRobots:
         assert await crawl.pending("a") == ["http://a/"]
 
 
+class TestSitemaps:
+    ROBOTS = RobotsTask(origin="http://a", host="a")
+    NAMED = url("http://a/sitemap.xml")
+
+    async def named(self, crawl: Subject) -> Saved:
+        return await crawl.save(
+            RobotsAnswer(task=self.ROBOTS, fetched_at=NOW, status=200, sitemaps=[self.NAMED])
+        )
+
+    async def test_what_a_robots_txt_names_is_pending_as_a_sitemap(self, crawl: Subject) -> None:
+        saved = await self.named(crawl)
+
+        assert saved == Saved(grown=frozenset({"a"}), pending=0)  # no page, though there is work
+        assert Pending(self.NAMED, "a", 0, 0, "sitemap") in await crawl.frontier.pending("a", limit=9)
+
+    async def test_it_and_a_page_of_its_url_are_settled_apart(self, crawl: Subject) -> None:
+        await self.named(crawl)
+        await crawl.save(done(A, self.NAMED))
+        await crawl.save(done(task(self.NAMED, depth=1)))
+
+        assert [found.kind for found in await crawl.frontier.pending("a", limit=9)] == ["sitemap"]
+        await crawl.save(done(task(self.NAMED, kind="sitemap")))
+        assert await crawl.pending("a") == []
+
+    async def test_its_retry_is_its_own(self, crawl: Subject) -> None:
+        await self.named(crawl)
+        await crawl.save(RetryAt(task=task(self.NAMED, kind="sitemap"), at=NOW, reason="timeout"))
+
+        found = await crawl.frontier.due(now=NOW, limit=9)
+
+        assert [(one.url, one.kind, one.attempts) for one in found] == [(self.NAMED, "sitemap", 1)]
+
+
 class TestClocks:
     async def test_a_host_nobody_heard_of_has_a_new_clock(self, crawl: Subject) -> None:
         assert await crawl.frontier.clock("a") == HostClock()

@@ -87,6 +87,15 @@ class TestBudget:
 
         assert rig.frontier.spent is None
 
+    async def test_a_sitemap_is_no_page(self) -> None:
+        memory = MemoryCrawl()
+        memory.discover(["http://h/sitemap.xml"], depth=0, kind="sitemap")
+        memory.discover(["http://h/1", "http://h/2"], depth=0)
+
+        rig = Rig(memory, budget=Budget(max_pages=1))
+
+        assert [one.url for one in await rig.crawl({})] == ["http://h/sitemap.xml", "http://h/1"]
+
     async def test_while_all_of_it_is_under_way_it_sleeps(self) -> None:
         """A host whose time has come may not be asked, so there is nothing to wake up for."""
         memory = MemoryCrawl.of(*(f"http://{host}/{n}" for host in "ab" for n in range(3)))
@@ -217,6 +226,21 @@ class TestRobots:
         leased = await rig.crawl({}, robots=lambda task: (200, "User-agent: *\nCrawl-delay: 4\n"))
 
         assert [after.at - before.at for before, after in pairwise(leased)] == [4, 4]
+
+    async def test_a_sitemap_may_be_asked_for_whatever_it_forbids(self) -> None:
+        """It is named so that robots read it; what it lists has to pass like any page."""
+        memory = MemoryCrawl()
+        memory.discover(["http://h/sitemap.xml"], depth=0, kind="sitemap")
+        memory.discover(["http://h/sitemap.xml"], depth=0)
+        rig = Rig(memory, robots=RobotsPolicy())
+        await rig.robots_say(await rig.ask_robots(), "User-agent: *\nDisallow: /\n")
+
+        sitemap, page = await rig.frontier.next(), await rig.frontier.next()
+
+        assert isinstance(sitemap, FetchTask)
+        assert (sitemap.kind, sitemap.url) == ("sitemap", "http://h/sitemap.xml")
+        assert isinstance(page, Refused)
+        assert page.task.kind == "page"
 
     async def test_without_robots_nobody_asks(self) -> None:
         memory = site(2)

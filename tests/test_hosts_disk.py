@@ -107,6 +107,20 @@ class TestTheDisk:
         assert repr(window.hosts["h"]) == "<HostQueue h queue=1 active=1 held=2>"
 
 
+class TestKinds:
+    def test_a_page_and_a_sitemap_of_one_url_are_two_things(self) -> None:
+        page = pending("h", "sitemap.xml")
+        sitemap = page._replace(kind="sitemap")
+        window = window_of(page, sitemap)
+        assert window.held == 2
+
+        window.forget("h", page.url, "sitemap")
+
+        assert window.held == 1
+        window.take_in([page, sitemap])
+        assert window.held == 2
+
+
 class TestLast:
     """What may have killed an earlier run comes after everything else, one URL at a time."""
 

@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 
 from crawler.admission import Admission
 from crawler.messages import CanonicalUrl
-from crawler.policies.reach import DYNAMIC_RULES, SEED, Horizon, Reach
+from crawler.policies.reach import DYNAMIC_RULES, LISTED, SEED, UNREACHED, Horizon, Reach
 from crawler.policies.scope import Scope
+from crawler.policies.traps import Traps
+from tests.storekit import registrable
 
-REACHES = st.builds(Reach, st.integers(0, 5), st.integers(0, 5), st.booleans())
+REACHES = st.builds(
+    Reach, st.integers(0, 5), st.integers(0, 5), st.booleans(), st.booleans(), st.integers(0, 5)
+)
 
 
 def scope(kind: str, *seeds: str, include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> Scope:
@@ -24,6 +28,7 @@ def scope(kind: str, *seeds: str, include: tuple[str, ...] = (), exclude: tuple[
         [CanonicalUrl(seed) for seed in seeds],
         [re.compile(pattern) for pattern in include],
         [re.compile(pattern) for pattern in exclude],
+        registrable,
     )
 
 
@@ -71,6 +76,35 @@ class TestScope:
         expected = None if inside else "scope"
 
         assert scope("prefix", seed).rule(CanonicalUrl(url)) == expected
+
+    @pytest.mark.parametrize(
+        ("seed", "url", "inside"),
+        [
+            ("http://www.a.b/", "https://shop.a.b:8080/", True),
+            ("http://www.a.b/", "http://a.b/", True),
+            ("http://www.a.b/", "http://c.b/", False),
+            ("http://localhost/", "http://localhost:81/", True),  # a domain of its own, as an address is
+            ("http://[::1]/", "http://[::1]:81/", True),
+            ("http://[::1]/", "http://[::2]/", False),
+        ],
+    )
+    def test_domain_is_what_a_seeds_owner_registered(self, seed: str, url: str, inside: bool) -> None:
+        expected = None if inside else "scope"
+
+        assert scope("domain", seed).rule(CanonicalUrl(url)) == expected
+
+    @pytest.mark.parametrize("kind", ["host", "domain", "prefix"])
+    def test_one_more_seed_widens_it_and_changes_nothing_else(self, kind: str) -> None:
+        narrow = scope(kind, "http://a.b/", exclude=("secret",))
+        wide = narrow.with_seed(CanonicalUrl("http://c.d/"))
+
+        assert [wide.rule(CanonicalUrl(f"http://{one}/")) for one in ("a.b", "c.d", "e.f")] == [
+            None,
+            None,
+            "scope",
+        ]
+        assert wide.rule(CanonicalUrl("http://c.d/secret")) == "exclude"
+        assert narrow.rule(CanonicalUrl("http://c.d/")) == "scope"
 
     def test_any_is_anywhere(self) -> None:
         assert scope("any", "http://h/").rule(CanonicalUrl("https://elsewhere:81/")) is None
@@ -145,6 +179,17 @@ class TestReach:
 
 
 class TestHorizon:
+    def test_what_a_sitemap_names_is_near_enough_at_any_depth(self) -> None:
+        horizon = Horizon(depth=2, hops=3)
+
+        assert horizon.rule(LISTED) is None
+        assert horizon.rule(LISTED.joined(Reach(9, 0, True))) is None
+        assert horizon.rule(LISTED.by_link(True)) == "depth"
+        assert horizon.rule(LISTED._replace(hops=4)) == "redirect_limit"
+
+    def test_no_number_of_links_leads_beyond_what_is_out_of_reach(self) -> None:
+        assert LISTED.by_link(True).by_link(True).depth == UNREACHED
+
     @pytest.mark.parametrize(
         ("reach", "rule"),
         [
@@ -172,7 +217,11 @@ class TestHorizon:
 
 
 class TestAdmission:
-    DOOR = Admission(scope("host", "http://h/", exclude=("secret",)), Horizon(depth=2, hops=3))
+    DOOR = Admission(
+        scope("host", "http://h/", exclude=("secret",)),
+        Horizon(depth=2, hops=3),
+        Traps(segments=4, shape_hops=9),
+    )
     NEAR, FAR, FORBIDDEN = Reach(1, 0, True), Reach(3, 0, True), Reach(1, 0, False)
 
     @pytest.mark.parametrize(
@@ -183,6 +232,10 @@ class TestAdmission:
             ("http://h/", FORBIDDEN, "nofollow"),
             ("http://other/", FAR, "scope"),
             ("http://h/secret", FORBIDDEN, "exclude"),
+            ("http://h/a/b/c/d/e", FAR, "trap:segments"),
+            ("http://other/a/b/c/d/e", FAR, "scope"),
+            ("http://h/", FAR._replace(run=10), "trap:shape"),
+            ("http://h/", NEAR._replace(run=9), None),
         ],
     )
     def test_the_place_is_asked_before_the_distance(self, url: str, reach: Reach, rule: str | None) -> None:
@@ -194,6 +247,25 @@ class TestAdmission:
         assert self.DOOR.rule_again(rule, CanonicalUrl("http://h/"), self.NEAR) is None
         assert self.DOOR.rule_again(rule, CanonicalUrl("http://h/"), self.FAR) == "depth"
 
-    @pytest.mark.parametrize("rule", ["scope", "include", "exclude", "robots", "trap:length", "address"])
+    @pytest.mark.parametrize("rule", ["scope", "include", "exclude", "robots", "trap:segments", "address"])
     def test_no_way_lifts_any_other_rule(self, rule: str) -> None:
         assert self.DOOR.rule_again(rule, CanonicalUrl("http://h/"), SEED) == rule
+
+    def test_a_run_counts_hops_along_one_shape(self) -> None:
+        one, two, other = (CanonicalUrl(f"http://h/{path}") for path in ("p/1", "p/2", "q"))
+
+        assert self.DOOR.run(one, 5, two, hops=1) == 6
+        assert self.DOOR.run(one, 5, two, hops=0) == 5
+        assert self.DOOR.run(one, 5, other, hops=1) == 0
+        assert Admission(self.DOOR.scope, self.DOOR.horizon).run(one, 5, two, hops=1) == 0
+
+    def test_a_sitemap_that_the_web_names_must_lie_in_scope(self) -> None:
+        """Patterns are for pages; its depth and its shape are nobody's business."""
+        assert self.DOOR.sitemap_rule(CanonicalUrl("http://h/secret/a/b/c/d/e")) is None
+        assert self.DOOR.sitemap_rule(CanonicalUrl("http://other/sitemap.xml")) == "scope"
+
+    def test_it_is_widened_once(self) -> None:
+        door = Admission(scope("host", "http://h/"), Horizon(depth=2))
+
+        assert [door.widen(CanonicalUrl(f"http://new/{path}")) for path in "ab"] == [True, False]
+        assert door.rule(CanonicalUrl("http://new/c"), self.NEAR) is None

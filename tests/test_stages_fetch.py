@@ -55,6 +55,21 @@ class TestFetch:
         assert url == "http://h/"
         assert isinstance(result, Failed)
 
+    async def test_a_sitemap_is_fetched_by_its_own_fetcher(self) -> None:
+        """One that takes any type, and far more bytes than a page may have."""
+        pages, sitemaps = FakeFetcher({}), FakeFetcher({"http://h/s.xml": answer(200)})
+        stage = FetchStage(
+            fetchers={"plain": pages},
+            gate=FakeGate(),
+            robots_fetcher=pages,
+            sitemap_fetcher=sitemaps,
+            robots=RobotsPolicy(),
+        )
+
+        await stage.handle(task("http://h/s.xml", kind="sitemap"))
+
+        assert (pages.asked, sitemaps.asked) == ([], ["http://h/s.xml"])
+
     async def test_a_tier_that_is_not_there_is_told_to_the_gate_too(self) -> None:
         stage, _, gate = fetch_stage({})
         unknown = task()

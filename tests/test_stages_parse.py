@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crawler.messages import CanonicalUrl, Content, Failed, Fetched, ParsedPage
+from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Link, ParsedPage, Sitemap
 from stages.extractors.children import ParseFailed
 from stages.parse import WARM_UP_PAGES, ParseStage, Weight
 from tests.fakes import FakeHold, answer, links, task
@@ -35,6 +35,12 @@ class FakeExtractor:
 
 
 class FakeReaders(FakeExtractor):
+    sitemaps_read = 0
+
+    async def read_sitemap(self, body: bytes, *, url: CanonicalUrl, charset: str | None = None) -> Sitemap:
+        self.sitemaps_read += 1
+        return Sitemap(kind="text", locations=[url])
+
     async def extract(  # type: ignore[override]
         self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
     ) -> Content:
@@ -205,3 +211,83 @@ class TestParse:
             await stage.handle(fetched())
 
         assert (len(readers.asked), readers.started) == (elsewhere, int(share))
+
+
+SITEMAP = b"<urlset><url><loc>http://h/a?x=1</loc></url><url><loc>http://h/a?x=2</loc></url></urlset>"
+
+
+def fetched_sitemap(
+    body: bytes | None = SITEMAP, *, hold: FakeHold | None = None, status: int = 200
+) -> Fetched:
+    of = task("http://h/sitemap.xml", kind="sitemap")
+    return Fetched(task=of, answer=answer(status, content_type="text/html"), body=body, hold=hold)
+
+
+class TestSitemaps:
+    async def test_a_sitemap_is_read_as_one_whatever_its_type(self) -> None:
+        extractor, hold = FakeExtractor(), FakeHold()
+
+        [result] = await parse_stage(extractor, keep_bodies=True).handle(fetched_sitemap(hold=hold))
+
+        assert isinstance(result, ParsedPage)
+        assert result.sitemap is not None
+        assert result.sitemap.locations == ("http://h/a?x=1", "http://h/a?x=2")
+        assert (result.content, result.body, hold.released, extractor.asked) == (None, None, 1, [])
+
+    async def test_without_a_body_there_is_nothing_to_read(self) -> None:
+        [result] = await parse_stage().handle(fetched_sitemap(None, status=404))
+
+        assert isinstance(result, ParsedPage)
+        assert result.sitemap is None
+
+    @pytest.mark.parametrize(("size", "elsewhere"), [(100, 0), (101, 1)])
+    async def test_a_large_one_is_read_by_others(self, size: int, elsewhere: int) -> None:
+        readers = FakeReaders()
+        stage = parse_stage(readers=readers, weight=Weight(max_bytes=100))
+
+        await stage.handle(fetched_sitemap(b" " * size))
+
+        assert readers.sitemaps_read == elsewhere
+
+
+class TestRewriting:
+    """The operator's URL rules, applied to all that an answer names before anybody compares it."""
+
+    @staticmethod
+    def cut(address: CanonicalUrl) -> CanonicalUrl:
+        return CanonicalUrl(address.partition("?")[0])
+
+    async def test_links_that_become_one_are_merged(self) -> None:
+        """As if the page had written the same URL twice: first text, all rels, followed if any is."""
+
+        class Two(FakeExtractor):
+            def extract(self, body: bytes, **kwargs: Any) -> Content:
+                found = [("?x=1", "", "a b", False), ("?x=2", "text", "b c", True), ("y", "", "", True)]
+                return Content(
+                    links=[Link(CanonicalUrl(f"http://h/{path}"), *rest) for path, *rest in found]  # type: ignore[arg-type]
+                )
+
+        [result] = await parse_stage(Two(), rewrite=self.cut).handle(fetched())
+
+        assert isinstance(result, ParsedPage)
+        assert result.content is not None
+        assert result.content.links == [
+            Link(CanonicalUrl("http://h/"), "text", "a b c", True),
+            Link(CanonicalUrl("http://h/y"), "", "", True),
+        ]
+
+    @pytest.mark.parametrize(
+        ("location", "target"), [("http://h/x?y", "http://h/x"), ("mailto:a?b", "mailto:a?b"), (None, None)]
+    )
+    async def test_so_are_redirects_to_http(self, location: str | None, target: str | None) -> None:
+        [result] = await parse_stage(rewrite=self.cut).handle(fetched(None, status=301, location=location))
+
+        assert isinstance(result, ParsedPage)
+        assert result.answer.location == target
+
+    async def test_and_a_sitemaps_entries(self) -> None:
+        [result] = await parse_stage(rewrite=self.cut).handle(fetched_sitemap())
+
+        assert isinstance(result, ParsedPage)
+        assert result.sitemap is not None
+        assert result.sitemap.locations == ("http://h/a",)

@@ -17,13 +17,14 @@ from crawler.messages import (
     RetryAt,
     RobotsAnswer,
     RobotsTask,
+    Sitemap,
     Skipped,
     Verdict,
 )
 from crawler.policies.retry import Retry
 from crawler.ports import Saved
 from stages.store import StoreStage
-from tests.fakes import START, FakeClock, FakeHold, answer, task
+from tests.fakes import START, FakeClock, FakeHold, answer, task, url
 
 ROBOTS = RobotsTask(origin="http://h", host="h")
 
@@ -139,6 +140,28 @@ class TestJudge:
         said = RobotsAnswer(task=ROBOTS, fetched_at=START, status=503)
 
         assert store_stage().judge(said) == said
+
+    def test_the_sitemaps_that_it_names_are_noted(self) -> None:
+        stage = store_stage()
+        stage.sitemaps_of = lambda answer: [url("http://h/sitemap.xml")] if answer.status == 200 else []
+
+        verdict = stage.judge(RobotsAnswer(task=ROBOTS, fetched_at=START, status=200))
+
+        assert isinstance(verdict, RobotsAnswer)
+        assert verdict.sitemaps == ["http://h/sitemap.xml"]
+
+    def test_an_address_that_no_connection_may_go_to_is_skipped(self) -> None:
+        """A rule of ours; nothing was sent."""
+        verdict = store_stage().judge(Failed(task=task(), stage="fetch", reason="address"))
+
+        assert verdict == Skipped(task=task(), reason="address")
+
+    def test_what_a_sitemap_lists_goes_on_with_it(self) -> None:
+        of, found = task(kind="sitemap"), Sitemap(kind="urlset")
+
+        verdict = store_stage().judge(ParsedPage(task=of, answer=answer(), sitemap=found))
+
+        assert verdict == Done(task=of, answer=answer(), sitemap=found)
 
     def test_a_bug_over_a_robots_txt_is_no_answer(self) -> None:
         verdict = store_stage().judge(Failed(task=ROBOTS, stage="fetch", reason="internal:KeyError"))

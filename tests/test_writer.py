@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import StorageFailed
-from crawler.messages import Answer, Content, Dead, Done, Link, RetryAt, RobotsAnswer, RobotsTask, Skipped
+from crawler.messages import (
+    Answer,
+    Content,
+    Dead,
+    Done,
+    Link,
+    RetryAt,
+    RobotsAnswer,
+    RobotsTask,
+    Skipped,
+)
 from crawler.ports import Saved
 from storage.writer import MAX_LINGER
 from tests.fakes import START, answer, done, links, task, url
