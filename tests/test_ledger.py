@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.messages import Content, Dead, Done, Link, RetryAt, Sitemap, Skipped
+from crawler.messages import Content, Dead, Done, Link, RetryAt, RobotsAnswer, RobotsTask, Sitemap, Skipped
 from crawler.policies.traps import Traps
 from crawler.ports import Saved
 from tests.fakes import START, answer, done, task, url
@@ -335,6 +335,31 @@ class TestMovingSeed:
 
         assert states(path)["http://blog.new.example/"] == ("pending", None)
         assert states(path)["http://shop.new.example/"] == ("pending", None)
+
+    async def test_so_is_a_sitemap_that_had_been_kept_out_there(self, path: Path, file: Stored) -> None:
+        """Asked for before the seed itself, the old home's robots.txt often names the new one's sitemap."""
+        sitemap = url(f"{self.NEW}sitemap.xml")
+        of = RobotsTask(origin="http://h", host="h")
+        await file.save(RobotsAnswer(task=of, fetched_at=START, status=200, sitemaps=[sitemap]))
+        assert await file.pending("new.example") == []
+
+        await file.save(redirect(SEED, self.NEW))
+
+        assert sorted(await file.pending("new.example")) == [self.NEW, sitemap]
+
+    @pytest.mark.parametrize("kind", ["host", "domain", "prefix"])
+    async def test_what_lies_elsewhere_is_not_looked_at(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        """Of a list of a thousand seeds a thousand move, each among millions of URLs out of scope."""
+        monkeypatch.setattr("storage.url_table.CACHED_URLS", 1)
+        async with stored(path, SEED, D, kind=kind) as file:
+            await file.save(page(SEED, *(f"http://elsewhere.{n}/{m}" for n in range(10) for m in range(20))))
+            await file.save(redirect(D, self.NEW))
+
+            read = file.run.writer._urls._rows._old  # by the last commit
+
+            assert 0 < len(read) < 20
 
     async def test_the_next_run_knows(self, path: Path) -> None:
         async with stored(path, kind="host") as file:

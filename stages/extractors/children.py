@@ -73,7 +73,8 @@ class _Child(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
-        while len(self.buffer) >= LENGTH.size:
+        # Without jobs it is on its way out: what it was slow with has been given to others.
+        while self.jobs and len(self.buffer) >= LENGTH.size:
             end = LENGTH.size + LENGTH.unpack_from(self.buffer)[0]
             if len(self.buffer) < end:
                 return
