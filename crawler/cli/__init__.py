@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = argparse.Namespace(program=_program(called=argv is None), words=words)
     try:
         code = _run(words, args)
-        sys.stdout.flush()  # here, where a reader that left can still be met
+        _flush()  # here, where a reader that left can still be met
     except SystemExit as ending:  # argparse, after --help and --version
         code = ending.code if isinstance(ending.code, int) else 1
     except KeyboardInterrupt:
@@ -56,6 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         with contextlib.suppress(OSError, ValueError):  # or Python's own last flush makes it 120
             sys.stdout.flush()
     return code
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise PenstockError(f"cannot write the result: {error.strerror or error}") from error
 
 
 def _run(words: list[str], args: argparse.Namespace) -> int:

@@ -23,10 +23,10 @@ from crawler.messages import Answer, Failed, Fetched, FetchTask
 from crawler.ports import ByteBudget, ByteHold
 from crawler.urls import resolve
 from stages.fetchers.coding import CodingError, Decoder
+from stages.fetchers.connections import connector, is_new
 from stages.fetchers.failures import reason_of
 from stages.fetchers.headers import content_length, parse_retry_after, text_of
 from stages.fetchers.mime import is_html, parse_mime
-from stages.fetchers.resolver import PublicResolver, public_socket
 
 MAX_HEADER_BYTES = 64 * 1024  # per line; aiohttp's default of 8 KiB fails real cookies and policies
 MAX_HEADERS = 1_000
@@ -67,10 +67,8 @@ class PlainFetcher:
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=min(10.0, options.timeout), sock_read=min(20.0, options.timeout)
         )
-        return aiohttp.ClientSession(
-            # No limit here: the frontier counts connections per host, the pool in all, and a
-            # wait inside the connector would eat into the fetch's own deadline.
-            connector=_connector(options),
+        session = aiohttp.ClientSession(
+            connector=connector(public_only=options.public_only),
             timeout=timeout,
             headers=_request_headers(options),
             auto_decompress=False,
@@ -80,11 +78,21 @@ class PlainFetcher:
             max_headers=MAX_HEADERS,
             trust_env=False,
         )
+        session._retry_connection = False  # see `connections`
+        return session
 
     async def close(self) -> None:
         await self._session.close()
 
     async def get(self, task: FetchTask) -> Fetched | Failed:
+        is_new.set(False)
+        result = await self._get(task)
+        lost = isinstance(result, Failed) and result.reason == "reset" and result.answer is None
+        if lost and not is_new.get():
+            return await self._get(task)  # the server had closed the idle connection
+        return result
+
+    async def _get(self, task: FetchTask) -> Fetched | Failed:
         fetched_at = time.time()
         fetch = _Fetch(task, self._options, fetched_at, time.monotonic())
         hold = None
@@ -116,15 +124,6 @@ def _request_headers(options: PlainOptions) -> dict[str, str]:
         "Accept-Encoding": "gzip, deflate",
         "User-Agent": options.user_agent,
     }
-
-
-def _connector(options: PlainOptions) -> aiohttp.TCPConnector:
-    if not options.public_only:
-        return aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
-    # The resolver does not see literal addresses; the socket does, and it is the one connected.
-    return aiohttp.TCPConnector(
-        limit=0, ttl_dns_cache=300, resolver=PublicResolver(), socket_factory=public_socket
-    )
 
 
 class _Fetch:

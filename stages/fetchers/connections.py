@@ -1,0 +1,36 @@
+"""Connections: aiohttp's pool of them, made to say whether a request had a new one.
+
+May touch: aiohttp's connector.
+
+A server may close an idle connection at the moment we send on it. That failure is nobody's
+fault and is asked again once, at no cost; on a new connection the same failure means what
+it says. aiohttp repeats both, uncounted and unthrottled, so its own way is switched off.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+from stages.fetchers.resolver import PublicResolver, public_socket
+
+is_new: ContextVar[bool] = ContextVar("is_new", default=True)
+"""Whether the connection of this task's latest request was made for it."""
+
+
+class Connector(aiohttp.TCPConnector):
+    async def _create_connection(self, *args: Any, **kwargs: Any) -> ResponseHandler:
+        is_new.set(True)
+        return await super()._create_connection(*args, **kwargs)
+
+
+def connector(*, public_only: bool) -> Connector:
+    """Without a limit: the frontier counts connections per host, the pool in all, and a wait
+    inside the connector would eat into the fetch's own deadline."""
+    if not public_only:
+        return Connector(limit=0, ttl_dns_cache=300)
+    # The resolver does not see literal addresses; the socket does, and it is the one connected.
+    return Connector(limit=0, ttl_dns_cache=300, resolver=PublicResolver(), socket_factory=public_socket)
