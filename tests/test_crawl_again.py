@@ -207,7 +207,7 @@ class TestRefusals:
         """Two writers on one write-ahead log can corrupt the file."""
         web = SyntheticWeb(pages=0)
         web.page("/", "/slow")
-        web.page("/slow", delay=1.5)
+        web.page("/slow", delay=5.0)
         with web.serve_in_thread() as url:
             usual = ("--seed", url, *QUICK_FLAGS, "--db", db)
             with start_command(usual) as first:

@@ -108,8 +108,8 @@ def _program(*, called: bool) -> list[str]:
         return ["python", "run_crawl.py"]
     if not sys.argv[0].endswith(".py"):
         return [os.path.basename(sys.argv[0])]
-    interpreter = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv[1:])]
-    return [os.path.basename(interpreter[0]), *interpreter[1:]]
+    # As it was typed: another python may not have what this one has.
+    return sys.orig_argv[: len(sys.orig_argv) - len(sys.argv[1:])]
 
 
 def _report(error: BaseException, args: argparse.Namespace) -> int:
