@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from crawler.messages import CanonicalUrl
+from crawler.messages import CanonicalUrl, Sitemap
 from crawler.urls import MAX_URL_CHARS
-from stages.extractors.sitemap import MAX_BYTES, MAX_ENTRIES, Sitemap, read_sitemap
+from stages.extractors.sitemap import MAX_BYTES, MAX_ENTRIES, read_sitemap
 from tests.conformance import Compared, disagreements, read_bytes
 
 URL = CanonicalUrl("http://example.com/maps/sitemap.xml")

@@ -13,15 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from crawler.messages import CanonicalUrl
-from stages.extractors.sitemap import (
-    MAX_BYTES,
-    MAX_ENTRIES,
-    Sitemap,
-    SitemapReader,
-    read_chunks,
-    read_sitemap,
-)
+from crawler.messages import CanonicalUrl, Sitemap
+from stages.extractors.sitemap import MAX_BYTES, MAX_ENTRIES, SitemapReader, read_chunks, read_sitemap
 
 URL = CanonicalUrl("http://example.com/sitemap.xml")
 GOOD = "<urlset><url><loc>http://a/1</loc></url>"

@@ -1,0 +1,243 @@
+"""The product in a process of its own, with a trap set from outside: the product has no hooks.
+
+    python -m tests.faults.child 'kill commit before 17' --seed URL --db FILE
+
+A trap wraps functions of the product before its command runs:
+
+    kill EVENT MOMENT K     SIGKILL itself before or after the K-th enqueue, dequeue, fetch,
+                            statement or commit
+    raise STAGE K           a bug at the K-th page of the stage fetch, parse or store
+    refuse K OFTEN          the disk refuses the K-th commit: once, or for-good
+    poison TEXT             SIGKILL itself whenever a page with TEXT in its URL is parsed
+    clock K SECONDS         from the K-th fetch on (0: from the start) the wall clock is off
+    count FILE              write down how often each event happened
+    watch FILE              write down how full the queues and the byte budget became
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+SLOW_TO_LOAD = (
+    "crawler.app",
+    "crawler.logs",
+    "crawler.cli.crawl",
+    "crawler.cli.progress",
+    "crawler.cli.signals",
+    "crawler.cli.summary",
+    "crawler.cli.query",
+    "crawler.cli.report",
+    "crawler.cli.status",
+    "crawler.cli.why",
+    "storage.reader",
+)
+EVENTS = ("enqueue", "dequeue", "fetch", "statement", "commit")
+
+Notice = Callable[[str, str], None]  # an event, and "before" or "after"
+
+
+def forked(words: list[str], trap: str, folder: str) -> NoReturn:
+    """Be a command whose output goes to files in `folder`."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        file = os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, number)
+        os.close(file)
+    run(words, trap)
+
+
+def run(words: list[str], trap: str) -> NoReturn:
+    name, *arguments = trap.split() or [""]
+    if name:
+        TRAPS[name](*arguments)
+    from crawler.cli import main
+
+    code = main(words)
+    for call in _at_end:
+        call()
+    sys.exit(code)
+
+
+_at_end: list[Callable[[], object]] = []  # not for a process that is killed
+
+
+def wrap(owner: Any, name: str, before: Callable[..., None], after: Callable[[], None] | None = None) -> None:
+    """Let an async method of the product call `before` with its arguments, and `after` at its end."""
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    async def wrapped(*args: Any, **options: Any) -> Any:
+        before(*args)
+        result = await original(*args, **options)
+        if after is not None:
+            after()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def notice_events(notice: Notice) -> None:
+    """Have every event of a crawl noticed."""
+    from stages.fetchers.plain import PlainFetcher
+    from storage.database import Database
+
+    def both(owner: Any, name: str, event: str) -> None:
+        wrap(owner, name, lambda *_: notice(event, "before"), lambda: notice(event, "after"))
+
+    both(asyncio.Queue, "put", "enqueue")
+    both(asyncio.Queue, "get", "dequeue")
+    both(PlainFetcher, "get", "fetch")
+    both(Database, "run_many", "statement")
+    both(Database, "rows", "statement")
+    run_one = Database.run
+
+    async def run_noticed(self: Database, sql: str, params: Any = ()) -> None:
+        if sql == "COMMIT":
+            notice("commit", "before")
+        await run_one(self, sql, params)
+        if sql == "COMMIT":
+            notice("commit", "after")
+
+    setattr(Database, "run", run_noticed)  # noqa: B010  # mypy: assigning to a method
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill(event: str, moment: str, position: str) -> None:
+    left = int(position)
+
+    def notice(this_event: str, this_moment: str) -> None:
+        nonlocal left
+        if (this_event, this_moment) == (event, moment):
+            left -= 1
+            if not left:
+                die()
+
+    notice_events(notice)
+
+
+def count(file: str) -> None:
+    happened: Counter[str] = Counter()
+
+    def notice(event: str, moment: str) -> None:
+        happened[event] += moment == "before"
+
+    notice_events(notice)
+    _at_end.append(lambda: Path(file).write_text(json.dumps(happened)))
+
+
+def raise_error(stage: str, position: str) -> None:
+    from stages.extractors.html import HtmlExtractor
+    from stages.fetchers.plain import PlainFetcher
+    from storage.writer import Writer
+
+    left = int(position)
+
+    def fail(*args: Any) -> None:
+        nonlocal left
+        if stage == "fetch" and args[1].url.endswith("/robots.txt"):
+            return
+        left -= 1
+        if not left:
+            raise LookupError(f"a bug in {stage}")
+
+    if stage == "parse":
+        extract = HtmlExtractor.extract
+
+        def broken(self: HtmlExtractor, *args: Any, **options: Any) -> Any:
+            fail()
+            return extract(self, *args, **options)
+
+        setattr(HtmlExtractor, "extract", broken)  # noqa: B010
+    else:
+        owner, name = (PlainFetcher, "get") if stage == "fetch" else (Writer, "save")
+        wrap(owner, name, fail)
+
+
+def refuse(position: str, often: str) -> None:
+    from crawler.errors import StorageFailed
+    from storage.database import Database
+
+    left, run_one = int(position), Database.run
+
+    async def run_refused(self: Database, sql: str, params: Any = ()) -> None:
+        nonlocal left
+        left -= sql == "COMMIT"
+        if sql == "COMMIT" and (left == 0 or (left < 0 and often == "for-good")):
+            raise StorageFailed("the disk refuses this commit")
+        await run_one(self, sql, params)
+
+    setattr(Database, "run", run_refused)  # noqa: B010
+
+
+def poison(text: str) -> None:
+    from stages.extractors.html import HtmlExtractor
+
+    extract = HtmlExtractor.extract
+
+    def deadly(self: HtmlExtractor, body: bytes, *, url: Any, **options: Any) -> Any:
+        if text in url:
+            die()
+        return extract(self, body, url=url, **options)
+
+    setattr(HtmlExtractor, "extract", deadly)  # noqa: B010
+
+
+def clock(position: str, seconds: str) -> None:
+    from stages.fetchers.plain import PlainFetcher
+
+    left, true_time = int(position), time.time
+
+    def jump(*_: Any) -> None:
+        nonlocal left
+        left -= 1
+
+    wrap(PlainFetcher, "get", jump)
+    setattr(time, "time", lambda: true_time() + (float(seconds) if left <= 0 else 0.0))  # noqa: B010
+
+
+def watch(file: str) -> None:
+    from crawler.memory import BodyBudget
+
+    seen = {"over": 0, "queued": 0, "bytes": 0}
+    put, take = asyncio.Queue.put_nowait, BodyBudget._take
+
+    def put_watched(self: asyncio.Queue[Any], item: Any) -> None:
+        put(self, item)
+        seen["queued"] = max(seen["queued"], self.qsize())
+        seen["over"] += 0 < self.maxsize < self.qsize()
+
+    def take_watched(self: BodyBudget, hold: Any, size: int) -> bool:
+        taken = take(self, hold, size)
+        seen["bytes"] = max(seen["bytes"], self.peak)
+        return taken
+
+    setattr(asyncio.Queue, "put_nowait", put_watched)  # noqa: B010
+    setattr(BodyBudget, "_take", take_watched)  # noqa: B010
+    _at_end.append(lambda: Path(file).write_text(json.dumps(seen)))
+
+
+TRAPS: dict[str, Callable[..., None]] = {
+    "kill": kill,
+    "raise": raise_error,
+    "refuse": refuse,
+    "poison": poison,
+    "clock": clock,
+    "count": count,
+    "watch": watch,
+}
+
+if __name__ == "__main__":
+    run(sys.argv[2:], sys.argv[1])

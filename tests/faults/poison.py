@@ -1,0 +1,73 @@
+"""Pages that kill: the process that parses them, again and again. And parsers killed by somebody else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from tests.faults.fault import Fault, Plan, Tried
+from tests.faults.invariants import finished
+from tests.faults.kills import killed
+from tests.faults.lane import Ended, Lane
+from tests.faults.signals import of_session
+from tests.kit import check_invariants, rows
+
+MAX_DEATHS = 8
+
+
+def poison_cases(plan: Plan, scout: Lane) -> list[str]:
+    return ["/a/3", "/late"] if plan.short else ["/a/3", "/b/0", "/deep/2", "/late", "/new", "/a/7"]
+
+
+def poison(lane: Lane, case: str) -> Tried:
+    """A page that kills every run is set aside after a few, and all the others are crawled."""
+    served = lane.web("small")
+    with lane.room() as room:
+        db = room / "crawl.db"
+        deaths = 0
+        while killed(ended := lane.crawl(*served.onto(db), trap=f"poison {case}")) and deaths < MAX_DEATHS:
+            deaths += 1
+        wrong = [] if ended.code == 0 else [f"not finished after {deaths} deaths: {ended}"]
+        wrong += check_invariants(db)
+        failed = rows(db, "SELECT url FROM urls WHERE reason = 'poison'")
+        if failed != [(served.url.rstrip("/") + case,)]:
+            wrong.append(f"set aside: {failed}")
+        return Tried(deaths, wrong, note=f"set aside after {deaths} deaths")
+
+
+def parser_cases(plan: Plan, scout: Lane) -> list[str]:
+    """So many milliseconds after the first parser has begun, and then a second later again."""
+    return ["50"] if plan.short else ["0", "20", "50", "100", "200", "400"]
+
+
+def kill_parsers(lane: Lane, case: str) -> Tried:
+    """A parser that is killed from outside is replaced, and its page goes to another. (The second
+    parser that dies of the same page makes that page suspect, whoever killed it.)"""
+    served = lane.web("drawn")
+    with lane.room() as room:
+        db = room / "crawl.db"
+        struck = 0
+        began = time.monotonic()
+        with lane.started(*served.flags, "--processes", "3", "--db", db) as process:
+            while process.poll() is None and time.monotonic() < began + 60:
+                parsers = [pid for pid in of_session(process.pid) if pid != process.pid]
+                if not parsers:
+                    time.sleep(0.005)
+                    continue
+                time.sleep(int(case) / 1000)
+                with suppress(ProcessLookupError):
+                    os.kill(parsers[0], signal.SIGKILL)
+                    struck += 1
+                time.sleep(1.0)
+            stdout, stderr = process.communicate(timeout=30)
+        ended = Ended(process.returncode, stdout, stderr, time.monotonic() - began)
+        return Tried(0, finished(served, db, ended, kills=0), reached=struck > 0)
+
+
+FAULTS: Sequence[Fault] = (
+    Fault(name="poison", cases=poison_cases, attempt=poison),
+    Fault(name="parsers-killed", cases=parser_cases, attempt=kill_parsers),
+)
