@@ -175,13 +175,19 @@ class Ledger:
     async def _let_in(self, changes: Changes, url: CanonicalUrl) -> None:
         """The scope has grown by a redirect's target: judge again what it had kept out there."""
         await self._database.run(sql.ADD_SCOPE, {"url": url})
-        for _, row in await self._urls.rows(sql.FIND_OUT_OF_SCOPE, {}):
+        hosts = await self._database.rows(sql.ALL_HOSTS)
+        inside = [number for number, name in hosts if self._admission.scope.may_hold(name)]
+        for _, row in await self._urls.rows(sql.FIND_OUT_OF_SCOPE, {"hosts": json.dumps(inside)}):
             self._judge_scope_again(changes, row)
         for row in changes.new:
             self._judge_scope_again(changes, row)
 
     def _judge_scope_again(self, changes: Changes, row: UrlRow) -> None:
-        if row.kind == UrlKind.PAGE and row.state == State.SKIPPED and row.reason == "scope":
+        if row.state != State.SKIPPED or row.reason != "scope":
+            return
+        if row.kind == UrlKind.SITEMAP:
+            self._keep_out(changes, row, self._admission.sitemap_rule(row.url))
+        else:
             self._keep_out(changes, row, self._admission.rule(row.url, row.reach))
 
     async def _spread(self, changes: Changes) -> None:

@@ -51,9 +51,12 @@ FIND_CHILDREN = """
 FIND_OUT_OF_SCOPE = """
     SELECT url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
            host.name, url.secure, url.path, url.kind
-    FROM url JOIN host ON host.id = url.host_id
-    WHERE url.state = 4 AND url.reason = 'scope' AND url.kind = 0
+    FROM json_each(:hosts) AS j
+    CROSS JOIN url ON url.host_id = j.value
+    CROSS JOIN host ON host.id = url.host_id
+    WHERE url.state = 4 AND url.reason = 'scope'
 """
+ALL_HOSTS = "SELECT id, name FROM host"
 ADD_SCOPE = "INSERT OR IGNORE INTO scope_extension (url) VALUES (:url)"
 FIND_SCOPES = "SELECT url FROM scope_extension ORDER BY url"
 

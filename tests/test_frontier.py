@@ -284,6 +284,16 @@ class TestMemory:
 
         assert rig.frontier._window.held < 2_000
 
+    async def test_what_is_in_flight_does_not_hide_what_comes_after_it(self) -> None:
+        """On disk it is still pending, and comes first."""
+        rig = Rig(
+            MemoryCrawl.of(*(f"http://h/{n}" for n in range(2_000))), politeness=Politeness(per_host=2_000)
+        )
+
+        leased = [(await rig.lease()).url for _ in range(2_000)]
+
+        assert len(set(leased)) == 2_000
+
     async def test_of_ten_thousand_hosts_some_are_in_memory(self) -> None:
         memory = MemoryCrawl.of(*(f"http://h{n}/{m}" for n in range(10_000) for m in range(10)))
         rig = Rig(memory)

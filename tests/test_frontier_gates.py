@@ -136,6 +136,13 @@ class TestRobots:
         assert isinstance(first, FetchTask)
         assert first.host == "a"
 
+    async def test_its_request_counts_like_any_other(self) -> None:
+        rig = Rig(site(3), robots=RobotsPolicy(), politeness=Politeness(per_host=1))
+        await rig.robots_say(await rig.ask_robots())
+        await rig.lease()
+
+        (await still_waiting(rig.frontier.next())).cancel()
+
     async def test_what_it_forbids_is_skipped_unasked(self) -> None:
         rig = Rig(site(3), robots=RobotsPolicy())
         await rig.robots_say(await rig.ask_robots(), "User-agent: *\nDisallow: /1\n")

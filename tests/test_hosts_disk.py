@@ -99,6 +99,24 @@ class TestTheDisk:
         assert start_next(window) == "http://h/2"
         answer(window, "h")
 
+    def test_nor_by_an_answer_from_disk_that_was_meant_for_it(self) -> None:
+        """It left, and came back, while the disk was asked on its behalf."""
+        window = window_of(pending("h", "1"))
+        window.grew("h")
+        [host] = window.hungry()
+        window.grew("h")
+        window.feed(host, [], more=False)
+        [again] = window.hungry()
+        start_next(window)
+        answer(window, "h")
+        window.forget("h", "http://h/1")
+        window.grew("h")
+
+        window.feed(again, [pending("h", "2")], more=False)
+
+        assert start_next(window) == "http://h/2"
+        answer(window, "h")
+
     def test_its_state_can_be_read(self) -> None:
         window = window_of(pending("h", "1"), pending("h", "2"))
         start_next(window)

@@ -403,6 +403,13 @@ class TestTraps:
 
         assert states(path)[f"{SEED}4"] == ("pending", None)
 
+    async def test_even_one_that_is_no_shorter(self, path: Path, file: Stored) -> None:
+        await self.endless(file)
+        for source, target in pairwise([D, A, B, C, f"{SEED}4"]):
+            await file.save(page(source, target))
+
+        assert (states(path)[f"{SEED}4"], depths(path)[f"{SEED}4"]) == (("pending", None), 4)
+
 
 class TestCounting:
     async def test_a_url_that_is_new_and_let_in_by_the_same_commit_counts_once(self, path: Path) -> None:

@@ -34,7 +34,7 @@ class Scope:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hosts", frozenset(split(seed).host for seed in self.seeds))
-        object.__setattr__(self, "_domains", frozenset(map(self._domain, self.seeds)))
+        object.__setattr__(self, "_domains", frozenset(map(self._domain, self._hosts)))
         object.__setattr__(self, "_prefixes", tuple(_folder(seed) for seed in self.seeds))
 
     def rule(self, url: CanonicalUrl) -> str | None:
@@ -57,13 +57,17 @@ class Scope:
             return True
         if self.kind == "prefix":
             return url.startswith(self._prefixes)
-        if self.kind == "domain":
-            return self._domain(url) in self._domains
-        return split(url).host in self._hosts
+        return self.may_hold(split(url).host)
 
-    def _domain(self, url: CanonicalUrl) -> str:
+    def may_hold(self, host: str) -> bool:
+        """True if some URL of this host (and port) may be inside."""
+        if self.kind == "domain":
+            return self._domain(host) in self._domains
+        return self.kind == "any" or host in self._hosts
+
+    def _domain(self, host: str) -> str:
         """What has no registrable domain (an address, a bare name) is a domain of its own."""
-        name = host_name(split(url).host)
+        name = host_name(host)
         return self.registrable(name) or name
 
 

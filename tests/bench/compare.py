@@ -265,6 +265,8 @@ def arguments() -> argparse.Namespace:
     unknown = [name for name in [*names, options.baseline] if name not in KNOWN]
     if unknown:
         parser.error(f"no such contender: {', '.join(unknown)}")
+    if KNOWN[options.baseline].needs_list:
+        parser.error("the baseline finds the URLs itself; it cannot be given them")
     if any(name.startswith("other") for name in names) and not options.other:
         parser.error("the contenders `other...` need --other DIRECTORY")
     missing = [name for name in names if KNOWN[name].program and not shutil.which(KNOWN[name].program or "")]
