@@ -37,6 +37,7 @@ from crawler.robots import RobotsRules
 from crawler.seen import SeenFilter
 from crawler.stats import Snapshot
 from crawler.tally import Tally
+from crawler.urls import origin
 from crawler.watch import pool_line, snapshot, task_lines, watch
 from stages.extractors.children import Children
 from stages.extractors.html import HtmlExtractor
@@ -271,6 +272,7 @@ def plain_options(config: CrawlConfig) -> PlainOptions:
     return PlainOptions(
         user_agent=config.agent,
         headers=dict(config.headers),
+        header_origins=frozenset(map(origin, config.canonical_seeds)),
         timeout=config.timeout,
         max_body=config.max_body,
         keep_bodies=config.save_bodies,

@@ -208,3 +208,30 @@ class TestUrlRules:
         assert not site.asked
         assert rows(db, "SELECT state, reason FROM urls") == [("skipped", "address")]
         assert report.exit_code == 4
+
+
+class TestCredentials:
+    async def test_the_operators_headers_go_to_the_seeds_origins_only(self, tmp_path: Path) -> None:
+        """A redirect, a robots.txt or a link to elsewhere must not carry a password there."""
+        told: dict[str, str | None] = {}
+
+        class Listening(Site):
+            async def answer(self, request: web.Request) -> web.Response:
+                told[f"{request.host}{request.path}"] = request.headers.get("Authorization")
+                return await super().answer(request)
+
+        site, other = Listening({}), Listening({"/": page(), "/robots.txt": (200, "text/plain", "")})
+        async with site.serve() as base, other.serve() as elsewhere:
+            site.pages |= {"/": page(f"{elsewhere}/"), "/robots.txt": (302, f"{elsewhere}/robots.txt", "")}
+            await crawl(
+                seeds=[base + "/"],
+                scope="any",
+                depth=1,
+                db=tmp_path / "crawl.db",
+                header=["Authorization: Bearer secret"],
+                no_robots=False,
+            )
+
+        at_home = {path for path, said in told.items() if said == "Bearer secret"}
+        assert at_home == {f"{base.removeprefix('http://')}{path}" for path in ("/", "/robots.txt")}
+        assert len(told) == 4

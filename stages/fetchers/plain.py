@@ -21,7 +21,7 @@ from yarl import URL
 
 from crawler.messages import Answer, Failed, Fetched, FetchTask
 from crawler.ports import ByteBudget, ByteHold
-from crawler.urls import resolve
+from crawler.urls import origin, resolve
 from stages.fetchers.coding import CodingError, Decoder
 from stages.fetchers.connections import connector, is_new
 from stages.fetchers.failures import reason_of
@@ -36,7 +36,8 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainOptions:
     user_agent: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # the operator's, which may be credentials
+    header_origins: frozenset[str] | None = None  # they go to these origins only; None: to all
     timeout: float  # seconds, whole fetch
     max_body: int  # bytes after content-coding
     keep_bodies: bool = False  # of every type, with the headers
@@ -92,6 +93,11 @@ class PlainFetcher:
             return await self._get(task)  # the server had closed the idle connection
         return result
 
+    def _own(self, task: FetchTask) -> Mapping[str, str] | None:
+        """What this request alone carries: credentials belong to one origin, redirects included."""
+        origins = self._options.header_origins
+        return self._options.headers if origins is not None and origin(task.url) in origins else None
+
     async def _get(self, task: FetchTask) -> Fetched | Failed:
         fetched_at = time.time()
         fetch = _Fetch(task, self._options, fetched_at, time.monotonic())
@@ -99,7 +105,9 @@ class PlainFetcher:
         try:
             async with asyncio.timeout(self._options.timeout) as deadline:
                 # encoded=True: the canonical spelling goes onto the wire as it is.
-                async with self._session.get(URL(task.url, encoded=True), allow_redirects=False) as response:
+                async with self._session.get(
+                    URL(task.url, encoded=True), headers=self._own(task), allow_redirects=False
+                ) as response:
                     if not fetch.wants_body(response):
                         return fetch.finished(response)
                     hold = self._budget.open()
@@ -120,7 +128,7 @@ def _request_headers(options: PlainOptions) -> dict[str, str]:
     asked = {name.lower() for name in options.headers}
     return {
         **{name: value for name, value in ours.items() if name.lower() not in asked},
-        **options.headers,
+        **(options.headers if options.header_origins is None else {}),
         "Accept-Encoding": "gzip, deflate",
         "User-Agent": options.user_agent,
     }
