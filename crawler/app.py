@@ -18,9 +18,11 @@ from crawler.ending import Report, exit_code, peak_memory, worst
 from crawler.engine import Stopping, crawl
 from crawler.errors import PenstockError
 from crawler.frontier import Frontier
+from crawler.lag import LoopLag
 from crawler.logs import get_logger
 from crawler.memory import BodyBudget
 from crawler.messages import CanonicalUrl, RobotsAnswer, Verdict
+from crawler.policies.bandwidth import Bandwidth
 from crawler.policies.breaker import Breaker
 from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
@@ -68,6 +70,7 @@ class Crawl:
         self._rewrite = Rewrite(strip_params=config.strip_param) if config.strip_param else None
         self._robots = RobotsPolicy(token=product_token(config.agent))
         self._stopping = Stopping()
+        self._lag = LoopLag()
         self._tally = Tally(pending=0)
         self._pools: list[Pool] = []
         self._frontier: Frontier | None = None
@@ -170,18 +173,20 @@ class Crawl:
         if config.max_time is not None:
             left = config.max_time - (time.monotonic() - self._started)
             self._stopping.request_after(left, "max_time")
-        watcher = asyncio.create_task(watch(self._pools, self._frontier, self._settled), name="watch")
+        watcher = watch(self._pools, self._frontier, self._settled)
+        beside = [asyncio.create_task(each) for each in (watcher, self._lag.run())]
         try:
             await crawl(self._frontier, self._pools, self._stopping, grace=config.grace)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not self._stopping.aborted or task is None:
+            current = asyncio.current_task()
+            if not self._stopping.aborted or current is None:
                 raise
-            task.uncancel()  # it was our own second signal, and it has done its work
+            current.uncancel()  # it was our own second signal, and it has done its work
         except BaseExceptionGroup as group:
             raise worst(group) from group
         finally:
-            watcher.cancel()
+            for task in beside:
+                task.cancel()
             await fetcher.close()
             await children.close()
             marks.close()
@@ -193,6 +198,7 @@ class Crawl:
             politeness=Politeness(
                 per_host=config.per_host,
                 delay=config.delay,
+                rate=config.rate,
                 adaptive=config.throttle == "adaptive",
                 max_pause=config.max_retry_after,
             ),
@@ -203,6 +209,8 @@ class Crawl:
             clock=clock,
             totals=totals,
             suspects=run.suspects,
+            fetchers=config.fetchers,
+            lag=self._lag,
         )
 
     def _stages(
@@ -277,6 +285,7 @@ def plain_options(config: CrawlConfig) -> PlainOptions:
         max_body=config.max_body,
         keep_bodies=config.save_bodies,
         public_only=config.public_only,
+        bandwidth=None if config.bandwidth is None else Bandwidth(config.bandwidth),
     )
 
 

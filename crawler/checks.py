@@ -85,11 +85,13 @@ def whole(least: int, most: int) -> Check:
     return check
 
 
-def seconds(least: float, most: float) -> Check:
+def seconds(least: float, most: float, *, of: str = "seconds") -> Check:
+    """A number, whole or not; `of` says what it counts."""
+
     def check(flag: str, value: object) -> object:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not least <= value <= most:  # type: ignore[operator]  # NaN fails here
-            raise BadConfig(f"{flag}: must be seconds from {least:g} to {most:g}, not {shown(value)}")
+            raise BadConfig(f"{flag}: must be {of} from {least:g} to {most:g}, not {shown(value)}")
         return float(value)  # type: ignore[arg-type]
 
     return check

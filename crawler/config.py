@@ -57,6 +57,8 @@ class CrawlConfig:
     queue_size: int = 64  # messages
     per_host: int = 8  # connections
     delay: float = 0.0  # seconds between two starts on one host, at least
+    rate: float | None = None  # requests a second, all hosts together
+    bandwidth: float | None = None  # bytes of bodies a second, all hosts together
     throttle: Literal["adaptive", "fixed"] = "adaptive"
     no_robots: bool = False
     user_agent: str | None = None
@@ -176,6 +178,8 @@ _CHECKS: Mapping[str, checks.Check] = {
     "queue_size": whole(1, 1_000_000),
     "per_host": whole(1, 10_000),
     "delay": seconds(0, _DAY),
+    "rate": optional(seconds(0.000_1, 1e6, of="requests a second")),
+    "bandwidth": optional(seconds(1, 1e12, of="bytes a second")),
     "throttle": one_of("adaptive", "fixed"),
     "no_robots": truth,
     "user_agent": optional(checks.agent),

@@ -11,7 +11,7 @@ half-changed, so a cancellation cannot tear it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from crawler.clock import Clock
 from crawler.hosts import MAX_URLS, HostQueue, HostWindow
@@ -29,16 +29,15 @@ from crawler.messages import (
     Skipped,
     Verdict,
 )
-from crawler.policies.breaker import Breaker, Silence
+from crawler.policies.breaker import Breaker
 from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
 from crawler.policies.retry import Retry
 from crawler.policies.robots import RobotsMeaning, RobotsPolicy
 from crawler.ports import FrontierStore, HostClock, Saved, Totals
 from crawler.robots import ALLOW_ALL, RobotsRules
+from crawler.throttle import Throttle
 from crawler.urls import origin
-
-MAX_REST = 300.0  # seconds; a clock on disk that is further ahead was written under a wrong time
 
 
 class Frontier:
@@ -60,15 +59,16 @@ class Frontier:
         clock: Clock,
         totals: Totals,
         suspects: Collection[CanonicalUrl] = (),
+        fetchers: int = 64,
+        lag: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._store = store
-        self._politeness = politeness
+        self._throttle = Throttle(politeness, breaker, fetchers=fetchers, lag=lag)
         self._budget = budget
         self._retry = retry
-        self._breaker = breaker
         self._robots = robots
         self._clock = clock
-        self._window = HostWindow(per_host=politeness.per_host)
+        self._window = HostWindow(per_host=self._throttle.first_limit)
         self._window.keep_for_last(suspects)
         self._pages = totals.pages
         self._bytes = totals.bytes
@@ -100,7 +100,7 @@ class Frontier:
             self._rang = False
             now = self._clock.now()
             may_lease = self._budget.may_lease(pages=self._pages, leased=self.leased, size=self._bytes)
-            if may_lease:
+            if may_lease and now >= self._throttle.open_at:
                 await self._fill(now)
                 if (host := self._window.take_ready(now)) is not None:
                     if (message := await self._dispatch(host, now)) is not None:
@@ -109,28 +109,19 @@ class Frontier:
             if self.leased == 0 and (self.spent or await self._finished()):
                 return None
             # With the budget under way only what is settled can change anything.
-            await self._wait(now, self._next_event() if may_lease else float("inf"))
+            await self._wait(now, self._next_event(now) if may_lease else float("inf"))
 
     def answered(self, task: FetchTask, result: Fetched | Failed) -> None:
         """The answer is in: the host's connection is free, though the page is not stored yet."""
         now = self._clock.now()
         host = self._window.hosts[task.host]
-        answer = result.answer
-        silence = host.silence
-        # What was under way when the host was given its rest says nothing new.
-        if answer is not None or not (silence.rests and now < host.ready_at):
-            reason = result.reason if isinstance(result, Failed) else None
-            silence = self._breaker.after(silence, answered=answer is not None, reason=reason)
-        pause = self._politeness.pause(answer.retry_after if answer is not None else None)
-        if silence is not host.silence:
-            pause = max(pause, self._breaker.rest(silence))
-        self._window.answered(host, silence=silence, rest_until=now + pause if pause else 0.0)
+        rest_until = self._throttle.heard(host, result, now, open_requests=self._window.open_requests)
+        self._window.answered(host, rest_until=rest_until)
         self._ring()
 
     def robots_answered(self, host: str) -> None:
         """The robots.txt request no longer occupies a connection."""
-        queue = self._window.hosts[host]
-        self._window.answered(queue, silence=queue.silence, rest_until=0.0)
+        self._window.answered(self._window.hosts[host], rest_until=0.0)
 
     def changed_clocks(self) -> dict[str, HostClock]:
         """The hosts' clocks that changed since the last call, for the next commit."""
@@ -173,18 +164,19 @@ class Frontier:
             rules = self._rules(known) if known is not None else None
             # An origin that could not say anything is asked again, until it was asked often enough.
             if rules is None or rules.meaning is RobotsMeaning.UNREACHABLE:
-                self._window.block(host)
+                self._window.block(host, next_start=self._throttle.next_start(host, now, 0.0))
                 return RobotsTask(origin=site, host=host.name, attempt=host.robots_attempts + 1)
             host.rules[site] = rules
         self.leased += 1
         task = FetchTask(
             url=first.url, kind=first.kind, host=host.name, depth=first.depth, attempt=first.attempts + 1
         )
-        if self._breaker.gives_up(host.silence):
+        if self._throttle.gives_up(host):
             self._window.drop_first(host)
             return Refused(task=task, state="failed", reason="host_unreachable")
         if first.kind == "sitemap" or rules.allows(first.url):
-            self._window.start(host, now=now, next_start=self._politeness.next_start(now, rules.crawl_delay))
+            next_start = self._throttle.next_start(host, now, rules.crawl_delay)
+            self._window.start(host, now=now, next_start=next_start)
             return task
         self._window.drop_first(host)
         if rules.meaning is RobotsMeaning.UNREACHABLE:
@@ -195,10 +187,7 @@ class Frontier:
         """Give a host that enters the window the clock it had when it was last heard of."""
         clock = await self._store.clock(host.name)
         host.clock_known = True
-        if clock.ready_at <= self._clock.now() + MAX_REST:
-            host.ready_at = max(host.ready_at, clock.ready_at)
-        # Given up is for one run: the next one asks at least once.
-        host.silence = Silence(clock.failures, min(clock.rests, self._breaker.max_rests))
+        self._throttle.recall(host, clock, self._clock.now())
 
     def _learn(self, answer: RobotsAnswer) -> None:
         """Take an origin's word, or ask again later if it could not give one."""
@@ -211,6 +200,8 @@ class Frontier:
         else:
             host.robots_attempts = 0
             host.rules[answer.task.origin] = rules
+            # The request that told us of a Crawl-delay is the first that it binds.
+            rest_until = self._clock.now() + self._throttle.floor(rules.crawl_delay)
         self._window.unblock(host, rest_until=rest_until)
 
     def _rules(self, answer: RobotsAnswer) -> RobotsRules:
@@ -267,8 +258,10 @@ class Frontier:
             raise RuntimeError("the frontier on disk has URLs that the window cannot see")
         return False
 
-    def _next_event(self) -> float:
-        """When the next host or retry is ready, unix seconds."""
+    def _next_event(self, now: float) -> float:
+        """When there is something to do next, unix seconds: not before all hosts may be asked again."""
+        if self._throttle.open_at > now:
+            return self._throttle.open_at
         return min(self._window.next_ready(), self._retry_check)
 
     async def _wait(self, now: float, wake_at: float) -> None:

@@ -15,7 +15,9 @@ from collections import deque
 from collections.abc import Iterable
 
 from crawler.messages import Kind
-from crawler.policies.breaker import ANSWERED, Silence
+from crawler.policies.breaker import ANSWERED
+from crawler.policies.congestion import Width
+from crawler.policies.pacing import Pace
 from crawler.ports import HostClock, Pending
 from crawler.robots import RobotsRules
 
@@ -31,20 +33,23 @@ class HostQueue:
 
     __slots__ = (
         "active",
+        "adapted",
         "blocked",
         "clock_known",
         "held",
         "more",
         "name",
+        "pace",
         "queue",
         "queued",
         "ready_at",
         "robots_attempts",
         "rules",
         "silence",
+        "width",
     )
 
-    def __init__(self, name: str, ready_at: float) -> None:
+    def __init__(self, name: str, ready_at: float, limit: int) -> None:
         self.name = name
         self.queue: list[tuple[int, int, Pending]] = []  # heap of (depth, arrival, URL)
         self.held = 0  # URLs in memory: queued here or in flight
@@ -57,6 +62,9 @@ class HostQueue:
         self.rules: dict[str, RobotsRules] = {}  # by origin
         self.clock_known = False  # what the disk remembers of its clock was read
         self.silence = ANSWERED  # the circuit breaker's memory
+        self.width = Width(limit)  # how many requests may be open
+        self.pace = Pace()  # how many may start a second
+        self.adapted = False  # one of the two has changed since it was last written down
 
     def __repr__(self) -> str:
         return f"<HostQueue {self.name} queue={len(self.queue)} active={self.active} held={self.held}>"
@@ -64,13 +72,20 @@ class HostQueue:
     def first(self) -> Pending:
         return self.queue[0][2]
 
+    def clock(self) -> HostClock:
+        """What outlives the run."""
+        rate = self.pace.rate if self.pace.gap else None
+        return HostClock(self.ready_at, *self.silence, self.width.limit, rate)
+
 
 class HostWindow:
     """All host queues; hands out, in turn, the host that may be asked."""
 
     def __init__(self, *, per_host: int, max_hosts: int = MAX_HOSTS) -> None:
+        """`per_host`: how many requests a host may have open until more is known of it."""
         self.hosts: dict[str, HostQueue] = {}
         self.pending = 0  # URLs in all queues
+        self.open_requests = 0  # to all hosts
         self.max_hosts = max_hosts
         self._per_host = per_host
         self._held: set[tuple[Kind, str]] = set()
@@ -113,7 +128,7 @@ class HostWindow:
         if host is None:
             if len(self.hosts) >= self.max_hosts:
                 return False
-            host = self.hosts[name] = HostQueue(name, self._clocks.pop(name, 0.0))
+            host = self.hosts[name] = self._new_host(name)
         host.more = True
         self._note_hunger(host)
         return True
@@ -135,7 +150,7 @@ class HostWindow:
                 continue
             host = self.hosts.get(pending.host)
             if host is None:
-                host = self.hosts[pending.host] = HostQueue(pending.host, self._clocks.pop(pending.host, 0.0))
+                host = self.hosts[pending.host] = self._new_host(pending.host)
             self._held.add(key)
             host.held += 1
             heapq.heappush(host.queue, (pending.depth, next(self._arrival), pending))
@@ -196,6 +211,7 @@ class HostWindow:
     def start(self, host: HostQueue, *, now: float, next_start: float) -> None:
         """The host's first URL is on its way."""
         host.active += 1
+        self.open_requests += 1
         host.ready_at = max(host.ready_at, next_start)
         if next_start - now >= LONG_PAUSE:
             self._changed.add(host)
@@ -208,19 +224,22 @@ class HostWindow:
         self._note_hunger(host)
         self._line_up(host)
 
-    def block(self, host: HostQueue) -> None:
+    def block(self, host: HostQueue, *, next_start: float = 0.0) -> None:
         """Ask nothing of the host until its robots.txt is known; that request is under way."""
         host.blocked = True
+        host.ready_at = max(host.ready_at, next_start)
         host.active += 1
+        self.open_requests += 1
 
     # -- what became of it
 
-    def answered(self, host: HostQueue, *, silence: Silence, rest_until: float) -> None:
+    def answered(self, host: HostQueue, *, rest_until: float) -> None:
         """A request to the host has ended; it rests until then (unix seconds; 0: it need not)."""
         host.active -= 1
-        if host.silence != silence or rest_until > host.ready_at:
+        self.open_requests -= 1
+        if host.adapted or rest_until > host.ready_at:
+            host.adapted = False
             self._changed.add(host)
-        host.silence = silence
         host.ready_at = max(host.ready_at, rest_until)
         self._line_up(host)
         self._drop_if_idle(host)
@@ -234,7 +253,7 @@ class HostWindow:
     def changed_clocks(self) -> dict[str, HostClock]:
         """The clocks that changed since the last call."""
         changed, self._changed = self._changed, set()
-        return {host.name: HostClock(host.ready_at, *host.silence) for host in changed}
+        return {host.name: host.clock() for host in changed}
 
     def forget(self, name: str, url: str, kind: Kind = "page") -> None:
         """A URL is settled: memory no longer speaks for it."""
@@ -245,9 +264,12 @@ class HostWindow:
 
     # -- within
 
+    def _new_host(self, name: str) -> HostQueue:
+        return HostQueue(name, self._clocks.pop(name, 0.0), self._per_host)
+
     def _may_start(self, host: HostQueue) -> bool:
         # A host that has fallen silent is asked by one request at a time whether it is back.
-        limit = self._per_host if not host.silence.rests else 1
+        limit = host.width.limit if not host.silence.rests else 1
         return bool(host.queue) and not host.blocked and host.active < limit
 
     def _line_up(self, host: HostQueue) -> None:

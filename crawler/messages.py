@@ -54,6 +54,7 @@ class Answer:
     status: int
     fetched_at: float  # unix seconds, when the request was sent
     elapsed_ms: int  # from the request to the last byte that was wanted
+    latency: float | None = None  # seconds from the request to the status line, connecting not counted
     content_type: str | None = None  # MIME essence, lower case
     charset: str | None = None  # the Content-Type header's label, as sent
     body_bytes: int | None = None  # after content-coding; Content-Length if not downloaded

@@ -100,6 +100,8 @@ class HostClock(NamedTuple):
     ready_at: float = 0.0  # unix seconds before which it may not be asked
     failures: int = 0  # requests in a row without any answer
     rests: int = 0  # how often it was given a rest meanwhile
+    connections: int = 0  # requests that it could have open at once; 0: not known
+    rate: float | None = None  # starts a second that it takes; None: it never refused any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,8 +107,12 @@ NEXT_RETRY = "SELECT min(retry_at) FROM url WHERE state = 1 AND retry_at > :afte
 UNFINISHED = """
     SELECT EXISTS (SELECT 1 FROM url WHERE state = 0) OR EXISTS (SELECT 1 FROM url WHERE state = 1)
 """
-FIND_CLOCK = "SELECT coalesce(ready_at, 0), failures, rests FROM host WHERE name = :host"
-SET_CLOCK = "UPDATE host SET ready_at = ?, failures = ?, rests = ? WHERE name = ?"
+FIND_CLOCK = """
+    SELECT coalesce(ready_at, 0), failures, rests, connections, rate FROM host WHERE name = :host
+"""
+SET_CLOCK = """
+    UPDATE host SET ready_at = ?, failures = ?, rests = ?, connections = ?, rate = ? WHERE name = ?
+"""
 FIND_ROBOTS = """
     SELECT status, body, error, fetched_at FROM robots WHERE origin = :origin AND fetched_at > :newer_than
 """

@@ -51,11 +51,12 @@ class Rig:
         retries: int = 3,
         totals: Totals | None = None,
         suspects: Collection[CanonicalUrl] = (),
+        fetchers: int = 64,
     ) -> None:
         self.memory = memory
         self.frontier = Frontier(
             memory,
-            politeness=politeness or Politeness(),
+            politeness=politeness or Politeness(adaptive=False),
             budget=budget or Budget(),
             retry=Retry(retries=retries),
             breaker=breaker or Breaker(),
@@ -63,6 +64,7 @@ class Rig:
             clock=LoopClock(),
             totals=totals or Totals(),
             suspects=suspects,
+            fetchers=fetchers,
         )
         memory.clocks = self.frontier
         self.most_leased = 0

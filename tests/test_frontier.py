@@ -24,7 +24,7 @@ class TestOrder:
             "http://h/b": ["http://h/c"],
             "http://h/c": ["http://h/d"],
         }
-        rig = Rig(MemoryCrawl.of("http://h/"), politeness=Politeness(per_host=1))
+        rig = Rig(MemoryCrawl.of("http://h/"), politeness=Politeness(per_host=1, adaptive=False))
 
         leased = await rig.crawl(web)
 
@@ -66,7 +66,10 @@ class TestOrder:
 @in_virtual_time
 class TestPoliteness:
     async def test_no_more_requests_are_open_than_allowed(self) -> None:
-        rig = Rig(MemoryCrawl.of(*(f"http://h/{n}" for n in range(5))), politeness=Politeness(per_host=2))
+        rig = Rig(
+            MemoryCrawl.of(*(f"http://h/{n}" for n in range(5))),
+            politeness=Politeness(per_host=2, adaptive=False),
+        )
         tasks = [await rig.lease(), await rig.lease()]
         waiting = await still_waiting(rig.frontier.next())
 
@@ -76,7 +79,10 @@ class TestPoliteness:
         assert rig.frontier.leased == 3  # the first page is not stored yet
 
     async def test_starts_on_a_host_are_the_delay_apart(self) -> None:
-        rig = Rig(MemoryCrawl.of(*(f"http://h/{n}" for n in range(5))), politeness=Politeness(delay=2.5))
+        rig = Rig(
+            MemoryCrawl.of(*(f"http://h/{n}" for n in range(5))),
+            politeness=Politeness(delay=2.5, adaptive=False),
+        )
 
         leased = await rig.crawl({})
 
@@ -84,7 +90,7 @@ class TestPoliteness:
 
     async def test_a_resting_host_keeps_nobody_waiting(self) -> None:
         seeds = [f"http://{host}/{n}" for host in ("a", "b", "c") for n in range(3)]
-        rig = Rig(MemoryCrawl.of(*seeds), politeness=Politeness(delay=10))
+        rig = Rig(MemoryCrawl.of(*seeds), politeness=Politeness(delay=10, adaptive=False))
 
         leased = await rig.crawl({})
 
@@ -92,7 +98,7 @@ class TestPoliteness:
 
     async def test_a_slow_host_keeps_nobody_waiting(self) -> None:
         seeds = ["http://slow/1", "http://slow/2", *(f"http://quick/{n}" for n in range(30))]
-        rig = Rig(MemoryCrawl.of(*seeds), politeness=Politeness(per_host=1))
+        rig = Rig(MemoryCrawl.of(*seeds), politeness=Politeness(per_host=1, adaptive=False))
 
         leased = await rig.crawl({}, latency=lambda url: 100.0 if "slow" in url else 0.1)
 
@@ -114,11 +120,11 @@ class TestPoliteness:
     async def test_a_clock_outlives_the_run(self) -> None:
         """A restart does not ask a host that still has to rest."""
         memory = MemoryCrawl.of("http://h/1", "http://h/2")
-        before = Rig(memory, politeness=Politeness(delay=60))
+        before = Rig(memory, politeness=Politeness(delay=60, adaptive=False))
         await before.finish(await before.lease())
         await asyncio.sleep(10)
 
-        after = Rig(memory, politeness=Politeness(delay=60))
+        after = Rig(memory, politeness=Politeness(delay=60, adaptive=False))
         await after.lease()
 
         assert after.now() == 60
@@ -183,7 +189,7 @@ class TestFinish:
             f"http://h{n % 7}/{n}": [f"http://h{m % 7}/{m}" for m in (2 * n + 1, 2 * n + 2) if m < 500]
             for n in range(500)
         }
-        rig = Rig(MemoryCrawl.of("http://h0/0"), politeness=Politeness(per_host=3))
+        rig = Rig(MemoryCrawl.of("http://h0/0"), politeness=Politeness(per_host=3, adaptive=False))
 
         leased = await rig.crawl(web, latency=lambda url: len(url) % 5 / 10)
 
@@ -211,7 +217,7 @@ class TestMeanwhile:
         }
         memory = MemoryCrawl.of(pages[0])
         memory.pace = lambda: chance.choice([0, 0, 0.1, 1])
-        rig = Rig(memory, politeness=Politeness(per_host=1 + seed % 3, delay=seed % 2 / 10))
+        rig = Rig(memory, politeness=Politeness(per_host=1 + seed % 3, delay=seed % 2 / 10, adaptive=False))
         rig.frontier._window.max_hosts = chance.choice([2, 4, 8, 100])
         failing = set(chance.sample(pages, 40))
 
@@ -262,7 +268,9 @@ class TestMeanwhile:
         assert {(await rig.lease()).url for _ in range(2)} == {"http://a/", "http://b/"}
 
     async def test_a_cancelled_wait_takes_nothing_with_it(self) -> None:
-        rig = Rig(MemoryCrawl.of("http://h/1", "http://h/2"), politeness=Politeness(per_host=1))
+        rig = Rig(
+            MemoryCrawl.of("http://h/1", "http://h/2"), politeness=Politeness(per_host=1, adaptive=False)
+        )
         first = await rig.lease()
         waiting = await still_waiting(rig.frontier.next())
         waiting.cancel()
@@ -287,7 +295,8 @@ class TestMemory:
     async def test_what_is_in_flight_does_not_hide_what_comes_after_it(self) -> None:
         """On disk it is still pending, and comes first."""
         rig = Rig(
-            MemoryCrawl.of(*(f"http://h/{n}" for n in range(2_000))), politeness=Politeness(per_host=2_000)
+            MemoryCrawl.of(*(f"http://h/{n}" for n in range(2_000))),
+            politeness=Politeness(per_host=2_000, adaptive=False),
         )
 
         leased = [(await rig.lease()).url for _ in range(2_000)]
@@ -308,7 +317,7 @@ class TestMemory:
         memory = MemoryCrawl.of(*(f"http://h/{n}" for n in range(2 * MAX_URLS)))
         for row in memory.rows.values():
             row.state, row.at = "waiting", START - 60
-        rig = Rig(memory, politeness=Politeness(per_host=1))
+        rig = Rig(memory, politeness=Politeness(per_host=1, adaptive=False))
         await rig.lease()
         await still_waiting(rig.frontier.next())
 

@@ -184,7 +184,10 @@ class TestSilence:
         start_next(window)
         answer(window, "c", silence=self.RESTING, rest_until=NOW + 5)
 
-        assert window.changed_clocks() == {"a": HostClock(NOW + 60, 0, 0), "c": HostClock(NOW + 5, 10, 1)}
+        assert window.changed_clocks() == {
+            "a": HostClock(NOW + 60, 0, 0, 8),
+            "c": HostClock(NOW + 5, 10, 1, 8),
+        }
         assert window.changed_clocks() == {}
 
 

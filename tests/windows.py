@@ -44,7 +44,8 @@ def start_next(window: HostWindow, now: float = NOW, *, next_start: float = 0.0)
 
 
 def answer(window: HostWindow, name: str, *, silence: Silence = ANSWERED, rest_until: float = 0.0) -> None:
-    window.answered(window.hosts[name], silence=silence, rest_until=rest_until)
+    window.hosts[name].silence = silence
+    window.answered(window.hosts[name], rest_until=rest_until)
 
 
 def start_all(window: HostWindow, now: float = NOW) -> list[str]:

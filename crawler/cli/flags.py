@@ -49,6 +49,8 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("per_host", "N", "most connections to one host"),
             ("delay", "SECONDS", "least pause between two starts on a host"),
+            ("rate", "N", "most requests a second, all hosts together"),
+            ("bandwidth", "BYTES", "most bytes of bodies a second, all hosts together"),
             ("throttle", "RULE", "adaptive slows down with the host; fixed keeps exactly the two above"),
             ("no_robots", "", "do not ask robots.txt"),
             ("user_agent", "TEXT", "instead of Penstock/VERSION (+CONTACT)"),

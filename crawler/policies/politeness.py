@@ -14,6 +14,7 @@ class Politeness:
 
     per_host: int = 8
     delay: float = 0.0
+    rate: float | None = None  # starts a second, to all hosts together
     adaptive: bool = True  # Retry-After then rests the whole host, not only its URL
     max_pause: float = 60.0
     max_crawl_delay: float = 30.0  # beyond that a Crawl-delay is a trap or a mistake

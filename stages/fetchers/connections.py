@@ -9,6 +9,7 @@ it says. aiohttp repeats both, uncounted and unthrottled, so its own way is swit
 
 from __future__ import annotations
 
+import time
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,14 +18,16 @@ from aiohttp.client_proto import ResponseHandler
 
 from stages.fetchers.resolver import PublicResolver, public_socket
 
-is_new: ContextVar[bool] = ContextVar("is_new", default=True)
-"""Whether the connection of this task's latest request was made for it."""
+made_at: ContextVar[float | None] = ContextVar("made_at", default=None)
+"""When the connection of this task's latest request was made for it, monotonic seconds; None: it was not."""
 
 
 class Connector(aiohttp.TCPConnector):
     async def _create_connection(self, *args: Any, **kwargs: Any) -> ResponseHandler:
-        is_new.set(True)
-        return await super()._create_connection(*args, **kwargs)
+        made_at.set(time.monotonic())  # also if it fails: there was no old one then
+        connection = await super()._create_connection(*args, **kwargs)
+        made_at.set(time.monotonic())
+        return connection
 
 
 def connector(*, public_only: bool) -> Connector:

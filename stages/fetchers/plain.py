@@ -13,17 +13,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import aiohttp
 from yarl import URL
 
 from crawler.messages import Answer, Failed, Fetched, FetchTask
+from crawler.policies.bandwidth import Bandwidth
 from crawler.ports import ByteBudget, ByteHold
 from crawler.urls import origin, resolve
 from stages.fetchers.coding import CodingError, Decoder
-from stages.fetchers.connections import connector, is_new
+from stages.fetchers.connections import connector, made_at
 from stages.fetchers.failures import reason_of
 from stages.fetchers.headers import content_length, parse_retry_after, text_of
 from stages.fetchers.mime import is_html, parse_mime
@@ -42,6 +44,7 @@ class PlainOptions:
     max_body: int  # bytes after content-coding
     keep_bodies: bool = False  # of every type, with the headers
     public_only: bool = False  # connect to no address that is not public
+    bandwidth: Bandwidth | None = None  # of all bodies together
     any_type: bool = False  # the body of every 2xx, cut at max_body instead of failed
 
 
@@ -86,10 +89,10 @@ class PlainFetcher:
         await self._session.close()
 
     async def get(self, task: FetchTask) -> Fetched | Failed:
-        is_new.set(False)
+        made_at.set(None)
         result = await self._get(task)
         lost = isinstance(result, Failed) and result.reason == "reset" and result.answer is None
-        if lost and not is_new.get():
+        if lost and made_at.get() is None:
             return await self._get(task)  # the server had closed the idle connection
         return result
 
@@ -137,17 +140,19 @@ def _request_headers(options: PlainOptions) -> dict[str, str]:
 class _Fetch:
     """One fetch under way: what has arrived of it so far."""
 
-    __slots__ = ("_fetched_at", "_options", "_started", "_task", "answer")
+    __slots__ = ("_fetched_at", "_latency", "_options", "_started", "_task", "answer")
 
     def __init__(self, task: FetchTask, options: PlainOptions, fetched_at: float, started: float) -> None:
         self._task = task
         self._options = options
         self._fetched_at = fetched_at
         self._started = started
+        self._latency = 0.0
         self.answer: Answer | None = None  # known once the headers are in
 
     def wants_body(self, response: aiohttp.ClientResponse) -> bool:
         """Note the headers; then say whether the body is of use."""
+        self._latency = time.monotonic() - max(self._started, made_at.get() or 0.0)
         self.answer = self._read_head(response)
         if self._options.any_type:
             return 200 <= response.status < 300
@@ -166,8 +171,11 @@ class _Fetch:
             async for chunk in response.content.iter_any():
                 for piece in decoder.pieces(chunk):
                     if not hold.try_reserve(len(piece)):
-                        await _wait_for_room(hold, len(piece), deadline)
+                        await _pause(hold.reserve(len(piece)), deadline)
                     pieces.append(piece)
+                if self._options.bandwidth is not None:
+                    wait = self._options.bandwidth.wait(len(chunk), time.monotonic())
+                    await _pause(asyncio.sleep(wait), deadline)
             pieces.append(decoder.finish())
         except CodingError as error:
             if not (self._options.any_type and error.reason == "too_large"):
@@ -188,6 +196,7 @@ class _Fetch:
         return Answer(
             status=response.status,
             fetched_at=self._fetched_at,
+            latency=self._latency,
             elapsed_ms=round((time.monotonic() - self._started) * 1000),
             content_type=mime.essence,
             charset=mime.charset,
@@ -204,11 +213,11 @@ class _Fetch:
         )
 
 
-async def _wait_for_room(hold: ByteHold, count: int, deadline: asyncio.Timeout) -> None:
-    """Wait for the byte budget; the clock of the fetch stands still meanwhile: it is our wait."""
+async def _pause(wait: Coroutine[Any, Any, None], deadline: asyncio.Timeout) -> None:
+    """Wait for what we ration ourselves; the clock of the fetch stands still meanwhile."""
     loop = asyncio.get_running_loop()
     at, began = deadline.when(), loop.time()
     deadline.reschedule(None)
-    await hold.reserve(count)
+    await wait
     if at is not None:
         deadline.reschedule(at + loop.time() - began)

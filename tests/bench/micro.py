@@ -184,7 +184,7 @@ class TestFlow:
                 assert host is not None
                 url = host.first().url
                 window.start(host, now=0.0, next_start=0.0)
-                window.answered(host, silence=host.silence, rest_until=0.0)
+                window.answered(host, rest_until=0.0)
                 window.forget(host.name, url)
 
         benchmark(lead)
