@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+import aiohttp
 import pytest
 
 from crawler.memory import BodyBudget
 from crawler.messages import Failed, Fetched
+from crawler.policies.bandwidth import Bandwidth
 from stages.fetchers.plain import PlainFetcher, PlainOptions
 from tests.fakes import task
 from tests.rawserver import PAGE, RawServer, html, http
@@ -358,6 +360,39 @@ class TestMemory:
         oldest.release()
 
         assert isinstance(await getting, Fetched)
+
+    async def test_bodies_come_no_faster_than_the_bandwidth_and_that_is_no_timeout(
+        self, server: RawServer, fetcher: MakeFetcher
+    ) -> None:
+        """One slow second of our own making, in a fetch that may take half of one."""
+        server.answers["/"] = html(body=b"x" * 60_000)
+        slow = fetcher(bandwidth=Bandwidth(100_000), timeout=0.3)
+        began = asyncio.get_running_loop().time()
+
+        assert isinstance(await slow.get(task(server.url + "/")), Fetched)
+
+        assert asyncio.get_running_loop().time() - began > 60_000 / 100_000 - Bandwidth.BURST
+
+
+class TestLatency:
+    async def test_it_is_the_servers_time_to_a_status_line(
+        self, server: RawServer, fetcher: MakeFetcher, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What a new connection takes says nothing of the server's load."""
+        server.answers["/"] = html()
+        create = aiohttp.TCPConnector._create_connection
+
+        async def slowly(*args: Any, **kwargs: Any) -> Any:
+            await asyncio.sleep(0.2)
+            return await create(*args, **kwargs)
+
+        monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", slowly)
+
+        answer = (await fetched(fetcher(), server.url + "/")).answer
+
+        assert answer.latency is not None
+        assert answer.latency < 0.1
+        assert answer.elapsed_ms >= 200
 
 
 class TestFailures:
