@@ -172,7 +172,7 @@ class Flow:
 
     def __post_init__(self) -> None:
         self.memory.discover(self.seeds, depth=0)
-        politeness = Politeness(per_host=100)
+        politeness = Politeness(per_host=100, adaptive=False)
         self.rig = Rig(self.memory, politeness=politeness, robots=self.robots, budget=self.budget)
         store = StoreStage(
             store=_Slow(self.memory, self.store_s),
