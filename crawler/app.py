@@ -13,6 +13,7 @@ from typing import Any
 from crawler.admission import Admission
 from crawler.clock import Clock
 from crawler.config import CrawlConfig
+from crawler.credentials import no_longer_given
 from crawler.domains import registrable
 from crawler.ending import Report, exit_code, peak_memory, worst
 from crawler.engine import Stopping, crawl
@@ -21,6 +22,7 @@ from crawler.frontier import Frontier
 from crawler.logs import get_logger
 from crawler.memory import BodyBudget
 from crawler.messages import CanonicalUrl, RobotsAnswer, Verdict
+from crawler.options import read_cookie_file
 from crawler.policies.breaker import Breaker
 from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
@@ -37,7 +39,6 @@ from crawler.robots import RobotsRules
 from crawler.seen import SeenFilter
 from crawler.stats import Snapshot
 from crawler.tally import Tally
-from crawler.urls import origin
 from crawler.watch import pool_line, snapshot, task_lines, watch
 from stages.extractors.children import Children
 from stages.extractors.html import HtmlExtractor
@@ -56,13 +57,15 @@ class Crawl:
     """One run of one crawl: `await Crawl(CrawlConfig(seeds=[URL])).run()`.
 
     The same configuration on the same database goes on where the last run ended.
-    `extractor` and `seen` replace the built-in ones.
+    `extractor` and `seen` replace the built-in ones. Raises BadConfig for a file of cookies
+    that cannot be read.
     """
 
     def __init__(
         self, config: CrawlConfig, *, extractor: Extractor | None = None, seen: SeenFilter | None = None
     ) -> None:
         self._config = config
+        self._fetching = plain_options(config)
         self._extractor = extractor
         self._seen = seen
         self._rewrite = Rewrite(strip_params=config.strip_param) if config.strip_param else None
@@ -131,6 +134,8 @@ class Crawl:
             if nothing_to_do:
                 run.clear_marks()
             else:
+                if missing := no_longer_given(store.last_config, settings.public):
+                    log.warning("resumed_without", options=missing)
                 await self._flow(run, totals)
             reason = await self._why_ended(run)
         finally:
@@ -160,7 +165,7 @@ class Crawl:
         )
         self._frontier = run.writer.clocks = self._new_frontier(run, totals, retry, clock)
         marks = run.open_marks(config.parsers)  # first: it may fail, and nothing is open yet
-        fetcher = PlainFetcher(plain_options(config), BodyBudget(config.body_memory))
+        fetcher = PlainFetcher(self._fetching, BodyBudget(config.body_memory))
         children = Children(max(config.processes - 1, 1))
         stages = self._stages(run, fetcher, children, marks, retry, clock)
         self._pools = [
@@ -272,7 +277,9 @@ def plain_options(config: CrawlConfig) -> PlainOptions:
     return PlainOptions(
         user_agent=config.agent,
         headers=dict(config.headers),
-        header_origins=frozenset(map(origin, config.canonical_seeds)),
+        header_origins=config.credential_origins,
+        cookies=None if config.cookies is None else read_cookie_file(str(config.cookies)),
+        proxy=config.exit,
         timeout=config.timeout,
         max_body=config.max_body,
         keep_bodies=config.save_bodies,

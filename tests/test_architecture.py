@@ -39,6 +39,7 @@ KNOWN_BY = {
     "structlog": "crawler/logs.py",
     "rich": "crawler/cli/",
     "aiohttp": "stages/fetchers/",
+    "aiohttp_socks": "stages/fetchers/socks.py",
     "yarl": "stages/fetchers/",
     "selectolax": "stages/extractors/",
     "webencodings": "stages/extractors/",

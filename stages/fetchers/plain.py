@@ -1,4 +1,4 @@
-"""Plain: fetch with aiohttp. One request, no redirect, no cookie, a body within bounds.
+"""Plain: fetch with aiohttp. One request, no redirect, no cookie kept, a body within bounds.
 
 May touch: aiohttp and yarl; nobody else imports them.
 Never raises for what the web does wrong: every such thing becomes `Failed` with a word
@@ -14,12 +14,14 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 from yarl import URL
 
+from crawler.credentials import Proxy
 from crawler.messages import Answer, Failed, Fetched, FetchTask
+from crawler.policies.cookies import Cookies
 from crawler.ports import ByteBudget, ByteHold
 from crawler.urls import origin, resolve
 from stages.fetchers.coding import CodingError, Decoder
@@ -36,8 +38,10 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainOptions:
     user_agent: str
-    headers: Mapping[str, str]  # the operator's, which may be credentials
+    headers: Mapping[str, str] = field(repr=False)  # the operator's, which may be credentials
     header_origins: frozenset[str] | None = None  # they go to these origins only; None: to all
+    cookies: Cookies | None = None  # the operator's; they go to `header_origins` only
+    proxy: Proxy | None = None  # every request leaves through it
     timeout: float  # seconds, whole fetch
     max_body: int  # bytes after content-coding
     keep_bodies: bool = False  # of every type, with the headers
@@ -69,9 +73,10 @@ class PlainFetcher:
             total=None, sock_connect=min(10.0, options.timeout), sock_read=min(20.0, options.timeout)
         )
         session = aiohttp.ClientSession(
-            connector=connector(public_only=options.public_only),
+            connector=connector(public_only=options.public_only, proxy=options.proxy),
             timeout=timeout,
             headers=_request_headers(options),
+            proxy=None if options.proxy is None or options.proxy.is_socks else options.proxy.url,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             max_line_size=MAX_HEADER_BYTES,
@@ -95,18 +100,34 @@ class PlainFetcher:
 
     def _own(self, task: FetchTask) -> Mapping[str, str] | None:
         """What this request alone carries: credentials belong to one origin, redirects included."""
-        origins = self._options.header_origins
-        return self._options.headers if origins is not None and origin(task.url) in origins else None
+        options = self._options
+        if options.header_origins is None or origin(task.url) not in options.header_origins:
+            return None
+        cookie = options.cookies and options.cookies.header(task.url, now=time.time())
+        return {**options.headers, "Cookie": cookie} if cookie else options.headers
+
+    def _to_proxy(self, task: FetchTask) -> tuple[Mapping[str, str], Mapping[str, str] | None]:
+        """What the proxy asks for: in the request itself, or where it opens a tunnel, in that one's."""
+        proxy = self._options.proxy
+        if proxy is None or proxy.is_socks or proxy.authorization is None:
+            return {}, None
+        headers = {"Proxy-Authorization": proxy.authorization}
+        return ({}, headers) if task.url.startswith("https:") else (headers, None)
 
     async def _get(self, task: FetchTask) -> Fetched | Failed:
         fetched_at = time.time()
-        fetch = _Fetch(task, self._options, fetched_at, time.monotonic())
+        own = self._own(task)
+        fetch = _Fetch(task, self._options, fetched_at, time.monotonic(), known=bool(own))
+        in_request, in_tunnel = self._to_proxy(task)
         hold = None
         try:
             async with asyncio.timeout(self._options.timeout) as deadline:
                 # encoded=True: the canonical spelling goes onto the wire as it is.
                 async with self._session.get(
-                    URL(task.url, encoded=True), headers=self._own(task), allow_redirects=False
+                    URL(task.url, encoded=True),
+                    headers={**own, **in_request} if own else in_request,
+                    proxy_headers=in_tunnel,
+                    allow_redirects=False,
                 ) as response:
                     if not fetch.wants_body(response):
                         return fetch.finished(response)
@@ -137,13 +158,16 @@ def _request_headers(options: PlainOptions) -> dict[str, str]:
 class _Fetch:
     """One fetch under way: what has arrived of it so far."""
 
-    __slots__ = ("_fetched_at", "_options", "_started", "_task", "answer")
+    __slots__ = ("_fetched_at", "_known", "_options", "_started", "_task", "answer")
 
-    def __init__(self, task: FetchTask, options: PlainOptions, fetched_at: float, started: float) -> None:
+    def __init__(
+        self, task: FetchTask, options: PlainOptions, fetched_at: float, started: float, *, known: bool
+    ) -> None:
         self._task = task
         self._options = options
         self._fetched_at = fetched_at
         self._started = started
+        self._known = known  # the request said who we are, so a cookie in its answer may be a key
         self.answer: Answer | None = None  # known once the headers are in
 
     def wants_body(self, response: aiohttp.ClientResponse) -> bool:
@@ -198,9 +222,14 @@ class _Fetch:
             etag=text_of(headers.get("ETag")),
             last_modified=text_of(headers.get("Last-Modified")),
             robots=text_of(", ".join(headers.getall("X-Robots-Tag", ()))) or None,
-            headers=tuple((name, text_of(value) or "") for name, value in headers.items())
-            if self._options.keep_bodies
-            else (),
+            headers=self._headers(headers) if self._options.keep_bodies else (),
+        )
+
+    def _headers(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (name, text_of(value) or "")
+            for name, value in headers.items()
+            if not (self._known and name.lower() == "set-cookie")
         )
 
 
