@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from crawler import checks
 from crawler.config import CrawlConfig
 from crawler.errors import BadConfig
 from crawler.policies.cookies import Cookies, read_cookies
@@ -25,6 +26,8 @@ from crawler.terminal import harmless
 
 _WHOLE = re.compile(r"[+-]?\d{1,30}\Z", re.ASCII)
 _REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\Z", re.ASCII | re.IGNORECASE)
+
+_MOST_PATH = 200  # characters of a path in a message
 
 CONFIG_NAMES = tuple(field.name for field in fields(CrawlConfig))
 
@@ -100,14 +103,15 @@ def _toml(path: str) -> dict[str, object]:
 
 def read_text(flag: str, path: str) -> str:
     """Read a whole file, `-` being standard input, or say in one line why it cannot be read."""
+    named = checks.shown(path) if len(path) > _MOST_PATH or not path else harmless(path)
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadConfig(f"{flag} {harmless(path)}: no UTF-8 text (byte {error.start})") from None
+        raise BadConfig(f"{flag} {named}: no UTF-8 text (byte {error.start})") from None
     except (OSError, ValueError, AttributeError) as error:  # a NUL in the path; a closed standard input
         reason = getattr(error, "strerror", None) or str(error)
-        raise BadConfig(f"{flag} {harmless(path)}: cannot be read: {harmless(reason)}") from None
+        raise BadConfig(f"{flag} {named}: cannot be read: {harmless(reason)}") from None
 
 
 def _toml_value(value: object) -> str:

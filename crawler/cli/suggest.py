@@ -48,5 +48,7 @@ def unknown_words(
         return BadConfig(f"{shown(word)} must come first: a command stands before its options")
     if "://" in word and "--seed" in known:
         return BadConfig(f"{shown(without_user(word))} needs a flag: did you mean --seed URL?")
-    hint = close_match(word, commands) or " (a URL to start from is given with --seed)"
+    hint = close_match(word, commands)
+    if "--seed" in known:
+        hint = hint or " (a URL to start from is given with --seed)"
     return BadConfig(f"nothing is known about {shown(without_user(word))}{hint}")
