@@ -13,6 +13,7 @@ from typing import Any
 from crawler.admission import Admission
 from crawler.clock import Clock
 from crawler.config import CrawlConfig
+from crawler.cookie_file import load
 from crawler.credentials import no_longer_given
 from crawler.domains import registrable
 from crawler.ending import Report, exit_code, peak_memory, worst
@@ -22,7 +23,6 @@ from crawler.frontier import Frontier
 from crawler.logs import get_logger
 from crawler.memory import BodyBudget
 from crawler.messages import CanonicalUrl, RobotsAnswer, Verdict
-from crawler.options import read_cookie_file
 from crawler.policies.breaker import Breaker
 from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
@@ -278,7 +278,7 @@ def plain_options(config: CrawlConfig) -> PlainOptions:
         user_agent=config.agent,
         headers=dict(config.headers),
         header_origins=config.credential_origins,
-        cookies=None if config.cookies is None else read_cookie_file(str(config.cookies)),
+        cookies=None if config.cookies is None else load(config.cookies, config.credential_origins),
         proxy=config.exit,
         timeout=config.timeout,
         max_body=config.max_body,

@@ -1,6 +1,6 @@
 """Options: the same settings written in a file, or as text on a command line.
 
-May touch: a file of options, a list of seeds, a file of cookies, standard input.
+May touch: a file of options, a list of seeds, standard input.
 
 Whatever is wrong with a file is one line of `BadConfig`. What a value may be is not
 decided here but by `CrawlConfig`, so a file and a flag are held to the same rules.
@@ -20,7 +20,6 @@ from pathlib import Path
 from crawler import checks
 from crawler.config import CrawlConfig
 from crawler.errors import BadConfig
-from crawler.policies.cookies import Cookies, read_cookies
 from crawler.seeds import from_lines
 from crawler.terminal import harmless
 
@@ -68,15 +67,6 @@ def read_file(path: str, *, also: Iterable[str] = ()) -> dict[str, object]:
 def read_seeds(path: str) -> list[str]:
     """Read the seeds of a text file, one URL a line; `-` is standard input."""
     return from_lines(read_text("--seeds", path).splitlines())
-
-
-def read_cookie_file(path: str) -> Cookies:
-    """Read the cookies of a file in Netscape's format; `-` is standard input."""
-    text = read_text("--cookies", path)
-    try:
-        return read_cookies(text)
-    except ValueError as error:
-        raise BadConfig(f"--cookies {harmless(path)}: {error}") from None
 
 
 def close_match(word: str, known: Iterable[str]) -> str:

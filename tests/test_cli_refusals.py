@@ -23,7 +23,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "random": bytes(range(256)) * 20,
         "empty": b"",
         "unknown.toml": b'depht = 1\n"\\u001b[2J" = 2\n',
-        "types.toml": b"seed = [1]\ndepth = [1]\ndb = 7\nheader = 1979-05-27\nauth = 5\nproxy = {}\nquiet = 1",
+        "types.toml": b"seed = [1]\ndepth = [1]\ndb = 7\nheader = 1979-05-27\nproxy = {}\nquiet = 1",
         "broken.toml": b"depth = \n",
         "urls": b"http://a/\nnot a url\n\x00\n",
     }

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from crawler.cookie_file import load
 from crawler.errors import BadConfig
 from crawler.messages import CanonicalUrl
-from crawler.options import read_cookie_file
 from crawler.policies.cookies import read_cookies
 
 NOW = 1_795_000_000.0
@@ -157,9 +157,29 @@ class TestTheFile:
         (tmp_path / "json").write_text("[\n]")
 
         with pytest.raises(BadConfig, match=r"^--cookies ") as caught:
-            read_cookie_file(f"{tmp_path}/{name}")
+            load(f"{tmp_path}/{name}", ["http://a.example"])
 
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("cookie", "is_told"),
+        [
+            (line(expires="0"), False),
+            (line(path="/deep", expires="0"), False),
+            (line(expires="5"), True),
+            (line("b.example"), True),
+            (line(secure="TRUE"), True),
+        ],
+    )
+    def test_a_file_of_which_nothing_is_sent_is_told(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], cookie: str, is_told: bool
+    ) -> None:
+        """Else a crawl of login pages is the first that one hears of it."""
+        (tmp_path / "cookies").write_text(cookie)
+
+        load(tmp_path / "cookies", ["http://a.example:8080"])
+
+        assert ("cookies_unused" in capsys.readouterr().err) == is_told
 
     def test_a_large_export_costs_a_request_nothing(self) -> None:
         """Only the host's own names are looked up."""

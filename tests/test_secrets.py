@@ -160,6 +160,26 @@ class TestWhoGetsThem:
 
         assert (await crawl(**options(webs, tmp_path / "x.db"))).totals.pages > 0
 
+    async def test_who_refuses_us_for_want_of_them_is_told_once(
+        self, webs: Webs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """After a redirect to https or www the site is another origin; whoever means it has to name it."""
+        refusal = http(status="401 Unauthorized", body=b"")
+        webs.other.answers |= {"/linked": refusal, "/redirected": refusal}
+
+        await crawl(**options(webs, tmp_path / "x.db", **webs.secrets))
+
+        assert capsys.readouterr().err.count(f"way_out='--credentials-to {webs.other.url}'") == 1
+
+    async def test_nobody_is_told_where_there_is_nothing_to_send(
+        self, webs: Webs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        webs.ours.answers["/a"] = http(status="401 Unauthorized", body=b"")
+
+        await crawl(**options(webs, tmp_path / "x.db"))
+
+        assert capsys.readouterr().err == ""
+
 
 class TestWhereTheyStand:
     @pytest.mark.parametrize("form", ["json", "console"])
@@ -220,11 +240,19 @@ class TestWhereTheyStand:
         assert in_files(tmp_path) == []
 
     async def test_a_password_in_a_link_is_not_even_stored(self, webs: Webs, tmp_path: Path) -> None:
-        """Userinfo is no part of what we call a URL: in links, bases and redirects it is cut off."""
+        """Userinfo is no part of what we call a URL: links, bases, redirects, sitemaps lose it."""
         ours, host = webs.ours, webs.ours.url.removeprefix("http://")
         secret = f"http://eve:hunter2@{host}"
         ours.answers |= {
-            "/": page(f"{secret}/a", f"//eve:hunter2@{host}/b", f"http:\\\\eve:hunter2@{host}\\c", "/base"),
+            "/": page(
+                f"{secret}/a", f"//eve:hunter2@{host}/b", f"http:\\\\eve:hunter2@{host}\\c", "/base", "/ftp"
+            ),
+            "/ftp": redirect("ftp://eve:hunter2@h/x"),
+            "/listed": page(),
+            "/sitemap.xml": http(
+                "Content-Type: text/xml",
+                body=f"<urlset><url><loc>{secret}/listed</loc></url></urlset>".encode(),
+            ),
             "/a": redirect(f"{secret}/d"),
             "/b": page(
                 "ftp://eve:hunter2@h/", "http://eve:hunter2@exa mple/", "http://eve:hunter2@other.test/x"
@@ -236,10 +264,10 @@ class TestWhereTheyStand:
             "/robots.txt": http(body=b""),
         }
 
-        await crawl(**options(webs, tmp_path / "x.db", scope="host"))
+        await crawl(**options(webs, tmp_path / "x.db", scope="host", sitemap=f"{ours.url}/sitemap.xml"))
 
         urls = [url for (url,) in rows(tmp_path / "x.db", "SELECT url FROM urls")]
-        assert {f"{ours.url}/{name}" for name in "abcde"} < set(urls)
+        assert {f"{ours.url}/{name}" for name in ("a", "b", "c", "d", "e", "listed")} < set(urls)
         assert "http://other.test/x" in urls
         assert in_files(tmp_path) == []
         assert [head for head in ours.heads if "authorization:" in head.lower()] == []

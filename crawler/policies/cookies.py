@@ -54,6 +54,15 @@ class Cookies:
     def __repr__(self) -> str:
         return f"Cookies({self.count} of {len(self._by_domain)} domains)"
 
+    def has_any_for(self, origin: str, *, now: float) -> bool:
+        """True if some page of `origin` (scheme://host:port) is sent a cookie at `now`."""
+        secure, host, _ = split(CanonicalUrl(f"{origin}/"))
+        return any(
+            cookie.is_for(host_name(host), cookie.path, secure=secure, now=now)
+            for domain in _and_parents(host_name(host))
+            for cookie in self._by_domain.get(domain, ())
+        )
+
     def header(self, url: CanonicalUrl, *, now: float) -> str | None:
         """The Cookie header of a request at `now` (unix seconds); None if no cookie belongs to it.
 

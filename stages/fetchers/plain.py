@@ -20,7 +20,8 @@ import aiohttp
 from yarl import URL
 
 from crawler.credentials import Proxy
-from crawler.messages import Answer, Failed, Fetched, FetchTask
+from crawler.logs import get_logger
+from crawler.messages import Answer, CanonicalUrl, Failed, Fetched, FetchTask
 from crawler.policies.cookies import Cookies
 from crawler.ports import ByteBudget, ByteHold
 from crawler.urls import origin, resolve
@@ -32,7 +33,10 @@ from stages.fetchers.mime import is_html, parse_mime
 
 MAX_HEADER_BYTES = 64 * 1024  # per line; aiohttp's default of 8 KiB fails real cookies and policies
 MAX_HEADERS = 1_000
+MOST_WITHHELD_TOLD = 5  # more would be noise in a crawl of many sites
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,7 @@ class PlainFetcher:
         self._options = options
         self._budget = budget
         self._session = session if session is not None else self._new_session()
+        self._withheld: set[str] = set()  # origins that asked who we are and were not told
 
     def for_any_type(self, max_bytes: int) -> PlainFetcher:
         """The same session for robots.txt and sitemaps: every 2xx body, cut at `max_bytes`.
@@ -106,6 +111,15 @@ class PlainFetcher:
         cookie = options.cookies and options.cookies.header(task.url, now=time.time())
         return {**options.headers, "Cookie": cookie} if cookie else options.headers
 
+    def _note_withheld(self, url: CanonicalUrl) -> None:
+        """Say, of a few origins and once each, that they were not sent what we have."""
+        options, asked = self._options, origin(url)
+        if options.header_origins is None or not (options.headers or options.cookies):
+            return
+        if asked not in self._withheld and len(self._withheld) < MOST_WITHHELD_TOLD:
+            self._withheld.add(asked)
+            log.warning("credentials_withheld", origin=asked, way_out=f"--credentials-to {asked}")
+
     def _to_proxy(self, task: FetchTask) -> tuple[Mapping[str, str], Mapping[str, str] | None]:
         """What the proxy asks for: in the request itself, or where it opens a tunnel, in that one's."""
         proxy = self._options.proxy
@@ -129,6 +143,8 @@ class PlainFetcher:
                     proxy_headers=in_tunnel,
                     allow_redirects=False,
                 ) as response:
+                    if response.status in (401, 403) and not own:
+                        self._note_withheld(task.url)
                     if not fetch.wants_body(response):
                         return fetch.finished(response)
                     hold = self._budget.open()
