@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from crawler.credentials import read_proxy
-from tests.rawserver import RawServer, html
+from tests.rawserver import RawServer, html, http
 from tests.test_plain_fetcher import MakeFetcher, fetched, fetcher, free_port, reason
 
 __all__ = ["fetcher"]
@@ -81,6 +81,15 @@ class TestHttp:
 
         assert proxy.header("Proxy-Authorization") == [BASIC]
         assert "site\r" not in proxy.heads[-1]
+
+    async def test_its_refusal_is_not_taken_for_the_sites_answer(
+        self, proxy: RawServer, fetcher: MakeFetcher
+    ) -> None:
+        """A robots.txt that answers 4xx allows everything, and it was not even asked."""
+        url = "http://site.test/robots.txt"
+        proxy.answers[url] = http(status="407 Proxy Authentication Required")
+
+        assert await reason(fetcher(**named(proxy)).for_any_type(1000), url) == "proxy"
 
     async def test_one_that_is_not_there_is_no_fault_of_the_host(self, fetcher: MakeFetcher) -> None:
         dead = {"proxy": read_proxy(f"http://127.0.0.1:{free_port()}")}

@@ -20,7 +20,6 @@ _BAD_VALUE = re.compile(r"[\x00-\x1f\x7f;]")  # what would end the header, or th
 _TIME = re.compile(r"-?\d{1,20}(\.\d*)?\Z", re.ASCII)
 _NOT_OF_A_DOMAIN = frozenset("/\\?#@")
 _TRUTH = {"TRUE": True, "FALSE": False}
-_IPV4 = re.compile(r"\d+\.\d+\.\d+\.\d+\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +33,12 @@ class Cookie:
     value: str = field(repr=False)
 
     def is_for(self, host: str, path: str, *, secure: bool, now: float) -> bool:
-        """True if it belongs to a request at `now` for `path` (with its query) on `host`."""
+        """True if it belongs to a request at `now` for `path` (with its query) on `host`, which is
+        its domain or below it."""
         if (self.secure and not secure) or (self.expires is not None and self.expires <= now):
             return False
-        # A parent of an address is no domain (RFC 6265 §5.1.3).
-        of_domain = host == self.domain or (self.subdomains and not _is_address(host))
-        return of_domain and _path_matches(path.partition("?")[0], self.path)
+        # No address has a parent (RFC 6265 §5.1.3): `.0.0.1` is read as an address of its own.
+        return (host == self.domain or self.subdomains) and _path_matches(path.partition("?")[0], self.path)
 
 
 class Cookies:
@@ -131,10 +130,6 @@ def _and_parents(host: str) -> Iterator[str]:
     while host:
         yield host
         host = host.partition(".")[2]
-
-
-def _is_address(host: str) -> bool:
-    return host.startswith("[") or _IPV4.match(host) is not None
 
 
 def _path_matches(path: str, of_cookie: str) -> bool:

@@ -143,6 +143,9 @@ class PlainFetcher:
                     proxy_headers=in_tunnel,
                     allow_redirects=False,
                 ) as response:
+                    if response.status == 407 and self._options.proxy is not None:
+                        # The proxy's own word; as the site's, a robots.txt with it would allow everything.
+                        return Failed(task=task, stage="fetch", reason="proxy")
                     if response.status in (401, 403) and not own:
                         self._note_withheld(task.url)
                     if not fetch.wants_body(response):
