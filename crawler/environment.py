@@ -36,6 +36,11 @@ def options(environ: Mapping[str, str] = os.environ, file: Path = Path(".env")) 
     return {VARIABLES[name]: value for name, value in found.items() if value}
 
 
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment for processes that read what strangers wrote."""
+    return {name: value for name, value in environ.items() if name not in VARIABLES}
+
+
 def _read(file: Path) -> dict[str, str]:
     if file.is_dir():  # as a place for a virtual environment it is common
         return {}

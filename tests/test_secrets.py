@@ -11,11 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 
 from crawler import Crawl, CrawlConfig, logs
 from crawler.cli import main
 from crawler.messages import CanonicalUrl, Content
+from stages.extractors.children import Children
 from stages.extractors.html import HtmlExtractor
 from tests.kit import QUICK, QUICK_FLAGS, crawl, rows, run_command
 from tests.rawserver import RawServer, html, http
@@ -271,6 +273,23 @@ class TestWhereTheyStand:
         assert "http://other.test/x" in urls
         assert in_files(tmp_path) == []
         assert [head for head in ours.heads if "authorization:" in head.lower()] == []
+
+
+class TestChildren:
+    async def test_a_process_that_reads_hostile_pages_has_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Should a page ever take it over, there is nothing to be found in it."""
+        monkeypatch.setenv("PENSTOCK_AUTH", AUTH)
+        monkeypatch.setenv("PENSTOCK_PROXY", "http://paul:hunter2-proxy@proxy:1")
+        children = Children(1)
+        try:
+            await children.extract(b"<title>x</title>", url=CanonicalUrl("http://a/"))
+            (child,) = psutil.Process().children()
+            environ = child.environ()
+        finally:
+            await children.close()
+
+        assert "PYTHONPATH" in environ
+        assert leaks(repr(environ)) == []
 
 
 class TestResume:
