@@ -20,11 +20,11 @@ import aiohttp
 from yarl import URL
 
 from crawler.credentials import Proxy
-from crawler.logs import get_logger
-from crawler.messages import Answer, CanonicalUrl, Failed, Fetched, FetchTask
+from crawler.messages import Answer, Failed, Fetched, FetchTask
 from crawler.policies.cookies import Cookies
 from crawler.ports import ByteBudget, ByteHold
-from crawler.urls import origin, resolve
+from crawler.urls import resolve
+from stages.fetchers.carried import Carrier
 from stages.fetchers.coding import CodingError, Decoder
 from stages.fetchers.connections import connector, is_new
 from stages.fetchers.failures import reason_of
@@ -33,10 +33,7 @@ from stages.fetchers.mime import is_html, parse_mime
 
 MAX_HEADER_BYTES = 64 * 1024  # per line; aiohttp's default of 8 KiB fails real cookies and policies
 MAX_HEADERS = 1_000
-MOST_WITHHELD_TOLD = 5  # more would be noise in a crawl of many sites
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +54,18 @@ class PlainFetcher:
     """The `plain` tier. Needs a running event loop; `close` it."""
 
     def __init__(
-        self, options: PlainOptions, budget: ByteBudget, session: aiohttp.ClientSession | None = None
+        self,
+        options: PlainOptions,
+        budget: ByteBudget,
+        session: aiohttp.ClientSession | None = None,
+        carrier: Carrier | None = None,
     ) -> None:
         self._options = options
         self._budget = budget
         self._session = session if session is not None else self._new_session()
-        self._withheld: set[str] = set()  # origins that asked who we are and were not told
+        self._carrier = carrier or Carrier(
+            options.headers, options.header_origins, options.cookies, options.proxy
+        )
 
     def for_any_type(self, max_bytes: int) -> PlainFetcher:
         """The same session for robots.txt and sitemaps: every 2xx body, cut at `max_bytes`.
@@ -70,7 +73,7 @@ class PlainFetcher:
         Not to be closed.
         """
         options = replace(self._options, max_body=max_bytes, any_type=True, keep_bodies=False)
-        return PlainFetcher(options, self._budget, self._session)
+        return PlainFetcher(options, self._budget, self._session, self._carrier)
 
     def _new_session(self) -> aiohttp.ClientSession:
         options = self._options
@@ -103,51 +106,22 @@ class PlainFetcher:
             return await self._get(task)  # the server had closed the idle connection
         return result
 
-    def _own(self, task: FetchTask) -> Mapping[str, str] | None:
-        """What this request alone carries: credentials belong to one origin, redirects included."""
-        options = self._options
-        if options.header_origins is None or origin(task.url) not in options.header_origins:
-            return None
-        cookie = options.cookies and options.cookies.header(task.url, now=time.time())
-        return {**options.headers, "Cookie": cookie} if cookie else options.headers
-
-    def _note_withheld(self, url: CanonicalUrl) -> None:
-        """Say, of a few origins and once each, that they were not sent what we have."""
-        options, asked = self._options, origin(url)
-        if options.header_origins is None or not (options.headers or options.cookies):
-            return
-        if asked not in self._withheld and len(self._withheld) < MOST_WITHHELD_TOLD:
-            self._withheld.add(asked)
-            log.warning("credentials_withheld", origin=asked, way_out=f"--credentials-to {asked}")
-
-    def _to_proxy(self, task: FetchTask) -> tuple[Mapping[str, str], Mapping[str, str] | None]:
-        """What the proxy asks for: in the request itself, or where it opens a tunnel, in that one's."""
-        proxy = self._options.proxy
-        if proxy is None or proxy.is_socks or proxy.authorization is None:
-            return {}, None
-        headers = {"Proxy-Authorization": proxy.authorization}
-        return ({}, headers) if task.url.startswith("https:") else (headers, None)
-
     async def _get(self, task: FetchTask) -> Fetched | Failed:
         fetched_at = time.time()
-        own = self._own(task)
-        fetch = _Fetch(task, self._options, fetched_at, time.monotonic(), known=bool(own))
-        in_request, in_tunnel = self._to_proxy(task)
+        carried = self._carrier.carried(task.url)
+        fetch = _Fetch(task, self._options, fetched_at, time.monotonic(), known=carried.known)
         hold = None
         try:
             async with asyncio.timeout(self._options.timeout) as deadline:
                 # encoded=True: the canonical spelling goes onto the wire as it is.
                 async with self._session.get(
                     URL(task.url, encoded=True),
-                    headers={**own, **in_request} if own else in_request,
-                    proxy_headers=in_tunnel,
+                    headers=carried.in_request,
+                    proxy_headers=carried.in_tunnel,
                     allow_redirects=False,
                 ) as response:
-                    if response.status == 407 and self._options.proxy is not None:
-                        # The proxy's own word; as the site's, a robots.txt with it would allow everything.
-                        return Failed(task=task, stage="fetch", reason="proxy")
-                    if response.status in (401, 403) and not own:
-                        self._note_withheld(task.url)
+                    if refused := self._carrier.refused(task.url, response.status, carried):
+                        return Failed(task=task, stage="fetch", reason=refused)
                     if not fetch.wants_body(response):
                         return fetch.finished(response)
                     hold = self._budget.open()
