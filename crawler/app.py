@@ -13,16 +13,16 @@ from typing import Any
 from crawler.admission import Admission
 from crawler.clock import Clock
 from crawler.config import CrawlConfig
+from crawler.credentials import no_longer_given
 from crawler.domains import registrable
-from crawler.ending import Report, exit_code, peak_memory, worst
+from crawler.ending import Report, exit_code, worst
 from crawler.engine import Stopping, crawl
-from crawler.errors import PenstockError
 from crawler.frontier import Frontier
 from crawler.lag import LoopLag
 from crawler.logs import get_logger
 from crawler.memory import BodyBudget
 from crawler.messages import CanonicalUrl, RobotsAnswer, Verdict
-from crawler.policies.bandwidth import Bandwidth
+from crawler.parts import note_end, plain_options
 from crawler.policies.breaker import Breaker
 from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
@@ -39,12 +39,11 @@ from crawler.robots import RobotsRules
 from crawler.seen import SeenFilter
 from crawler.stats import Snapshot
 from crawler.tally import Tally
-from crawler.urls import origin
 from crawler.watch import pool_line, snapshot, task_lines, watch
 from stages.extractors.children import Children
 from stages.extractors.html import HtmlExtractor
 from stages.fetch import FetchStage
-from stages.fetchers.plain import PlainFetcher, PlainOptions
+from stages.fetchers.plain import PlainFetcher
 from stages.parse import ParseStage
 from stages.store import StoreStage
 from storage.crawl_store import CrawlSettings, CrawlStore, OpenRun
@@ -58,13 +57,15 @@ class Crawl:
     """One run of one crawl: `await Crawl(CrawlConfig(seeds=[URL])).run()`.
 
     The same configuration on the same database goes on where the last run ended.
-    `extractor` and `seen` replace the built-in ones.
+    `extractor` and `seen` replace the built-in ones. Raises BadConfig for a file of cookies
+    that cannot be read.
     """
 
     def __init__(
         self, config: CrawlConfig, *, extractor: Extractor | None = None, seen: SeenFilter | None = None
     ) -> None:
         self._config = config
+        self._fetching = plain_options(config)
         self._extractor = extractor
         self._seen = seen
         self._rewrite = Rewrite(strip_params=config.strip_param) if config.strip_param else None
@@ -134,13 +135,15 @@ class Crawl:
             if nothing_to_do:
                 run.clear_marks()
             else:
+                if missing := no_longer_given(store.last_config, settings.public):
+                    log.warning("resumed_without", options=missing)
                 await self._flow(run, totals)
             reason = await self._why_ended(run)
         finally:
             self._stopping.detach()
             filling.cancel()
             await asyncio.gather(filling, return_exceptions=True)
-            await _note_end(store, reason)
+            await note_end(store, reason)
         totals = await store.totals()
         return Report(
             exit_code=exit_code(
@@ -163,7 +166,7 @@ class Crawl:
         )
         self._frontier = run.writer.clocks = self._new_frontier(run, totals, retry, clock)
         marks = run.open_marks(config.parsers)  # first: it may fail, and nothing is open yet
-        fetcher = PlainFetcher(plain_options(config), BodyBudget(config.body_memory))
+        fetcher = PlainFetcher(self._fetching, BodyBudget(config.body_memory))
         children = Children(max(config.processes - 1, 1))
         stages = self._stages(run, fetcher, children, marks, retry, clock)
         self._pools = [
@@ -274,27 +277,3 @@ class Crawl:
             return self._stopping.reason
         assert self._frontier is not None
         return self._frontier.spent or "finished"
-
-
-def plain_options(config: CrawlConfig) -> PlainOptions:
-    return PlainOptions(
-        user_agent=config.agent,
-        headers=dict(config.headers),
-        header_origins=frozenset(map(origin, config.canonical_seeds)),
-        timeout=config.timeout,
-        max_body=config.max_body,
-        keep_bodies=config.save_bodies,
-        public_only=config.public_only,
-        bandwidth=None if config.bandwidth is None else Bandwidth(config.bandwidth),
-    )
-
-
-async def _note_end(store: CrawlStore, reason: str) -> None:
-    """Note in the file how the run ended. After an error the file may be what failed."""
-    try:
-        await store.finish(reason, peak_memory(), patient=reason != "error")
-    except PenstockError as error:
-        if reason != "error":
-            raise
-        # The error that ended the run is told by whoever called it; this one is only its echo.
-        log.debug("run_end_not_noted", error=str(error))

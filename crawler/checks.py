@@ -31,6 +31,7 @@ _OURS = {
     "host": "it comes from each URL",
     "accept-encoding": "bodies are decoded here, in bounds",
     "user-agent": "use --user-agent",
+    "proxy-authorization": "use --proxy",
 } | dict.fromkeys(
     (
         "connection",
@@ -123,6 +124,13 @@ def database(flag: str, value: object) -> object:
     if str(value) == ":memory:":
         raise BadConfig(f"{flag}: a crawl needs a file, so that it can be resumed; ':memory:' is none")
     return Path(value)
+
+
+def readable(flag: str, value: object) -> object:
+    """The path of a file that is read later."""
+    if not isinstance(value, str | Path) or not str(value):
+        raise BadConfig(f"{flag}: must be the path of a file, not {shown(value)}")
+    return str(value)
 
 
 def texts(flag: str, value: object) -> tuple[str, ...]:

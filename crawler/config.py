@@ -1,26 +1,27 @@
 """Configuration: one crawl, as its operator asked for it. Built once, checked once.
 
-May touch: checks, seeds, urls, errors.
+May touch: checks, credentials, seeds, urls, errors.
 Never: the disk, the environment, the command line (that is `options` and `cli`).
 
 Whoever holds a `CrawlConfig` holds a good one: every field was checked, and all that is
-wrong is reported together. Secrets (the values of headers) leave it through `headers` only.
+wrong is reported together. Secrets leave it through `headers` and `exit` only; its repr has none.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
-from crawler import checks
+from crawler import checks, credentials
 from crawler.checks import each, one_of, optional, seconds, truth, whole
 from crawler.errors import BadConfig
 from crawler.messages import CanonicalUrl
 from crawler.seeds import all_seeds, seed
+from crawler.urls import origin
 from crawler.version import VERSION
 
 URL_RULES = 1  # raised when the canonical form of any URL changes: old databases would not match
@@ -64,7 +65,11 @@ class CrawlConfig:
     user_agent: str | None = None
     contact: str | None = None
     sitemap: Sequence[str] = ()  # URLs of sitemaps, besides those that robots.txt names
-    header: Sequence[str] = ()  # 'Name: value'
+    header: Sequence[str] = field(default=(), repr=False)  # 'Name: value'
+    auth: str | None = field(default=None, repr=False)  # 'USER:PASSWORD'
+    cookies: str | Path | None = None  # a file in Netscape's format
+    credentials_to: Sequence[str] = ()  # origins that get the three above, besides the seeds'
+    proxy: str | None = field(default=None, repr=False)  # a URL, in which a password may stand
     timeout: float = 30.0  # seconds, for a whole fetch
     max_body: int = 10 * MIB  # bytes after content-coding
     retries: int = 3  # so at most four requests
@@ -84,7 +89,7 @@ class CrawlConfig:
                 object.__setattr__(self, name, check(flag_of(name), getattr(self, name)))
             except BadConfig as problem:
                 problems.append(str(problem))
-        if problems:
+        if problems := problems or list(_contradictions(self)):
             raise BadConfig("; ".join(problems))
 
     @property
@@ -109,9 +114,20 @@ class CrawlConfig:
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """Names and values, secrets included: for the fetcher alone."""
+        """Names and values, secrets included: for the fetcher alone, and for `credential_origins`."""
         split = (text.partition(": ") for text in self.header)
-        return tuple((name, value) for name, _, value in split)
+        given = tuple((name, value) for name, _, value in split)
+        return given if self.auth is None else (*given, ("Authorization", credentials.basic(self.auth)))
+
+    @property
+    def credential_origins(self) -> frozenset[str]:
+        """Who is sent headers, --auth and cookies."""
+        return frozenset(origin(CanonicalUrl(url)) for url in (*self.seeds, *self.credentials_to))
+
+    @property
+    def exit(self) -> credentials.Proxy | None:
+        """The way out of here that every request takes; None for the direct one."""
+        return None if self.proxy is None else credentials.read_proxy(self.proxy)
 
     @property
     def agent(self) -> str:
@@ -133,16 +149,30 @@ class CrawlConfig:
         }
 
     def public(self) -> dict[str, object]:
-        """All of it that may be stored and shown, ready for JSON: headers by name only."""
+        """All of it that may be stored and shown, ready for JSON: of secrets only that they were there."""
         said: dict[str, object] = {"version": VERSION}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            said[field.name] = list(value) if isinstance(value, tuple) else value
+        for name in (each_field.name for each_field in fields(self)):
+            value = getattr(self, name)
+            said[name] = list(value) if isinstance(value, tuple) else value
         said["db"] = str(self.db)
-        said["header"] = [name for name, _ in self.headers]
+        said["header"] = [text.partition(":")[0] for text in self.header]
+        said["auth"] = None if self.auth is None else credentials.SET
+        said["cookies"] = None if self.cookies is None else str(self.cookies)
+        said["proxy"] = None if self.exit is None else self.exit.shown
         said["seeds"] = list(self.seeds[:_SEEDS_SHOWN])  # one row per run must stay small
         said["seeds_total"] = len(self.seeds)
         return said
+
+
+def _contradictions(config: CrawlConfig) -> Iterator[str]:
+    """What is wrong with options that are good one by one."""
+    if config.public_only and config.proxy is not None:
+        yield "--public-only: behind --proxy nobody sees which address is connected to; leave one out"
+    named = {name.partition(":")[0].lower() for name in config.header}
+    if config.auth is not None and "authorization" in named:
+        yield "--auth: --header sets Authorization too; leave one out"
+    if config.cookies is not None and "cookie" in named:
+        yield "--cookies: --header sets Cookie too; leave one out"
 
 
 def flag_of(name: str) -> str:
@@ -186,6 +216,10 @@ _CHECKS: Mapping[str, checks.Check] = {
     "contact": optional(checks.contact),
     "sitemap": each(seed),
     "header": each(checks.header),
+    "auth": optional(credentials.auth),
+    "cookies": optional(checks.readable),
+    "credentials_to": each(credentials.recipient),
+    "proxy": optional(credentials.proxy),
     "timeout": seconds(0.001, _DAY),
     "max_body": whole(1, 1_000_000_000),  # SQLite's largest blob
     "retries": whole(0, 100),

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from crawler import checks
 from crawler.config import CrawlConfig
 from crawler.errors import BadConfig
 from crawler.seeds import from_lines
@@ -24,6 +25,8 @@ from crawler.terminal import harmless
 
 _WHOLE = re.compile(r"[+-]?\d{1,30}\Z", re.ASCII)
 _REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\Z", re.ASCII | re.IGNORECASE)
+
+_MOST_PATH = 200  # characters of a path in a message
 
 CONFIG_NAMES = tuple(field.name for field in fields(CrawlConfig))
 
@@ -63,7 +66,7 @@ def read_file(path: str, *, also: Iterable[str] = ()) -> dict[str, object]:
 
 def read_seeds(path: str) -> list[str]:
     """Read the seeds of a text file, one URL a line; `-` is standard input."""
-    return from_lines(_read("--seeds", path).splitlines())
+    return from_lines(read_text("--seeds", path).splitlines())
 
 
 def close_match(word: str, known: Iterable[str]) -> str:
@@ -83,20 +86,22 @@ def as_toml(values: Mapping[str, object]) -> str:
 
 def _toml(path: str) -> dict[str, object]:
     try:
-        return tomllib.loads(_read("--config", path))
+        return tomllib.loads(read_text("--config", path))
     except (ValueError, RecursionError) as error:  # also for integers too long for Python
         raise BadConfig(f"--config {harmless(path)}: no valid TOML: {harmless(str(error))}") from None
 
 
-def _read(flag: str, path: str) -> str:
+def read_text(flag: str, path: str) -> str:
+    """Read a whole file, `-` being standard input, or say in one line why it cannot be read."""
+    named = checks.shown(path) if len(path) > _MOST_PATH or not path else harmless(path)
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadConfig(f"{flag} {harmless(path)}: no UTF-8 text (byte {error.start})") from None
+        raise BadConfig(f"{flag} {named}: no UTF-8 text (byte {error.start})") from None
     except (OSError, ValueError, AttributeError) as error:  # a NUL in the path; a closed standard input
         reason = getattr(error, "strerror", None) or str(error)
-        raise BadConfig(f"{flag} {harmless(path)}: cannot be read: {harmless(reason)}") from None
+        raise BadConfig(f"{flag} {named}: cannot be read: {harmless(reason)}") from None
 
 
 def _toml_value(value: object) -> str:

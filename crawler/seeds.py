@@ -13,7 +13,8 @@ from collections.abc import Iterable
 
 from crawler import checks
 from crawler.errors import BadConfig
-from crawler.urls import MAX_URL_CHARS, canonical, is_http
+from crawler.messages import CanonicalUrl
+from crawler.urls import MAX_URL_CHARS, canonical, host_name, is_http, split
 
 # The authority of an http(s) URL as the WHATWG standard finds it: any number of slashes or
 # backslashes, then all up to the next one.
@@ -32,8 +33,12 @@ def seed(flag: str, text: str) -> str:
     if url is None or not is_http(url):
         raise BadConfig(f"{flag}: {checks.shown(without_user(text))} is no absolute http(s) URL{_hint(text)}")
     if "@" in _authority(text):
-        way_out = "leave it out, and use --header if the site asks for one"
+        way_out = "leave it out, and use --auth or PENSTOCK_AUTH if the site asks for one"
         raise BadConfig(f"{flag}: {checks.shown(without_user(text))} carries a user name; {way_out}")
+    if not _is_possible(host_name(split(CanonicalUrl(url)).host)):
+        raise BadConfig(
+            f"{flag}: {checks.shown(url)} has a host that no name can be (RFC 1035 section 2.3.4)"
+        )
     if len(url) > MAX_URL_CHARS:
         size = f"has {len(url)} characters; at most {MAX_URL_CHARS} are crawled"
         raise BadConfig(f"{flag}: {checks.shown(url)} {size}")
@@ -57,6 +62,11 @@ def from_lines(lines: Iterable[str]) -> list[str]:
 def without_user(text: str) -> str:
     """Hide what stands before an `@`, wherever that is: for messages only."""
     return _BEFORE_AT.sub(r"\1***@", text)
+
+
+def _is_possible(host: str) -> bool:
+    """True if the host may stand in the DNS; the URL standard lets other names pass."""
+    return len(host) <= 253 and all(0 < len(label) <= 63 for label in host.removesuffix(".").split("."))
 
 
 def _authority(text: str) -> str:

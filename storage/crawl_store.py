@@ -73,12 +73,21 @@ class OpenRun:
 class CrawlStore:
     """An open crawl. Made by `open`; `begin` a run and work with it, `finish` it, then `close`."""
 
-    def __init__(self, database: Database, *, known_urls: int, resumed: bool, generation: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        known_urls: int,
+        resumed: bool,
+        generation: int,
+        last_config: Mapping[str, Any] | None = None,
+    ) -> None:
         self._database = database
         self._run = 0
         self._generation = generation
         self.known_urls = known_urls  # rows of `url` at the start
         self.resumed = resumed
+        self.last_config = last_config or {}  # of the run before this one
         self._writer: Writer | None = None
 
     @classmethod
@@ -90,13 +99,20 @@ class CrawlStore:
             if crawl is not None:
                 _refuse_other_crawls(path, json.loads(crawl[0]), settings.identity)
             last_url, _, _ = await database.row(sql.LAST_IDS)
+            last_run = await database.row(sql.LAST_CONFIG)
         except BaseException as error:
             await database.close()
             if isinstance(error, StorageFailed):
                 raise BadDatabase(str(error)) from error
             raise
         generation = 1 if crawl is None else crawl[3]
-        return cls(database, known_urls=last_url, resumed=crawl is not None, generation=generation)
+        return cls(
+            database,
+            known_urls=last_url,
+            resumed=crawl is not None,
+            generation=generation,
+            last_config=json.loads(last_run[0]) if last_run is not None else None,
+        )
 
     async def begin(
         self,

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from crawler.checks import shown
 from crawler.errors import BadQuery
 from crawler.messages import CanonicalUrl
+from crawler.seeds import without_user
 from crawler.urls import MAX_URL_CHARS, canonical, is_http, split
 
 _FIND = """
@@ -131,7 +132,8 @@ def _canonical(text: str) -> CanonicalUrl:
     url = canonical(text)
     if url is None:
         raise BadQuery(
-            f"{shown(text)} is no valid URL: such links get no row, their page counts them; write it with https://"
+            f"{shown(without_user(text))} is no valid URL: such links get no row, "
+            "their page counts them; write it with https://"
         )
     if not is_http(url):
         scheme = url.partition(":")[0]

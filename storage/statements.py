@@ -161,6 +161,7 @@ SET_ASIDE = """
 SET_ASIDE_PAGE = """
     INSERT OR REPLACE INTO fetch (url_id, generation, error) VALUES (:id, :generation, 'poison')
 """
+LAST_CONFIG = "SELECT config FROM runs ORDER BY id DESC LIMIT 1"
 START_RUN = "INSERT INTO runs (started_at, config) VALUES (:now, :config) RETURNING id"
 COUNT_RUN = """
     UPDATE runs SET requests = requests + :requests, pages = pages + :pages, bytes = bytes + :bytes,

@@ -173,8 +173,51 @@ class TestConfigFile:
         assert desk.config("--config", self.file(tmp_path, desk.out)) == config
 
     def test_print_config_crawls_nothing_and_shows_no_secret(self, desk: Desk) -> None:
-        assert desk.types("--seed", SEED, "--header", "Authorization: hunter2", "--print-config") == 0
+        secrets = (
+            *("--header", "Authorization: hunter2", "--cookies", "my cookies.txt"),
+            *("--proxy", "http://bob:hunter2@proxy:1"),
+        )
+        assert desk.types("--seed", SEED, *secrets, "--print-config") == 0
+        shown = desk.out
+        assert desk.types("--seed", SEED, "--auth", "bob:hunter2", "--print-config") == 0
 
         assert desk.crawls == []
-        assert "Authorization" in desk.out
-        assert "hunter2" not in desk.out
+        assert [word for word in ("Authorization", "my cookies.txt", "proxy:1") if word not in shown] == []
+        assert "# auth: " in desk.out
+        assert "hunter2" not in shown + desk.out
+
+
+class TestEnvironment:
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    def test_a_flag_wins_over_a_variable_that_over_dot_env_and_that_over_the_file(
+        self, desk: Desk, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def auth(*words: str) -> str | None:
+            return desk.config("--seed", SEED, "--config", "crawl.toml", *words).auth
+
+        (folder / "crawl.toml").write_text('auth = "file:x"')
+        assert auth() == "file:x"
+        (folder / ".env").write_text("PENSTOCK_AUTH=dot:x\nPENSTOCK_PROXY=http://proxy:1")
+        assert auth() == "dot:x"
+        monkeypatch.setenv("PENSTOCK_AUTH", "variable:x")
+        assert auth() == "variable:x"
+        assert auth("--auth", "flag:x") == "flag:x"
+        assert desk.crawls[-1].config.proxy == "http://proxy:1"
+
+    def test_a_mistake_there_is_one_line_that_names_it(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PENSTOCK_AUTH", "hunter2")
+
+        assert "PENSTOCK_AUTH" in desk.refusal("--seed", SEED)
+        assert "hunter2" not in desk.err
+
+    def test_a_library_user_is_not_surprised_by_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A program that builds its own configuration means what it wrote there."""
+        monkeypatch.setenv("PENSTOCK_AUTH", "bob:hunter2")
+
+        assert CrawlConfig(seeds=[SEED]).auth is None

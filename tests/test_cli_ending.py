@@ -93,6 +93,11 @@ class TestGoingOn:
             ("--header", "Authorization: hunter2"),
             ("--header=X-Api-Key:hunter2",),
             ("--header", "cookie:hunter2"),
+            ("--header", "X-Mine: hunter2"),
+            ("--auth", "hunter2:hunter2"),
+            ("--auth=hunter2:hunter2",),
+            ("--proxy", "http://bob:hunter2@proxy:1"),
+            ("--proxy=http://hunter2@proxy:1",),
         ],
     )
     def test_secrets_are_left_out_of_it(self, desk: Desk, words: tuple[str, ...]) -> None:
@@ -100,7 +105,12 @@ class TestGoingOn:
         line = self.stopped(desk, "sigint", *words)
 
         assert "hunter2" not in line
-        assert "put the header's value back in" in line
+        assert f"put the value of {words[0].partition('=')[0]} back in" in line
+
+    def test_a_header_that_is_none_is_shown(self, desk: Desk) -> None:
+        assert self.stopped(desk, "sigint", "--header", "Accept-Language: de").endswith(
+            "'Accept-Language: de'"
+        )
 
     def test_a_finished_crawl_has_none(self, desk: Desk) -> None:
         assert "look at it" in self.stopped(desk, "finished")

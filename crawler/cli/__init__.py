@@ -77,7 +77,8 @@ def _run(words: list[str], args: argparse.Namespace) -> int:
         return 0
     _, rest = parser.parse_known_args(words, args)
     if rest:
-        raise unknown_words(rest, chosen, COMMANDS)
+        secretive = any(hasattr(args, name) for name in ("header", "auth", "proxy"))
+        raise unknown_words(rest, chosen, COMMANDS, secretive=secretive)
     return int(args.run(args))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from crawler import options
+from crawler import environment, options
 from crawler.cli.flags import add_flags
 from crawler.cli.view import VIEW_NAMES, View
 from crawler.config import CrawlConfig
@@ -89,12 +89,13 @@ def _crawled(config: CrawlConfig, view: View, called: Sequence[str]) -> Report:
 
 
 def _gathered(args: argparse.Namespace) -> dict[str, object]:
-    """All options by name: the file's, and over them the flags that were given."""
+    """All options by name: the file's, over them the environment's, and over these the flags."""
     given = dict(vars(args))
     values = options.read_file(given["config"], also=VIEW_NAMES) if "config" in given else {}
     if "seed_files" in given:
         from_files = [seed for path in given["seed_files"] for seed in options.read_seeds(path)]
         given["seeds"] = [*given.get("seeds", []), *from_files]
+    values |= environment.options()
     return values | {name: given[name] for name in (*options.CONFIG_NAMES, *VIEW_NAMES) if name in given}
 
 
@@ -121,10 +122,13 @@ def _print_config(config: CrawlConfig, view: View) -> None:
     values: dict[str, object] = {field.name: getattr(config, field.name) for field in fields(config)}
     values |= {name: getattr(view, name) for name in VIEW_NAMES}
     values["depth"] = "inf" if config.depth is None else config.depth
-    del values["header"]  # values of headers may be secrets
-    text = options.as_toml(values) + "".join(
-        f"# header {name}: its value is not shown\n" for name, _ in config.headers
-    )
+    hidden = [f"header {text.partition(':')[0]}" for text in values.pop("header")]  # type: ignore[attr-defined]
+    if values.pop("auth") is not None:
+        hidden.append("auth")
+    if config.exit is not None and config.exit.authorization is not None:
+        hidden.append(f"proxy {config.exit.shown}")
+        del values["proxy"]
+    text = options.as_toml(values) + "".join(f"# {name}: its value is not shown\n" for name in hidden)
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode())
 
 

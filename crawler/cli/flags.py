@@ -65,7 +65,19 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "requests",
         (
-            ("header...", "'K: V'", "send this header too; may be repeated"),
+            ("header...", "'K: V'", "send this header too, to the seeds' origins; may be repeated"),
+            (
+                "auth",
+                "USER:PASSWORD",
+                "Basic authentication, to the seeds' origins; better in PENSTOCK_AUTH or .env",
+            ),
+            ("cookies", "FILE", "send these too (Netscape's format); cookies that servers set are not kept"),
+            ("credentials_to...", "ORIGIN", "the three above go to this scheme://host:port too"),
+            (
+                "proxy",
+                "URL",
+                "http, https or socks5, for every request; also in PENSTOCK_PROXY",
+            ),
             ("timeout", "SECONDS", "for a whole fetch"),
             ("max_body", "BYTES", "of one body, after content-coding"),
             ("retries", "N", "after errors that may pass"),
@@ -146,7 +158,7 @@ def _add_view(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--print-config", action="store_true", help="show the options as TOML, and stop")
 
 
-_TEXTS = frozenset({"db", "scope", "throttle", "user_agent", "contact"})
+_TEXTS = frozenset({"db", "scope", "throttle", "user_agent", "contact", "auth", "cookies", "proxy"})
 _BYTES = frozenset({"max_body", "body_memory"})
 _DEFAULTS = {field.name: field.default for field in fields(CrawlConfig)}
 

@@ -5,7 +5,8 @@ Never: a whole result in memory; a table looks ahead a thousand rows, for its wi
 
 The texts come from the web. On a terminal none of them may be obeyed (escape
 sequences), hidden or turned round (bidi controls) or break a line; in a CSV file none may
-be taken for a formula. Only a terminal gets its cells shortened: a file gets all of them.
+be taken for a formula, and control characters are escaped there too. Only a terminal gets
+its cells shortened: a file gets all of them.
 """
 
 from __future__ import annotations
@@ -31,8 +32,11 @@ SAMPLED_CHARS = 1_000_000  # ... or fewer, where the cells are huge
 WIDEST = 120  # cells that a column is filled up to in a file; a longer cell is whole, and out of line
 NARROWEST = 8  # cells of a terminal; where a column would get less, each row becomes a block
 _GAP = "  "
-# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV Injection).
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV Injection), wide forms too.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# No text has a use for these; a terminal that the file is shown on may obey them, and NUL ends
+# many a reader of CSV.
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 # Blanks that are no ASCII would be escaped as unprintable; in a table they are blanks.
 _BLANKS = dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " ")
 # JSON escapes C0 controls only. The others that a terminal obeys: DEL and C1, bidi controls, line ends.
@@ -75,7 +79,8 @@ class _UnixLines:
 
 def _csv_cell(value: object) -> object:
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+        text = f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+        return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
     return value.hex() if isinstance(value, bytes) else value
 
 

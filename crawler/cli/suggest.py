@@ -28,19 +28,27 @@ class Parser(argparse.ArgumentParser):
 
 
 def unknown_words(
-    words: Sequence[str], parser: argparse.ArgumentParser, commands: Iterable[str]
+    words: Sequence[str], parser: argparse.ArgumentParser, commands: Iterable[str], *, secretive: bool = False
 ) -> BadConfig:
-    """The error for what argparse left over."""
+    """The error for what argparse left over.
+
+    `secretive`: an option with a secret was given, and a word may be a piece of it that was not quoted.
+    """
     known = [flag for flag in parser._option_string_actions if flag.startswith("--")]
-    flags = [word.partition("=")[0] for word in words if word.startswith("-") and len(word) > 1]
+    lead = "--" if secretive else "-"
+    flags = [word.partition("=")[0] for word in words if word.startswith(lead) and word != lead]
     if flags:
         return BadConfig(
             "; ".join(f"unknown option {shown(flag)}{close_match(flag, known)}" for flag in flags)
         )
     word = words[0]
+    if secretive and word not in commands:
+        return BadConfig("a word is left over (not shown: it may be of a secret; quote values with blanks)")
     if word in commands:
         return BadConfig(f"{shown(word)} must come first: a command stands before its options")
     if "://" in word and "--seed" in known:
         return BadConfig(f"{shown(without_user(word))} needs a flag: did you mean --seed URL?")
-    hint = close_match(word, commands) or " (a URL to start from is given with --seed)"
+    hint = close_match(word, commands)
+    if "--seed" in known:
+        hint = hint or " (a URL to start from is given with --seed)"
     return BadConfig(f"nothing is known about {shown(without_user(word))}{hint}")

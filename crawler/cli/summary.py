@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from crawler.cli.figures import count, counted, duration, rate, size
+from crawler.seeds import without_user
 from crawler.terminal import harmless
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ _ENDINGS = {
     "error": "stopped by an error",
 }
 _RAISE_FIRST = frozenset({"max_pages", "max_bytes"})  # over the crawl's life: the same again would do nothing
-_SECRET_WORDS = ("auth", "cookie", "key", "token", "secret", "password", "session", "credential")
+_SECRETS = ("--header", "--auth", "--proxy")
+_PLAIN_HEADERS = frozenset({"accept", "accept-language", "cache-control", "dnt", "pragma", "referer"})
 
 
 def lines(report: Report, *, database: str, program: Sequence[str]) -> list[str]:
@@ -89,14 +91,14 @@ def facts(report: Report, *, database: str) -> dict[str, object]:
 def how_to_go_on(stop_reason: str, called: Sequence[str]) -> str | None:
     """The command that resumes, exactly as it was called; None where there is nothing left.
 
-    The value of a header that looks like a secret is not repeated: this line ends in the
-    logs of cron and CI, where the command itself may not be seen.
+    What may be a secret is not repeated: this line ends in the logs of cron and CI, where
+    the command itself may not be seen.
     """
     if stop_reason == "finished":
         return None
     shown, hidden = _without_secrets(called)
     lead = f"raise --{stop_reason.replace('_', '-')} to go on" if stop_reason in _RAISE_FIRST else "to go on"
-    notes = ["put the header's value back in"] if hidden else []
+    notes = [f"put the value of {' and '.join(hidden)} back in"] if hidden else []
     if _reads_stdin(called):
         notes.append("with the same seeds on standard input")
     note = f" ({', '.join(notes)})" if notes else ""
@@ -118,17 +120,33 @@ def _this_run(report: Report) -> str:
     return f"; {count(pages)} in this run, {speed}" if report.resumed else f", {speed}"
 
 
-def _without_secrets(words: Sequence[str]) -> tuple[list[str], bool]:
+def _without_secrets(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words without secret values, and the flags that these belong to."""
     shown: list[str] = []
-    hidden = False
+    hidden: dict[str, None] = {}
     for before, word in pairwise(["", *words]):
-        lead = "--header=" if word.startswith("--header=") else ""
-        if before == "--header" or lead:
-            name, colon, _ = word.removeprefix(lead).partition(":")
-            if not colon or any(secret in name.lower() for secret in _SECRET_WORDS):
-                word, hidden = f"{lead}{name}: ..." if colon else f"{lead}...", True
-        shown.append(word)
-    return shown, hidden
+        flag, equals, value = word.partition("=")
+        if before in _SECRETS:
+            flag, lead, value = before, "", word
+        elif flag in _SECRETS and equals:
+            lead = f"{flag}="
+        else:
+            shown.append(word)
+            continue
+        harmless_value = _harmless_value(flag, value)
+        if harmless_value != value:
+            hidden[flag] = None
+        shown.append(lead + harmless_value)
+    return shown, list(hidden)
+
+
+def _harmless_value(flag: str, value: str) -> str:
+    if flag == "--proxy":
+        return without_user(value)
+    name, colon, _ = value.partition(":")
+    if flag == "--auth" or not colon:
+        return "..."
+    return value if name.strip().lower() in _PLAIN_HEADERS else f"{name}: ..."
 
 
 def _reads_stdin(words: Sequence[str]) -> bool:

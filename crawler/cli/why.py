@@ -33,6 +33,7 @@ _REASONS = {
     "bad_http": "the answer is no valid HTTP",
     "dns": "its host has no address",
     "refused": "its host refused the connection",
+    "proxy": "the proxy could not be reached, or refused us",
     "tls": "no secure connection came about",
     "poison": "three runs in a row died while parsing it",
     "address": "its host's address may not be asked",

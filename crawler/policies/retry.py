@@ -18,6 +18,7 @@ RETRIED_REASONS = frozenset(
         "dns",
         "refused",
         "connect",
+        "proxy",
         "reset",
         "truncated",
         "bad_coding",

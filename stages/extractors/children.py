@@ -20,6 +20,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from crawler.environment import without_secrets
 from crawler.logs import get_logger
 from crawler.messages import CanonicalUrl, Content, Link, Sitemap
 from stages.extractors.child import LENGTH, unpack
@@ -243,7 +244,7 @@ class Children:
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+                env={**without_secrets(os.environ), "PYTHONPATH": str(Path(__file__).parents[2])},
                 process_group=0,
             )
         ours.setblocking(False)

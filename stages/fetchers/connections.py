@@ -16,10 +16,19 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from crawler.credentials import Proxy
 from stages.fetchers.resolver import PublicResolver, public_socket
 
 made_at: ContextVar[float | None] = ContextVar("made_at", default=None)
 """When the connection of this task's latest request was made for it, monotonic seconds; None: it was not."""
+
+
+class ProxyFailed(Exception):
+    """A SOCKS proxy made no connection; `reason` says whose fault that is."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Connector(aiohttp.TCPConnector):
@@ -30,9 +39,13 @@ class Connector(aiohttp.TCPConnector):
         return connection
 
 
-def connector(*, public_only: bool) -> Connector:
+def connector(*, public_only: bool, proxy: Proxy | None = None) -> Connector:
     """Without a limit: the frontier counts connections per host, the pool in all, and a wait
     inside the connector would eat into the fetch's own deadline."""
+    if proxy is not None and proxy.is_socks:
+        from stages.fetchers.socks import SocksConnector  # only with the extra `socks`
+
+        return SocksConnector(proxy)
     if not public_only:
         return Connector(limit=0, ttl_dns_cache=300)
     # The resolver does not see literal addresses; the socket does, and it is the one connected.

@@ -10,6 +10,7 @@ import ssl
 import aiohttp
 
 from stages.fetchers.coding import CodingError
+from stages.fetchers.connections import ProxyFailed
 from stages.fetchers.resolver import AddressRefused
 
 
@@ -23,6 +24,13 @@ def reason_of(error: Exception) -> str | None:
             return error.reason
         case AddressRefused():
             return "address"
+        case ProxyFailed():
+            return error.reason
+        case aiohttp.ClientHttpProxyError():
+            # A gateway's word for a host that it cannot reach; all else is between the proxy and us.
+            return "connect" if error.status in (502, 503, 504) else "proxy"
+        case aiohttp.ClientProxyConnectionError():
+            return "proxy"
         case aiohttp.ConnectionTimeoutError():
             return "timeout_connect"
         case aiohttp.SocketTimeoutError():

@@ -1,4 +1,4 @@
-"""Plain: fetch with aiohttp. One request, no redirect, no cookie, a body within bounds.
+"""Plain: fetch with aiohttp. One request, no redirect, no cookie kept, a body within bounds.
 
 May touch: aiohttp and yarl; nobody else imports them.
 Never raises for what the web does wrong: every such thing becomes `Failed` with a word
@@ -14,16 +14,19 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
+from crawler.credentials import Proxy
 from crawler.messages import Answer, Failed, Fetched, FetchTask
 from crawler.policies.bandwidth import Bandwidth
+from crawler.policies.cookies import Cookies
 from crawler.ports import ByteBudget, ByteHold
-from crawler.urls import origin, resolve
+from crawler.urls import resolve
+from stages.fetchers.carried import Carrier
 from stages.fetchers.coding import CodingError, Decoder
 from stages.fetchers.connections import connector, made_at
 from stages.fetchers.failures import reason_of
@@ -38,8 +41,10 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainOptions:
     user_agent: str
-    headers: Mapping[str, str]  # the operator's, which may be credentials
+    headers: Mapping[str, str] = field(repr=False)  # the operator's, which may be credentials
     header_origins: frozenset[str] | None = None  # they go to these origins only; None: to all
+    cookies: Cookies | None = None  # the operator's; they go to `header_origins` only
+    proxy: Proxy | None = None  # every request leaves through it
     timeout: float  # seconds, whole fetch
     max_body: int  # bytes after content-coding
     keep_bodies: bool = False  # of every type, with the headers
@@ -52,11 +57,18 @@ class PlainFetcher:
     """The `plain` tier. Needs a running event loop; `close` it."""
 
     def __init__(
-        self, options: PlainOptions, budget: ByteBudget, session: aiohttp.ClientSession | None = None
+        self,
+        options: PlainOptions,
+        budget: ByteBudget,
+        session: aiohttp.ClientSession | None = None,
+        carrier: Carrier | None = None,
     ) -> None:
         self._options = options
         self._budget = budget
         self._session = session if session is not None else self._new_session()
+        self._carrier = carrier or Carrier(
+            options.headers, options.header_origins, options.cookies, options.proxy
+        )
 
     def for_any_type(self, max_bytes: int) -> PlainFetcher:
         """The same session for robots.txt and sitemaps: every 2xx body, cut at `max_bytes`.
@@ -64,7 +76,7 @@ class PlainFetcher:
         Not to be closed.
         """
         options = replace(self._options, max_body=max_bytes, any_type=True, keep_bodies=False)
-        return PlainFetcher(options, self._budget, self._session)
+        return PlainFetcher(options, self._budget, self._session, self._carrier)
 
     def _new_session(self) -> aiohttp.ClientSession:
         options = self._options
@@ -72,9 +84,10 @@ class PlainFetcher:
             total=None, sock_connect=min(10.0, options.timeout), sock_read=min(20.0, options.timeout)
         )
         session = aiohttp.ClientSession(
-            connector=connector(public_only=options.public_only),
+            connector=connector(public_only=options.public_only, proxy=options.proxy),
             timeout=timeout,
             headers=_request_headers(options),
+            proxy=None if options.proxy is None or options.proxy.is_socks else options.proxy.url,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             max_line_size=MAX_HEADER_BYTES,
@@ -96,21 +109,22 @@ class PlainFetcher:
             return await self._get(task)  # the server had closed the idle connection
         return result
 
-    def _own(self, task: FetchTask) -> Mapping[str, str] | None:
-        """What this request alone carries: credentials belong to one origin, redirects included."""
-        origins = self._options.header_origins
-        return self._options.headers if origins is not None and origin(task.url) in origins else None
-
     async def _get(self, task: FetchTask) -> Fetched | Failed:
         fetched_at = time.time()
-        fetch = _Fetch(task, self._options, fetched_at, time.monotonic())
+        carried = self._carrier.carried(task.url)
+        fetch = _Fetch(task, self._options, fetched_at, time.monotonic(), known=carried.known)
         hold = None
         try:
             async with asyncio.timeout(self._options.timeout) as deadline:
                 # encoded=True: the canonical spelling goes onto the wire as it is.
                 async with self._session.get(
-                    URL(task.url, encoded=True), headers=self._own(task), allow_redirects=False
+                    URL(task.url, encoded=True),
+                    headers=carried.in_request,
+                    proxy_headers=carried.in_tunnel,
+                    allow_redirects=False,
                 ) as response:
+                    if refused := self._carrier.refused(task.url, response.status, carried):
+                        return Failed(task=task, stage="fetch", reason=refused)
                     if not fetch.wants_body(response):
                         return fetch.finished(response)
                     hold = self._budget.open()
@@ -140,14 +154,17 @@ def _request_headers(options: PlainOptions) -> dict[str, str]:
 class _Fetch:
     """One fetch under way: what has arrived of it so far."""
 
-    __slots__ = ("_fetched_at", "_latency", "_options", "_started", "_task", "answer")
+    __slots__ = ("_fetched_at", "_known", "_latency", "_options", "_started", "_task", "answer")
 
-    def __init__(self, task: FetchTask, options: PlainOptions, fetched_at: float, started: float) -> None:
+    def __init__(
+        self, task: FetchTask, options: PlainOptions, fetched_at: float, started: float, *, known: bool
+    ) -> None:
         self._task = task
         self._options = options
         self._fetched_at = fetched_at
         self._started = started
         self._latency = 0.0
+        self._known = known  # the request said who we are, so a cookie in its answer may be a key
         self.answer: Answer | None = None  # known once the headers are in
 
     def wants_body(self, response: aiohttp.ClientResponse) -> bool:
@@ -207,9 +224,14 @@ class _Fetch:
             etag=text_of(headers.get("ETag")),
             last_modified=text_of(headers.get("Last-Modified")),
             robots=text_of(", ".join(headers.getall("X-Robots-Tag", ()))) or None,
-            headers=tuple((name, text_of(value) or "") for name, value in headers.items())
-            if self._options.keep_bodies
-            else (),
+            headers=self._headers(headers) if self._options.keep_bodies else (),
+        )
+
+    def _headers(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (name, text_of(value) or "")
+            for name, value in headers.items()
+            if not (self._known and name.lower() == "set-cookie")
         )
 
 
