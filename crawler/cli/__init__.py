@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = argparse.Namespace(program=_program(called=argv is None), words=words)
     try:
         code = _run(words, args)
-        _flush()  # here, where a reader that left can still be met
+        write_out()  # flushed here, where a reader that left can still be met
     except SystemExit as ending:  # argparse, after --help and --version
         code = ending.code if isinstance(ending.code, int) else 1
     except KeyboardInterrupt:
@@ -58,8 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _flush() -> None:
+def write_out(text: str = "") -> None:
+    """Write to standard output, at once. Raises PenstockError, or BrokenPipeError when nobody reads on."""
     try:
+        if text:  # even nothing is refused by a full device
+            sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -100,7 +103,7 @@ def _parsers(command: str, program: Sequence[str]) -> tuple[Parser, Parser]:
 def _print_help(parser: Parser) -> None:
     """The commands, then the flags of the one that needs no name."""
     _, crawl = _parsers("crawl", [parser.prog])
-    sys.stdout.write(f"{parser.format_help()}\n{crawl.format_help()}")
+    write_out(f"{parser.format_help()}\n{crawl.format_help()}")
 
 
 def _program(*, called: bool) -> list[str]:

@@ -9,12 +9,12 @@ Nothing is fetched and no database is opened before every option was checked.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from crawler import environment, options
+from crawler.cli import write_out
 from crawler.cli.flags import add_flags
 from crawler.cli.view import VIEW_NAMES, View
 from crawler.config import CrawlConfig
@@ -129,7 +129,7 @@ def _print_config(config: CrawlConfig, view: View) -> None:
         hidden.append(f"proxy {config.exit.shown}")
         del values["proxy"]
     text = options.as_toml(values) + "".join(f"# {name}: its value is not shown\n" for name in hidden)
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode())
+    write_out(text.encode("utf-8", "backslashreplace").decode())
 
 
 async def _watched(crawl: Crawl, config: CrawlConfig, view: View) -> Report:

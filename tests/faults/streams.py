@@ -26,9 +26,9 @@ READING = ("query", "report", "status", "why", "query-long")
 
 def stream_cases(plan: Plan, scout: Lane) -> list[str]:
     return [f"{what} {command}" for what in SHELL for command in ("crawl", *READING)] + [
-        "stdout-full help",
-        "read-nothing help",
-        "stdout-closed help",
+        f"{what} {words}"
+        for words in ("help", "config")
+        for what in ("stdout-full", "read-nothing", "stdout-closed")
     ]
 
 
@@ -38,7 +38,7 @@ def spoil_stream(lane: Lane, case: str) -> Tried:
     served = lane.web("small")
     with lane.room() as room:
         db = room / "crawl.db"
-        if command != "crawl":
+        if command in READING:
             lane.crawl(*served.onto(db))
         words = {
             "crawl": (*served.onto(db), "--log-level", "debug"),
@@ -55,6 +55,7 @@ def spoil_stream(lane: Lane, case: str) -> Tried:
             "status": ("status", "--db", str(db)),
             "why": ("why", served.url, "--db", str(db)),
             "help": ("--help",),
+            "config": ("--seed", served.url, "--print-config"),
         }[command]
         ended = lane.command(*words, before=("sh", "-c", SHELL[what]))
         wrong = said_badly(ended)
