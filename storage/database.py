@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Set
+from contextlib import asynccontextmanager, closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -140,14 +141,31 @@ async def _connect(path: Path, *, durable: bool) -> aiosqlite.Connection:
 async def _refuse_other_databases(path: Path, connection: aiosqlite.Connection) -> None:
     [(application_id,)] = await connection.execute_fetchall("PRAGMA application_id")
     [(version,)] = await connection.execute_fetchall("PRAGMA user_version")
-    [(tables,)] = await connection.execute_fetchall("SELECT count(*) FROM sqlite_schema")
-    if application_id != APPLICATION_ID and (tables or application_id):
+    names = {name for (name,) in await connection.execute_fetchall("SELECT name FROM sqlite_schema")}
+    if application_id != APPLICATION_ID and (names or application_id):
         raise BadDatabase(f"{path} is another application's database; choose another --db")
     newest = schema_files()[-1][0]
     if version > newest:
         raise BadDatabase(
             f"{path} was written by a newer Penstock (schema {version}, this one knows {newest}); upgrade"
         )
+    steps = tuple(file for number, file in schema_files() if number <= version)
+    missing = sorted(_made_by(steps) - names)
+    if missing or (names and not steps):
+        what = f"there is no {missing[0]}" if missing else "there is no mark of its schema"
+        raise BadDatabase(
+            f"{path} is damaged: of what Penstock's schema {version} has {what}; "
+            "restore a copy, or choose another --db"
+        )
+
+
+@cache
+def _made_by(steps: Sequence[Path]) -> Set[str]:
+    """The names of all tables, views and indexes that these steps of the schema make."""
+    with closing(sqlite3.connect(":memory:")) as empty:
+        for step in steps:
+            empty.executescript(step.read_text("utf-8"))
+        return {name for (name,) in empty.execute("SELECT name FROM sqlite_schema")}
 
 
 async def _migrate(connection: aiosqlite.Connection) -> None:

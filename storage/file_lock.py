@@ -10,11 +10,15 @@ operating system drops our lock with the process, so a kill leaves nothing stale
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from pathlib import Path
 
 from crawler.errors import BadDatabase
+
+# What somebody else's lock is answered with; anything else is the file system's own trouble.
+_HELD = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK)
 
 
 class FileLock:
@@ -26,7 +30,7 @@ class FileLock:
 
     @classmethod
     def acquire(cls, database: Path) -> FileLock:
-        """Raises BadDatabase if another process holds it, or if the folder cannot be written to."""
+        """Raises BadDatabase if another process holds it, or if the folder permits no files or no locks."""
         path = database.with_name(database.name + "-lock")
         while True:
             try:
@@ -37,7 +41,13 @@ class FileLock:
                 _lock(descriptor)
             except OSError as error:
                 os.close(descriptor)
-                raise BadDatabase(f"another crawl is running on {database}") from error
+                if error.errno in _HELD:
+                    raise BadDatabase(f"another crawl is running on {database}") from error
+                with contextlib.suppress(OSError):
+                    path.unlink()  # nobody can hold it here
+                raise BadDatabase(
+                    f"cannot lock {path}: {error.strerror}; choose a --db on a disk of this machine"
+                ) from error
             # The holder before us may have removed the name between our open and our lock.
             if _same_file(path, descriptor):
                 return cls(path, descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import BadDatabase, StorageFailed
-from storage import database
+from storage import database, file_lock
 from storage.database import APPLICATION_ID, Database, explain, schema_files
 from storage.file_lock import FileLock
 
@@ -126,6 +127,16 @@ def make_newer(path: Path) -> None:
     )
 
 
+def make_hollow(path: Path) -> None:
+    sqlite(
+        path, f"PRAGMA application_id = {APPLICATION_ID}", "PRAGMA user_version = 1", "CREATE TABLE crawl (x)"
+    )
+
+
+def make_unversioned(path: Path) -> None:
+    sqlite(path, f"PRAGMA application_id = {APPLICATION_ID}", "CREATE TABLE url (x)")
+
+
 def make_damaged(path: Path) -> None:
     path.write_bytes(b"SQLite format 3\0" + b"\xff" * 5_000)
 
@@ -145,6 +156,8 @@ class TestRefusing:
             (make_other_application, "another application's database"),
             (make_unmarked_database, "another application's database"),
             (make_newer, r"newer Penstock \(schema 999"),
+            (make_hollow, "damaged: .* there is no body;"),
+            (make_unversioned, "damaged: .* there is no mark of its schema;"),
             (make_damaged, "damaged"),
             (make_cut_off, "damaged|not an SQLite database"),
         ],
@@ -202,6 +215,20 @@ class TestLock:
 
         FileLock.acquire(path).release()
 
+        assert files(path) == []
+
+    def test_a_file_system_without_locks_is_not_taken_for_a_running_crawl(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Some network file systems have none; to wait for that other crawl would be to wait for ever."""
+
+        def refuse(descriptor: int) -> None:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        monkeypatch.setattr(file_lock, "_lock", refuse)
+
+        with pytest.raises(BadDatabase, match=r"cannot lock .*: No locks available; choose a --db on"):
+            FileLock.acquire(path)
         assert files(path) == []
 
     def test_a_lock_is_released_once(self, path: Path) -> None:
