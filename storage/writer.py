@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from crawler.errors import StorageFailed
 from crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
 from crawler.ports import HostClocks, Saved
 from storage import statements as sql
@@ -83,9 +84,14 @@ class Writer:
             await asyncio.shield(self._task)
 
     async def save(self, verdict: Verdict) -> Saved:
-        """Return after the commit that holds it. Raises StorageFailed, and from then on always."""
+        """Return after the commit that holds it. Raises StorageFailed, and from then on always.
+
+        So it does after `close`: nobody would commit it, and its caller would wait for ever.
+        """
         if self._failed is not None:
             raise self._failed
+        if self._closing:
+            raise StorageFailed("a verdict came after the last commit; the next run asks for its URL again")
         future: asyncio.Future[Saved] = asyncio.get_running_loop().create_future()
         self._waiting.append((verdict, future))
         self._bell.set()
@@ -123,6 +129,9 @@ class Writer:
         try:
             async with self._database.transaction():
                 saved = await self._write([verdict for verdict, _ in batch])
+            self._on_commit(saved)
+            self._urls.rotate()
+            self._phrases.rotate()
         except Exception as error:
             # The memory of the tables is no longer true, so nothing may be written on top of it:
             # a link to a URL that it takes for known would lead nowhere, and the URL be lost.
@@ -136,9 +145,6 @@ class Writer:
         for _, future in batch:
             if not future.done():
                 future.set_result(saved)
-        self._on_commit(saved)
-        self._urls.rotate()
-        self._phrases.rotate()
 
     async def _write(self, verdicts: Sequence[Verdict]) -> Saved:
         """Everything that one transaction changes, in a fixed number of statements."""

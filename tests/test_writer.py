@@ -183,12 +183,34 @@ class TestGroupCommit:
 
     async def test_closing_commits_what_waits(self, path: Path) -> None:
         async with stored(path, end=None) as file:
-            saving = asyncio.create_task(file.save(done(PAGE, A)))
+            saving = asyncio.create_task(file.run.writer.save(done(PAGE, A)))
             await asyncio.sleep(0)
             await file.store.close()
 
             assert (await saving).pending == 1
         assert states(path)[SEED] == ("done", None)
+
+    async def test_what_comes_after_the_end_is_refused_at_once(self, path: Path) -> None:
+        """Nobody would commit it, so its caller would wait for ever."""
+        async with stored(path, end=None) as file:
+            await file.run.writer.close()
+
+            async with asyncio.timeout(5):
+                with pytest.raises(StorageFailed, match="after the last commit"):
+                    await file.save(done(PAGE, A))
+        assert states(path)[SEED] == ("pending", None)
+
+    async def test_a_bug_behind_a_commit_is_told_to_whoever_waits(self, path: Path) -> None:
+        """It would end the writing in silence, and all who save would wait for ever."""
+
+        def fail(saved: Saved) -> None:
+            raise LookupError("a bug")
+
+        async with stored(path, end=None, on_commit=fail) as file:
+            for address in (PAGE, task(A, depth=1)):
+                async with asyncio.timeout(5):
+                    with pytest.raises(LookupError):
+                        await file.save(done(address))
 
 
 class TestVerdicts:
