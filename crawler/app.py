@@ -39,7 +39,7 @@ from crawler.robots import RobotsRules
 from crawler.seen import SeenFilter
 from crawler.stats import Snapshot
 from crawler.tally import Tally
-from crawler.watch import pool_line, snapshot, task_lines, watch
+from crawler.watch import pool_lines, snapshot, task_lines, watch
 from stages.extractors.children import Children
 from stages.extractors.html import HtmlExtractor
 from stages.fetch import FetchStage
@@ -89,7 +89,7 @@ class Crawl:
     def describe(self) -> list[str]:
         """What every stage and every task is doing at this moment, a line each."""
         frontier = [repr(self._frontier)] if self._frontier is not None else []
-        return [*frontier, *map(pool_line, self._pools), *task_lines()]
+        return [*frontier, *pool_lines(self._pools), *task_lines()]
 
     async def run(self) -> Report:
         """Crawl until finished, stopped or out of budget. Raises PenstockError.

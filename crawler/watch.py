@@ -19,6 +19,8 @@ from crawler.tally import Tally
 STUCK_AFTER = 60.0  # seconds without a settled URL
 LOOK_EVERY = 5.0  # seconds
 
+_AWAITED = {"fetch": "answers", "parse": "a parser", "store": "a commit"}  # by whoever is busy there
+
 log = get_logger()
 
 
@@ -52,10 +54,23 @@ def snapshot(
     )
 
 
-def pool_line(pool: Pool) -> str:
-    """One line on one stage: queue, busy workers, oldest work."""
+def pool_lines(pools: Sequence[Pool]) -> list[str]:
+    """One line on each stage, in flow order: what it waits for, queue, busy workers, oldest work."""
+    before = ["the frontier", *(pool.stage.name for pool in pools)]
+    after = [*pools[1:], None]
+    return [_pool_line(*of_one) for of_one in zip(pools, before, after, strict=False)]
+
+
+def _pool_line(pool: Pool, before: str, after: Pool | None) -> str:
+    name, inbox = pool.stage.name, pool.inbox
     busy = sum(entry is not None for entry in pool.at_work.values())
-    line = f"{pool.stage.name}: inbox {pool.inbox.qsize()}/{pool.inbox.maxsize}, busy {busy}/{pool.workers}"
+    if not busy:
+        awaited = before
+    elif after is not None and after.inbox.full():
+        awaited = f"room in {after.stage.name}"
+    else:
+        awaited = _AWAITED.get(name, "its work")
+    line = f"{name}: waits for {awaited}, inbox {inbox.qsize()}/{inbox.maxsize}, busy {busy}/{pool.workers}"
     oldest = oldest_work(pool)
     return f"{line}, oldest {oldest[0]} for {oldest[1]:.1f} s" if oldest else line
 
@@ -84,7 +99,7 @@ async def watch(
             log.warning(
                 "nothing_settled",
                 seconds=round(time.monotonic() - since),
-                stages=[pool_line(pool) for pool in pools],
+                stages=pool_lines(pools),
                 frontier=repr(frontier),
             )
             since = time.monotonic()
