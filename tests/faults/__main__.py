@@ -14,7 +14,10 @@ from tests.faults import (
     disk,
     files,
     kills,
+    migrations,
+    minutes,
     network,
+    offline,
     poison,
     random_kills,
     signals,
@@ -25,8 +28,8 @@ from tests.faults import (
 from tests.faults.fault import Fault, Plan, Row, Suite
 
 MODULES = (
-    *(kills, syscalls, random_kills, bugs, poison, disk, torn, files),
-    *(concurrency, network, signals, streams, clocks),
+    *(kills, syscalls, migrations, random_kills, bugs, poison, disk, torn, files),
+    *(concurrency, network, offline, signals, streams, clocks, minutes),
 )
 FAULTS: Sequence[Fault] = tuple(fault for module in MODULES for fault in module.FAULTS)
 NAMES = {fault.name for fault in FAULTS}

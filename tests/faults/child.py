@@ -9,6 +9,7 @@ A trap wraps functions of the product before its command runs:
     raise STAGE K           a bug at the K-th page of the stage fetch, parse or store
     refuse K OFTEN          the disk refuses the K-th commit: once, or for-good
     poison TEXT             SIGKILL itself whenever a page with TEXT in its URL is parsed
+    offline K SECONDS       from the K-th fetch on there is no network, and no name is known
     clock K SECONDS         from the K-th fetch on (0: from the start) the wall clock is off
     count FILE              write down how often each event happened
     watch FILE              write down how full the queues and the byte budget became
@@ -17,6 +18,7 @@ A trap wraps functions of the product before its command runs:
 from __future__ import annotations
 
 import asyncio
+import errno
 import functools
 import json
 import os
@@ -208,6 +210,36 @@ def clock(position: str, seconds: str) -> None:
     setattr(time, "time", lambda: true_time() + (float(seconds) if left <= 0 else 0.0))  # noqa: B010
 
 
+def offline(position: str, seconds: str) -> None:
+    import socket
+
+    from stages.fetchers.plain import PlainFetcher
+
+    left, until = int(position), 0.0
+
+    def leave(*_: Any) -> None:
+        nonlocal left, until
+        left -= 1
+        if not left:
+            until = time.monotonic() + float(seconds)
+
+    def unless_offline(original: Any, error: OSError) -> Any:
+        @functools.wraps(original)
+        def reached(*args: Any, **options: Any) -> Any:
+            if time.monotonic() < until:
+                raise error
+            return original(*args, **options)
+
+        return reached
+
+    wrap(PlainFetcher, "get", leave)
+    nowhere = OSError(errno.ENETUNREACH, "Network is unreachable")
+    loop: Any = asyncio.SelectorEventLoop
+    loop.sock_connect = unless_offline(loop.sock_connect, nowhere)
+    unknown = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    socket.getaddrinfo = unless_offline(socket.getaddrinfo, unknown)
+
+
 def watch(file: str) -> None:
     from crawler.memory import BodyBudget
 
@@ -234,6 +266,7 @@ TRAPS: dict[str, Callable[..., None]] = {
     "raise": raise_error,
     "refuse": refuse,
     "poison": poison,
+    "offline": offline,
     "clock": clock,
     "count": count,
     "watch": watch,

@@ -89,6 +89,7 @@ def broken_cases(plan: Plan, scout: Lane) -> list[str]:
         *(f"{READS} EIO {k}+" for k in range(9, 41, 16 if plan.short else 1)),  # the first load libraries
         *(f"{call} EIO {when}" for call in ("fdatasync", "ftruncate") for when in ("1+", "2+")),
         "unlink EROFS 1+",
+        "flock ENOLCK 1+",
     ]
 
 

@@ -121,10 +121,10 @@ class Suite:
         try:
             cases = [case for case in fault.cases(self._plan, self._scout) if chosen in (None, case)]
             return {pool.submit(attempt, fault, case): case for case in cases}
+        except CannotTry as reason:
+            return {_settled(Tried(reached=False, note=f"skipped: {reason}")): "all"}
         except Exception:
-            failed: Future[Timed] = Future()
-            failed.set_result(Timed(Tried(violations=[_the_suite_itself()]), 0.0, 0.0))
-            return {failed: "all"}
+            return {_settled(Tried(violations=[_the_suite_itself()])): "all"}
 
     def _pool(self, lanes: int) -> ProcessPoolExecutor:
         if lanes not in self._pools:
@@ -133,6 +133,12 @@ class Suite:
             self._pools[lanes] = pool
             self._open.callback(pool.shutdown, cancel_futures=True)
         return self._pools[lanes]
+
+
+def _settled(tried: Tried) -> Future[Timed]:
+    future: Future[Timed] = Future()
+    future.set_result(Timed(tried, 0.0, 0.0))
+    return future
 
 
 def _gathered(futures: Mapping[Future[Timed], str]) -> list[tuple[str, Timed]]:

@@ -12,10 +12,11 @@ from pathlib import Path
 from random import Random
 
 from tests.faults.fault import Fault, Plan, Tried
-from tests.faults.invariants import finished, said_badly
+from tests.faults.invariants import contradictions, finished, said_badly
 from tests.faults.lane import Ended, Lane
+from tests.faults.migrations import make_older
 from tests.faults.webs import Served
-from tests.kit import rows
+from tests.kit import equal_crawls, rows
 
 PAGE = 4096
 SEE_AND_STOP = 20.0  # seconds that any command may need for a small file
@@ -74,6 +75,8 @@ def damage(lane: Lane, case: str) -> Tried:
             wrong.append("crawl has refused the file and changed it all the same")
         if kind == "empty":
             wrong += finished(served, db, ended, kills=0)
+        if kind == "older":
+            wrong += [*contradictions(served, db, finished=True), *equal_crawls(served.peace, db)]
         return Tried(0, wrong)
 
 
@@ -151,6 +154,10 @@ def _newer(whole: Path, db: Path, _: int) -> None:
         connection.execute("PRAGMA user_version = 99")
 
 
+def _older(whole: Path, db: Path, _: int) -> None:
+    make_older(whole, db)
+
+
 def _hollow(whole: Path, db: Path, _: int) -> None:
     """Ours by its numbers, but its tables are gone."""
     with closing(sqlite3.connect(db)) as connection:
@@ -170,6 +177,7 @@ DAMAGE: Mapping[str, Callable[[Path, Path, int], None]] = {
     "astray": _astray,
     "looping": _looping,
     "stranger": _stranger,
+    "older": _older,
     "newer": _newer,
     "hollow": _hollow,
     "truncated": _truncated,
@@ -177,6 +185,6 @@ DAMAGE: Mapping[str, Callable[[Path, Path, int], None]] = {
     "flipped": _flipped,
 }
 OTHERS = [kind for kind in DAMAGE if kind not in ("truncated", "zeroed", "flipped")]
-MAY_RUN = ("empty", "truncated", "zeroed", "flipped")  # damage may lie where nobody looks
+MAY_RUN = ("empty", "older", "truncated", "zeroed", "flipped")  # damage may lie where nobody looks
 
 FAULTS: Sequence[Fault] = (Fault(name="bad-file", cases=damage_cases, attempt=damage),)

@@ -25,8 +25,10 @@ class Asked(NamedTuple):
 
 class Rudeness(Enum):
     RESET = "reset"  # instead of an answer
+    DRIP = "drip"  # an answer by the byte, which takes minutes
 
 
+DRIP_SECONDS = 4.0  # between two bytes: never silent for so long that a crawl gives up
 Reply = bytes | Rudeness
 Mood = Callable[[Asked], Reply]
 
@@ -75,13 +77,20 @@ class Moody:
                 line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 writer.transport.abort()
                 return
-            assert isinstance(reply, bytes)
-            writer.write(reply)
-            await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the crawl was killed, or has gone
+            for part in _drops(answer("." * 400)) if reply is Rudeness.DRIP else [reply]:
+                assert isinstance(part, bytes)
+                writer.write(part)
+                await writer.drain()
+                if reply is Rudeness.DRIP:
+                    await asyncio.sleep(DRIP_SECONDS)
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the crawl was killed, or has gone; or this server is being closed
         finally:
             writer.close()
+
+
+def _drops(reply: bytes) -> list[bytes]:
+    return [reply[at : at + 1] for at in range(len(reply))]
 
 
 async def _end(servers: Sequence[asyncio.Server]) -> None:

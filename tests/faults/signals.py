@@ -103,6 +103,28 @@ def of_session(session: int) -> list[int]:
     return found
 
 
+def describe_cases(plan: Plan, scout: Lane) -> list[str]:
+    return moments(4 if plan.short else 18)
+
+
+def describe(lane: Lane, case: str) -> Tried:
+    """SIGUSR1 is a question: it is answered on standard error, and the crawl goes on."""
+    served = lane.web("paced")
+    with lane.room() as room:
+        db = room / "crawl.db"
+        began = time.monotonic()
+        with lane.started(*served.onto(db)) as process:
+            time.sleep(float(case))
+            listening = served.web.requests.total() > 0
+            _send(process, signal.SIGUSR1)
+            ended = _end_of(process, began)
+        if not listening and ended.code == -signal.SIGUSR1:
+            return Tried(reached=False)  # before the command could say what a signal means to it
+        answered = "fetch: waits for" in ended.stderr and "task writer" in ended.stderr
+        wrong = [] if answered or not listening else [f"was not answered: {ended}"]
+        return Tried(0, [*wrong, *finished(served, db, ended, kills=0)], reached=listening)
+
+
 def orphan_cases(plan: Plan, scout: Lane) -> list[str]:
     return (
         ["SIGKILL busy", "SIGTERM busy"]
@@ -144,5 +166,6 @@ def orphan_parsers(lane: Lane, case: str) -> Tried:
 
 FAULTS: Sequence[Fault] = (
     Fault(name="signal", cases=signal_cases, attempt=send, waits=True),
+    Fault(name="signal-usr1", cases=describe_cases, attempt=describe, waits=True),
     Fault(name="orphan", cases=orphan_cases, attempt=orphan_parsers, waits=True),
 )

@@ -1,0 +1,99 @@
+"""A file of the schema before the newest, and kills of the run that brings it up to date.
+
+Whatever the newest step is: the older file is made by the steps before it, and filled with
+what their tables have in common with today's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from storage.database import schema_files
+from tests.faults import strace
+from tests.faults.fault import CannotTry, Fault, Plan, Tried
+from tests.faults.invariants import finished, intact
+from tests.faults.kills import killed
+from tests.faults.lane import Lane
+from tests.faults.syscalls import WRITES
+from tests.faults.webs import Served
+from tests.kit import rows
+
+PAGES = "4"  # stored before the file is made older
+# Migrated, and dead before the run is noted: all of these writes are the migration's.
+MIGRATED = (sys.executable, "-m", "tests.faults.child", "kill commit before 1")
+
+
+def make_older(whole: Path, db: Path) -> None:
+    """The same crawl as a file of the schema before the newest."""
+    *older, _ = schema_files()
+    with closing(sqlite3.connect(db, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        for number, step in older:
+            connection.executescript(f"{step.read_text('utf-8')}\nPRAGMA user_version = {number};")
+        connection.execute("ATTACH ? AS whole", (str(whole),))
+        connection.execute("BEGIN")
+        for (table,) in _tables(connection, "main"):
+            columns = ", ".join(
+                sorted(_columns(connection, "main", table) & _columns(connection, "whole", table))
+            )
+            connection.execute(f"DELETE FROM main.{table}")
+            connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM whole.{table}")
+        connection.execute("COMMIT")
+
+
+def _tables(connection: sqlite3.Connection, schema: str) -> list[tuple[str]]:
+    query = f"SELECT name FROM {schema}.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+    return connection.execute(query).fetchall()
+
+
+def _columns(connection: sqlite3.Connection, schema: str, table: str) -> set[str]:
+    found = connection.execute("SELECT name FROM pragma_table_info(?, ?)", (table, schema))
+    return {name for (name,) in found}
+
+
+def older_file(lane: Lane, served: Served, db: Path) -> None:
+    """A crawl that stopped in the middle, written by the schema before the newest."""
+    whole = db.with_name("whole.db")
+    ended = lane.crawl(*served.onto(whole), "--max-pages", PAGES)
+    if ended.code != 3:
+        raise RuntimeError(f"the crawl whose file is to be made older: {ended}")
+    make_older(whole, db)
+
+
+def migration_cases(plan: Plan, scout: Lane) -> list[str]:
+    """Every write until the newest schema is there, and none at all."""
+    served = scout.web("tiny")
+    try:
+        with scout.room() as room:
+            older_file(scout, served, room / "crawl.db")
+            before = strace.counting(WRITES, room / "log")
+            scout.command(*served.onto(room / "crawl.db"), before=before, program=MIGRATED)
+            made = strace.count(room / "log").get(WRITES, 0)
+    except CannotTry:
+        made = 1  # the attempt says why
+    return ["never", *(f"{WRITES} {k}" for k in plan.positions(made, in_short=6))]
+
+
+def kill_migration(lane: Lane, case: str) -> Tried:
+    """Older or newest, never between; the next run brings it up to date and goes on."""
+    call, _, k = case.partition(" ")
+    served, versions = lane.web("tiny"), [number for number, _ in schema_files()][-2:]
+    with lane.room() as room:
+        db = room / "crawl.db"
+        older_file(lane, served, db)
+        if case == "never":
+            return Tried(0, finished(served, db, lane.crawl(*served.onto(db)), kills=0))
+        ended = lane.command(*served.onto(db), before=strace.injecting(call, f"signal=KILL:when={k}"))
+        if not killed(ended):
+            return Tried(reached=False, violations=finished(served, db, ended, kills=0))
+        [(version,)] = rows(db, "PRAGMA user_version")
+        wrong = [] if version in versions else [f"schema {version} is none of {versions}"]
+        wrong += intact(served, db)
+        return Tried(1, [*wrong, *finished(served, db, lane.crawl(*served.onto(db)), kills=1)])
+
+
+FAULTS: Sequence[Fault] = (Fault(name="kill-migration", cases=migration_cases, attempt=kill_migration),)

@@ -1,0 +1,49 @@
+"""No network for a while: nothing can be reached and no name is known, until it is back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.faults.fault import Fault, Plan, Tried
+from tests.faults.invariants import left_behind, said_badly
+from tests.faults.lane import Lane
+from tests.faults.moody import NOT_THERE, Asked, Moody, Reply, page
+from tests.faults.webs import NARROW
+from tests.kit import check_invariants, equal_crawls
+
+AWAY = 5  # seconds
+PAGES = 60
+SOON = 40.0  # seconds in which it ends: the breaker rests five, then ten
+FLAGS = ("--throttle", "fixed", "--per-host", "64", "--progress", "none", *NARROW.flags)
+
+
+def offline_cases(plan: Plan, scout: Lane) -> list[str]:
+    """HOST, and at which fetch it begins; the first asks for robots.txt."""
+    places = (1, 20) if plan.short else (1, 2, 3, 20, 40)
+    return [f"{host} {place}" for host in ("localhost", "127.0.0.1") for place in places]
+
+
+def go_offline(lane: Lane, case: str) -> Tried:
+    """Nothing fails for good, nothing is lost: the crawl waits and ends as if nothing had been."""
+    host, place = case.split()
+    paths = [f"/{number}" for number in range(PAGES)]
+
+    def mood(asked: Asked) -> Reply:
+        if asked.path == "/robots.txt":
+            return NOT_THERE
+        return page(asked.path, paths if asked.path == "/" else ())
+
+    server = Moody(mood, delay=0.01)
+    with lane.room() as room, server.served() as port:
+        words = ("--seed", f"http://{host}:{port}/", *FLAGS, "--db")
+        lane.crawl(*words, room / "peace.db")
+        db = room / "crawl.db"
+        ended = lane.crawl(*words, db, trap=f"offline {place} {AWAY}", timeout=120)
+        wrong = [] if ended.code == 0 else [f"should have completed: {ended}"]
+        wrong += [*said_badly(ended), *left_behind(db), *check_invariants(db)]
+        wrong += equal_crawls(room / "peace.db", db)[:5]
+        wrong += [] if AWAY <= ended.seconds < SOON else [f"took {ended.seconds:.0f} s"]
+        return Tried(0, wrong, note=f"{AWAY} s without a network: {ended.seconds:.0f} s at most")
+
+
+FAULTS: Sequence[Fault] = (Fault(name="no-network", cases=offline_cases, attempt=go_offline, waits=True),)
