@@ -9,6 +9,7 @@ can corrupt a WAL that two connections write and checkpoint, so a second crawl i
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager, closing
@@ -192,6 +193,9 @@ def _refuse_other_files(path: Path) -> None:
                 head = file.read(16)
             if head and head != b"SQLite format 3\0":
                 raise BadDatabase(f"{path} is not an SQLite database; choose another --db")
+            if not os.access(path, os.W_OK):
+                # SQLite would leave a WAL beside it that may not be written to either, ever.
+                raise BadDatabase(f"{path} may not be written to")
     except OSError as error:
         raise BadDatabase(f"cannot read {path}: {error.strerror or error}") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import sqlite3
 import subprocess
 import sys
@@ -176,6 +177,17 @@ class TestRefusing:
         assert content(path) == before
         assert files(path) == ["crawl.db"]
         assert threads_left(threads) == []
+
+    async def test_what_may_not_be_written_to_is_refused_before_sqlite_makes_files_beside_it(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They would be as read-only as the file, and stay so when it no longer is."""
+        await (await Database.open(path)).close()
+        monkeypatch.setattr(os, "access", lambda path, mode: False)  # permission bits do not bind root
+
+        with pytest.raises(BadDatabase, match="may not be written to"):
+            await Database.open(path)
+        assert files(path) == ["crawl.db"]
 
     async def test_a_folder_that_is_not_there_is_not_made(self, tmp_path: Path) -> None:
         with pytest.raises(BadDatabase, match="does not exist"):

@@ -63,4 +63,5 @@ def _do(*words: str | Path) -> None:
         raise CannotTry(f"{words[0]} is not installed")
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=30)
     if done.returncode:
-        raise CannotTry(f"{words[0]} is not permitted here: {done.stderr.strip()[:80]}")
+        why = done.stderr.strip().partition("\n")[0].rpartition(": ")[2].partition(" while ")[0]
+        raise CannotTry(f"{words[0]} is not permitted here: {why}")
