@@ -29,7 +29,7 @@ from storage.frontier import FrontierOnDisk
 from storage.ledger import Changes, Ledger
 from storage.parse_marks import ParseMarks
 from storage.phrases import Phrases
-from storage.rows import State, UrlKind, key_of
+from storage.rows import UrlKind, key_of
 from storage.suspects import judge_last_run
 from storage.url_table import UrlTable
 from storage.writer import Writer
@@ -231,17 +231,11 @@ class CrawlStore:
             return await self._totals()
 
     async def _totals(self) -> Totals:
-        by_number = dict(await self._database.rows(sql.COUNT_STATES))
+        [(pending, done, failed, skipped, internal)] = await self._database.rows(sql.COUNT_STATES)
         [(pages,)] = await self._database.rows(sql.COUNT_PAGES, {"generation": self._generation})
-        [(internal,)] = await self._database.rows(sql.COUNT_INTERNAL)
         [(requests, _, size, retries, robots, sitemaps)] = await self._database.rows(sql.SUM_RUNS)
         return Totals(
-            states={
-                "pending": by_number.get(State.PENDING, 0) + by_number.get(State.WAITING, 0),
-                "done": by_number.get(State.DONE, 0),
-                "failed": by_number.get(State.FAILED, 0),
-                "skipped": by_number.get(State.SKIPPED, 0),
-            },
+            states={"pending": pending, "done": done, "failed": failed, "skipped": skipped},
             requests=requests,
             pages=pages,
             bytes=size,

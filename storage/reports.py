@@ -39,8 +39,6 @@ REPORTS: Mapping[str, str] = {
     "orphans": "stored pages that no link and no redirect leads to",
 }
 
-_STATES = ("pending", "pending", "done", "failed", "skipped")  # by url.state; 1 waits for a retry
-
 _GENERATION = "SELECT generation FROM crawl"
 _CRAWL = "SELECT identity, depth, robots, created_at FROM crawl"
 _WAITING = "SELECT count(*) FROM url WHERE state = 1 AND kind = 0"
@@ -83,15 +81,12 @@ class Status:
 
 def totals(connection: sqlite3.Connection) -> Totals:
     """The crawl's life so far, all runs together, as the database has it."""
-    states = dict.fromkeys(("pending", "done", "failed", "skipped"), 0)
-    for state, count in connection.execute(sql.COUNT_STATES):
-        states[_STATES[state]] += count
+    [(pending, done, failed, skipped, internal)] = connection.execute(sql.COUNT_STATES)
     generation = connection.execute(_GENERATION).fetchone()
     [(pages,)] = connection.execute(sql.COUNT_PAGES, {"generation": generation[0] if generation else 1})
-    [(internal,)] = connection.execute(sql.COUNT_INTERNAL)
     [(requests, _, size, retries, robots, sitemaps)] = connection.execute(sql.SUM_RUNS)
     return Totals(
-        states=states,
+        states={"pending": pending, "done": done, "failed": failed, "skipped": skipped},
         requests=requests,
         pages=pages,
         bytes=size,

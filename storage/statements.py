@@ -173,8 +173,15 @@ FINISH_RUN = """
     UPDATE runs SET finished_at = :now, stop_reason = :reason, max_rss_bytes = :rss WHERE id = :run
 """
 COUNT_PAGES = "SELECT count(*) FROM fetch WHERE status = 200 AND error IS NULL AND generation = :generation"
-COUNT_STATES = "SELECT state, count(*) FROM url WHERE kind = 0 GROUP BY state"
-COUNT_INTERNAL = "SELECT count(*) FROM url WHERE state = 3 AND reason LIKE 'internal:%'"
+# One scan. GROUP BY would sort a row per URL first: a second and 60 MiB for a million of them.
+COUNT_STATES = """
+    SELECT count(*) FILTER (WHERE kind = 0 AND state IN (0, 1)),
+           count(*) FILTER (WHERE kind = 0 AND state = 2),
+           count(*) FILTER (WHERE kind = 0 AND state = 3),
+           count(*) FILTER (WHERE kind = 0 AND state = 4),
+           count(*) FILTER (WHERE state = 3 AND reason LIKE 'internal:%')
+    FROM url
+"""
 SUM_RUNS = """
     SELECT coalesce(sum(requests), 0), coalesce(sum(pages), 0), coalesce(sum(bytes), 0),
            coalesce(sum(retries), 0), coalesce(sum(robots_requests), 0), coalesce(sum(sitemap_requests), 0)

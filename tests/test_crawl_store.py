@@ -14,6 +14,7 @@ import pytest
 from crawler.errors import BadDatabase
 from crawler.messages import Dead, RetryAt, Skipped
 from crawler.seen import SeenFilter
+from storage import statements as sql
 from storage.crawl_store import CrawlStore
 from tests.fakes import START, done, task
 from tests.storekit import SEED, Stored, admission, depths, rows, settings, states, stored
@@ -156,6 +157,15 @@ class TestResuming:
         assert totals.states == {"pending": 1, "done": 1, "failed": 1, "skipped": 1}
         assert (totals.requests, totals.pages, totals.bytes, totals.retries) == (3, 1, 10, 1)
         assert totals.internal_failures == 1
+
+    async def test_counting_sorts_nothing(self, path: Path) -> None:
+        """A run counts before its first fetch: sorted, a million URLs took it a second and 60 MiB."""
+        async with stored(path) as file:
+            await file.save(done(task(SEED)))
+
+        plan = rows(path, f"EXPLAIN QUERY PLAN {sql.COUNT_STATES}")
+
+        assert [step[-1] for step in plan] == ["SCAN url"]
 
     async def test_the_seen_set_is_filled_from_the_table(self, path: Path) -> None:
         async with stored(path) as file:
