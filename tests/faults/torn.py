@@ -28,27 +28,26 @@ def killed_file(lane: Lane, served: Served) -> Path:
 
 
 def wal_cases(plan: Plan, scout: Lane) -> list[str]:
-    """Lengths of the WAL, and places where it has a wrong byte."""
-    dead = killed_file(scout, scout.web("small"))
-    size = dead.with_name("crawl.db-wal").stat().st_size
+    """Lengths of the WAL, and places where it has a wrong byte, as shares of what each lane has of it."""
     count = 12 if plan.short else 120
-    places = [size * number // count for number in range(count)]
+    places = [f"{number / count:.4f}" for number in range(count)]
     return [*(f"cut {at}" for at in places), *(f"flipped {at}" for at in places[:: 4 if plan.short else 3])]
 
 
 def tear_wal(lane: Lane, case: str) -> Tried:
     """Later commits are lost, an earlier state remains; the crawl goes on from there."""
-    kind, at = case.split()
+    kind, share = case.split()
     served = lane.web("small")
     with lane.room() as room:
         db = room / "crawl.db"
         dead = killed_file(lane, served)
         shutil.copyfile(dead, db)
         data = bytearray(dead.with_name("crawl.db-wal").read_bytes())
+        at = int(float(share) * len(data))
         if kind == "cut":
-            del data[int(at) :]
+            del data[at:]
         else:
-            data[int(at)] ^= 0x55
+            data[at] ^= 0x55
         (room / "crawl.db-wal").write_bytes(data)
         return Tried(1, [*intact(served, db), *_resumed(lane, served, db)])
 
