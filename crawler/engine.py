@@ -103,19 +103,23 @@ async def crawl(frontier: Frontier, pools: Sequence[Pool], stopping: Stopping, *
     async def emit(message: Message) -> None:
         await inboxes[ROUTES[type(message)]].put(message)
 
-    async with asyncio.TaskGroup() as group:
-        crews = [
-            [group.create_task(work(pool, number, emit)) for number in range(pool.workers)] for pool in pools
-        ]
-        # A task of its own: a stop must also reach a feeder that waits before a full inbox.
-        # What it then drops is still pending on disk.
-        feeder = group.create_task(_feed(frontier, emit))
-        stopping.on_request(feeder.cancel, _canceller(asyncio.current_task()))
-        await asyncio.wait([feeder])
-        for pool, crew in zip(pools, crews, strict=True):
-            if stopping.reason is not None and pool is pools[0]:
-                _empty(pool)
-            await _send_home(pool, crew, stopping, grace)
+    try:
+        async with asyncio.TaskGroup() as group:
+            crews = [
+                [group.create_task(work(pool, number, emit)) for number in range(pool.workers)]
+                for pool in pools
+            ]
+            # A task of its own: a stop must also reach a feeder that waits before a full inbox.
+            # What it then drops is still pending on disk.
+            feeder = group.create_task(_feed(frontier, emit))
+            stopping.on_request(feeder.cancel, _canceller(asyncio.current_task()))
+            await asyncio.wait([feeder])
+            for pool, crew in zip(pools, crews, strict=True):
+                if stopping.reason is not None and pool is pools[0]:
+                    _empty(pool)
+                await _send_home(pool, crew, stopping, grace)
+    finally:
+        stopping.detach()  # from here on an abort would only hit those who clean up
 
 
 async def _feed(frontier: Frontier, emit: Emit) -> None:

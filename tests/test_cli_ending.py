@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from crawler import logs
-from crawler.cli import main
+from crawler.cli import main, signals
 from crawler.ending import Report
 from crawler.errors import BadDatabase, StorageFailed
 from tests.desk import REPORT, SEED, TOTALS, Capture, Desk, FakeCrawl
@@ -144,6 +145,24 @@ class TestSignals:
         assert desk.crawls[0].stops == ["sigint", "sigint"]
         assert "Ctrl-C again" in desk.err.splitlines()[0]
         assert desk.err.splitlines()[1].startswith("aborting")
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+    def test_one_that_comes_after_the_crawl_cuts_nothing_through(self, number: signal.Signals) -> None:
+        """asyncio has its loop to close then, and an interrupt leaves that half-done, with a warning."""
+        heard: list[str] = []
+
+        async def crawl() -> None:
+            with signals.caught(heard.append, lambda: heard.append("sigusr1")):
+                os.kill(os.getpid(), number)
+                await asyncio.sleep(0.01)
+            signal.raise_signal(number)
+
+        before = signal.getsignal(number)
+        with signals.restored():
+            asyncio.run(crawl())
+
+        assert heard == [number.name.lower()]
+        assert signal.getsignal(number) == before
 
     def test_nohup_is_respected(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -427,9 +427,9 @@ class TestStopping:
         assert flow.rig.now() == 1
 
     async def test_once_it_is_over_a_stop_only_leaves_its_mark(self) -> None:
+        """A second Ctrl-C while connections are being closed would end as an unexpected error."""
         flow = Flow({})
         await flow.run()
-        flow.stopping.detach()
 
         flow.stopping.request("sigint")
         flow.stopping.request("sigint")

@@ -72,11 +72,13 @@ def _crawled(config: CrawlConfig, view: View, called: Sequence[str]) -> Report:
     import asyncio
 
     from crawler.app import Crawl
+    from crawler.cli import signals
     from crawler.cli.summary import how_to_go_on
 
     note = how_to_go_on("error", called) or ""
     try:
-        return asyncio.run(_watched(Crawl(config), config, view))
+        with signals.restored():
+            return asyncio.run(_watched(Crawl(config), config, view))
     except Refusal:
         raise
     except BrokenPipeError as error:  # `main` would take it for a reader of standard output that left

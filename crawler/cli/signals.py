@@ -20,7 +20,8 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 def caught(stop: Callable[[str], None], describe: Callable[[], None] | None = None) -> Iterator[None]:
     """Call `stop('sigint')` and so on for every signal that arrives in the running loop.
 
-    SIGUSR1, where there is one, calls `describe`.
+    SIGUSR1, where there is one, calls `describe`. Afterwards all of them are ignored until the
+    end of `restored`: the loop is still to be closed, and an interrupt would cut through that.
     """
     loop = asyncio.get_running_loop()
     installed: list[signal.Signals] = []
@@ -41,6 +42,21 @@ def caught(stop: Callable[[str], None], describe: Callable[[], None] | None = No
     finally:
         for number in installed:
             loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def restored() -> Iterator[None]:
+    """Around the whole life of an event loop: every signal has its handler back at the end."""
+    numbers = [getattr(signal, name) for name in (*_NAMES, "SIGUSR1") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            # ValueError: not in the main thread, where nothing was changed either.
+            with contextlib.suppress(ValueError):
+                signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 def _is_nohup(number: signal.Signals) -> bool:
