@@ -46,6 +46,20 @@ class TestChildren:
 
         assert [content.title for content in contents] == [str(number) for number in range(100)]
 
+    async def test_a_slow_child_that_answers_while_another_is_started_leaves_no_surplus(
+        self, children: Children
+    ) -> None:
+        """On a busy machine any page may seem slow, and each surplus process costs 20 MiB."""
+        await children.extract(PAGE, url=URL)
+        [child] = children._children
+        answers = [asyncio.create_task(children.extract(PAGE, url=URL)) for _ in range(2)]
+        await asyncio.sleep(0)
+        children.slow(child)
+        await asyncio.gather(*answers)
+        await asyncio.gather(*children._starts)
+
+        assert len(children._children) == 1  # whichever of the two
+
     async def test_a_page_that_needs_too_much_fails_and_those_behind_it_do_not(self) -> None:
         children = Children(1, deadline=20.0, memory_bytes=40 << 20)
         try:

@@ -250,6 +250,9 @@ class Children:
         ours.setblocking(False)
         child = _Child(self, process)
         await asyncio.get_running_loop().create_connection(lambda: child, sock=ours)
+        if len(self._children) >= self._count:
+            child.kill()  # it was to replace a slow one, which has answered meanwhile
+            return
         self._children.append(child)
 
     def _started(self, task: asyncio.Task[None]) -> None:
