@@ -97,9 +97,10 @@ class CrawlStore:
         try:
             crawl = await database.row(sql.FIND_CRAWL)
             if crawl is not None:
-                _refuse_other_crawls(path, json.loads(crawl[0]), settings.identity)
+                _refuse_other_crawls(path, _facts(path, crawl[0]), settings.identity)
             last_url, _, _ = await database.row(sql.LAST_IDS)
             last_run = await database.row(sql.LAST_CONFIG)
+            last_config = _facts(path, last_run[0]) if last_run is not None else None
         except BaseException as error:
             await database.close()
             if isinstance(error, StorageFailed):
@@ -111,7 +112,7 @@ class CrawlStore:
             known_urls=last_url,
             resumed=crawl is not None,
             generation=generation,
-            last_config=json.loads(last_run[0]) if last_run is not None else None,
+            last_config=last_config,
         )
 
     async def begin(
@@ -268,6 +269,19 @@ class CrawlStore:
         if self._writer is not None:
             writer, self._writer = self._writer, None
             await writer.close()
+
+
+def _facts(path: Path, text: str | None) -> dict[str, Any]:
+    """A JSON object that an earlier run stored. Raises BadDatabase if it is none any more."""
+    try:
+        facts = json.loads(text or "")
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict):
+        raise BadDatabase(
+            f"{path} is damaged: what it is a crawl of cannot be read; restore a copy, or choose another --db"
+        )
+    return facts
 
 
 def _refuse_other_crawls(path: Path, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> None:

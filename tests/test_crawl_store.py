@@ -113,6 +113,22 @@ class TestIdentity:
             await CrawlStore.open(path, settings(SEED, A))
         assert not path.with_name("crawl.db-lock").exists()
 
+    @pytest.mark.parametrize("text", ["", "{", "[]", "7"])
+    @pytest.mark.parametrize(("table", "column"), [("crawl", "identity"), ("runs", "config")])
+    async def test_one_that_cannot_be_read_is_refused_and_the_file_let_go(
+        self, path: Path, table: str, column: str, text: str
+    ) -> None:
+        """A connection that stays open would keep the process from ending."""
+        async with stored(path, SEED):
+            pass
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"UPDATE {table} SET {column} = ?", (text,))
+            connection.commit()
+
+        with pytest.raises(BadDatabase, match="is damaged"):
+            await CrawlStore.open(path, settings(SEED))
+        assert not path.with_name("crawl.db-lock").exists()
+
     async def test_the_same_seeds_in_another_order_are_the_same(self, path: Path) -> None:
         async with stored(path, SEED, A):
             pass
