@@ -32,8 +32,7 @@ FLAGS = ("--depth", "inf", "--no-robots", "--throttle", "fixed", "--per-host", "
 
 FIRST_FETCH_S = 3.0  # of a run, from its start
 MORE_MEMORY = 1.1  # times the first run's peak, for the one that resumes
-GROWTH = 1.1  # between 10 % and 90 % of the pages; a run's first seconds are not counted
-WARM_S = 10.0
+GROWTH = 1.1  # between 10 % and 90 % of the pages, not counting what a run begins with: a tenth of them
 
 
 class Tree(asyncio.Protocol):
@@ -92,10 +91,10 @@ class Run:
     def peak(self) -> float:
         return max((memory for *_, memory in self.samples), default=0.0)
 
-    @property
-    def warm(self) -> list[tuple[int, float]]:
-        """Pages and memory, without the first seconds."""
-        return [(pages, memory) for at, pages, memory in self.samples if at > WARM_S]
+    def warm(self, pages: int) -> list[tuple[int, float]]:
+        """Pages stored and memory, from when it has stored so many itself."""
+        before = self.samples[0][1] if self.samples else 0
+        return [(now, memory) for _, now, memory in self.samples if now > before + pages]
 
 
 def stored(db: Path) -> int:
@@ -149,7 +148,9 @@ def main() -> None:
         size = db.stat().st_size / 2**20
     server.terminate()
     steady = [
-        memory for pages, memory in (*first.warm, *second.warm) if 0.1 * args.pages < pages < 0.9 * args.pages
+        memory
+        for pages, memory in (*first.warm(args.pages // 10), *second.warm(args.pages // 10))
+        if 0.1 * args.pages < pages < 0.9 * args.pages
     ]
     print(f"pages {args.pages:,}: {urls:,} URLs, {done:,} done, integrity {integrity}, {size:,.0f} MiB")
     print(f"asked for {asked.value:,}; killed at {killed_at:,} stored")
