@@ -116,9 +116,7 @@ class Crawl:
 
     async def _run(self, store: CrawlStore, settings: CrawlSettings) -> Report:
         config = self._config
-        scope = Scope(
-            config.scope, settings.seeds, config.include_patterns, config.exclude_patterns, registrable
-        )
+        scope = Scope(config.scope, settings.seeds, config.included, config.excluded, registrable)
         admission = Admission(scope, Horizon(depth=config.depth), None if config.no_traps else Traps())
         seen = self._seen
         if seen is None:

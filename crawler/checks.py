@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -171,12 +170,12 @@ def joined(problems: list[str], most: int = 20) -> str:
 def pattern(flag: str, text: str) -> str:
     if not text:
         raise BadConfig(f"{flag}: an empty pattern matches every URL; leave the option out")
+    from crawler.patterns import Patterns  # its engine is loaded only where it is needed
+
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # FutureWarning on odd sets: the pattern still works
-            re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise BadConfig(f"{flag}: {shown(text)} is no regular expression: {error}") from None
+        Patterns([text])
+    except BadConfig as problem:
+        raise BadConfig(f"{flag}: {shown(text)} is no regular expression: {harmless(str(problem))}") from None
     return text
 
 

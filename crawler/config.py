@@ -10,8 +10,7 @@ wrong is reported together. Secrets leave it through `headers` and `exit` only; 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
@@ -47,7 +46,7 @@ class CrawlConfig:
     no_traps: bool = False  # follow URLs that look as if a site went on inventing them
     strip_param: Sequence[str] = ()  # globs of query parameters that are left out of every URL
     public_only: bool = False  # connect to no address that is not public
-    include: Sequence[str] = ()  # regular expressions, searched in the canonical URL
+    include: Sequence[str] = ()  # regular expressions (RE2), searched in the canonical URL
     exclude: Sequence[str] = ()
     max_pages: int | None = None  # over the crawl's life
     max_time: float | None = None  # seconds, per run
@@ -105,12 +104,13 @@ class CrawlConfig:
         return Path(self.db)
 
     @property
-    def include_patterns(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(re.compile(text) for text in self.include)
+    def included(self) -> Callable[[str], bool] | None:
+        """Asks whether any of `include` is found in a URL; None: there are none."""
+        return _finder(self.include)
 
     @property
-    def exclude_patterns(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(re.compile(text) for text in self.exclude)
+    def excluded(self) -> Callable[[str], bool] | None:
+        return _finder(self.exclude)
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
@@ -178,6 +178,14 @@ def _contradictions(config: CrawlConfig) -> Iterator[str]:
 def flag_of(name: str) -> str:
     """The command's flag for a field."""
     return "--seed" if name == "seeds" else "--" + name.replace("_", "-")
+
+
+def _finder(expressions: Sequence[str]) -> Callable[[str], bool] | None:
+    if not expressions:
+        return None
+    from crawler.patterns import Patterns
+
+    return Patterns(expressions)
 
 
 def _processes(flag: str, value: object) -> object:

@@ -37,6 +37,7 @@ KNOWN_BY = {
     "ada_url": "crawler/urls.py",
     "pybloom_live": "crawler/seen.py",
     "publicsuffixlist": "crawler/domains.py",
+    "re2": "crawler/patterns.py",
     "structlog": "crawler/logs.py",
     "rich": "crawler/cli/",
     "aiohttp": "stages/fetchers/",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import reduce
 from itertools import permutations
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from crawler.admission import Admission
 from crawler.messages import CanonicalUrl
+from crawler.patterns import Patterns
 from crawler.policies.reach import DYNAMIC_RULES, LISTED, SEED, UNREACHED, Horizon, Reach
 from crawler.policies.scope import Scope
 from crawler.policies.traps import Traps
@@ -26,8 +26,8 @@ def scope(kind: str, *seeds: str, include: tuple[str, ...] = (), exclude: tuple[
     return Scope(
         kind,
         [CanonicalUrl(seed) for seed in seeds],
-        [re.compile(pattern) for pattern in include],
-        [re.compile(pattern) for pattern in exclude],
+        Patterns(include) if include else None,
+        Patterns(exclude) if exclude else None,
         registrable,
     )
 

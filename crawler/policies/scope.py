@@ -5,7 +5,6 @@ May touch: messages, urls.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -20,13 +19,13 @@ class Scope:
     kind: `domain` (the registrable domain of a seed, which `registrable` names for a host
     without port), `host` (host and port of a seed; http and https are one host on their default
     ports, which canonical URLs do not show), `prefix` (a seed up to the last slash of its
-    path) or `any`. Patterns are searched in the canonical URL.
+    path) or `any`. `include` and `exclude` find their patterns in a canonical URL; None: there are none.
     """
 
     kind: str
     seeds: Sequence[CanonicalUrl]
-    include: Sequence[re.Pattern[str]] = ()
-    exclude: Sequence[re.Pattern[str]] = ()
+    include: Callable[[str], bool] | None = None
+    exclude: Callable[[str], bool] | None = None
     registrable: Callable[[str], str | None] = lambda host: None
     _hosts: frozenset[str] = field(init=False)
     _domains: frozenset[str] = field(init=False)
@@ -41,9 +40,9 @@ class Scope:
         """Return `scope`, `include` or `exclude`, or None if the URL may be crawled."""
         if not self.inside(url):
             return "scope"
-        if self.include and not any(pattern.search(url) for pattern in self.include):
+        if self.include is not None and not self.include(url):
             return "include"
-        if any(pattern.search(url) for pattern in self.exclude):
+        if self.exclude is not None and self.exclude(url):
             return "exclude"
         return None
 
