@@ -68,7 +68,8 @@ class Crawl:
         self._fetching = plain_options(config)
         self._extractor = extractor
         self._seen = seen
-        self._rewrite = Rewrite(strip_params=config.strip_param) if config.strip_param else None
+        rules = Rewrite(config.strip_param, config.strip_sessions, config.sort_query, config.fold_index)
+        self._rewrite = rules or None  # None costs nothing
         self._robots = RobotsPolicy(token=product_token(config.agent))
         self._stopping = Stopping()
         self._lag = LoopLag()
@@ -237,6 +238,7 @@ class Crawl:
             readers=children if self._extractor is None else None,
             share=self._config.processes > 1,
             rewrite=self._rewrite,
+            token=self._robots.token,
             keep_bodies=self._config.save_bodies,
         )
         store = StoreStage(

@@ -29,6 +29,7 @@ MIB = 1024 * 1024
 _DAY = 86_400.0
 _MOST = 2**63 - 1  # SQLite's largest integer
 _SEEDS_SHOWN = 100
+_LATER_RULES = ("strip_sessions", "sort_query", "fold_index")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,9 @@ class CrawlConfig:
     scope: Literal["host", "domain", "prefix", "any"] = "host"
     no_traps: bool = False  # follow URLs that look as if a site went on inventing them
     strip_param: Sequence[str] = ()  # globs of query parameters that are left out of every URL
+    strip_sessions: bool = False  # leave session ids out of every URL, in its path and in its query
+    sort_query: bool = False  # bring the query's parameters into one order
+    fold_index: bool = False  # /index.html and its like are /
     public_only: bool = False  # connect to no address that is not public
     include: Sequence[str] = ()  # regular expressions (RE2), searched in the canonical URL
     exclude: Sequence[str] = ()
@@ -138,7 +142,9 @@ class CrawlConfig:
 
     def identity(self) -> dict[str, object]:
         """What may never change between the runs of a crawl. Equal crawls have equal identities."""
-        return {
+        # Absent unless asked for: the files of older versions do not know them.
+        asked = {name: True for name in _LATER_RULES if getattr(self, name)}
+        return asked | {
             "seeds": sorted(self.seeds),
             "scope": self.scope,
             "include": sorted(self.include),  # any of them may match, so their order says nothing
@@ -204,6 +210,9 @@ _CHECKS: Mapping[str, checks.Check] = {
     "scope": one_of("host", "domain", "prefix", "any"),
     "no_traps": truth,
     "strip_param": each(checks.glob),
+    "strip_sessions": truth,
+    "sort_query": truth,
+    "fold_index": truth,
     "public_only": truth,
     "include": each(checks.pattern),
     "exclude": each(checks.pattern),

@@ -63,7 +63,7 @@ class Answer:
     retry_after: float | None = None  # seconds
     etag: str | None = None
     last_modified: str | None = None
-    robots: str | None = None  # X-Robots-Tag, the values joined by ", "
+    robots: str | None = None  # X-Robots-Tag, each header line a line
     headers: tuple[tuple[str, str], ...] = ()  # only with --save-bodies
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Message, ParsedPage, Sitemap
+from crawler.policies.robots_tag import forbids_following
+from crawler.policies.robots_txt import PRODUCT_TOKEN
 from crawler.ports import Extractor, ParseMarker
 from stages.extractors.children import ParseFailed
 from stages.extractors.sitemap import read_sitemap
@@ -62,6 +64,7 @@ class ParseStage:
     share: bool = False  # light pages too, once there is enough work
     weight: Weight = Weight()
     rewrite: Rewrite | None = None  # the operator's URL rules
+    token: str = PRODUCT_TOKEN  # what X-Robots-Tag calls us
     keep_bodies: bool = False
     name: str = "parse"
     is_last: bool = False
@@ -78,7 +81,7 @@ class ParseStage:
                 sitemap = await self._read_sitemap(message.task.url, message.body, message.answer.charset)
             answer = message.answer
             if self.rewrite is not None:
-                answer = rewrite_answer(answer, self.rewrite)
+                answer = rewrite_answer(answer, self.rewrite, message.task.url)
                 content = rewrite_content(content, self.rewrite) if content is not None else None
                 sitemap = rewrite_sitemap(sitemap, self.rewrite) if sitemap is not None else None
             return [
@@ -101,7 +104,7 @@ class ParseStage:
         answer, body, url = message.answer, message.body, message.task.url
         if body is None or answer.status != 200 or answer.content_type not in HTML_TYPES:
             return None
-        nofollow = _forbids_links(answer.robots)
+        nofollow = forbids_following(answer.robots, self.token)
         self.pages_read += 1
         if self.readers is not None and not self._stays(body):
             return await self.readers.extract(body, url=url, charset=answer.charset, nofollow=nofollow)
@@ -125,12 +128,3 @@ class ParseStage:
             if self.readers.has_room:
                 return False
         return self.weight.is_light(body)
-
-
-def _forbids_links(x_robots_tag: str | None) -> bool:
-    """True if X-Robots-Tag says nofollow or none to every robot (a value may name one: `name: rule`)."""
-    if x_robots_tag is None:
-        return False
-    rules = {rule.strip().lower() for rule in x_robots_tag.split(",")}
-    rules |= {rule[len("penstock:") :].strip() for rule in rules if rule.startswith("penstock:")}
-    return not rules.isdisjoint({"nofollow", "none"})

@@ -16,10 +16,13 @@ from crawler.urls import is_http
 Rewrite = Callable[[CanonicalUrl], CanonicalUrl]
 
 
-def rewrite_answer(answer: Answer, rewrite: Rewrite) -> Answer:
+def rewrite_answer(answer: Answer, rewrite: Rewrite, url: CanonicalUrl) -> Answer:
+    """`url` is what was asked for. Where it redirects to a spelling that the rules fold back into it
+    (`/` to `/index.html`), the target keeps its own: else the page would never be fetched."""
     if answer.location is None or not is_http(answer.location):
         return answer
-    return replace(answer, location=rewrite(CanonicalUrl(answer.location)))
+    target = rewrite(CanonicalUrl(answer.location))
+    return answer if target == url else replace(answer, location=target)
 
 
 def rewrite_content(content: Content, rewrite: Rewrite) -> Content:
@@ -27,8 +30,14 @@ def rewrite_content(content: Content, rewrite: Rewrite) -> Content:
 
 
 def rewrite_sitemap(sitemap: Sitemap, rewrite: Rewrite) -> Sitemap:
-    found = dict.fromkeys(map(rewrite, sitemap.locations))
-    return replace(sitemap, locations=tuple(found))
+    """An index keeps its entries: they are files to be read, as robots.txt and the operator name them."""
+    if sitemap.kind == "index":
+        return sitemap
+    found: dict[CanonicalUrl, str | None] = {}
+    for url, lastmod in zip(sitemap.locations, sitemap.lastmods, strict=True):
+        url = rewrite(url)
+        found[url] = found.get(url) or lastmod
+    return replace(sitemap, locations=tuple(found), lastmods=tuple(found.values()))
 
 
 def _merged(links: Iterable[Link], rewrite: Rewrite) -> list[Link]:

@@ -286,7 +286,8 @@ def _facts(path: Path, text: str | None) -> dict[str, Any]:
 
 def _refuse_other_crawls(path: Path, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     asked = json.loads(json.dumps(asked))
-    different = [key for key in asked if stored.get(key) != asked[key]]
+    # What one of them does not name is off, as it was before there was a name for it.
+    different = [key for key in {**asked, **stored} if (stored.get(key) or None) != (asked.get(key) or None)]
     if different:
         key = different[0]
         raise BadDatabase(

@@ -101,4 +101,5 @@ def _storable(text: str | None) -> str | None:
 
 
 def _directives(answer: Answer, content: Content) -> str | None:
-    return ", ".join(part for part in (answer.robots, content.robots) if part) or None
+    said = (answer.robots or "").split("\n")
+    return ", ".join(part for part in (*said, content.robots) if part) or None

@@ -214,7 +214,18 @@ class TestIdentity:
         assert one.identity() == other.identity()
 
     @pytest.mark.parametrize(
-        "change", [{"seeds": ["http://a/"]}, {"scope": "any"}, {"include": "x"}, {"exclude": "x"}]
+        "change",
+        [
+            {"seeds": ["http://a/"]},
+            {"scope": "any"},
+            {"include": "x"},
+            {"exclude": "x"},
+            {"strip_param": "x"},
+            {"strip_sessions": True},
+            {"sort_query": True},
+            {"fold_index": True},
+        ],
+        ids=str,
     )
     def test_where_a_crawl_may_go_makes_another_crawl(self, change: dict[str, object]) -> None:
         assert config(**change).identity() != config().identity()

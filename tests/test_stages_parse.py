@@ -9,6 +9,7 @@ import pytest
 from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Link, ParsedPage, Sitemap
 from stages.extractors.children import ParseFailed
 from stages.parse import WARM_UP_PAGES, ParseStage, Weight
+from stages.rewriting import rewrite_sitemap
 from tests.fakes import FakeHold, answer, links, task
 
 
@@ -131,7 +132,9 @@ class TestParse:
             ("Penstock:none", True),
             ("googlebot: nofollow", False),
             ("nofollowed", False),
-            ("unavailable_after: 25 Jun 2030 15:00:00 PST", False),
+            ("googlebot: noindex, nofollow", False),
+            ("googlebot: noindex\nnofollow", True),
+            ("nofollow\ngooglebot: all", True),
         ],
     )
     async def test_x_robots_tag_may_forbid_all_links(self, tag: str | None, forbidden: bool) -> None:
@@ -285,9 +288,33 @@ class TestRewriting:
         assert isinstance(result, ParsedPage)
         assert result.answer.location == target
 
+    async def test_a_redirect_that_would_be_folded_into_itself_keeps_its_target(self) -> None:
+        """`/` that redirects to `/?lang=en`: folded back, there would be no page."""
+        [result] = await parse_stage(rewrite=self.cut).handle(fetched(None, status=302, location="http://h/?x"))
+
+        assert isinstance(result, ParsedPage)
+        assert result.answer.location == "http://h/?x"
+
     async def test_and_a_sitemaps_entries(self) -> None:
         [result] = await parse_stage(rewrite=self.cut).handle(fetched_sitemap())
 
         assert isinstance(result, ParsedPage)
         assert result.sitemap is not None
         assert result.sitemap.locations == ("http://h/a",)
+
+    def test_each_entry_keeps_its_date_and_merged_ones_the_first(self) -> None:
+        urls = [CanonicalUrl(f"http://h/{path}") for path in ("a?1", "b?1", "a?2", "b?2")]
+        sitemap = Sitemap(kind="urlset", locations=urls, lastmods=(None, "b", "a", "later"))
+
+        both = rewrite_sitemap(sitemap, self.cut)
+
+        assert list(zip(both.locations, both.lastmods, strict=True)) == [
+            ("http://h/a", "a"),
+            ("http://h/b", "b"),
+        ]
+
+    def test_an_index_names_files_not_pages(self) -> None:
+        """What is asked for as a sitemap is asked for as it is spelt, whoever named it."""
+        index = Sitemap(kind="index", locations=[CanonicalUrl("http://h/map?2")], lastmods=[None])
+
+        assert rewrite_sitemap(index, self.cut) == index

@@ -14,5 +14,6 @@ randomness are arguments. Their fields are their configuration.
     rewrite      the operator's own rules for the spelling of URLs
     addresses    which addresses are public
     robots       what the answer to robots.txt means for its origin
+    robots_tag   what X-Robots-Tag headers say to one product token
     robots_txt   what a robots.txt says to one product token; robots_rules: what that allows
 """

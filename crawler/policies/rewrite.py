@@ -22,7 +22,7 @@ from crawler.urls import canonical, split, unsplit
 _INDEX = re.compile(r"(?<=/)(?:index|default)\.(?:html?|php|aspx?|jsp|cgi)\Z", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Rewrite:
     """Rewrite a canonical http(s) URL; what no rule concerns keeps its order and spelling.
 
@@ -45,6 +45,10 @@ class Rewrite:
         # makes of a glob cannot run away, however many stars it has.
         globs = [translate(glob.replace("[", "[[]")) for glob in self.strip_params]
         object.__setattr__(self, "_stripped", re.compile("|".join(globs)) if globs else None)
+
+    def __bool__(self) -> bool:
+        """False if no rule was asked for."""
+        return bool(self.strip_params or self.strip_sessions or self.sort_query or self.fold_index)
 
     def __call__(self, url: CanonicalUrl) -> CanonicalUrl:
         """Idempotent, and canonical again. Does not raise."""

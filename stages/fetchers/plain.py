@@ -21,7 +21,7 @@ import aiohttp
 from yarl import URL
 
 from crawler.credentials import Proxy
-from crawler.messages import Answer, Failed, Fetched, FetchTask
+from crawler.messages import Answer, CanonicalUrl, Failed, Fetched, FetchTask
 from crawler.policies.bandwidth import Bandwidth
 from crawler.policies.cookies import Cookies
 from crawler.ports import ByteBudget, ByteHold
@@ -116,9 +116,8 @@ class PlainFetcher:
         hold = None
         try:
             async with asyncio.timeout(self._options.timeout) as deadline:
-                # encoded=True: the canonical spelling goes onto the wire as it is.
                 async with self._session.get(
-                    URL(task.url, encoded=True),
+                    _as_spelt(task.url),
                     headers=carried.in_request,
                     proxy_headers=carried.in_tunnel,
                     allow_redirects=False,
@@ -138,6 +137,16 @@ class PlainFetcher:
         finally:
             if hold is not None:
                 hold.release()
+
+
+def _as_spelt(url: CanonicalUrl) -> URL:
+    """The URL as aiohttp takes it, so that the canonical spelling goes onto the wire as it is."""
+    spelt = URL(url, encoded=True)
+    if url.endswith("?"):
+        # yarl knows no empty query, but to a server `/a?` may be another page than `/a`. The
+        # request line is what this property says; a test watches that it stays so.
+        spelt._cache["raw_path_qs"] = spelt.raw_path + "?"
+    return spelt
 
 
 def _request_headers(options: PlainOptions) -> dict[str, str]:
@@ -223,7 +232,7 @@ class _Fetch:
             retry_after=parse_retry_after(headers.get("Retry-After"), time.time()),
             etag=text_of(headers.get("ETag")),
             last_modified=text_of(headers.get("Last-Modified")),
-            robots=text_of(", ".join(headers.getall("X-Robots-Tag", ()))) or None,
+            robots=text_of("\n".join(headers.getall("X-Robots-Tag", ()))) or None,
             headers=self._headers(headers) if self._options.keep_bodies else (),
         )
 
