@@ -32,6 +32,7 @@ from crawler.policies.rewrite import Rewrite
 from crawler.policies.robots import RobotsPolicy
 from crawler.policies.robots_txt import product_token
 from crawler.policies.scope import Scope
+from crawler.policies.sessions import Sessions
 from crawler.policies.traps import Traps
 from crawler.pool import Pool
 from crawler.ports import Extractor, ParseMarker, Saved, Stage, Totals
@@ -204,7 +205,11 @@ class Crawl:
                 adaptive=config.throttle == "adaptive",
                 max_pause=config.max_retry_after,
             ),
-            budget=Budget(max_pages=config.max_pages, max_bytes=config.max_bytes),
+            budget=Budget(
+                max_pages=config.max_pages,
+                max_bytes=config.max_bytes,
+                max_pages_per_host=config.max_pages_per_host,
+            ),
             retry=retry,
             breaker=Breaker(),
             robots=None if config.no_robots else self._robots,
@@ -213,6 +218,7 @@ class Crawl:
             suspects=run.suspects,
             fetchers=config.fetchers,
             lag=self._lag,
+            sessions=None if config.no_traps else Sessions(),
         )
 
     def _stages(

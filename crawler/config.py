@@ -53,6 +53,7 @@ class CrawlConfig:
     include: Sequence[str] = ()  # regular expressions (RE2), searched in the canonical URL
     exclude: Sequence[str] = ()
     max_pages: int | None = None  # over the crawl's life
+    max_pages_per_host: int | None = None  # over the crawl's life; what it leaves stays pending
     max_time: float | None = None  # seconds, per run
     max_bytes: int | None = None  # over the crawl's life
     fetchers: int = 64
@@ -217,6 +218,7 @@ _CHECKS: Mapping[str, checks.Check] = {
     "include": each(checks.pattern),
     "exclude": each(checks.pattern),
     "max_pages": optional(whole(1, _MOST)),
+    "max_pages_per_host": optional(whole(1, _MOST)),
     "max_time": optional(seconds(0.001, 1000 * _DAY)),
     "max_bytes": optional(whole(1, _MOST)),
     "fetchers": whole(1, 10_000),

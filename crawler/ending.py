@@ -14,7 +14,7 @@ from crawler.stats import Snapshot
 
 COMPLETE, INTERNAL_FAILURES, BUDGET_SPENT, NOTHING_STORED = 0, 1, 3, 4
 BY_SIGNAL = {"sighup": 129, "sigint": 130, "sigterm": 143}  # 128 and the signal's number
-BUDGETS = frozenset({"max_pages", "max_time", "max_bytes"})
+BUDGETS = frozenset({"max_pages", "max_pages_per_host", "max_time", "max_bytes"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Report:
     """How a run ended. `totals` are the whole crawl's, read from the database at the end."""
 
     exit_code: int
-    stop_reason: str  # finished, sigint, sigterm, sighup, max_pages, max_time, max_bytes
+    stop_reason: str  # finished, sigint, sigterm, sighup, or a budget's name
     run_id: int
     totals: Totals
     elapsed_s: float

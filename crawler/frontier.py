@@ -14,7 +14,9 @@ import asyncio
 from collections.abc import Callable, Collection
 
 from crawler.clock import Clock
-from crawler.hosts import MAX_URLS, HostQueue, HostWindow
+from crawler.host_queue import HostQueue
+from crawler.hosts import MAX_URLS, HostWindow
+from crawler.latecomers import NEARER_FIRST, Latecomers
 from crawler.messages import (
     CanonicalUrl,
     Dead,
@@ -33,9 +35,10 @@ from crawler.policies.breaker import Breaker
 from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
 from crawler.policies.retry import Retry
-from crawler.policies.robots import RobotsMeaning, RobotsPolicy
-from crawler.ports import FrontierStore, HostClock, Saved, Totals
-from crawler.robots import ALLOW_ALL, RobotsRules
+from crawler.policies.robots import RobotsPolicy
+from crawler.policies.sessions import Sessions
+from crawler.ports import FrontierStore, HostClock, Pending, Saved, Totals
+from crawler.robots import ALLOW_ALL, RobotsDesk, RobotsRules
 from crawler.throttle import Throttle
 from crawler.urls import origin
 
@@ -61,14 +64,15 @@ class Frontier:
         suspects: Collection[CanonicalUrl] = (),
         fetchers: int = 64,
         lag: Callable[[], float] = lambda: 0.0,
+        sessions: Sessions | None = None,
     ) -> None:
         self._store = store
         self._throttle = Throttle(politeness, breaker, fetchers=fetchers, lag=lag)
         self._budget = budget
-        self._retry = retry
-        self._robots = robots
+        self._robots = RobotsDesk(store, robots, retry)
+        self._latecomers = Latecomers(store, sessions)
         self._clock = clock
-        self._window = HostWindow(per_host=self._throttle.first_limit)
+        self._window = HostWindow(per_host=self._throttle.first_limit, max_pages=budget.max_pages_per_host)
         self._window.keep_for_last(suspects)
         self._pages = totals.pages
         self._bytes = totals.bytes
@@ -87,8 +91,9 @@ class Frontier:
 
     @property
     def spent(self) -> str | None:
-        """The budget that is used up, if one is."""
-        return self._budget.spent(pages=self._pages, size=self._bytes)
+        """The budget that is used up, if one is: the crawl's, or that of some hosts."""
+        spent = self._budget.spent(pages=self._pages, size=self._bytes)
+        return spent or ("max_pages_per_host" if self._window.spent else None)
 
     async def next(self) -> FetchTask | RobotsTask | Refused | None:
         """Wait for the next message to send on its way; None when nothing is left to do.
@@ -106,7 +111,7 @@ class Frontier:
                     if (message := await self._dispatch(host, now)) is not None:
                         return message
                     continue
-            if self.leased == 0 and (self.spent or await self._finished()):
+            if self.leased == 0 and await self._finished():
                 return None
             # With the budget under way only what is settled can change anything.
             await self._wait(now, self._next_event(now) if may_lease else float("inf"))
@@ -134,18 +139,21 @@ class Frontier:
                 self._learn(verdict)
             case Done() | Dead() | Skipped() | RetryAt():
                 self.leased -= 1
-                self._window.forget(verdict.task.host, verdict.task.url, verdict.task.kind)
                 if isinstance(verdict, RetryAt):
                     self._retry_check = min(self._retry_check, verdict.at)
                 elif isinstance(verdict, Done):
                     self._spend(verdict)
+                self._window.forget(verdict.task.host, verdict.task.url, verdict.task.kind)
         for name in saved.grown:
             if not self._window.grew(name):
                 self._more_hosts = True
         self._ring()
 
     def _spend(self, done: Done) -> None:
-        self._pages += done.answer.status == 200 and done.task.kind == "page"
+        if done.answer.status == 200 and done.task.kind == "page":
+            self._pages += 1
+            host = self._window.hosts[done.task.host]
+            self._window.count_pages(host, host.pages + 1)
         if done.answer.content_hash is not None:
             self._bytes += done.answer.body_bytes or 0
 
@@ -153,65 +161,53 @@ class Frontier:
         """Turn a ready host's first URL into a message; None if the host has to wait after all."""
         if not host.clock_known:
             await self._recall(host)
-            if host.ready_at > now:
+            if host.ready_at > now or host.name in self._window.spent:
                 self._window.put_back(host)
                 return None
-        first = host.first()
-        site = origin(first.url)
-        rules = ALLOW_ALL if self._robots is None else host.rules.get(site)
-        if rules is None:
-            known = await self._store.robots(site, newer_than=now - self._max_age())
-            rules = self._rules(known) if known is not None else None
-            # An origin that could not say anything is asked again, until it was asked often enough.
-            if rules is None or rules.meaning is RobotsMeaning.UNREACHABLE:
+        first, rules = host.first(), ALLOW_ALL
+        if not (waits := self._latecomers.must_wait(first)):
+            site = origin(first.url)
+            rules = await self._robots.rules(host.rules, site, now=now)
+            if (attempt := self._robots.next_attempt(rules, late=first.late)) is not None:
                 self._window.block(host, next_start=self._throttle.next_start(host, now, 0.0))
-                return RobotsTask(origin=site, host=host.name, attempt=host.robots_attempts + 1)
-            host.rules[site] = rules
+                return RobotsTask(origin=site, host=host.name, attempt=attempt)
         self.leased += 1
         task = FetchTask(
             url=first.url, kind=first.kind, host=host.name, depth=first.depth, attempt=first.attempts + 1
         )
-        if self._throttle.gives_up(host):
-            self._window.drop_first(host)
-            return Refused(task=task, state="failed", reason="host_unreachable")
-        if first.kind == "sitemap" or rules.allows(first.url):
+        refusal = ("pending", NEARER_FIRST) if waits else self._refusal(host, first, rules)
+        if refusal is None:
             next_start = self._throttle.next_start(host, now, rules.crawl_delay)
             self._window.start(host, now=now, next_start=next_start)
             return task
         self._window.drop_first(host)
-        if rules.meaning is RobotsMeaning.UNREACHABLE:
-            return Refused(task=task, state="failed", reason="robots_unreachable")
-        return Refused(task=task, state="skipped", reason="robots")
+        return Refused(task=task, state=refusal[0], reason=refusal[1])
+
+    def _refusal(self, host: HostQueue, url: Pending, rules: RobotsRules) -> tuple[str, str] | None:
+        """State and reason of a URL that may not be asked for."""
+        if self._throttle.gives_up(host):
+            return "failed", "host_unreachable"
+        if url.kind == "page" and (refusal := self._robots.refusal(rules, url.url)) is not None:
+            return refusal
+        trap = self._latecomers.rule(url)
+        return ("skipped", trap) if trap is not None else None
 
     async def _recall(self, host: HostQueue) -> None:
         """Give a host that enters the window the clock it had when it was last heard of."""
         clock = await self._store.clock(host.name)
         host.clock_known = True
         self._throttle.recall(host, clock, self._clock.now())
+        if self._budget.max_pages_per_host is not None:
+            self._window.count_pages(host, await self._store.pages(host.name))
 
     def _learn(self, answer: RobotsAnswer) -> None:
-        """Take an origin's word, or ask again later if it could not give one."""
-        rules = self._rules(answer)
+        """Take an origin's word."""
         host = self._window.hosts[answer.task.host]
-        rest_until = 0.0
-        if rules.meaning is RobotsMeaning.UNREACHABLE and answer.task.attempt <= self._retry.retries:
-            host.robots_attempts = answer.task.attempt
-            rest_until = self._clock.now() + self._retry.backoff(answer.status, answer.task.attempt, 0.5)
-        else:
-            host.robots_attempts = 0
-            host.rules[answer.task.origin] = rules
-            # The request that told us of a Crawl-delay is the first that it binds.
-            rest_until = self._clock.now() + self._throttle.floor(rules.crawl_delay)
-        self._window.unblock(host, rest_until=rest_until)
-
-    def _rules(self, answer: RobotsAnswer) -> RobotsRules:
-        # Where no connection may go (`address`) each URL is to be told so itself.
-        if self._robots is None or answer.error == "address":
-            return ALLOW_ALL
-        return RobotsRules.of(answer, self._robots)
-
-    def _max_age(self) -> float:
-        return self._robots.max_age if self._robots is not None else 0.0
+        rules, wait = self._robots.learn(answer)
+        host.rules[answer.task.origin] = rules
+        # The request that told us of a Crawl-delay is the first that it binds.
+        wait = max(wait, self._throttle.floor(rules.crawl_delay))
+        self._window.unblock(host, rest_until=self._clock.now() + wait)
 
     async def _fill(self, now: float) -> None:
         """Bring the window up to its size from disk: due retries, new hosts, URLs of hungry hosts.
@@ -227,14 +223,14 @@ class Frontier:
             # Before the first await: a commit between the two looks at the disk may hold a retry
             # that is due already, which the second does not see; `settled` then says so here.
             self._retry_check = float("inf")
-            due = await self._store.due(now=now, limit=limit)
+            due = await self._store.due(now=now, limit=limit, without=window.spent)
             window.take_in(due)
-            later = await self._store.next_retry(after=now)
+            later = await self._store.next_retry(after=now, without=window.spent)
             full = now + 0.1 if len(due) >= limit else float("inf")
             self._retry_check = min(self._retry_check, full, later if later is not None else float("inf"))
         if self._more_hosts and window.has_room_for_hosts():
             limit = len(window.hosts) + window.max_hosts
-            names = await self._store.hosts(limit=limit)
+            names = await self._store.hosts(limit=limit, without=window.spent)
             crowded_out = [name for name in names if not window.grew(name)]
             self._more_hosts = bool(crowded_out) or len(names) >= limit
         for host in window.hungry():
@@ -243,17 +239,25 @@ class Frontier:
             window.feed(host, found, more=len(found) >= limit)
 
     async def _finished(self) -> bool:
-        """Nothing in memory is left; believe it only if the disk says so too.
+        """A budget is used up, or nothing in memory is left; believe that only if the disk says so too.
 
-        What may have killed an earlier run comes now, one URL at a time.
+        What may have killed an earlier run comes now, one URL at a time; then the latecomers.
         """
+        if self._budget.spent(pages=self._pages, size=self._bytes):
+            return True
         if self._window.pending or self._more_hosts or self._retry_check < float("inf"):
             return False
         if self._window.release_last():
             self._ring()
             return False
-        if not await self._store.unfinished():
+        if not self._window.spent and not await self._store.unfinished():
             return True
+        if late := await self._latecomers.release(without=self._window.spent):
+            self._window.take_in(late)
+            self._ring()
+            return False
+        if self._window.spent:
+            return True  # what is left belongs to hosts that have had their share
         if self.leased == 0 and not self._window.pending and not self._rang:
             raise RuntimeError("the frontier on disk has URLs that the window cannot see")
         return False

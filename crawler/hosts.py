@@ -1,6 +1,6 @@
 """Hosts: the window's queues, one per host, and the heap of when each may be asked.
 
-May touch: messages, ports, robots. All synchronous: a state machine without a clock.
+May touch: host queues, messages, ports. All synchronous: a state machine without a clock.
 
 A host is in exactly one place: `ready` (has work, may be asked now or soon to be
 looked at), `later` (has work, not before its time), or neither (no work, all its
@@ -14,12 +14,9 @@ import itertools
 from collections import deque
 from collections.abc import Iterable
 
+from crawler.host_queue import HostQueue
 from crawler.messages import Kind
-from crawler.policies.breaker import ANSWERED
-from crawler.policies.congestion import Width
-from crawler.policies.pacing import Pace
 from crawler.ports import HostClock, Pending
-from crawler.robots import RobotsRules
 
 MAX_HOSTS = 2_000  # in memory at once; the others wait on disk
 MAX_URLS = 16_000  # in all queues together, about; some 5 MB
@@ -28,66 +25,19 @@ MIN_BATCH = 8
 LONG_PAUSE = 0.5  # seconds; a shorter one between two starts is over before a restart could ask
 
 
-class HostQueue:
-    """One host's part of the window: its URLs by depth, and its throttle."""
-
-    __slots__ = (
-        "active",
-        "adapted",
-        "blocked",
-        "clock_known",
-        "held",
-        "more",
-        "name",
-        "pace",
-        "queue",
-        "queued",
-        "ready_at",
-        "robots_attempts",
-        "rules",
-        "silence",
-        "width",
-    )
-
-    def __init__(self, name: str, ready_at: float, limit: int) -> None:
-        self.name = name
-        self.queue: list[tuple[int, int, Pending]] = []  # heap of (depth, arrival, URL)
-        self.held = 0  # URLs in memory: queued here or in flight
-        self.active = 0  # requests under way
-        self.ready_at = ready_at  # unix seconds of the next allowed start
-        self.more = True  # the disk may have URLs that are not held
-        self.queued = False  # it stands in `ready` or `later`
-        self.blocked = False  # its robots.txt is being asked for
-        self.robots_attempts = 0  # requests for robots.txt that failed so far
-        self.rules: dict[str, RobotsRules] = {}  # by origin
-        self.clock_known = False  # what the disk remembers of its clock was read
-        self.silence = ANSWERED  # the circuit breaker's memory
-        self.width = Width(limit)  # how many requests may be open
-        self.pace = Pace()  # how many may start a second
-        self.adapted = False  # one of the two has changed since it was last written down
-
-    def __repr__(self) -> str:
-        return f"<HostQueue {self.name} queue={len(self.queue)} active={self.active} held={self.held}>"
-
-    def first(self) -> Pending:
-        return self.queue[0][2]
-
-    def clock(self) -> HostClock:
-        """What outlives the run."""
-        rate = self.pace.rate if self.pace.gap else None
-        return HostClock(self.ready_at, *self.silence, self.width.limit, rate)
-
-
 class HostWindow:
     """All host queues; hands out, in turn, the host that may be asked."""
 
-    def __init__(self, *, per_host: int, max_hosts: int = MAX_HOSTS) -> None:
-        """`per_host`: how many requests a host may have open until more is known of it."""
+    def __init__(self, *, per_host: int, max_hosts: int = MAX_HOSTS, max_pages: int | None = None) -> None:
+        """`per_host`: how many requests a host may have open until more is known of it.
+        `max_pages`: how many pages of one host may be stored; None: no bound."""
         self.hosts: dict[str, HostQueue] = {}
         self.pending = 0  # URLs in all queues
         self.open_requests = 0  # to all hosts
         self.max_hosts = max_hosts
+        self.spent: set[str] = set()  # hosts whose own budget is used up
         self._per_host = per_host
+        self._max_pages = max_pages
         self._held: set[tuple[Kind, str]] = set()
         self._ready: deque[HostQueue] = deque()
         self._later: list[tuple[float, int, HostQueue]] = []
@@ -124,6 +74,8 @@ class HostWindow:
 
     def grew(self, name: str) -> bool:
         """The disk has new URLs of this host. False if there is no room for the host now."""
+        if name in self.spent:
+            return True
         host = self.hosts.get(name)
         if host is None:
             if len(self.hosts) >= self.max_hosts:
@@ -143,7 +95,7 @@ class HostWindow:
         fed: set[HostQueue] = set()
         for pending in found:
             key = (pending.kind, pending.url)
-            if key in self._held:
+            if key in self._held or pending.host in self.spent:
                 continue
             if pending.url in self._last:
                 self._put_off[pending.url] = pending
@@ -231,6 +183,19 @@ class HostWindow:
         host.active += 1
         self.open_requests += 1
 
+    def count_pages(self, host: HostQueue, pages: int) -> None:
+        """So many pages are stored. When these are all it may have, the rest is left on disk."""
+        host.pages = pages
+        if self._max_pages is None or pages < self._max_pages:
+            return
+        self.spent.add(host.name)
+        for _, _, url in host.queue:
+            self._held.discard((url.kind, url.url))
+        host.held -= len(host.queue)
+        self.pending -= len(host.queue)
+        host.queue.clear()
+        host.more = False
+
     # -- what became of it
 
     def answered(self, host: HostQueue, *, rest_until: float) -> None:
@@ -247,8 +212,11 @@ class HostWindow:
     def unblock(self, host: HostQueue, *, rest_until: float) -> None:
         """The robots.txt request has been settled."""
         host.blocked = False
-        host.ready_at = max(host.ready_at, rest_until)
+        if rest_until > host.ready_at:
+            self._changed.add(host)
+            host.ready_at = rest_until
         self._line_up(host)
+        self._drop_if_idle(host)
 
     def changed_clocks(self) -> dict[str, HostClock]:
         """The clocks that changed since the last call."""
@@ -260,6 +228,7 @@ class HostWindow:
         self._held.discard((kind, url))
         host = self.hosts[name]
         host.held -= 1
+        self._line_up(host)  # with a budget, one fewer under way may let the next one start
         self._drop_if_idle(host)
 
     # -- within
@@ -270,6 +239,8 @@ class HostWindow:
     def _may_start(self, host: HostQueue) -> bool:
         # A host that has fallen silent is asked by one request at a time whether it is back.
         limit = host.width.limit if not host.silence.rests else 1
+        if self._max_pages is not None and host.pages + host.held - len(host.queue) >= self._max_pages:
+            return False  # each that is under way may become a page
         return bool(host.queue) and not host.blocked and host.active < limit
 
     def _line_up(self, host: HostQueue) -> None:
@@ -282,7 +253,7 @@ class HostWindow:
             self._hungry[host] = None
 
     def _drop_if_idle(self, host: HostQueue) -> None:
-        if not (host.held or host.active or host.more or host.queue):
+        if not (host.held or host.active or host.more or host.queue or host.blocked):
             if self.hosts.get(host.name) is not host:
                 return  # it left before, and another came in its name
             del self.hosts[host.name]

@@ -129,6 +129,7 @@ class ParsedPage:
     answer: Answer
     content: Content | None = None  # None: not an HTML page of status 200
     sitemap: Sitemap | None = None  # of a sitemap task, answered with status 200
+    fingerprint: bytes | None = None  # where the URL may carry a session id; see policies.sessions
     body: bytes | None = None  # only with --save-bodies
     hold: Hold | None = None
 
@@ -160,7 +161,7 @@ class Refused:
     """A URL the frontier may not ask for; its rule is the reason."""
 
     task: FetchTask
-    state: str  # skipped or failed
+    state: str  # skipped, failed, or pending: its turn comes when nothing else is left
     reason: str
 
 
@@ -179,6 +180,7 @@ class Done:
     answer: Answer
     content: Content | None = None
     sitemap: Sitemap | None = None
+    fingerprint: bytes | None = None
     body: bytes | None = None
 
 
@@ -187,8 +189,9 @@ class RetryAt:
     """To be asked again, not before `at`."""
 
     task: FetchTask
-    at: float  # unix seconds
+    at: float  # unix seconds; infinity: when nothing else is left to do
     reason: str
+    requested: bool = True  # false: its turn was put off before any request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ as objects behind these. URL text crosses a port, local row numbers never do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -92,6 +92,16 @@ class Pending(NamedTuple):
     depth: int
     attempts: int  # settled requests so far
     kind: Kind = "page"
+    late: bool = False  # it has waited until nothing else was left
+    listed: bool = False  # a sitemap names it; told only of the late ones
+
+
+class SessionPage(NamedTuple):
+    """A stored page whose URL may carry a session id."""
+
+    url: CanonicalUrl
+    fingerprint: bytes
+    depth: int
 
 
 class HostClock(NamedTuple):
@@ -141,9 +151,9 @@ class HostClocks(Protocol):
 
 
 class FrontierStore(Protocol):
-    """What the in-memory window asks of the frontier on disk."""
+    """What the in-memory window asks of the frontier on disk. `without`: hosts that do not count."""
 
-    async def hosts(self, *, limit: int) -> Sequence[str]:
+    async def hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
         """Names of at most `limit` hosts with pending URLs, in order of discovery."""
         ...
 
@@ -151,12 +161,24 @@ class FrontierStore(Protocol):
         """The first `limit` pending URLs of a host, by depth, then in order of discovery."""
         ...
 
-    async def due(self, *, now: float, limit: int) -> Sequence[Pending]:
+    async def due(self, *, now: float, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
         """URLs whose retry time has come, the longest overdue first."""
         ...
 
-    async def next_retry(self, *, after: float) -> float | None:
-        """The earliest retry time later than `after` (unix seconds), or None."""
+    async def next_retry(self, *, after: float, without: Collection[str] = ()) -> float | None:
+        """The earliest retry time later than `after` (unix seconds); None or infinity: there is none."""
+        ...
+
+    async def late(self, *, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
+        """Of the URLs that wait until nothing else is left, those of the least depth."""
+        ...
+
+    async def session_pages(self, *, least: int, below: int) -> Sequence[SessionPage]:
+        """Stored pages of these depths whose URL may carry a session id, in one order for all crawls."""
+        ...
+
+    async def pages(self, host: str) -> int:
+        """How many pages of a host are stored: status 200 without error."""
         ...
 
     async def unfinished(self) -> bool:

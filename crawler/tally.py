@@ -30,9 +30,9 @@ class Tally:
                 return
             case Done(task=task) | Dead(task=task) | RetryAt(task=task) if task.kind == "sitemap":
                 return
-            case RetryAt():
-                self.requests += 1
-                self.retries += 1
+            case RetryAt(requested=requested):
+                self.requests += requested
+                self.retries += requested
                 return
             case Skipped():
                 pass

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from crawler.hosts import HostQueue
+from crawler.host_queue import HostQueue
 from crawler.messages import Failed, Fetched
 from crawler.policies.breaker import Breaker, Silence
 from crawler.policies.congestion import Congestion, Heard

@@ -17,6 +17,7 @@ from typing import Protocol
 from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Message, ParsedPage, Sitemap
 from crawler.policies.robots_tag import forbids_following
 from crawler.policies.robots_txt import PRODUCT_TOKEN
+from crawler.policies.sessions import fingerprint
 from crawler.ports import Extractor, ParseMarker
 from stages.extractors.children import ParseFailed
 from stages.extractors.sitemap import read_sitemap
@@ -73,9 +74,11 @@ class ParseStage:
     async def handle(self, message: Fetched) -> Sequence[Message]:
         kept = False
         try:
-            content = sitemap = None
+            content = sitemap = seen_as = None
             if message.task.kind == "page":
                 content = await self._read(message)
+                if content is not None and message.body is not None:
+                    seen_as = fingerprint(message.task.url, message.body)
                 kept = self.keep_bodies and message.body is not None
             elif message.body is not None:
                 sitemap = await self._read_sitemap(message.task.url, message.body, message.answer.charset)
@@ -90,6 +93,7 @@ class ParseStage:
                     answer=answer,
                     content=content,
                     sitemap=sitemap,
+                    fingerprint=seen_as,
                     body=message.body if kept else None,
                     hold=message.hold if kept else None,
                 )

@@ -9,6 +9,7 @@ at all. Only then does the URL stop being in flight.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -74,6 +75,8 @@ class StoreStage:
                 return replace(message, sitemaps=self.sitemaps_of(message))
             case Refused(task=task, state="skipped", reason=reason):
                 return Skipped(task=task, reason=reason)
+            case Refused(task=task, state="pending", reason=reason):
+                return RetryAt(task=task, at=math.inf, reason=reason, requested=False)
             case Refused(task=task, reason=reason):
                 return Dead(task=task, reason=reason, requested=False)
             case Failed(task=task, reason=reason, answer=answer):
@@ -88,7 +91,14 @@ class StoreStage:
     def _judge_answer(self, task: FetchTask, answer: Answer, page: ParsedPage) -> Verdict:
         status = answer.status
         if 200 <= status < 300 or (status in REDIRECTS and answer.location is not None):
-            return Done(task=task, answer=answer, content=page.content, sitemap=page.sitemap, body=page.body)
+            return Done(
+                task=task,
+                answer=answer,
+                content=page.content,
+                sitemap=page.sitemap,
+                fingerprint=page.fingerprint,
+                body=page.body,
+            )
         if status in REDIRECTS:
             return Dead(task=task, reason="redirect_invalid", answer=answer)
         return self._again_or_dead(task, f"http_{status}", answer, status=status)
@@ -110,7 +120,7 @@ class StoreStage:
     def _watch(self, verdict: Verdict) -> None:
         """A bug that strikes every page must not eat the whole frontier."""
         if isinstance(verdict, RobotsAnswer | Skipped) or (
-            isinstance(verdict, Dead) and not verdict.requested
+            isinstance(verdict, Dead | RetryAt) and not verdict.requested
         ):
             return  # no page, so it says nothing of the pages before and after
         if not (isinstance(verdict, Dead) and verdict.reason.startswith("internal:")):

@@ -199,6 +199,7 @@ class CrawlStore:
         # A retry that is further ahead than any wait was noted under a clock that was wrong then.
         latest = {"now": time.time(), "latest": time.time() + settings.longest_wait}
         await self._database.run(sql.ADVANCE_RETRIES, latest)
+        await self._database.run(sql.FORGET_ROBOTS_ATTEMPTS)
         depth = admission.horizon.depth
         if settings.retry_failed:
             await self._database.run(sql.ADMIT_FAILED, {"depth": depth})

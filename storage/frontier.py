@@ -6,10 +6,11 @@ a time with its commits, so that a caller never acts on a view older than the la
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 
 from crawler.messages import RobotsAnswer, RobotsTask
-from crawler.ports import HostClock, Pending
+from crawler.ports import HostClock, Pending, SessionPage
 from crawler.urls import unsplit
 from storage import statements as sql
 from storage.database import Database
@@ -22,9 +23,10 @@ class FrontierOnDisk:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def hosts(self, *, limit: int) -> Sequence[str]:
+    async def hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
         async with self._database.lock:
-            rows = await self._database.rows(sql.HOSTS_WITH_WORK, {"limit": limit})
+            params = {"limit": limit, "without": json.dumps([*without])}
+            rows = await self._database.rows(sql.HOSTS_WITH_WORK, params)
         return [name for (name,) in rows]
 
     async def pending(self, host: str, *, limit: int) -> Sequence[Pending]:
@@ -35,18 +37,42 @@ class FrontierOnDisk:
             for secure, path, depth, tries, kind in rows
         ]
 
-    async def due(self, *, now: float, limit: int) -> Sequence[Pending]:
+    async def due(self, *, now: float, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
         async with self._database.lock:
-            rows = await self._database.rows(sql.DUE_RETRIES, {"now": now, "limit": limit})
+            params = {"now": now, "limit": limit, "without": json.dumps([*without])}
+            rows = await self._database.rows(sql.DUE_RETRIES, params)
         return [
             Pending(unsplit(secure, host, path), host, depth, tries, KIND_NAMES[kind])
             for secure, host, path, depth, tries, kind in rows
         ]
 
-    async def next_retry(self, *, after: float) -> float | None:
+    async def next_retry(self, *, after: float, without: Collection[str] = ()) -> float | None:
         async with self._database.lock:
-            [(at,)] = await self._database.rows(sql.NEXT_RETRY, {"after": after})
+            params = {"after": after, "without": json.dumps([*without])}
+            [(at,)] = await self._database.rows(sql.NEXT_RETRY, params)
         return None if at is None else float(at)
+
+    async def late(self, *, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
+        async with self._database.lock:
+            params = {"limit": limit, "without": json.dumps([*without])}
+            rows = await self._database.rows(sql.LATE, params)
+        return [
+            Pending(unsplit(secure, host, path), host, depth, tries, KIND_NAMES[kind], True, bool(listed))
+            for secure, host, path, depth, tries, kind, listed in rows
+            if depth == rows[0][3]
+        ]
+
+    async def session_pages(self, *, least: int, below: int) -> Sequence[SessionPage]:
+        async with self._database.lock:
+            rows = await self._database.rows(sql.SESSION_PAGES, {"least": least, "below": below})
+        return [
+            SessionPage(unsplit(secure, host, path), mark, depth) for secure, host, path, mark, depth in rows
+        ]
+
+    async def pages(self, host: str) -> int:
+        async with self._database.lock:
+            [(count,)] = await self._database.rows(sql.PAGES_OF_HOST, {"host": host})
+        return int(count)
 
     async def unfinished(self) -> bool:
         async with self._database.lock:
@@ -63,6 +89,6 @@ class FrontierOnDisk:
             row = await self._database.row(sql.FIND_ROBOTS, {"origin": origin, "newer_than": newer_than})
         if row is None:
             return None
-        status, body, error, fetched_at = row
-        task = RobotsTask(origin=origin, host=origin.partition("://")[2])
+        status, body, error, fetched_at, attempt = row
+        task = RobotsTask(origin=origin, host=origin.partition("://")[2], attempt=attempt)
         return RobotsAnswer(task=task, status=status, body=body, error=error, fetched_at=fetched_at)

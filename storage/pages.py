@@ -93,7 +93,8 @@ def body_row(verdict: Done, *, url_id: int, generation: int) -> tuple[object, ..
 
 def robots_row(answer: RobotsAnswer) -> tuple[object, ...]:
     """The parameters of SAVE_ROBOTS."""
-    return (answer.task.origin, answer.status, answer.body, answer.error, answer.fetched_at)
+    task = answer.task
+    return (task.origin, answer.status, answer.body, answer.error, answer.fetched_at, task.attempt)
 
 
 def _storable(text: str | None) -> str | None:

@@ -79,8 +79,10 @@ SAVE_SITEMAP = """
     VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 SAVE_ROBOTS = """
-    INSERT OR REPLACE INTO robots (origin, status, body, error, fetched_at) VALUES (?, ?, ?, ?, ?)
+    INSERT OR REPLACE INTO robots (origin, status, body, error, fetched_at, attempt)
+    VALUES (?, ?, ?, ?, ?, ?)
 """
+SAVE_SESSION_PAGE = "INSERT OR REPLACE INTO session_page (url_id, fingerprint) VALUES (?, ?)"
 
 # -- the frontier
 
@@ -91,7 +93,8 @@ HOSTS_WITH_WORK = """
         SELECT (SELECT min(host_id) FROM url WHERE state = 0 AND host_id > busy.id) FROM busy
         WHERE busy.id IS NOT NULL
     )
-    SELECT host.name FROM busy JOIN host ON host.id = busy.id LIMIT :limit
+    SELECT host.name FROM busy JOIN host ON host.id = busy.id
+    WHERE host.name NOT IN (SELECT value FROM json_each(:without)) LIMIT :limit
 """
 PENDING_OF_HOST = """
     SELECT url.secure, url.path, url.depth, url.attempts - url.forgiven, url.kind FROM url
@@ -101,9 +104,35 @@ PENDING_OF_HOST = """
 DUE_RETRIES = """
     SELECT url.secure, host.name, url.path, url.depth, url.attempts - url.forgiven, url.kind
     FROM url JOIN host ON host.id = url.host_id
-    WHERE url.state = 1 AND url.retry_at <= :now ORDER BY url.retry_at LIMIT :limit
+    WHERE url.state = 1 AND url.retry_at <= :now
+      AND host.name NOT IN (SELECT value FROM json_each(:without))
+    ORDER BY url.retry_at LIMIT :limit
 """
-NEXT_RETRY = "SELECT min(retry_at) FROM url WHERE state = 1 AND retry_at > :after"
+NEXT_RETRY = """
+    SELECT min(retry_at) FROM url
+    WHERE state = 1 AND retry_at > :after
+      AND host_id NOT IN (SELECT host.id FROM json_each(:without) AS j JOIN host ON host.name = j.value)
+"""
+LATE = """
+    SELECT url.secure, host.name, url.path, url.depth, url.attempts - url.forgiven, url.kind, url.listed
+    FROM url JOIN host ON host.id = url.host_id
+    WHERE url.state = 1 AND url.retry_at = 9e999
+      AND host.name NOT IN (SELECT value FROM json_each(:without))
+    ORDER BY url.depth, url.id LIMIT :limit
+"""
+SESSION_PAGES = """
+    SELECT url.secure, host.name, url.path, session_page.fingerprint, url.depth
+    FROM session_page
+    JOIN url ON url.id = session_page.url_id
+    JOIN host ON host.id = url.host_id
+    WHERE url.depth >= :least AND url.depth < :below AND url.state = 2
+    ORDER BY url.depth, host.name, url.path, url.secure
+"""
+PAGES_OF_HOST = """
+    SELECT count(*) FROM url
+    JOIN fetch ON fetch.url_id = url.id AND fetch.status = 200 AND fetch.error IS NULL
+    WHERE url.host_id = (SELECT id FROM host WHERE name = :host)
+"""
 UNFINISHED = """
     SELECT EXISTS (SELECT 1 FROM url WHERE state = 0) OR EXISTS (SELECT 1 FROM url WHERE state = 1)
 """
@@ -114,7 +143,8 @@ SET_CLOCK = """
     UPDATE host SET ready_at = ?, failures = ?, rests = ?, connections = ?, rate = ? WHERE name = ?
 """
 FIND_ROBOTS = """
-    SELECT status, body, error, fetched_at FROM robots WHERE origin = :origin AND fetched_at > :newer_than
+    SELECT status, body, error, fetched_at, attempt FROM robots
+    WHERE origin = :origin AND fetched_at > :newer_than
 """
 URLS_AFTER = """
     SELECT url.id, url.secure, host.name, url.path, url.kind FROM url JOIN host ON host.id = url.host_id
@@ -150,7 +180,8 @@ ADMIT_FAILED = """
     UPDATE url SET state = 0, reason = NULL, retry_at = NULL, forgiven = attempts
     WHERE state = 3 AND (:depth IS NULL OR depth <= :depth OR listed)
 """
-ADVANCE_RETRIES = "UPDATE url SET retry_at = :now WHERE state = 1 AND retry_at > :latest"
+FORGET_ROBOTS_ATTEMPTS = "UPDATE robots SET attempt = 0 WHERE attempt > 0"  # they are counted per run
+ADVANCE_RETRIES = "UPDATE url SET retry_at = :now WHERE state = 1 AND retry_at > :latest AND retry_at < 9e999"
 LAST_RUN = "SELECT finished_at IS NOT NULL, requests FROM runs ORDER BY id DESC LIMIT 1"
 FIND_SUSPECT = "SELECT suspect, strikes FROM crawl"
 SET_SUSPECT = "UPDATE crawl SET suspect = :url, strikes = :strikes"

@@ -158,6 +158,7 @@ class Writer:
         fetched: list[tuple[object, ...]] = []
         bodies: list[tuple[Done, int]] = []
         sitemaps: list[tuple[object, ...]] = []
+        sessions: list[tuple[object, ...]] = []
         for page in pages:
             row = self._urls.young[_key(page)]
             match page:
@@ -173,12 +174,15 @@ class Writer:
                     _count(counts, page, requested)
                     if isinstance(page, Done) and page.body is not None:
                         bodies.append((page, row.id))
-                case RetryAt(at=at, reason=reason):
+                    if isinstance(page, Done) and page.fingerprint is not None:
+                        sessions.append((row.id, page.fingerprint))
+                case RetryAt(at=at, reason=reason, requested=requested):
                     row.state, row.reason = State.WAITING, reason
-                    settled.append((row.state, reason, at, True, row.id))
-                    counts.requests += row.kind == UrlKind.PAGE
-                    counts.sitemap_requests += row.kind == UrlKind.SITEMAP
-                    counts.retries += 1
+                    settled.append((row.state, reason, at, requested, row.id))
+                    if requested:
+                        counts.requests += row.kind == UrlKind.PAGE
+                        counts.sitemap_requests += row.kind == UrlKind.SITEMAP
+                        counts.retries += 1
                 case Skipped(reason=reason):
                     row.state, row.reason = State.SKIPPED, reason
                     settled.append((row.state, reason, None, False, row.id))
@@ -187,6 +191,8 @@ class Writer:
         await self._database.run_many(sql.SAVE_FETCH, fetched)
         if sitemaps:
             await self._database.run_many(sql.SAVE_SITEMAP, sitemaps)
+        if sessions:
+            await self._database.run_many(sql.SAVE_SESSION_PAGE, sessions)
         await self._save_bodies(bodies)
         await self._save_robots(changes, [v for v in verdicts if isinstance(v, RobotsAnswer)], counts)
         await self._ledger.write(changes)

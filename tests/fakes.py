@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import math
 import selectors
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -34,7 +36,7 @@ from crawler.messages import (
     RobotsTask,
     Verdict,
 )
-from crawler.ports import HostClock, HostClocks, Pending, Saved
+from crawler.ports import HostClock, HostClocks, Pending, Saved, SessionPage
 from crawler.urls import split
 
 T = TypeVar("T")
@@ -196,6 +198,8 @@ class MemoryCrawl:
     verdicts: list[Verdict] = field(default_factory=list)  # as they were saved
     asked: list[str] = field(default_factory=list)  # names of the questions
     throttles: dict[str, HostClock] = field(default_factory=dict)
+    stored: Counter[str] = field(default_factory=Counter)  # pages by host
+    fingerprints: list[SessionPage] = field(default_factory=list)
     clocks: HostClocks | None = None  # whose changes ride along with every commit
     before: Callable[[str], object] = lambda question: None
     pace: Callable[[], float] = lambda: 0.0
@@ -233,10 +237,14 @@ class MemoryCrawl:
             return self.discover(verdict.sitemaps, depth=0, kind="sitemap")
         row = self.rows[_key(verdict.task.url, verdict.task.kind)]
         if isinstance(verdict, RetryAt):
-            row.pending = row.pending._replace(attempts=row.pending.attempts + 1)
+            row.pending = row.pending._replace(attempts=row.pending.attempts + verdict.requested)
             row.state, row.at = "waiting", verdict.at
             return Saved()
         row.state = "settled"
+        if isinstance(verdict, Done) and verdict.answer.status == 200 and verdict.task.kind == "page":
+            self.stored[verdict.task.host] += 1
+        if isinstance(verdict, Done) and verdict.fingerprint is not None:
+            self.fingerprints.append(SessionPage(verdict.task.url, verdict.fingerprint, row.pending.depth))
         if isinstance(verdict, Done) and verdict.content is not None:
             return self.discover((link.url for link in verdict.content.links), depth=row.pending.depth + 1)
         return Saved()
@@ -250,10 +258,10 @@ class MemoryCrawl:
             await asyncio.sleep(self.pace())
             yield
 
-    async def hosts(self, *, limit: int) -> Sequence[str]:
+    async def hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
         async with self._asked("hosts"):
             names = (name for name, rows in self.by_host.items() if any(r.state == "pending" for r in rows))
-            return list(islice(names, limit))
+            return list(islice((name for name in names if name not in without), limit))
 
     async def pending(self, host: str, *, limit: int) -> Sequence[Pending]:
         async with self._asked("pending"):
@@ -261,15 +269,33 @@ class MemoryCrawl:
             rows.sort(key=lambda row: (row.pending.depth, row.number))
             return [row.pending for row in rows[:limit]]
 
-    async def due(self, *, now: float, limit: int) -> Sequence[Pending]:
+    def _waiting(self, without: Collection[str]) -> list[_Row]:
+        rows = (row for row in self.rows.values() if row.state == "waiting")
+        return [row for row in rows if row.pending.host not in without]
+
+    async def due(self, *, now: float, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
         async with self._asked("due"):
-            rows = [row for row in self.rows.values() if row.state == "waiting" and row.at <= now]
+            rows = [row for row in self._waiting(without) if row.at <= now]
             return [row.pending for row in sorted(rows, key=lambda row: row.at)[:limit]]
 
-    async def next_retry(self, *, after: float) -> float | None:
+    async def next_retry(self, *, after: float, without: Collection[str] = ()) -> float | None:
         async with self._asked("next_retry"):
-            later = [row.at for row in self.rows.values() if row.state == "waiting" and row.at > after]
-            return min(later, default=None)
+            return min((row.at for row in self._waiting(without) if row.at > after), default=None)
+
+    async def late(self, *, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
+        async with self._asked("late"):
+            rows = [row.pending for row in self._waiting(without) if row.at == math.inf]
+            least = min((pending.depth for pending in rows), default=0)
+            return [pending._replace(late=True) for pending in rows if pending.depth == least][:limit]
+
+    async def session_pages(self, *, least: int, below: int) -> Sequence[SessionPage]:
+        async with self._asked("session_pages"):
+            found = [page for page in self.fingerprints if least <= page.depth < below]
+            return sorted(found, key=lambda page: (page.depth, page.url))
+
+    async def pages(self, host: str) -> int:
+        async with self._asked("pages"):
+            return self.stored[host]
 
     async def unfinished(self) -> bool:
         async with self._asked("unfinished"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
 from crawler.policies.retry import Retry
 from crawler.policies.robots import RobotsPolicy
+from crawler.policies.sessions import Sessions
 from crawler.ports import Totals
 from tests.fakes import START, LoopClock, MemoryCrawl, answer, done
 
@@ -52,6 +54,7 @@ class Rig:
         totals: Totals | None = None,
         suspects: Collection[CanonicalUrl] = (),
         fetchers: int = 64,
+        sessions: Sessions | None = None,
     ) -> None:
         self.memory = memory
         self.frontier = Frontier(
@@ -65,6 +68,7 @@ class Rig:
             totals=totals or Totals(),
             suspects=suspects,
             fetchers=fetchers,
+            sessions=sessions,
         )
         memory.clocks = self.frontier
         self.most_leased = 0
@@ -115,7 +119,9 @@ class Rig:
         await self.settle(RobotsAnswer(task=task, fetched_at=at, status=status, body=body.encode()))
 
     async def refuse(self, refused: Refused) -> None:
-        if refused.state == "skipped":
+        if refused.state == "pending":
+            await self.settle(RetryAt(task=refused.task, at=math.inf, reason=refused.reason, requested=False))
+        elif refused.state == "skipped":
             await self.settle(Skipped(task=refused.task, reason=refused.reason))
         else:
             await self.settle(Dead(task=refused.task, reason=refused.reason, requested=False))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.hosts import HostQueue, HostWindow
+from crawler.host_queue import HostQueue
+from crawler.hosts import HostWindow
 from crawler.policies.breaker import ANSWERED, Silence
 from crawler.ports import HostClock, Pending
 from tests.windows import NEVER, NOW, answer, feed, pending, start_all, start_next, window_of

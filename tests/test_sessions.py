@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterable
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.messages import CanonicalUrl
-from crawler.policies.sessions import Sessions, is_session, suspects, without_path_sessions
+from crawler.policies.sessions import Sessions, fingerprint, is_session, suspects, without_path_sessions
 from crawler.urls import canonical
 
 HEX = "0123456789abcdef0123456789abcde"  # and one more digit: a session id
@@ -92,37 +93,47 @@ class TestSuspects:
 
 class TestSessions:
     def test_a_parameter_is_found_out_by_three_equal_pages(self) -> None:
-        assert taught(SAME[:2]).rule(at("/shop?sid=new"), 2) is None
-        assert taught(SAME).rule(at("/shop?sid=new"), 2) == "trap:session"
+        assert taught(SAME[:2]).rule(at(f"/shop?sid={HEX}f"), 2) is None
+        assert taught(SAME).rule(at(f"/shop?sid={HEX}f"), 2) == "trap:session"
 
     def test_the_same_page_three_times_says_nothing(self) -> None:
-        assert taught(SAME[:1] * 3).rule(at("/shop?sid=new"), 2) is None
+        assert taught(SAME[:1] * 3).rule(at(f"/shop?sid={HEX}f"), 2) is None
 
     def test_a_page_that_is_not_stored_yet_is_let_in(self) -> None:
         """Where every link carries a session, each page must still be fetched once."""
         sessions = taught(SAME)
 
-        assert sessions.rule(at("/cart?sid=new"), 2) is None
-        taught([("/cart?sid=new", "cart", 2)], sessions)
-        assert sessions.rule(at("/cart?sid=newer"), 3) == "trap:session"
+        assert sessions.rule(at(f"/cart?sid={HEX}f"), 2) is None
+        taught([(f"/cart?sid={HEX}f", "cart", 2)], sessions)
+        assert sessions.rule(at(f"/cart?sid={HEX}b"), 3) == "trap:session"
 
     def test_other_parameters_and_hosts_are_left_alone(self) -> None:
         sessions = taught(SAME)
 
         assert sessions.rule(at(f"/shop?key={HEX}9"), 2) is None
         assert sessions.rule(at("/shop"), 2) is None
-        assert sessions.rule(CanonicalUrl("http://other.example/shop?sid=new"), 2) is None
+        assert sessions.rule(CanonicalUrl(f"http://other.example/shop?sid={HEX}f"), 2) is None
 
     def test_a_parameter_whose_value_matters_is_let_go(self) -> None:
-        """Three stories that are gone look alike; the others do not."""
-        sessions = taught(
-            [("/story?sid=1", "gone", 1), ("/story?sid=2", "gone", 1), ("/story?sid=3", "gone", 1)]
-        )
-        assert sessions.rule(at("/story?sid=9"), 2) == "trap:session"
+        """Stories that are gone look alike; the others do not."""
+        gone: list[Page] = [(f"/story?sid={number}", "gone", 1) for number in range(10)]
+        sessions = taught(gone)
+        assert sessions.rule(at("/story?sid=99"), 2) == "trap:session"
 
-        taught([("/story?sid=4", "News", 1)], sessions)
+        taught([("/story?sid=10", "News", 1)], sessions)
 
-        assert sessions.rule(at("/story?sid=9"), 2) is None
+        assert sessions.rule(at("/story?sid=99"), 2) is None
+
+    def test_where_there_is_doubt_more_witnesses_are_asked(self) -> None:
+        """A handful of stories that are gone must not hide all the others."""
+        gone: list[Page] = [(f"/story?sid={number}", "gone", 1) for number in range(9)]
+
+        assert taught(gone).rule(at("/story?sid=99"), 2) is None
+
+    def test_a_name_with_ids_says_nothing_of_the_same_name_with_numbers(self) -> None:
+        sessions = taught(SAME)
+
+        assert sessions.rule(at("/shop?sid=24"), 2) is None
 
     def test_a_name_beyond_doubt_is_not(self) -> None:
         """Some page or other shows the time, and is a new one each second."""
@@ -137,31 +148,31 @@ class TestSessions:
             [(path, content, depth + number) for number, (path, content, depth) in enumerate(SAME)]
         )
 
-        assert sessions.rule(at("/shop?sid=new"), 3) is None
-        assert sessions.rule(at("/shop?sid=new"), 4) == "trap:session"
+        assert sessions.rule(at(f"/shop?sid={HEX}f"), 3) is None
+        assert sessions.rule(at(f"/shop?sid={HEX}f"), 4) == "trap:session"
 
     def test_that_holds_for_the_page_that_stands_for_a_url_too(self) -> None:
-        sessions = taught([*SAME, ("/cart?sid=old", "cart", 3)])
+        sessions = taught([*SAME, (f"/cart?sid={HEX}a", "cart", 3)])
 
-        assert sessions.rule(at("/cart?sid=new"), 3) is None
-        assert sessions.rule(at("/cart?sid=new"), 4) == "trap:session"
+        assert sessions.rule(at(f"/cart?sid={HEX}f"), 3) is None
+        assert sessions.rule(at(f"/cart?sid={HEX}f"), 4) == "trap:session"
 
     def test_and_for_the_page_that_refutes(self) -> None:
         sessions = taught([*SAME, (f"/shop?sid={HEX}9", "another shop", 4)])
 
-        assert sessions.rule(at("/shop?sid=new"), 4) == "trap:session"
-        assert sessions.rule(at("/shop?sid=new"), 5) is None
+        assert sessions.rule(at(f"/shop?sid={HEX}f"), 4) == "trap:session"
+        assert sessions.rule(at(f"/shop?sid={HEX}f"), 5) is None
 
     def test_a_depth_that_falls_is_noted_again(self) -> None:
         sessions = taught([(path, content, 5) for path, content, _ in SAME])
-        assert sessions.rule(at("/shop?sid=new"), 2) is None
+        assert sessions.rule(at(f"/shop?sid={HEX}f"), 2) is None
 
-        assert taught(SAME, sessions).rule(at("/shop?sid=new"), 2) == "trap:session"
+        assert taught(SAME, sessions).rule(at(f"/shop?sid={HEX}f"), 2) == "trap:session"
 
     def test_memory_is_bounded_and_what_is_beyond_is_let_in(self) -> None:
         sessions = taught(SAME, Sessions(most_contents=0))
 
-        assert sessions.rule(at("/shop?sid=new"), 2) is None
+        assert sessions.rule(at(f"/shop?sid={HEX}f"), 2) is None
 
     @given(
         pages=st.lists(
@@ -191,6 +202,54 @@ class TestSessions:
             for depth in range(6)
         ]
 
-        first, second = taught(facts, Sessions(witnesses=2)), taught(shuffled, Sessions(witnesses=2))
+        first, second = (
+            taught(facts, Sessions(witnesses=2, more_witnesses=2)),
+            taught(shuffled, Sessions(witnesses=2, more_witnesses=2)),
+        )
 
         assert [first.rule(*question) for question in asked] == [second.rule(*question) for question in asked]
+
+
+class TestFingerprint:
+    """What is compared of two pages: all but the session ids in their links."""
+
+    @staticmethod
+    def same(one: tuple[str, str], other: tuple[str, str]) -> bool:
+        marks = [fingerprint(at(path), body.encode()) for path, body in (one, other)]
+        assert None not in marks
+        return marks[0] == marks[1]
+
+    @pytest.mark.parametrize("name", ["PHPSESSID", "sid", "jsessionid"])
+    def test_ids_that_a_site_writes_into_its_links_do_not_count(self, name: str) -> None:
+        """phpBB and PHP's own transparent sessions write the visitor's, others a new one each time."""
+        pages = [
+            (
+                f"/a?{name}={HEX}{n}",
+                f'<a href="/b?{name.lower()}={HEX}{n}&amp;c=1">b</a>;{name}={HEX}{n + 1}"',
+            )
+            for n in (1, 3)
+        ]
+
+        assert self.same(*pages)
+
+    def test_all_else_counts(self) -> None:
+        assert not self.same((f"/a?sid={HEX}1", "one"), (f"/a?sid={HEX}2", "two"))
+        assert not self.same((f"/a?sid={HEX}1", "<a href=?x=1>"), (f"/a?sid={HEX}2", "<a href=?x=2>"))
+
+    def test_where_only_the_value_looks_like_an_id_nothing_is_left_out(self) -> None:
+        """Pages that show one photo each differ in nothing but its id."""
+        assert not self.same(
+            (f"/photo?id={HEX}1", f"<img src=/i?id={HEX}1>"), (f"/photo?id={HEX}2", f"<img src=/i?id={HEX}2>")
+        )
+        assert not self.same(("/story?sid=1", "<a href=?sid=2>"), ("/story?sid=2", "<a href=?sid=3>"))
+
+    def test_ordinary_urls_have_none(self) -> None:
+        assert fingerprint(at("/a?page=2"), b"x") is None
+
+    def test_no_page_makes_it_slow(self) -> None:
+        started = time.perf_counter()
+
+        for body in (b"sid=" * 250_000, b"sid=" + b"a" * 1_000_000, b"s" * 1_000_000):
+            fingerprint(at(f"/a?sid={HEX}1"), body)
+
+        assert time.perf_counter() - started < 2

@@ -290,7 +290,9 @@ class TestRewriting:
 
     async def test_a_redirect_that_would_be_folded_into_itself_keeps_its_target(self) -> None:
         """`/` that redirects to `/?lang=en`: folded back, there would be no page."""
-        [result] = await parse_stage(rewrite=self.cut).handle(fetched(None, status=302, location="http://h/?x"))
+        [result] = await parse_stage(rewrite=self.cut).handle(
+            fetched(None, status=302, location="http://h/?x")
+        )
 
         assert isinstance(result, ParsedPage)
         assert result.answer.location == "http://h/?x"

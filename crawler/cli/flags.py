@@ -42,6 +42,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "when to stop (what is left stays pending; run again to go on)",
         (
             ("max_pages", "N", "pages of status 200, over the crawl's life"),
+            ("max_pages_per_host", "N", "the same of each host; the others go on"),
             ("max_time", "SECONDS", "of this run"),
             ("max_bytes", "BYTES", "of bodies, over the crawl's life"),
             ("grace", "SECONDS", "that work in flight may take after Ctrl-C"),

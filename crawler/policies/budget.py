@@ -14,6 +14,7 @@ class Budget:
 
     max_pages: int | None = None  # pages of status 200 without error
     max_bytes: int | None = None  # bodies, after content-coding
+    max_pages_per_host: int | None = None  # a host that has them is left alone, the others go on
 
     def spent(self, *, pages: int, size: int) -> str | None:
         """Name the budget that is used up, if one is."""

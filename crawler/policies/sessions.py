@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import NamedTuple
 
 from crawler.messages import CanonicalUrl
@@ -41,6 +42,7 @@ class Parameter(NamedTuple):
     name: str  # lower case
     value: str
     rest: str  # path and query without it
+    likely: bool  # a session id by its name, if need be by its value too
 
 
 class _Pages:
@@ -72,14 +74,34 @@ def suspects(url: CanonicalUrl) -> Iterator[Parameter]:
     path, mark, query = path.partition("?")
     if found := _IN_PATH.search(path):
         rest = path[: found.start()] + path[found.end() :] + mark + query
-        yield Parameter(host, found[1].lower(), found[2], rest)
+        yield Parameter(host, found[1].lower(), found[2], rest, True)
     parts = query.split("&")
     for index, part in enumerate(parts):
         name, _, value = part.partition("=")
         name = name.lower()
         if name in _SURE_NAMES or name in _LIKELY_NAMES or _ID.match(value):
             rest = path + mark + "&".join(parts[:index] + parts[index + 1 :])
-            yield Parameter(host, name, value, rest)
+            yield Parameter(host, name, value, rest, is_session(name, value))
+
+
+def may_carry_session(url: CanonicalUrl) -> bool:
+    """True if any parameter of the URL is session-like."""
+    return next(suspects(url), None) is not None
+
+
+def fingerprint(url: CanonicalUrl, body: bytes) -> bytes | None:
+    """What tells a page from another, its session ids apart; None where the URL has no suspects.
+
+    A site that writes ids into its links writes a new one into each copy of a page. They are
+    left out where the name says that they are ids; where only a value looks like one it may be
+    what the page is about (a photo's number), and the body counts as it is.
+    """
+    found = list(suspects(url))
+    if not found:
+        return None
+    for name in sorted({parameter.name for parameter in found if parameter.likely}):
+        body = re.sub(rb"(?i)(\b%b=)[\w.~!%%-]*+" % re.escape(name.encode()), rb"\1", body)
+    return sha256(body).digest()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,7 +109,8 @@ class Sessions:
     """Learns from pages which parameters are sessions; names the URLs that they made.
 
     A parameter of a host is found out when `witnesses` of its values gave the same content
-    at one URL otherwise equal. From then on a URL with it is a trap if a page like it,
+    (as `fingerprint` has it) at one URL otherwise equal, or `more_witnesses` where neither its
+    name nor its value is a session's beyond doubt. From then on a URL with it is a trap if a page like it,
     another value apart, is stored: each page is still fetched once, so nothing is lost. A
     parameter whose value was seen to matter (two contents at URLs otherwise equal) is
     let go again, unless its name leaves no doubt: session pages may show the time.
@@ -98,6 +121,7 @@ class Sessions:
     """
 
     witnesses: int = 3
+    more_witnesses: int = 10  # a handful of articles that are gone look alike too
     most_contents: int = 100_000  # to be remembered; what is beyond is let in
     _contents: int = 0
     _pages: dict[tuple[str, str, str], _Pages] = field(default_factory=dict)
@@ -106,7 +130,9 @@ class Sessions:
 
     def note(self, url: CanonicalUrl, content_hash: bytes, depth: int) -> None:
         """A page is stored, or its depth fell."""
-        for host, name, value, rest in suspects(url):
+        for host, name, value, rest, likely in suspects(url):
+            witnesses = self.witnesses if likely else self.more_witnesses
+            name = _kind(name, likely)
             if self._is_refuted(host, name, depth):
                 continue  # it can change no answer any more
             pages = self._pages.get((host, name, rest), _Pages())
@@ -118,9 +144,9 @@ class Sessions:
             pages.least = min(pages.least, depth)
             values = pages.values.setdefault(content_hash, {})
             values[value] = min(depth, values.get(value, _NEVER))
-            if len(values) > self.witnesses:
+            if len(values) > witnesses:
                 del values[max(values, key=lambda known: (values[known], known))]
-            if len(values) == self.witnesses:
+            if len(values) == witnesses:
                 _lower(self._proven, (host, name), max(values.values()))
             if len(pages.values) > 1:
                 nearest = sorted(min(values.values()) for values in pages.values.values())
@@ -128,7 +154,8 @@ class Sessions:
 
     def rule(self, url: CanonicalUrl, depth: int) -> str | None:
         """Return `trap:session`, or None. `depth` is the URL's own."""
-        for host, name, _, rest in suspects(url):
+        for host, name, _, rest, likely in suspects(url):
+            name = _kind(name, likely)
             if self._proven.get((host, name), _NEVER) < depth and not self._is_refuted(host, name, depth):
                 pages = self._pages.get((host, name, rest))
                 if pages is not None and pages.least < depth:
@@ -137,6 +164,11 @@ class Sessions:
 
     def _is_refuted(self, host: str, name: str, depth: int) -> bool:
         return name not in _SURE_NAMES and self._refuted.get((host, name), _NEVER) < depth
+
+
+def _kind(name: str, likely: bool) -> str:
+    """What is told of `sid=9f86d081884c7d65` says nothing of `sid=24`."""
+    return name if likely else f"{name}?"
 
 
 def _lower(depths: dict[tuple[str, str], int], key: tuple[str, str], depth: int) -> None:
