@@ -153,7 +153,8 @@ class Frontier:
         if done.answer.status == 200 and done.task.kind == "page":
             self._pages += 1
             host = self._window.hosts[done.task.host]
-            self._window.count_pages(host, host.pages + 1)
+            if self._window.count_pages(host, host.pages + 1):
+                self._retry_check = 0.0  # its retries are nobody's business any more
         if done.answer.content_hash is not None:
             self._bytes += done.answer.body_bytes or 0
 

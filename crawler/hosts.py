@@ -183,11 +183,11 @@ class HostWindow:
         host.active += 1
         self.open_requests += 1
 
-    def count_pages(self, host: HostQueue, pages: int) -> None:
-        """So many pages are stored. When these are all it may have, the rest is left on disk."""
+    def count_pages(self, host: HostQueue, pages: int) -> bool:
+        """So many pages are stored. True if these are all it may have: the rest is left on disk."""
         host.pages = pages
         if self._max_pages is None or pages < self._max_pages:
-            return
+            return False
         self.spent.add(host.name)
         for _, _, url in host.queue:
             self._held.discard((url.kind, url.url))
@@ -195,6 +195,7 @@ class HostWindow:
         self.pending -= len(host.queue)
         host.queue.clear()
         host.more = False
+        return True
 
     # -- what became of it
 

@@ -66,8 +66,11 @@ def links(*targets: str, followed: bool = True) -> Content:
     return Content(links=[Link(url(target), "", "", followed) for target in targets])
 
 
-def done(of: FetchTask, *targets: str, status: int = 200, **fields: Any) -> Done:
-    return Done(task=of, answer=answer(status, **fields), content=links(*targets))
+def done(
+    of: FetchTask, *targets: str, status: int = 200, fingerprint: bytes | None = None, **fields: Any
+) -> Done:
+    said = answer(status, **fields)
+    return Done(task=of, answer=said, content=links(*targets), fingerprint=fingerprint)
 
 
 def robots_answer(of: RobotsTask, body: str = "", *, status: int | None = 200, at: float = 0) -> RobotsAnswer:

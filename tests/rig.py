@@ -27,7 +27,7 @@ from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
 from crawler.policies.retry import Retry
 from crawler.policies.robots import RobotsPolicy
-from crawler.policies.sessions import Sessions
+from crawler.policies.sessions import Sessions, fingerprint
 from crawler.ports import Totals
 from tests.fakes import START, LoopClock, MemoryCrawl, answer, done
 
@@ -99,10 +99,11 @@ class Rig:
             result = Failed(task=task, stage="fetch", reason=failure)
         self.frontier.answered(task, result)
 
-    async def finish(self, task: FetchTask, *links: str, status: int = 200) -> None:
-        """The page arrived and is stored."""
+    async def finish(self, task: FetchTask, *links: str, status: int = 200, body: str | None = None) -> None:
+        """The page arrived and is stored; with a `body`, as one that may be compared with others."""
+        mark = fingerprint(task.url, body.encode()) if body is not None else None
         self.answered(task)
-        await self.settle(done(task, *links, status=status))
+        await self.settle(done(task, *links, status=status, fingerprint=mark))
 
     async def fail(self, task: FetchTask, *, again_in: float | None = None) -> None:
         """No answer; to be tried again, or given up."""
@@ -133,6 +134,7 @@ class Rig:
         latency: Callable[[str], float] = lambda url: 0.1,
         robots: Callable[[RobotsTask], tuple[int | None, str]] = lambda task: (404, ""),
         fails: Callable[[FetchTask], bool] = lambda task: False,
+        page: Callable[[str], str | None] = lambda url: None,
     ) -> list[Leased]:
         """Work until nothing is left to do; every page takes its latency, and what fails is tried
         again at once. What was leased, and when."""
@@ -151,7 +153,7 @@ class Rig:
                         self.answered(message)
                         await self.settle(RetryAt(task=message, at=START + self.now(), reason="http_503"))
                     else:
-                        await self.finish(message, *web.get(url, ()))
+                        await self.finish(message, *web.get(url, ()), body=page(url))
 
         async with asyncio.TaskGroup() as group:
             while (message := await self.frontier.next()) is not None:

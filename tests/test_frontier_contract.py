@@ -5,6 +5,7 @@ Every test runs on both, so the fake of the other tests cannot drift away from t
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -204,6 +205,68 @@ class TestUnfinished:
         assert not await crawl.frontier.unfinished()
 
 
+class TestLatecomers:
+    """What waits until nothing else is left."""
+
+    @staticmethod
+    def late(of: FetchTask) -> RetryAt:
+        return RetryAt(task=of, at=math.inf, reason="nearer_first", requested=False)
+
+    async def test_they_are_neither_pending_nor_due_and_yet_unfinished(self, crawl: Subject) -> None:
+        await crawl.save(self.late(A))
+        await crawl.save(done(B))
+
+        assert await crawl.pending("a") == []
+        assert await crawl.frontier.due(now=NOW + 1e9, limit=9) == []
+        assert await crawl.frontier.next_retry(after=NOW) in (None, math.inf)
+        assert await crawl.frontier.unfinished()
+
+    async def test_the_nearest_come_first(self, crawl: Subject) -> None:
+        await crawl.save(done(A, "http://a/x"))
+        await crawl.save(self.late(task("http://a/x", depth=1)))
+        await crawl.save(self.late(B))
+
+        assert await crawl.frontier.late(limit=9) == [Pending(B.url, "b", 0, 0, late=True)]
+        assert await crawl.frontier.late(limit=9, without=["b"]) == [
+            Pending(url("http://a/x"), "a", 1, 0, late=True)
+        ]
+
+    async def test_a_turn_that_was_put_off_is_no_attempt(self, crawl: Subject) -> None:
+        await crawl.save(RetryAt(task=B, at=NOW, reason="timeout"))
+        await crawl.save(self.late(B))
+
+        assert [found.attempts for found in await crawl.frontier.late(limit=9)] == [1]
+
+    async def test_pages_that_may_carry_a_session_are_told_by_depth(self, crawl: Subject) -> None:
+        await crawl.save(done(A, "http://a/z", "http://a/y", fingerprint=b"0"))
+        for path in "zy":
+            await crawl.save(done(task(f"http://a/{path}", depth=1), fingerprint=path.encode()))
+
+        found = await crawl.frontier.session_pages(least=1, below=2)
+
+        assert found == [(url(f"http://a/{path}"), path.encode(), 1) for path in "yz"]
+        assert len(await crawl.frontier.session_pages(least=0, below=2)) == 3
+
+
+class TestHostsThatDoNotCount:
+    async def test_none_of_their_urls_is_named(self, crawl: Subject) -> None:
+        await crawl.save(done(A, "http://a/x", "http://b/x"))
+        for path in ("a", "b"):
+            await crawl.save(RetryAt(task=task(f"http://{path}/x", depth=1), at=NOW + 5, reason="timeout"))
+
+        assert await crawl.frontier.hosts(limit=9, without=["b"]) == []
+        assert [one.host for one in await crawl.frontier.due(now=NOW + 9, limit=9, without=["a"])] == ["b"]
+        assert await crawl.frontier.next_retry(after=NOW, without=["a", "b"]) is None
+
+    async def test_a_hosts_pages_are_those_of_status_200(self, crawl: Subject) -> None:
+        await crawl.save(done(A, "http://a/x", "http://a/y"))
+        await crawl.save(done(task("http://a/x", depth=1), status=301))
+        await crawl.save(Dead(task=task("http://a/y", depth=1), reason="truncated", answer=answer(200)))
+
+        assert await crawl.frontier.pages("a") == 1
+        assert await crawl.frontier.pages("b") == 0
+
+
 class TestRobots:
     TASK = RobotsTask(origin="http://a", host="a")
 
@@ -229,6 +292,15 @@ class TestRobots:
 
         assert found is not None
         assert (found.status, found.error) == (404, None)
+
+    async def test_it_knows_how_often_the_origin_was_asked(self, crawl: Subject) -> None:
+        third = RobotsTask(origin="http://a", host="a", attempt=3)
+        await crawl.save(RobotsAnswer(task=third, fetched_at=NOW, error="dns"))
+
+        found = await crawl.frontier.robots("http://a", newer_than=NOW - 1)
+
+        assert found is not None
+        assert found.task.attempt == 3
 
     async def test_an_answer_that_is_too_old_is_none(self, crawl: Subject) -> None:
         await crawl.save(RobotsAnswer(task=self.TASK, fetched_at=NOW, status=200))

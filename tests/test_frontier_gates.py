@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from crawler.messages import Dead, FetchTask, Refused, RobotsTask
+from crawler.messages import Dead, FetchTask, Refused, RetryAt, RobotsAnswer, RobotsTask
 from crawler.policies.breaker import Breaker
 from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
@@ -229,6 +229,65 @@ class TestRobots:
 
         assert len(await after.crawl({}, robots=lambda task: (404, ""))) == 1
 
+    async def test_the_last_request_comes_when_nothing_else_is_left(self) -> None:
+        """A host that is down for a while must cost neither the others their time nor itself its pages."""
+        memory = MemoryCrawl.of("http://down/", *(f"http://up/{n}" for n in range(30)))
+        rig = Rig(memory, robots=RobotsPolicy(), politeness=Politeness(delay=1))
+
+        def say(task: RobotsTask) -> tuple[int | None, str]:
+            return (404, "") if task.host == "up" or rig.now() > 20 else (None, "")
+
+        leased = await rig.crawl({}, robots=say)
+
+        assert (leased[-1].url, len(leased)) == ("http://down/", 31)
+        assert [(v.reason, v.requested) for v in memory.verdicts if isinstance(v, RetryAt)] == [
+            ("robots_unreachable", False)
+        ]
+
+    async def test_it_is_the_last_for_all_the_urls_of_the_origin(self) -> None:
+        """However many wait, and at whatever depths: it is not asked once more for each of them."""
+        memory = site(700, "down")
+        memory.discover([f"http://down/deep/{n}" for n in range(700)], depth=3)
+        rig = Rig(memory, robots=RobotsPolicy())
+        asked: list[int] = []
+
+        def say(task: RobotsTask) -> tuple[int, str]:
+            asked.append(task.attempt)
+            return 500, ""
+
+        assert await rig.crawl({}, robots=say) == []
+
+        assert asked == [1, 2, 3, 4]
+        assert sum(isinstance(verdict, Dead) for verdict in memory.verdicts) == 1400
+
+    async def test_one_origin_of_a_host_does_not_speak_for_the_other(self) -> None:
+        memory = MemoryCrawl.of("http://h/", "https://h/")
+        rig = Rig(memory, robots=RobotsPolicy())
+
+        leased = await rig.crawl(
+            {}, robots=lambda task: (404, "") if task.origin == "https://h" else (None, "")
+        )
+
+        assert [one.url for one in leased] == ["https://h/"]
+
+    async def test_whoever_is_to_be_asked_once_is_asked_at_once(self) -> None:
+        rig = Rig(site(1), robots=RobotsPolicy(), retries=0)
+
+        assert await rig.crawl({}, robots=lambda task: (500, "")) == []
+        assert (rig.now(), [type(verdict) for verdict in rig.memory.verdicts]) == (0, [RobotsAnswer, Dead])
+
+    async def test_a_host_that_stays_busy_is_asked_again_after_a_day(self) -> None:
+        """RFC 9309 section 2.4. The rules in memory grow as old as those on disk."""
+        rig = Rig(site(100), robots=RobotsPolicy(), politeness=Politeness(per_host=1, delay=3_600))
+        asked: list[float] = []
+
+        def say(task: RobotsTask) -> tuple[int, str]:
+            asked.append(rig.now())
+            return 404, ""
+
+        assert len(await rig.crawl({}, robots=say)) == 100
+        assert [after - before for before, after in pairwise(asked)] == pytest.approx([DAY] * 4, abs=3_601)
+
     async def test_a_crawl_delay_is_kept(self) -> None:
         """Counted from the request that told us of it."""
         rig = Rig(site(3), robots=RobotsPolicy(), politeness=Politeness())
@@ -236,6 +295,15 @@ class TestRobots:
         leased = await rig.crawl({}, robots=lambda task: (200, "User-agent: *\nCrawl-delay: 4\n"))
 
         assert [one.at for one in leased] == [4, 8, 12]
+
+    @pytest.mark.parametrize(("delay", "body"), [(4, ""), (0, "User-agent: *\nCrawl-delay: 4\n")])
+    async def test_the_request_for_robots_txt_counts_for_the_pause(self, delay: float, body: str) -> None:
+        """A host that asks for four seconds between requests means that one too."""
+        rig = Rig(site(1), robots=RobotsPolicy(), politeness=Politeness(delay=delay))
+
+        [leased] = await rig.crawl({}, robots=lambda task: (200, body))
+
+        assert leased.at == pytest.approx(4)
 
     async def test_a_sitemap_may_be_asked_for_whatever_it_forbids(self) -> None:
         """It is named so that robots read it; what it lists has to pass like any page."""

@@ -23,6 +23,7 @@ _REASONS = {
     "exclude": "an --exclude pattern is found in it",
     "depth": "further from the seeds than --depth",
     "robots": "its host's robots.txt does not allow it",
+    "nearer_first": "it may carry a session id: its turn comes when all nearer URLs are settled",
     "robots_unreachable": "its host's robots.txt could not be read, and that means no",
     "nofollow": "every link to it says nofollow",
     "redirect_limit": "too many redirects in a row lead to it",
