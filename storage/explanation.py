@@ -38,6 +38,10 @@ _ANSWER = """
                     last_fetch.redirect_text)
     FROM last_fetch WHERE last_fetch.url_id = :id
 """
+_NEXT_HOP = """
+    SELECT url_text.id, url_text.url FROM last_fetch JOIN url_text ON url_text.id = last_fetch.redirect_id
+    WHERE last_fetch.url_id = :id
+"""
 # The same parents as in known_url.discovered_from, in the same order: the two must agree.
 _PARENTS = """
     SELECT parent.id, source.url, parent.seed, 0 AS redirect, link.followed,
@@ -98,6 +102,7 @@ class Explanation:
     facts: Facts
     answer: Answer | None  # None: it was not requested
     way: list[Step]  # from a seed to the URL; empty if none is stored
+    loop: list[str]  # where its redirects go round in a circle: the circle's URLs, else empty
 
 
 class _Parent(NamedTuple):
@@ -125,6 +130,7 @@ def explain_url(connection: sqlite3.Connection, text: str) -> Explanation:
         facts=facts,
         answer=Answer(*answer) if answer else None,
         way=_way(connection, number, url, seed=bool(facts.seed)),
+        loop=_loop(connection, number, url),
     )
 
 
@@ -146,6 +152,17 @@ def _canonical(text: str) -> CanonicalUrl:
             "its page counts it and it gets no row"
         )
     return CanonicalUrl(url)
+
+
+def _loop(connection: sqlite3.Connection, number: int, url: str) -> list[str]:
+    """The circle that a URL's redirects end in. No URL in it fails: each was answered, with a redirect."""
+    passed = {number: url}
+    while (hop := connection.execute(_NEXT_HOP, {"id": number}).fetchone()) is not None:
+        number, url = hop
+        if number in passed:
+            return list(passed.values())[list(passed).index(number) :]
+        passed[number] = url
+    return []
 
 
 def _way(connection: sqlite3.Connection, number: int, url: str, *, seed: bool) -> list[Step]:

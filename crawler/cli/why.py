@@ -82,6 +82,8 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield f"  depth      {counted(facts.depth, 'link')} from the nearest seed"
     yield f"  attempts   {facts.attempts}"
     yield from _answer(explanation.answer)
+    if explanation.loop:
+        yield f"  loop       its redirects go round for ever: {' -> '.join(explanation.loop)} -> ..."
     yield f"  links      {counted(facts.links_here, 'stored page links', 'stored pages link')} to it"
     yield from _way(facts, explanation.way)
 
