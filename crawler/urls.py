@@ -22,6 +22,8 @@ _MEMO_ENTRIES = 20_000
 # What the standard strips or removes would make a textual key ambiguous; such hrefs are not remembered.
 _PLAIN_RELATIVE = re.compile(r"[A-Za-z0-9_~%][\w.~%/-]*\Z", re.ASCII)
 
+_AUTHORITY_END = re.compile(r"[/?]|\Z")
+
 
 class UrlParts(NamedTuple):
     secure: bool  # https
@@ -82,8 +84,8 @@ def host_name(host: str) -> str:
 def _bare(href: str) -> str:
     href = href.partition("#")[0]
     if "@" in href and (start := href.find("://") + 3) > 2:
-        end = href.find("/", start)
-        at = href.rfind("@", start, end if end >= 0 else len(href))
+        # A host of http is always followed by a slash; that of other schemes need not be.
+        at = href.rfind("@", start, _AUTHORITY_END.search(href, start).start())
         if at > 0:
             href = href[:start] + href[at + 1 :]
     return href
