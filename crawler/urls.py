@@ -22,7 +22,7 @@ _MEMO_ENTRIES = 20_000
 # What the standard strips or removes would make a textual key ambiguous; such hrefs are not remembered.
 _PLAIN_RELATIVE = re.compile(r"[A-Za-z0-9_~%][\w.~%/-]*\Z", re.ASCII)
 
-_AUTHORITY_END = re.compile(r"[/?]|\Z")
+_AUTHORITY_END = re.compile(r"[/?]")
 
 
 class UrlParts(NamedTuple):
@@ -85,9 +85,8 @@ def _bare(href: str) -> str:
     href = href.partition("#")[0]
     if "@" in href and (start := href.find("://") + 3) > 2:
         # A host of http is always followed by a slash; that of other schemes need not be.
-        at = href.rfind("@", start, _AUTHORITY_END.search(href, start).start())
-        if at > 0:
-            href = href[:start] + href[at + 1 :]
+        authority = _AUTHORITY_END.split(href[start:], maxsplit=1)[0]
+        href = href[:start] + authority.rpartition("@")[2] + href[start + len(authority) :]
     return href
 
 

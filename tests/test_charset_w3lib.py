@@ -51,7 +51,7 @@ def compared(case: Mapping[str, Any]) -> Compared:
         return Compared(f"{function}: {body!r}", name_of(prescan(body)), name_of(expected))
     body = as_bytes(arguments[1])
     text = to_utf8(body, sniff(body, header(arguments[0]))).decode("utf-8-sig", "replace")
-    return Compared(f"{function}: {arguments[0]} {body!r}", text, expected[1])
+    return Compared(f"{function}: {arguments[0]} {body!r}", text, expected and expected[1])
 
 
 class TestConformance:

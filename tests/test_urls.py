@@ -159,6 +159,8 @@ class TestCanonical:
             ("http://h/@", "http://h/@"),
             ("mailto:me@h", "mailto:me@h"),
             ("ftp://user:secret@h/a", "ftp://h/a"),
+            ("x://h?b@c", "x://h?b@c"),
+            ("x://user@h?b@c/d", "x://h?b@c/d"),
         ],
     )
     def test_a_password_survives_in_no_spelling(self, text: str, spelling: str) -> None:
