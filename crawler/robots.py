@@ -119,7 +119,7 @@ class RobotsDesk:
         if rules.meaning is RobotsMeaning.UNREACHABLE and attempt >= self._most - 1:
             then = "its URLs fail" if attempt >= self._most else "asked again when nothing else is left"
             said = answer.error or f"http_{answer.status}"
-            log.warning("robots_unreachable", origin=answer.task.origin, said=said, then=then)
+            log.info("robots_unreachable", origin=answer.task.origin, said=said, then=then)
         return rules, wait
 
     @property

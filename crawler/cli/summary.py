@@ -25,6 +25,7 @@ STATES = ("done", "failed", "skipped", "pending")
 _ENDINGS = {
     "finished": "complete: every URL has its answer",
     "max_pages": "stopped by --max-pages",
+    "max_pages_per_host": "stopped by --max-pages-per-host: hosts with more pages have had their share",
     "max_time": "stopped by --max-time",
     "max_bytes": "stopped by --max-bytes",
     "sigint": "interrupted",
@@ -32,7 +33,8 @@ _ENDINGS = {
     "sighup": "stopped, the terminal was closed",
     "error": "stopped by an error",
 }
-_RAISE_FIRST = frozenset({"max_pages", "max_bytes"})  # over the crawl's life: the same again would do nothing
+# Over the crawl's life: the same again would do nothing.
+_RAISE_FIRST = frozenset({"max_pages", "max_pages_per_host", "max_bytes"})
 _SECRETS = ("--header", "--auth", "--proxy")
 _PLAIN_HEADERS = frozenset({"accept", "accept-language", "cache-control", "dnt", "pragma", "referer"})
 
