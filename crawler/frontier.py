@@ -208,7 +208,7 @@ class Frontier:
         host.rules[answer.task.origin] = rules
         # The request that told us of a Crawl-delay is the first that it binds.
         wait = max(wait, self._throttle.floor(rules.crawl_delay))
-        self._window.unblock(host, rest_until=self._clock.now() + wait)
+        self._window.unblock(host, rest_until=self._clock.now() + wait if wait else 0.0)
 
     async def _fill(self, now: float) -> None:
         """Bring the window up to its size from disk: due retries, new hosts, URLs of hungry hosts.
