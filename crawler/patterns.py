@@ -23,6 +23,9 @@ import re2
 
 from crawler.errors import BadConfig
 
+# RE2 reads a number that is too long for it as text: `a{99999999999}` would find those very letters.
+_HUGE_NUMBER = re.compile(r"(?<!\\)\{(\d*,)?\d{5,}")
+_MOST_TOLD = 80  # characters of what RE2 has to say
 MAX_MEMORY = 8 << 20  # bytes per pattern: RE2's own bound; a pattern that needs more is refused
 
 # What RE2 says of lookaround, atomic groups and backreferences.
@@ -44,6 +47,8 @@ class Patterns:
 
 
 def _compiled(expression: str) -> re2._Regexp:
+    if _HUGE_NUMBER.search(expression):
+        raise BadConfig("nothing is repeated more than 1,000 times")
     options = re2.Options()
     options.never_capture = True
     options.log_errors = False  # else RE2 writes to standard error by itself
@@ -59,6 +64,8 @@ def _compiled(expression: str) -> re2._Regexp:
 
 def _told(message: bytes) -> str:
     text = message.decode("utf-8", "replace")
+    if len(text) > _MOST_TOLD:
+        text = text[:_MOST_TOLD] + "..."
     if _ONLY_BACKTRACKING.match(text):
         text += "; patterns run in linear time (RE2), which has no lookaround and no backreferences"
     return text
