@@ -9,6 +9,9 @@ is a trap depends on the pages nearer to the seeds than itself, and on them alon
 asked when all of these are in. That makes the answer the same at any speed: depth by depth,
 every URL of lesser depth is settled before the first of these is looked at, and new ones of
 lesser depth can no longer turn up, since each would have to be led to by a page nearer still.
+So equal crawls are equal here too: at any number of fetchers, over any number of hosts, after
+any kill, as long as the servers say the same and a budget does not end it, and for the first
+hundred thousand different contents; what is beyond is fetched.
 """
 
 from __future__ import annotations
@@ -54,7 +57,8 @@ class Latecomers:
         found = await self._store.late(limit=MOST_AT_ONCE, without=without)
         if found and self._sessions is not None and found[0].depth > self._noted_below:
             least, below = self._noted_below, found[0].depth
-            for page in await self._store.session_pages(least=least, below=below):
-                self._sessions.note(page.url, page.fingerprint, page.depth)
+            async for pages in self._store.session_pages(least=least, below=below):
+                for page in pages:
+                    self._sessions.note(page.url, page.fingerprint, page.depth)
             self._noted_below = below
         return found

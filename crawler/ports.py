@@ -6,7 +6,7 @@ as objects behind these. URL text crosses a port, local row numbers never do.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -173,8 +173,8 @@ class FrontierStore(Protocol):
         """Of the URLs that wait until nothing else is left, those of the least depth."""
         ...
 
-    async def session_pages(self, *, least: int, below: int) -> Sequence[SessionPage]:
-        """Stored pages of these depths whose URL may carry a session id, in one order for all crawls."""
+    def session_pages(self, *, least: int, below: int) -> AsyncIterator[Sequence[SessionPage]]:
+        """Stored pages of these depths whose URL may carry a session id, some at a time, in no order."""
         ...
 
     async def pages(self, host: str) -> int:

@@ -121,12 +121,12 @@ LATE = """
     ORDER BY url.depth, url.id LIMIT :limit
 """
 SESSION_PAGES = """
-    SELECT url.secure, host.name, url.path, session_page.fingerprint, url.depth
+    SELECT url.secure, host.name, url.path, session_page.fingerprint, url.depth, url.id
     FROM session_page
-    JOIN url ON url.id = session_page.url_id
-    JOIN host ON host.id = url.host_id
-    WHERE url.depth >= :least AND url.depth < :below AND url.state = 2
-    ORDER BY url.depth, host.name, url.path, url.secure
+    CROSS JOIN url ON url.id = session_page.url_id
+    CROSS JOIN host ON host.id = url.host_id
+    WHERE session_page.url_id > :after AND url.depth >= :least AND url.depth < :below AND url.state = 2
+    ORDER BY session_page.url_id LIMIT :limit
 """
 PAGES_OF_HOST = """
     SELECT count(*) FROM url

@@ -291,10 +291,11 @@ class MemoryCrawl:
             least = min((pending.depth for pending in rows), default=0)
             return [pending._replace(late=True) for pending in rows if pending.depth == least][:limit]
 
-    async def session_pages(self, *, least: int, below: int) -> Sequence[SessionPage]:
+    async def session_pages(self, *, least: int, below: int) -> AsyncIterator[Sequence[SessionPage]]:
         async with self._asked("session_pages"):
             found = [page for page in self.fingerprints if least <= page.depth < below]
-            return sorted(found, key=lambda page: (page.depth, page.url))
+        for page in found:
+            yield [page]
 
     async def pages(self, host: str) -> int:
         async with self._asked("pages"):

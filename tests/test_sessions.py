@@ -169,6 +169,12 @@ class TestSessions:
 
         assert taught(SAME, sessions).rule(at(f"/shop?sid={HEX}f"), 2) == "trap:session"
 
+    def test_a_value_that_matters_is_noticed_also_when_there_is_no_more_room(self) -> None:
+        sessions = taught([*SAME, (f"/shop?sid={HEX}9", "another shop", 2)], Sessions(most_contents=1))
+
+        assert sessions.rule(at(f"/shop?sid={HEX}f"), 2) == "trap:session"
+        assert sessions.rule(at(f"/shop?sid={HEX}f"), 3) is None
+
     def test_memory_is_bounded_and_what_is_beyond_is_let_in(self) -> None:
         sessions = taught(SAME, Sessions(most_contents=0))
 

@@ -138,6 +138,8 @@ class Sessions:
             pages = self._pages.get((host, name, rest), _Pages())
             if content_hash not in pages.values:
                 if self._contents >= self.most_contents:
+                    if pages.values:  # no room for it, but that there is another one is worth knowing
+                        _lower(self._refuted, (host, name), max(depth, pages.least))
                     continue
                 self._contents += 1
                 self._pages[host, name, rest] = pages
