@@ -115,7 +115,7 @@ NEXT_RETRY = """
 """
 LATE = """
     SELECT url.secure, host.name, url.path, url.depth, url.attempts - url.forgiven, url.kind, url.listed
-    FROM url JOIN host ON host.id = url.host_id
+    FROM url INDEXED BY url_late JOIN host ON host.id = url.host_id
     WHERE url.state = 1 AND url.retry_at = 9e999
       AND host.name NOT IN (SELECT value FROM json_each(:without))
     ORDER BY url.depth, url.id LIMIT :limit
