@@ -26,6 +26,7 @@ from crawler.urls import unsplit
 from storage import statements as sql
 from storage.database import Database
 from storage.frontier import FrontierOnDisk
+from storage.identity import facts, refuse_other_crawls
 from storage.ledger import Changes, Ledger
 from storage.parse_marks import ParseMarks
 from storage.phrases import Phrases
@@ -97,10 +98,10 @@ class CrawlStore:
         try:
             crawl = await database.row(sql.FIND_CRAWL)
             if crawl is not None:
-                _refuse_other_crawls(path, _facts(path, crawl[0]), settings.identity)
+                refuse_other_crawls(path, facts(path, crawl[0]), settings.identity)
             last_url, _, _ = await database.row(sql.LAST_IDS)
             last_run = await database.row(sql.LAST_CONFIG)
-            last_config = _facts(path, last_run[0]) if last_run is not None else None
+            last_config = facts(path, last_run[0]) if last_run is not None else None
         except BaseException as error:
             await database.close()
             if isinstance(error, StorageFailed):
@@ -270,31 +271,6 @@ class CrawlStore:
         if self._writer is not None:
             writer, self._writer = self._writer, None
             await writer.close()
-
-
-def _facts(path: Path, text: str | None) -> dict[str, Any]:
-    """A JSON object that an earlier run stored. Raises BadDatabase if it is none any more."""
-    try:
-        facts = json.loads(text or "")
-    except ValueError:
-        facts = None
-    if not isinstance(facts, dict):
-        raise BadDatabase(
-            f"{path} is damaged: what it is a crawl of cannot be read; restore a copy, or choose another --db"
-        )
-    return facts
-
-
-def _refuse_other_crawls(path: Path, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    asked = json.loads(json.dumps(asked))
-    # What one of them does not name is off, as it was before there was a name for it.
-    different = [key for key in {**asked, **stored} if (stored.get(key) or None) != (asked.get(key) or None)]
-    if different:
-        key = different[0]
-        raise BadDatabase(
-            f"{path} holds another crawl: its {', '.join(different)} differ "
-            f"({key} there: {json.dumps(stored.get(key))}); choose another --db, or give the same options"
-        )
 
 
 def _utc_now() -> str:
