@@ -7,7 +7,9 @@
     writer.py       many verdicts, one transaction (group commit)
     frontier.py     the frontier on disk, as the window in memory asks for it
     crawl_store.py  one crawl's file: create or resume, runs, totals; joins the above
-    reader.py       read-only access for people; reports.py: their questions
+    reader.py       read-only access for people; reports.py, questions.py: what they ask
+    analysis.py     what takes the whole crawl to work out: pagerank.py, likeness.py
+    exports/        a crawl in other programs' formats, a file per format
 
 URL text comes in and goes out; row numbers never leave this room.
 """

@@ -21,7 +21,7 @@ from crawler.urls import MAX_URL_CHARS, canonical, is_http, split
 
 _FIND = """
     SELECT url.id FROM url JOIN host ON host.id = url.host_id
-    WHERE host.name = :host AND url.path = :path AND url.secure = :secure
+    WHERE host.name = :host AND url.path = :path AND url.secure = :secure AND url.kind = 0
 """
 _FACTS = """
     SELECT known_url.state, known_url.reason, known_url.depth, known_url.attempts, known_url.host,
@@ -116,13 +116,7 @@ class _Parent(NamedTuple):
 
 def explain_url(connection: sqlite3.Connection, text: str) -> Explanation:
     """Raises BadQuery, naming the rule, if `text` cannot be or is not in this crawl."""
-    url = _canonical(text)
-    parts = split(url)
-    key = {"host": parts.host, "path": parts.path, "secure": int(parts.secure)}
-    found = connection.execute(_FIND, key).fetchone()
-    if found is None:
-        raise BadQuery(f"{url} is not in this crawl: no page that was stored links or redirects to it")
-    [number] = found
+    url, number = find_url(connection, text)
     facts = Facts(*connection.execute(_FACTS, {"id": number}).fetchone())
     answer = connection.execute(_ANSWER, {"id": number}).fetchone()
     return Explanation(
@@ -132,6 +126,17 @@ def explain_url(connection: sqlite3.Connection, text: str) -> Explanation:
         way=_way(connection, number, url, seed=bool(facts.seed)),
         loop=_loop(connection, number, url),
     )
+
+
+def find_url(connection: sqlite3.Connection, text: str) -> tuple[CanonicalUrl, int]:
+    """The canonical form of a URL, and its row. Raises BadQuery, naming the rule, if there is none."""
+    url = _canonical(text)
+    parts = split(url)
+    key = {"host": parts.host, "path": parts.path, "secure": int(parts.secure)}
+    found = connection.execute(_FIND, key).fetchone()
+    if found is None:
+        raise BadQuery(f"{url} is not in this crawl: no page that was stored links or redirects to it")
+    return url, found[0]
 
 
 def _canonical(text: str) -> CanonicalUrl:

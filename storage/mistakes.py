@@ -46,6 +46,8 @@ def explain_query(connection: sqlite3.Connection, sql: str, error: Exception) ->
     if "one statement at a time" in message:
         return "one statement at a time, please: this SQL has several"
     if wrong := _NO_TABLE.match(str(error)):
+        if wrong[1] in REPORTS:
+            return f"this file has no {wrong[1]} yet: an older Penstock wrote it; run its crawl again"
         known = f"there are {', '.join(TABLES)} and the reports {', '.join(REPORTS)}"
         return f"there is no table {wrong[1]!r}; {known}"
     if wrong := _NO_COLUMN.match(str(error)):

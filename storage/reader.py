@@ -14,7 +14,7 @@ import contextlib
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -94,7 +94,7 @@ class Reader:
     def close(self) -> None:
         self._connection.close()
 
-    def select(self, sql: str, parameters: Sequence[object] = ()) -> Rows:
+    def select(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Rows:
         """Begin one query. Raises BadQuery if it is no SELECT, or wants more than to read."""
         with self.explaining(sql):
             cursor = self._connection.execute(sql, parameters)

@@ -30,13 +30,22 @@ REPORTS: Mapping[str, str] = {
     "redirects": "every redirect, with its target and what became of that",
     "redirect_chains": "redirects that lead to redirects, and loops",
     "duplicates": "pages with the same body, byte for byte",
+    "duplicate_titles": "pages with the same title",
+    "near_duplicates": "pages with nearly the same text (after `analyse`, of a crawl with --save-bodies)",
+    "canonical_conflicts": "pages whose canonical link leads to no page that stands for itself",
+    "missing_titles": "pages without a title",
+    "thin_pages": "pages with few words (after `analyse`), or in very few bytes",
     "slow_pages": "the slowest answers first",
+    "large_pages": "the largest answers first",
+    "deep_pages": "the pages furthest from the seeds first",
+    "top_pages": "pages by PageRank (after `analyse`)",
+    "orphans": "stored pages that no link and no redirect leads to (of a complete crawl)",
     "skipped": "URLs that a rule kept out, and which rule",
     "failed": "URLs that were given up, and why",
     "hosts": "counts, bytes and answer time of every host",
     "depths": "counts at each distance from the seeds",
     "status_codes": "how many URLs ended in each status and error",
-    "orphans": "stored pages that no link and no redirect leads to",
+    "content_types": "counts, bytes and answer time of every content type",
 }
 
 _GENERATION = "SELECT generation FROM crawl"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -93,19 +94,31 @@ class CrawlFile:
         generation: int = 1,
         redirect_to: str | None = None,
         redirect_text: str | None = None,
+        canonical: str | None = None,
+        content_type: str = "text/html",
     ) -> int:
         """A URL that was requested, with what came of it; one with an `error` is failed."""
         number = self.url(url, "failed" if error else "done", depth=depth, reason=error, seed=seed)
         self.db.execute(
             "INSERT INTO fetch (url_id, generation, status, error, type_id, title, body_bytes, content_hash, "
-            "elapsed_ms, fetched_at, redirect_id, redirect_text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "elapsed_ms, fetched_at, redirect_id, redirect_text, canonical) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                number, generation, status, error, self.phrase("text/html") if status == 200 else None, title,
+                number, generation, status, error, self.phrase(content_type if status == 200 else ""), title,
                 None if body is None else len(body), None if body is None else hashlib.sha256(body).digest(),
                 elapsed_ms, MOMENT, None if redirect_to is None else self.number(redirect_to), redirect_text,
+                canonical,
             ),
         )  # fmt: skip
         return number
+
+    def saved(self, url: str, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """Keep a body, as --save-bodies does."""
+        packed = zlib.compress(json.dumps([*headers]).encode())
+        self.db.execute(
+            "INSERT INTO body (url_id, generation, body, headers) VALUES (?, 1, ?, ?)",
+            (self.number(url), zlib.compress(body), packed),
+        )
 
     def redirect(
         self, url: str, target: str, *, depth: int = 1, seed: bool = False, status: int = 301

@@ -47,6 +47,8 @@ KNOWN_BY = {
     "webencodings": "stages/extractors/",
     "aiosqlite": "storage/database.py",
     "sqlite3": "storage/",
+    "pyarrow": "storage/exports/",
+    "warcio": "storage/exports/",
 }
 
 # A policy answers from its arguments alone, so its test needs no await, fake or sleep.

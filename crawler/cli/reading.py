@@ -15,14 +15,14 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from crawler.errors import PenstockError
+from crawler.errors import BadQuery, PenstockError
 
 if TYPE_CHECKING:
     from storage.reader import Reader
 
-FORMATS = ("table", "csv", "json", "jsonl")
+FORMATS = ("table", "csv", "json", "jsonl", "html", "parquet")
 
 
 def add_database(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +36,15 @@ def add_format(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=FORMATS,
         default="table",
-        help="table for a person (default), csv, json (one array) or jsonl (a line per row)",
+        help="table for a person (default), csv, json (one array), jsonl (a line per row), html, parquet",
     )
+
+
+def row_limit(text: str) -> int:
+    """The value of --limit."""
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}")
+    return int(text)
 
 
 @contextlib.contextmanager
@@ -65,6 +72,16 @@ def results() -> Iterator[TextIO]:
     except OSError as error:
         _abandon_stdout()
         raise PenstockError(f"cannot write the result: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def binary_results(form: str) -> Iterator[BinaryIO]:
+    """Standard output for what is no text. Raises BadQuery if it is a terminal."""
+    if sys.stdout.isatty():
+        raise BadQuery(f"{form} is not for a terminal: send it to a file or a pipe")
+    with results() as out:
+        out.flush()
+        yield out.buffer
 
 
 def _abandon_stdout() -> None:

@@ -1,4 +1,4 @@
-"""Render: rows on standard output, as a table, CSV or JSON.
+"""Render: rows on standard output, as a table, CSV, JSON, HTML or Parquet.
 
 May touch: standard output.
 Never: a whole result in memory; a table looks ahead a thousand rows, for its widths.
@@ -12,9 +12,6 @@ its cells shortened: a file gets all of them.
 from __future__ import annotations
 
 import csv
-import json
-import math
-import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +19,8 @@ from itertools import chain, islice
 from typing import TextIO
 from unicodedata import category, east_asian_width
 
-from crawler.cli.reading import results
+from crawler.cells import UnixLines, csv_cell, json_object
+from crawler.cli.reading import binary_results, results
 from crawler.terminal import harmless
 
 Row = Sequence[object]
@@ -32,19 +30,15 @@ SAMPLED_CHARS = 1_000_000  # ... or fewer, where the cells are huge
 WIDEST = 120  # cells that a column is filled up to in a file; a longer cell is whole, and out of line
 NARROWEST = 8  # cells of a terminal; where a column would get less, each row becomes a block
 _GAP = "  "
-# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV Injection), wide forms too.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-# No text has a use for these; a terminal that the file is shown on may obey them, and NUL ends
-# many a reader of CSV.
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 # Blanks that are no ASCII would be escaped as unprintable; in a table they are blanks.
 _BLANKS = dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " ")
-# JSON escapes C0 controls only. The others that a terminal obeys: DEL and C1, bidi controls, line ends.
-_UNESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
-def show(columns: Sequence[str], rows: Iterable[Row], form: str) -> None:
+def show(columns: Sequence[str], rows: Iterable[Row], form: str, *, title: str = "query") -> None:
     """Print `rows` in the format `form`, as they come. A reader that leaves ends it in silence."""
+    if form == "parquet":
+        _parquet(columns, rows)
+        return
     with results() as out:
         if form == "csv":
             _csv(columns, rows, out)
@@ -52,6 +46,10 @@ def show(columns: Sequence[str], rows: Iterable[Row], form: str) -> None:
             _jsonl(columns, rows, out)
         elif form == "json":
             _json(columns, rows, out)
+        elif form == "html":
+            from crawler.cli.sheet import write_page
+
+            write_page(title, columns, rows, out)
         else:
             _table(columns, rows, out)
 
@@ -60,33 +58,23 @@ def show(columns: Sequence[str], rows: Iterable[Row], form: str) -> None:
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
-    write = csv.writer(_UnixLines(out)).writerow
-    cell = _csv_cell_shown if out.isatty() else _csv_cell
+    write = csv.writer(UnixLines(out.write)).writerow
+    cell = _csv_cell_shown if out.isatty() else csv_cell
     write([cell(column) for column in columns])
     for row in rows:
         write([cell(value) for value in row])
 
 
-class _UnixLines:
-    """The csv module quotes a carriage return only if its own lines end in one; ours end in LF."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-
-    def write(self, line: str) -> None:
-        self._out.write(line.removesuffix("\r\n") + "\n")
-
-
-def _csv_cell(value: object) -> object:
-    if isinstance(value, str):
-        text = f"'{value}" if value.startswith(_FORMULA_STARTS) else value
-        return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-    return value.hex() if isinstance(value, bytes) else value
-
-
 def _csv_cell_shown(value: object) -> object:
-    cell = _csv_cell(value)
+    cell = csv_cell(value)
     return harmless(cell) if isinstance(cell, str) else cell
+
+
+def _parquet(columns: Sequence[str], rows: Iterable[Row]) -> None:
+    from storage.exports.parquet import write_rows  # pyarrow is slow to load, and an extra
+
+    with binary_results("parquet") as out:
+        write_rows(columns, rows, out, {})
 
 
 def _jsonl(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
@@ -103,31 +91,8 @@ def _json(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
 
 
 def _objects(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> Iterator[str]:
-    names = _distinct(columns)
     ascii_only = (out.encoding or "utf-8").lower().replace("-", "") != "utf8"
-    encode = json.JSONEncoder(ensure_ascii=ascii_only).encode
-    for row in rows:
-        text = encode(dict(zip(names, map(_json_value, row), strict=True)))
-        yield _UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _json_value(value: object) -> object:
-    if isinstance(value, bytes):
-        return value.hex()
-    # SQLite knows infinity, JSON does not.
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _distinct(columns: Sequence[str]) -> list[str]:
-    """An object has each name once; of two columns `url` the second becomes `url_2`."""
-    names: list[str] = []
-    for column in columns:
-        name, count = column, 1
-        while name in names:
-            count += 1
-            name = f"{column}_{count}"
-        names.append(name)
-    return names
+    return map(json_object(columns, ascii_only=ascii_only), rows)
 
 
 # -- for a person

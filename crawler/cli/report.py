@@ -2,7 +2,8 @@
 
 May touch: the database, read-only; standard output.
 
-Each report is a view of the same name, so `query` and the sqlite3 shell can go on from it.
+Each report but `inlinks` and `outlinks` is a view of the same name, so `query` and the
+sqlite3 shell can go on from it.
 """
 
 from __future__ import annotations
@@ -10,19 +11,28 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from crawler.cli.reading import add_database, add_format, opened
+from crawler.cli.reading import add_database, add_format, opened, row_limit
 from crawler.errors import BadQuery
+
+_MORE = """\
+  report broken_links --format csv
+  report slow_pages --limit 10
+  report inlinks https://example.com/some/page
+"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser(
         "report",
         help="a named report, such as broken_links",
-        description="Print a named report. Each is also a view in the database.",
+        description="Print a named report. The crawl may be running. Each is also a view in the database.",
+        epilog=_MORE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="which one; --list names them all")
+    parser.add_argument("url", nargs="?", metavar="URL", help="of inlinks and outlinks: whose")
     parser.add_argument("--list", action="store_true", help="name all reports, and stop")
-    parser.add_argument("--limit", type=_limit, metavar="N", help="at most so many rows")
+    parser.add_argument("--limit", type=row_limit, metavar="N", help="at most so many rows")
     add_database(parser)
     add_format(parser)
     parser.set_defaults(run=run)
@@ -31,23 +41,21 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the report, or the list of reports. Raises BadDatabase and BadQuery."""
     from crawler.cli.render import show
+    from crawler.terminal import harmless, say
+    from storage.questions import ABOUT_A_URL, question
     from storage.reports import REPORTS
 
     if args.list:
-        show(("report", "what it shows"), REPORTS.items(), args.format)
+        listed = [*REPORTS.items(), *((f"{name} URL", text) for name, text in ABOUT_A_URL.items())]
+        show(("report", "what it shows"), listed, args.format)
         return 0
     if args.name is None:
-        raise BadQuery(f"name a report: {', '.join(REPORTS)}")
-    if args.name not in REPORTS:
-        raise BadQuery(f"there is no report {args.name!r}; there are {', '.join(REPORTS)}")
+        raise BadQuery(f"name a report: {', '.join((*REPORTS, *ABOUT_A_URL))}")
     with opened(args) as reader:
-        # The name is one of ours, so it may stand in the SQL; -1 is SQLite's "no limit".
-        rows = reader.select(f"SELECT * FROM {args.name} LIMIT ?", [-1 if args.limit is None else args.limit])
-        show(rows.columns, rows, args.format)
+        with reader.snapshot() as connection:
+            asked = question(connection, args.name, url=args.url, limit=args.limit)
+        if asked.note:
+            say(f"penstock: note: {harmless(asked.note)}")
+        rows = reader.select(asked.sql, asked.parameters)
+        show(rows.columns, rows, args.format, title=args.name)
     return 0
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
-        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}")
-    return int(text)

@@ -1,0 +1,115 @@
+"""Parquet: columns for data frames, compressed; what is said of the crawl is in the file's metadata.
+
+May touch: pyarrow (the extra `parquet`); see the package.
+
+SQLite's columns have no types, Parquet's have. Those of our own views are known; of any
+other column the first rows tell, and a later value of another type is an error that names it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, BinaryIO
+
+from crawler.cells import distinct
+from crawler.errors import BadQuery
+from storage.exports import Files, Source, missing_extra
+
+try:
+    import pyarrow as pa
+    from pyarrow import parquet as pq
+except ImportError as error:
+    raise missing_extra("pyarrow", "parquet") from error
+
+ABOUT = "Parquet with zstd, for data frames"
+TAKES = "rows"
+BESIDE = False
+
+ROWS_AT_ONCE = 10_000  # a row group; they bound the memory
+_MOMENTS = ("fetched_at", "retry_at", "started_at", "finished_at")
+# Whole numbers also where the first rows have none of them.
+_WHOLE = {"status", "depth", "body_bytes", "elapsed_ms", "attempts", "hops", "words", "distance"}
+
+Row = Sequence[object]
+
+
+def write(source: Source, files: Files) -> int:
+    rows = source.rows()
+    return write_rows(rows.columns, rows, files.main(), source.about, source.advanced)
+
+
+def write_rows(
+    columns: Sequence[str],
+    rows: Iterable[Row],
+    out: BinaryIO,
+    about: Mapping[str, object],
+    advanced: Callable[[], None] = lambda: None,
+) -> int:
+    """Write the rows; return how many. Raises BadQuery for a column of several types."""
+    names = distinct(columns)
+    batches = _batches(iter(rows))
+    first = next(batches, [])
+    types = [_type(name, (row[i] for row in first)) for i, name in enumerate(names)]
+    schema = pa.schema(
+        zip(names, types, strict=True), metadata={"penstock": json.dumps(about)} if about else None
+    )
+    count = 0
+    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+        batch = first
+        while batch:
+            arrays = [
+                _array(name, kind, [row[i] for row in batch])
+                for i, (name, kind) in enumerate(zip(names, types, strict=True))
+            ]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
+            count += len(batch)
+            for _ in batch:
+                advanced()
+            batch = next(batches, [])
+    return count
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while batch := list(islice(rows, ROWS_AT_ONCE)):
+        yield batch
+
+
+def _type(name: str, values: Iterable[object]) -> Any:
+    kinds = {type(value) for value in values if value is not None}
+    if name in _MOMENTS and kinds <= {str}:
+        return pa.timestamp("ms", tz="UTC")
+    if name == "followed" and kinds <= {int}:
+        return pa.bool_()
+    if kinds == {int} or (not kinds and name in _WHOLE):
+        return pa.int64()
+    if kinds and kinds <= {int, float}:
+        return pa.float64()
+    if kinds == {bytes}:
+        return pa.binary()
+    if kinds <= {str}:
+        return pa.string()
+    raise _mixed(name)
+
+
+def _array(name: str, kind: Any, values: list[object]) -> Any:
+    try:
+        if pa.types.is_timestamp(kind):
+            return pa.array([_moment(value) for value in values], kind)
+        if pa.types.is_boolean(kind):
+            return pa.array([None if value is None else bool(value) for value in values], kind)
+        return pa.array(values, kind)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise _mixed(name) from error
+
+
+def _moment(value: object) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(str(value))
+
+
+def _mixed(name: str) -> BadQuery:
+    return BadQuery(
+        f"column {name!r} has values of several types, and Parquet wants one: use CAST in the SQL"
+    )

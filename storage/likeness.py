@@ -1,0 +1,96 @@
+"""Likeness: which texts are nearly the same, by a hash that little changes change little.
+
+May touch: nothing. Pure values in and out.
+
+Simhash (Charikar 2002), 64 bits over runs of three words; two texts are alike if 3 bits
+differ at most, as measured on eight billion web pages (Manku, Jain, Das Sarma 2007).
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Sequence
+from hashlib import blake2b
+
+MOST_BITS = 3
+FEWEST_WORDS = 20  # below, one other word makes another text
+_RUN = 3  # words; their order counts, so that the same words about something else are not alike
+
+# A letter of a script that is written without blanks counts as a word.
+_WORD = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff]|[^\W\u2e80-\u9fff\uf900-\ufaff]+")
+_BITS = [bytes((value >> bit) & 1 for value in range(256)) for bit in range(8)]
+
+
+def _spread(rest: int, block: int) -> int:
+    """48 bits, put where they are in 64 from which 16 bits at `block` were taken out."""
+    low = rest & ((1 << (16 * block)) - 1)
+    return low | ((rest ^ low) << 16)
+
+
+# 3 bits touch 3 of 4 blocks at most, so one of 16 bits is equal, and of the four blocks of 12
+# bits that the rest has, one too. Each of the 16 masks is one such pair.
+_MASKS = [
+    (0xFFFF << (16 * block)) | _spread((0xFFF << (12 * part)), block)
+    for block in range(4)
+    for part in range(4)
+]
+_MOST_NEIGHBOURS = 200  # that are compared with each; more under one mask are a chain of like texts
+
+
+def words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def simhash(text: Sequence[str]) -> int | None:
+    """64 bits for a text of words; None for one that is too short to compare."""
+    if len(text) < FEWEST_WORDS:
+        return None
+    runs = {" ".join(text[i : i + _RUN]) for i in range(len(text) - _RUN + 1)}
+    hashes = b"".join([blake2b(run.encode(), digest_size=8).digest() for run in runs])
+    result = 0
+    for byte in range(8):
+        column = hashes[byte::8]
+        for bit in range(8):
+            # A bit is set if more than half of the runs have it.
+            if column.translate(_BITS[bit]).count(1) * 2 > len(runs):
+                result |= 1 << (8 * byte + bit)
+    return result
+
+
+def groups(hashes: Sequence[int]) -> array[int]:
+    """For each hash the position of the first one in its group; its own if it is alone.
+
+    A group is what hangs together: each member is alike to another one, not to all.
+    """
+    distinct = sorted(set(hashes))
+    root = array("i", range(len(distinct)))
+    for mask in _MASKS:
+        _unite_under(mask, distinct, root)
+    first: dict[int, int] = {}
+    place = {value: i for i, value in enumerate(distinct)}
+    return array("q", (first.setdefault(_find(root, place[value]), i) for i, value in enumerate(hashes)))
+
+
+def _unite_under(mask: int, distinct: Sequence[int], root: array[int]) -> None:
+    """Unite what is alike among the hashes whose bits under `mask` are equal."""
+    order = sorted(range(len(distinct)), key=lambda i: distinct[i] & mask)
+    for at, one in enumerate(order):
+        for other in order[at + 1 : at + 1 + _MOST_NEIGHBOURS]:
+            difference = distinct[one] ^ distinct[other]
+            if difference & mask:
+                break
+            if difference.bit_count() <= MOST_BITS:
+                _unite(root, one, other)
+
+
+def _find(root: array[int], at: int) -> int:
+    while root[at] != at:
+        root[at] = root[root[at]]
+        at = root[at]
+    return at
+
+
+def _unite(root: array[int], one: int, other: int) -> None:
+    one, other = _find(root, one), _find(root, other)
+    root[max(one, other)] = min(one, other)
