@@ -1,0 +1,110 @@
+"""`export`: a crawl in the format of another program, in a file that appears whole.
+
+May touch: the database, read-only; the file that was named, and what belongs beside it.
+
+A format is a file in storage/exports/. What is exported is one moment of the crawl, which
+may go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crawler.cli.figures import counted, duration, size
+from crawler.cli.reading import add_database, binary_results, opened
+from crawler.errors import BadQuery
+from crawler.outlet import Stdout, outlet, refuse_target
+from crawler.terminal import harmless, say
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from storage.exports import Source
+
+_MORE = """\
+formats of any rows:   csv, jsonl, parquet
+of the whole crawl:    edges, graphml, sitemap, warc
+
+  export parquet pages.parquet
+  export csv links.csv --table links
+  export jsonl - --sql "SELECT url, title FROM pages WHERE status = 200"
+
+csv and jsonl have no place for what is said of the crawl; it goes into FILE.meta.json.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser(
+        "export",
+        help="write the crawl, or a part of it, in another program's format",
+        description="Write a crawl, or a part of it, in another program's format. The crawl may be running.",
+        epilog=_MORE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("form", metavar="FORMAT", help="see below")
+    parser.add_argument("file", metavar="FILE", help="written whole or not at all; - is standard output")
+    parser.add_argument("--table", metavar="NAME", help="pages (default), urls, links, or any report")
+    parser.add_argument("--sql", metavar="SQL", help="the rows of one SELECT")
+    add_database(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the file. Raises BadDatabase, BadQuery, and PenstockError if the disk fails."""
+    from storage.exports import Source, load
+    from storage.provenance import provenance
+
+    form = load(args.form)
+    sql = _chosen(args, form)
+    if args.file != "-":
+        refuse_target(Path(args.file))
+    began = time.monotonic()
+    with opened(args) as reader, reader.snapshot() as connection:
+        about = provenance(connection, sql=args.sql)
+        source = Source(reader=reader, sql=sql, about=about)
+        count, written = _write(args, form, source)
+    if args.file != "-":
+        took = duration(time.monotonic() - began)
+        say(harmless(f"{args.file}: {counted(count, 'record')}, {size(written)}, {took}"))
+    return 0
+
+
+def _chosen(args: argparse.Namespace, form: ModuleType) -> str:
+    """The SELECT that was asked for."""
+    from storage.reports import REPORTS, TABLES
+
+    if form.TAKES == "crawl":
+        if args.table or args.sql:
+            raise BadQuery(f"{args.form} takes what it needs of the crawl: no --table or --sql")
+        return ""
+    if args.table and args.sql:
+        raise BadQuery("--table or --sql, not both")
+    if args.sql:
+        return str(args.sql)
+    table = args.table or "pages"
+    if table not in (*TABLES, *REPORTS):
+        raise BadQuery(f"there is no table {table!r}; there are {', '.join((*TABLES, *REPORTS))}")
+    return f"SELECT * FROM {table}"
+
+
+def _write(args: argparse.Namespace, form: ModuleType, source: Source) -> tuple[int, int]:
+    """Returns the records and the bytes that were written."""
+    from crawler.cli.advance import advancing
+
+    with advancing(args.form, source.expected()) as advanced:
+        source = replace(source, advanced=advanced)
+        if args.file == "-":
+            # No format is for a terminal: what a site wrote could give it orders.
+            with binary_results(f"an export as {args.form}"):
+                return form.write(source, Stdout()), 0
+        with outlet(Path(args.file)) as files:
+            count = form.write(source, files)
+            if form.BESIDE:
+                said = json.dumps(source.about, indent=2)
+                files.part(f"{files.name}.meta.json").write(f"{said}\n".encode())
+            return count, files.commit()

@@ -1,0 +1,39 @@
+"""CSV: a line per row, with a head; texts that a spreadsheet would take for formulas are quoted.
+
+May touch: see the package.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from typing import BinaryIO
+
+from crawler.cells import UnixLines, csv_cell
+from storage.exports import Files, Source
+
+ABOUT = "comma-separated values; what looks like a formula gets a ' in front"
+TAKES = "rows"
+BESIDE = True
+
+
+def write(source: Source, files: Files) -> int:
+    rows = source.rows()
+    return write_rows(rows.columns, rows, files.main(), source.advanced)
+
+
+def write_rows(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    out: BinaryIO,
+    advanced: Callable[[], None] = lambda: None,
+) -> int:
+    """Write a head and the rows as UTF-8; return how many rows there were."""
+    add = csv.writer(UnixLines(lambda line: out.write(line.encode()))).writerow
+    add(map(csv_cell, columns))
+    count = 0
+    for row in rows:
+        add(map(csv_cell, row))
+        count += 1
+        advanced()
+    return count
