@@ -370,7 +370,7 @@ class TestWhy:
 
 
 class TestStart:
-    @pytest.mark.parametrize("command", ["query", "report", "status", "why"])
+    @pytest.mark.parametrize("command", ["query", "report", "status", "why", "export", "diff", "analyse"])
     def test_help_loads_nothing_slow(self, command: str) -> None:
         """A person waits for --help; SQLite and asyncio are for later."""
         code = (

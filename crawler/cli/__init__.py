@@ -1,6 +1,6 @@
 """The command line: find the command, run it, and turn every ending into an exit code.
 
-    crawl (the default)   status   query   why   report   export   analyse
+    crawl (the default)   status   query   why   report   export   diff   analyse
 
 May touch: standard output and error, the process's arguments.
 
@@ -33,6 +33,7 @@ COMMANDS = {
     "why": "what became of a URL, and why",
     "report": "a named report, such as broken_links",
     "export": "write the crawl, or a part of it, in another program's format",
+    "diff": "what changed from one crawl to another",
     "analyse": "work out PageRank, words and like texts, for the reports that need them",
 }
 

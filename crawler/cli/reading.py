@@ -47,13 +47,18 @@ def row_limit(text: str) -> int:
     return int(text)
 
 
+def opened(args: argparse.Namespace) -> contextlib.AbstractContextManager[Reader]:
+    """The database that --db names. Raises BadDatabase."""
+    return opened_file(args.db)
+
+
 @contextlib.contextmanager
-def opened(args: argparse.Namespace) -> Iterator[Reader]:
-    """The database that was named. Raises BadDatabase."""
+def opened_file(path: str) -> Iterator[Reader]:
+    """A database. Raises BadDatabase."""
     from crawler.terminal import harmless, say
     from storage.reader import open_reader  # SQLite and more: not for --help
 
-    with open_reader(args.db) as reader:
+    with open_reader(path) as reader:
         if reader.note:
             say(f"penstock: note: {harmless(reader.note)}")
         yield reader

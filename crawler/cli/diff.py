@@ -1,0 +1,98 @@
+"""`diff`: what changed from one crawl to another, and whether that is too much.
+
+May touch: two databases, read-only; standard output for the rows, standard error for the counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from crawler.cli.figures import count
+from crawler.cli.reading import add_format, opened_file, row_limit
+from crawler.errors import BadQuery
+from crawler.terminal import harmless, say
+
+if TYPE_CHECKING:
+    from storage.changes import Changes, Counts
+    from storage.reader import Reader
+
+CHECK_FAILED = 5  # exit code: a --fail-if is true
+
+_MORE = """\
+A row is a page that was added or is gone, or a field of a page that changed: status, title,
+content_hash or canonical. Exit code 5 if any --fail-if is true:
+
+  diff old.db new.db --fail-if "change = 'gone'"
+  diff old.db new.db --fail-if "field = 'status' AND after >= 400" --fail-if broken_links
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser(
+        "diff",
+        help="what changed from one crawl to another",
+        description="Compare the pages of two crawls.",
+        epilog=_MORE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("before", metavar="OLD", help="the database of the earlier crawl")
+    parser.add_argument("after", metavar="NEW", help="the database of the later one")
+    parser.add_argument(
+        "--limit", type=row_limit, metavar="N", help="show at most so many rows; all are counted"
+    )
+    parser.add_argument(
+        "--fail-if",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="a condition in SQL that no row may meet, or a report that must be empty for NEW; repeatable",
+    )
+    add_format(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the rows and the counts. Raises BadDatabase and BadQuery."""
+    from crawler.cli.advance import advancing
+    from crawler.cli.render import show
+    from storage.changes import COLUMNS, changes
+
+    with contextlib.ExitStack() as stack:
+        before, after = (stack.enter_context(opened_file(path)) for path in (args.before, args.after))
+        with advancing("pages", None) as advanced:
+            found = stack.enter_context(changes(before, after, advanced))
+        failures = _failures(args.fail_if, found, after)
+        show(COLUMNS, found.rows(args.limit), args.format, title="diff")
+        say(_counted(found.counts()))
+    for failure in failures:
+        say(harmless(f"penstock: --fail-if: {failure}"))
+    return CHECK_FAILED if failures else 0
+
+
+def _failures(checks: Sequence[str], found: Changes, after: Reader) -> list[str]:
+    """What each check that is true has met; all are tried before anything is printed."""
+    from storage.questions import question
+    from storage.reports import REPORTS
+
+    failures = []
+    for check in checks:
+        if check in REPORTS:
+            with after.snapshot() as connection:
+                asked = question(connection, check)
+            rows = sum(1 for _ in after.select(asked.sql, asked.parameters))
+        elif check.isidentifier():
+            raise BadQuery(f"--fail-if: there is no report {check!r}; there are {', '.join(REPORTS)}")
+        else:
+            rows = found.any(check)
+        if rows:
+            failures.append(f"{check}: {count(rows)} {'row' if rows == 1 else 'rows'}")
+    return failures
+
+
+def _counted(counts: Counts) -> str:
+    kinds = ", ".join(f"{count(number)} {kind}" for kind, number in counts.kinds.items())
+    fields = ", ".join(f"{field} {count(number)}" for field, number in counts.fields.items())
+    return f"{kinds} ({fields})"
