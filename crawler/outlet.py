@@ -35,7 +35,8 @@ class Outlet:
         return self._begin(self.target)
 
     def part(self, name: str) -> BinaryIO:
-        return self._begin(self.target.with_name(name))
+        """One more file, named from the main one's folder; the folder it is in must be there."""
+        return self._begin(self.target.parent / name)
 
     def _begin(self, path: Path) -> BinaryIO:
         refuse_target(path)

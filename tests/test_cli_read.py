@@ -370,7 +370,9 @@ class TestWhy:
 
 
 class TestStart:
-    @pytest.mark.parametrize("command", ["query", "report", "status", "why", "export", "diff", "analyse"])
+    @pytest.mark.parametrize(
+        "command", ["query", "report", "status", "why", "export", "diff", "site", "analyse", "metadata"]
+    )
     def test_help_loads_nothing_slow(self, command: str) -> None:
         """A person waits for --help; SQLite and asyncio are for later."""
         code = (

@@ -1,6 +1,6 @@
 """The command line: find the command, run it, and turn every ending into an exit code.
 
-    crawl (the default)   status   query   why   report   export   diff   analyse
+    crawl (the default)   status   query   why   report   export   diff   site   analyse
 
 May touch: standard output and error, the process's arguments.
 
@@ -34,6 +34,7 @@ COMMANDS = {
     "report": "a named report, such as broken_links",
     "export": "write the crawl, or a part of it, in another program's format",
     "diff": "what changed from one crawl to another",
+    "site": "the whole crawl as a report for the browser",
     "analyse": "work out PageRank, words and like texts, for the reports that need them",
 }
 

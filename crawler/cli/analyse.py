@@ -6,7 +6,6 @@ May touch: the database; it is the one command beside `crawl` that writes to it.
 from __future__ import annotations
 
 import argparse
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Analyse, and say what was done. Raises BadDatabase, also while a crawl is running."""
+    import asyncio
+
     from crawler.cli.advance import advancing
     from stages.extractors.visible import visible_text
     from stages.fetchers.mime import parse_mime

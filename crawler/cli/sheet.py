@@ -13,6 +13,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import chain
 from typing import TextIO
 
 from crawler.terminal import harmless
@@ -32,13 +33,14 @@ h2 .count { color: var(--soft); font-weight: 400; font-variant-numeric: tabular-
 p { margin: .25rem 0 .75rem; max-width: 46rem }
 a { color: var(--accent); text-underline-offset: .15em; text-decoration-thickness: 1px }
 .soft { color: var(--soft) }
-.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 1px;
-  margin: 1.25rem 0; padding: 0; background: var(--line); border: 1px solid var(--line); border-radius: .5rem;
+.facts { display: grid; grid-template-columns: repeat(5, 1fr); gap: 1px; margin: 1.25rem 0; padding: 0;
+  background: var(--line); border: 1px solid var(--line); border-radius: .5rem;
   overflow: hidden }
 .facts div { background: var(--card); padding: .7rem .9rem }
 .facts dt { color: var(--soft); font-size: .8rem }
 .facts dd { margin: 0; font-size: 1.3rem; font-variant-numeric: tabular-nums }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 1rem }
+.charts { display: grid; grid-template-columns: repeat(6, 1fr); gap: 1rem }
+figure:nth-child(-n+3) { grid-column: span 2 } figure { grid-column: span 3 }
 figure { margin: 0; padding: .9rem 1rem; background: var(--card); border: 1px solid var(--line);
   border-radius: .5rem }
 figcaption { font-weight: 600; margin-bottom: .5rem }
@@ -60,12 +62,13 @@ td { overflow-wrap: anywhere; min-width: 3rem }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 footer { margin-top: 3rem; color: var(--soft); font-size: .85rem }
 @media (max-width: 640px) {
-  body { padding: 1rem .9rem 3rem }
+  body { padding: 1rem .9rem 3rem } h1 { font-size: 1.35rem } .facts { grid-template-columns: 1fr 1fr }
+  .charts { display: block } figure { margin-bottom: 1rem }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
   table, tbody, tr, td { display: block }
   tr { padding: .5rem 0; border-bottom: 1px solid var(--line) }
-  td { border: 0; padding: .1rem 0; display: grid; grid-template-columns: 7.5rem 1fr; gap: .6rem;
-    text-align: left; white-space: normal }
+  td, td.n { border: 0; padding: .1rem 0; display: grid; grid-template-columns: 7.5rem 1fr; gap: .6rem;
+    text-align: left; white-space: normal } td:empty { display: none }
   td::before { content: attr(data-label); color: var(--soft) }
 }
 @media print {
@@ -114,20 +117,26 @@ def cell(value: object) -> str:
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], out: TextIO) -> int:
     """Write the rows as they come; return how many there were."""
+    rows = iter(rows)
+    first = next(rows, None)
     labels = [text(column.replace("_", " ")) for column in columns]
+    kinds = [_kind(value) for value in first or columns]
     out.write('<div class="scroll"><table>\n<thead><tr>')
-    out.writelines(f"<th>{label}</th>" for label in labels)
+    out.writelines(f"<th{kind}>{label}</th>" for kind, label in zip(kinds, labels, strict=True))
     out.write("</tr></thead>\n<tbody>\n")
     count = 0
-    for row in rows:
+    for row in chain([first] if first is not None else [], rows):
         out.write("<tr>")
         for label, value in zip(labels, row, strict=True):
-            kind = ' class="n"' if isinstance(value, int | float) else ""
-            out.write(f'<td{kind} data-label="{label}">{cell(value)}</td>')
+            out.write(f'<td{_kind(value)} data-label="{label}">{cell(value)}</td>')
         out.write("</tr>\n")
         count += 1
     out.write("</tbody></table></div>\n")
     return count
+
+
+def _kind(value: object) -> str:
+    return ' class="n"' if isinstance(value, int | float) else ""
 
 
 def write_page(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], out: TextIO) -> None:

@@ -1,0 +1,96 @@
+"""`site`: a whole crawl as a report for the browser, one HTML file with the full lists as CSV beside it.
+
+May touch: the database, read-only; the folder or file that was named.
+
+The page needs no network and runs no script; see sheet.py. It is one moment of the crawl,
+which may go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from crawler.cli.figures import counted, size
+from crawler.cli.reading import add_database, opened
+from crawler.errors import BadQuery, PenstockError
+from crawler.terminal import harmless, say
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser(
+        "site",
+        help="the whole crawl as a report for the browser",
+        description="Write a report for the browser: figures, charts, and the head of every report, "
+        "with the whole of it as CSV beside it. The crawl may be running.",
+    )
+    parser.add_argument(
+        "target",
+        nargs="?",
+        metavar="TARGET",
+        help="FILE.html, or a folder (default: the database's name with -site)",
+    )
+    add_database(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report. Raises BadDatabase, BadQuery, and PenstockError if the disk fails."""
+    from crawler.cli.overview import write_site
+    from crawler.outlet import outlet, refuse_target
+    from storage.curves import curves
+    from storage.questions import question
+    from storage.reports import status
+
+    page, lists = _places(args.target or f"{Path(args.db).stem}-site")
+    made = _make(page.parent, lists)
+    try:
+        refuse_target(page)
+        with opened(args) as reader, reader.snapshot() as connection, outlet(page) as files:
+            found = status(connection)
+            drawn = curves(connection, found.last_activity)
+            ask, beside = partial(question, connection), lists.relative_to(page.parent)
+            reports = write_site(Path(args.db).name, found, drawn, ask, reader, files, beside)
+            written = files.commit()
+    except BaseException:
+        _unmake(made)
+        raise
+    _unmake(made)  # a crawl of which no report has a row leaves an empty folder
+    say(harmless(f"{page}: {counted(reports, 'report')} with rows, {size(written)} with their lists"))
+    return 0
+
+
+def _places(target: str) -> tuple[Path, Path]:
+    """Where the page goes, and the folder of its lists."""
+    path = Path(target)
+    if path.suffix.lower() in (".html", ".htm"):
+        return path, path.with_name(f"{path.stem}-reports")
+    return path / "index.html", path
+
+
+def _make(*folders: Path) -> list[Path]:
+    """Make those that are not there; return them, the inner ones last."""
+    made = []
+    for folder in folders:
+        if folder.is_dir():
+            continue
+        try:
+            folder.mkdir()
+        except FileNotFoundError:
+            raise BadQuery(f"the folder of {folder} does not exist") from None
+        except FileExistsError:
+            raise BadQuery(f"{folder} is no folder: name another, or FILE.html") from None
+        except OSError as error:
+            raise PenstockError(f"cannot write {folder}: {error.strerror}") from error
+        made.append(folder)
+    return made
+
+
+def _unmake(made: list[Path]) -> None:
+    for folder in reversed(made):
+        try:
+            folder.rmdir()  # refused if anything is in it
+        except OSError:
+            return
