@@ -1,6 +1,6 @@
 """The command line: find the command, run it, and turn every ending into an exit code.
 
-    crawl (the default)   status   query   why   report   export   diff   site   analyse
+    crawl (the default)   status   query   why   report   export   diff   site   analyse   metadata
 
 May touch: standard output and error, the process's arguments.
 
@@ -36,6 +36,7 @@ COMMANDS = {
     "diff": "what changed from one crawl to another",
     "site": "the whole crawl as a report for the browser",
     "analyse": "work out PageRank, words and like texts, for the reports that need them",
+    "metadata": "names, descriptions and canned queries for Datasette",
 }
 
 _READER_LEFT = 141  # what a shell shows for a command that SIGPIPE ended
