@@ -217,9 +217,24 @@ class TestSitemap:
 
         assert sorted(map(str, self.urls(path))) == [HOME, f"{SITE}/a?b=1&c=2"]
         assert "<lastmod>2026-11-20T10:53:26Z</lastmod>" in path.read_text()
+
+    @pytest.mark.parametrize(
+        ("robots", "is_listed"),
+        [
+            ("noindex, follow", False),
+            ("None", False),
+            ("nofollow", True),
+            ("max-image-preview: none", True),
+            ("otherbot: noindex", True),
+        ],
+    )
+    def test_a_page_that_may_not_be_indexed_is_left_out(
+        self, shell: Shell, robots: str, is_listed: bool
+    ) -> None:
         with closing(sqlite3.connect(shell.db)) as db, db:
-            db.execute("UPDATE fetch SET robots = 'noindex, follow' WHERE url_id = 1")
-        assert self.urls(shell.writes("sitemap")) == [f"{SITE}/a?b=1&c=2"]
+            db.execute("UPDATE fetch SET robots = ? WHERE url_id = 1", (robots,))
+
+        assert (HOME in self.urls(shell.writes("sitemap"))) == is_listed
 
     def test_too_many_urls_become_parts_and_an_index(
         self, shell: Shell, monkeypatch: pytest.MonkeyPatch

@@ -27,21 +27,27 @@ MOST_URLS = 50_000  # sitemaps.org
 MOST_BYTES = 50 << 20  # sitemaps.org, before compression
 _LONGEST_ENTRY = 2_083 * 5 + 200  # an ampersand is written with five characters
 
-_PAGES = """
-    SELECT url, last_modified FROM pages
-    WHERE status = 200 AND error IS NULL AND coalesce(robots, '') NOT LIKE '%noindex%'
-"""
+_PAGES = "SELECT url, last_modified, robots FROM pages WHERE status = 200 AND error IS NULL"
 _SPACE = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
 
 Entry = tuple[str, str | None]  # URL and Last-Modified
 
 
 def write(source: Source, files: Files) -> int:
-    pages: Iterator[Any] = iter(source.reader.select(_PAGES))
+    rows: Any = source.reader.select(_PAGES)
+    pages = ((url, modified) for url, modified, robots in rows if _may_be_indexed(robots))
     first = list(islice(pages, MOST_URLS + 1))
     if len(first) <= MOST_URLS and sum(len(url) + 200 for url, _ in first) < MOST_BYTES:
         return _urlset(iter(first), source, files.main())
     return _several(chain(first, pages), source, files)
+
+
+def _may_be_indexed(robots: str | None) -> bool:
+    """False if X-Robots-Tag or meta robots say so to everybody ("none" is noindex and nofollow)."""
+    # What has a colon is for one robot, or has a value: the none of "max-image-preview: none".
+    directives = (robots or "").lower().split(",")
+    words = {word for directive in directives if ":" not in directive for word in directive.split()}
+    return words.isdisjoint(("noindex", "none"))
 
 
 def _several(pages: Iterator[Entry], source: Source, files: Files) -> int:
