@@ -10,18 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from storage.database import schema_files
-from storage.reports import REPORTS
+from storage.reports import REPORTS, TABLES
 
-_TABLES: Mapping[str, str] = {
-    "pages": "every URL that was requested, with its newest answer",
-    "urls": "every http(s) URL ever discovered, and what became of it",
-    "links": "one row per distinct source and target of stored pages",
-    "runs": "one row per invocation of the crawl",
-    "robots": "robots.txt of every origin that was asked",
-    "sitemaps": "every sitemap that robots.txt, an index or the operator named",
-}
 QUERIES: Mapping[str, tuple[str, str]] = {
     "inlinks": (
         "What links to a URL, with the anchor text",
@@ -47,21 +40,27 @@ QUERIES: Mapping[str, tuple[str, str]] = {
     ),
 }
 
-_VIEW = re.compile(r"^CREATE (?:VIEW|TABLE) (\w+)\b(.*?);\s*$", re.MULTILINE | re.DOTALL)
+_MADE = re.compile(r"^CREATE (?:VIEW|TABLE) (\w+)\b(.*?);\s*$", re.MULTILINE | re.DOTALL)
 # `expression AS name,   -- meaning`, or `name TYPE ..., -- meaning` in a table; one line only.
 _COLUMN = re.compile(r"^ +(?:.*\bAS )?(\w+)(?: [A-Z][A-Z ]*)?,? +-- (.+)$", re.MULTILINE)
 
 
+class Meaning(NamedTuple):
+    """What the schema says of a table or view."""
+
+    itself: str | None
+    columns: Mapping[str, str]
+
+
 def datasette_metadata(database: str) -> dict[str, object]:
     """Metadata for Datasette 0.65; `database` is its name there: the file's, without its ending."""
-    meanings = column_meanings()
-    shown = {**_TABLES, **REPORTS}
-    tables: dict[str, object] = {
-        name: {"description": text, **({"columns": meanings[name]} if meanings.get(name) else {})}
-        for name, text in shown.items()
-    }
+    meanings = schema_meanings()
+    tables: dict[str, object] = {}
+    for name in (*TABLES, *REPORTS):
+        itself, columns = meanings[name]
+        tables[name] = {"description": REPORTS.get(name, itself), "columns": columns}
     # What is beneath the views; people should not begin there.
-    tables.update({name: {"hidden": True} for name in meanings if name not in shown})
+    tables.update({name: {"hidden": True} for name in meanings if name not in tables})
     queries = {name: {"title": title, "sql": sql} for name, (title, sql) in QUERIES.items()}
     return {
         "title": "A crawl by Penstock",
@@ -69,10 +68,12 @@ def datasette_metadata(database: str) -> dict[str, object]:
     }
 
 
-def column_meanings() -> dict[str, dict[str, str]]:
-    """By table or view: what its columns mean, where the schema says so."""
-    found: dict[str, dict[str, str]] = {}
+def schema_meanings() -> dict[str, Meaning]:
+    """By table or view: what it is and what its columns mean, where the schema says so."""
+    found: dict[str, Meaning] = {}
     for _, file in schema_files():
-        for name, body in _VIEW.findall(file.read_text("utf-8")):
-            found[name] = dict(_COLUMN.findall(body.partition("\n")[2]))  # its first line is its own meaning
+        for name, body in _MADE.findall(file.read_text("utf-8")):
+            first, _, rest = body.partition("\n")
+            itself = first.partition("-- ")[2] or None
+            found[name] = Meaning(itself, dict(_COLUMN.findall(rest)))
     return found

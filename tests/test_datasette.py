@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ from urllib.parse import urlencode
 import pytest
 
 from crawler.cli import main
-from storage.catalogue import QUERIES, column_meanings
+from storage.catalogue import QUERIES, schema_meanings
 from storage.reports import REPORTS, TABLES
 from tests.dbkit import SITE, CrawlFile
 
 app = pytest.importorskip("datasette.app")
+# Datasette turns this on for the whole process when it is imported; other tests interrupt a
+# query, and would find their KeyboardInterrupt told of twice.
+sqlite3.enable_callback_tracebacks(False)
 
 HOME = f"{SITE}/"
 
@@ -79,11 +83,11 @@ class TestMetadata:
         assert set(QUERIES) == {"inlinks", "outlinks", "titles", "reasons", "slow_types"}
 
     def test_columns_are_explained_as_the_schema_explains_them(self) -> None:
-        meanings = column_meanings()
+        meanings = schema_meanings()
 
-        assert meanings["urls"]["state"] == "pending, done, failed or skipped"
-        assert meanings["links"]["followed"] == "1: at least one mention may be followed"
-        assert "AS" not in meanings["pages"]
+        assert meanings["urls"].columns["state"] == "pending, done, failed or skipped"
+        assert meanings["links"].columns["followed"] == "1: at least one mention may be followed"
+        assert meanings["pages"].itself == "every URL that was requested, with its newest answer"
 
     def test_only_what_people_should_know_of_is_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
         main(["metadata"])
