@@ -20,6 +20,7 @@ from typing import BinaryIO
 from crawler.errors import BadQuery, PenstockError
 
 _SQLITE = b"SQLite format 3\0"
+MANY_FILES = "this is too much for one file of the format: name a file, and parts go beside it"
 _BESIDE_A_DATABASE = ("-wal", "-shm", "-journal", "-lock")
 
 
@@ -29,6 +30,7 @@ class Outlet:
     def __init__(self, target: Path) -> None:
         self.target = target
         self.name = target.name
+        self.alone = target.exists() and not target.is_file()  # a pipe or a device: nothing goes beside it
         self._open: list[tuple[BinaryIO, Path, Path]] = []  # the file, its present name, its last one
 
     def main(self) -> BinaryIO:
@@ -36,11 +38,13 @@ class Outlet:
 
     def part(self, name: str) -> BinaryIO:
         """One more file, named from the main one's folder; the folder it is in must be there."""
+        if self.alone:
+            raise BadQuery(MANY_FILES)
         return self._begin(self.target.parent / name)
 
     def _begin(self, path: Path) -> BinaryIO:
         refuse_target(path)
-        if path.exists() and not path.is_file():
+        if self.alone:
             return self._keep(path.open("wb"), path, path)
         beside = path.with_name(f".{path.name}.{os.getpid()}.part")
         # O_EXCL: no link that somebody laid there is followed. 0o666: as the umask has it.
@@ -77,7 +81,8 @@ class Outlet:
 @contextlib.contextmanager
 def outlet(target: Path) -> Iterator[Outlet]:
     """Files for a block; whatever ends it early leaves what was there before."""
-    files = Outlet(target)
+    # A link stays what it is, and what it leads to is replaced; the link in /dev/stdout above all.
+    files = Outlet(target.resolve() if target.is_file() else target)
     try:
         yield files
     except BaseException as error:
@@ -112,9 +117,10 @@ class Stdout:
     """Standard output in the place of a file."""
 
     name = "-"
+    alone = True
 
     def main(self) -> BinaryIO:
         return sys.stdout.buffer
 
     def part(self, name: str) -> BinaryIO:
-        raise BadQuery("this is too much for one file of the format: name a file, and parts go beside it")
+        raise BadQuery(MANY_FILES)

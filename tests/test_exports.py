@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sqlite3
 import sys
 from contextlib import closing
@@ -356,6 +357,23 @@ class TestFiles:
 
         assert shell.types("csv", "-", "--sql", "SELECT 1 AS x") == 0
         assert (pipe.getvalue(), shell.err) == (b"x\n1\n", "")
+
+    def test_nothing_goes_beside_a_device(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("storage.exports.sitemap.MOST_URLS", 1)
+
+        assert shell.types("csv", os.devnull) == 0
+        assert not Path(f"{os.devnull}.meta.json").exists()
+        assert shell.types("sitemap", os.devnull) == 2
+
+    def test_a_link_stays_and_what_it_leads_to_is_replaced(self, shell: Shell) -> None:
+        real, link = shell.folder / "real", shell.folder / "link"
+        real.write_text("old")
+        link.symlink_to(real)
+
+        shell.writes("csv", "--sql", "SELECT 1 AS x", name="link")
+
+        assert link.is_symlink()
+        assert real.read_text() == "x\n1\n"
 
     def test_a_terminal_is_spared(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
         """What a site wrote could give it orders; `query` has an eye on that."""

@@ -104,7 +104,7 @@ def _write(args: argparse.Namespace, form: ModuleType, source: Source) -> tuple[
                 return form.write(source, Stdout()), 0
         with outlet(Path(args.file)) as files:
             count = form.write(source, files)
-            if form.BESIDE:
+            if form.BESIDE and not files.alone:
                 said = json.dumps(source.about, indent=2)
                 files.part(f"{files.name}.meta.json").write(f"{said}\n".encode())
             return count, files.commit()
