@@ -65,7 +65,7 @@ _PARENTS = """
 class Facts(NamedTuple):
     state: str
     reason: str | None
-    depth: int
+    depth: int | None  # None: only a sitemap leads here
     attempts: int
     host: str
     retry_at: str | None  # ISO 8601, UTC; only while waiting

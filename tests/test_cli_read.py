@@ -352,6 +352,23 @@ class TestWhy:
 
         assert not any(character in shell.out for character in NEVER_RAW)
 
+    def test_what_only_a_sitemap_leads_to_has_no_depth(self, shell: Shell) -> None:
+        with closing(sqlite3.connect(shell.db)) as db, db:
+            db.execute("UPDATE url SET depth = 1 << 30 WHERE path = '/a'")
+
+        assert shell.types("why", f"{SITE}/a") == 0
+        assert "depth      none: a sitemap names it" in shell.out
+
+    def test_a_sitemap_of_the_same_url_is_not_mistaken_for_the_page(self, shell: Shell) -> None:
+        with closing(sqlite3.connect(shell.db)) as db, db:
+            db.execute(
+                "INSERT INTO url (id, host_id, secure, path, kind, depth, hops, followed, seed, state) "
+                "SELECT -1, host_id, secure, path, 1, 0, 0, 1, 0, 2 FROM url WHERE path = '/a'"
+            )
+
+        assert shell.types("why", f"{SITE}/a") == 0
+        assert "1 stored page links to it" in shell.out
+
     @pytest.mark.parametrize(
         ("url", "said"),
         [

@@ -79,7 +79,10 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield f"  reason     {_reason(facts.reason)}"
     if facts.retry_at:
         yield f"  waits      for another attempt, not before {facts.retry_at}"
-    yield f"  depth      {counted(facts.depth, 'link')} from the nearest seed"
+    if facts.depth is None:
+        yield "  depth      none: a sitemap names it, and no link leads to it"
+    else:
+        yield f"  depth      {counted(facts.depth, 'link')} from the nearest seed"
     yield f"  attempts   {facts.attempts}"
     yield from _answer(explanation.answer)
     if explanation.loop:
