@@ -66,6 +66,8 @@ def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
             crawl.link(f"{SITE}/", f"{SITE}/{target}", HOSTILE, rel=HOSTILE)
         crawl.db.execute("UPDATE phrase SET text = ? WHERE text = 'text/html'", (HOSTILE + "/html",))
         crawl.run(ended=HOSTILE)
+        crawl.db.execute("INSERT INTO analysed VALUES (1, '2999-01-01T00:00:00.000Z', 2, 1, 1, 0, 2)")
+        crawl.db.execute("INSERT INTO analysis SELECT url_id, 0.1, 9, 1, 1, 0 FROM fetch")
 
     def typed(*words: str, tty: bool = True) -> str:
         screen = Screen(tty=tty)
@@ -86,7 +88,9 @@ ALL = {
 }
 PERSONS = [
     *(["query", sql, "--format", form] for sql in ALL.values() for form in ("table", "csv", "json", "jsonl")),
-    *(["report", name, "--format", form] for name in REPORTS for form in ("table", "csv")),
+    *(["report", name, "--format", form] for name in REPORTS for form in ("table", "csv", "html")),
+    *(["report", name, f"{SITE}/gone"] for name in ("inlinks", "outlinks")),
+    ["query", ALL["pages"], "--format", "html"],
     ["status"],
     *(["why", f"{SITE}/{path}"] for path in ("", "gone", "moved", "kept-out")),
 ]
