@@ -57,33 +57,24 @@ class Analysed(NamedTuple):
 
 
 class _Texts(NamedTuple):
-    """What was counted of the saved bodies, by position; a hash of 0 stands for none."""
+    """What was counted of the saved bodies, in the order of their URLs; a hash of 0 stands for none."""
 
     ids: array[int]
     words: array[int]
     hashes: array[int]
 
-    def rows(self) -> dict[int, tuple[int, int | None, int | None, int | None]]:
-        """By row number: words, simhash, the first of its group, the bits to that one."""
-        compared = [i for i, value in enumerate(self.hashes) if value]
-        first = groups([self.hashes[i] for i in compared])
-        members = [0] * len(compared)
+    def leaders(self) -> array[int]:
+        """By position: that of the first text of its group; -1 where there is no other in it."""
+        compared = array("q", (i for i, value in enumerate(self.hashes) if value))
+        first = groups(array("Q", filter(None, self.hashes)))
+        members = array("q", [0]) * len(compared)
         for leader in first:
             members[leader] += 1
-        rows: dict[int, tuple[int, int | None, int | None, int | None]] = {
-            number: (count, None, None, None) for number, count in zip(self.ids, self.words, strict=True)
-        }
+        found = array("q", [-1]) * len(self.ids)
         for i, leader in zip(compared, first, strict=True):
-            value, stands = self.hashes[i], compared[leader]
-            signed = value - (1 << 64) if value >> 63 else value  # SQLite's integers have a sign
-            alone = members[leader] == 1
-            rows[self.ids[i]] = (
-                self.words[i],
-                signed,
-                None if alone else self.ids[stands],
-                None if alone else (value ^ self.hashes[stands]).bit_count(),
-            )
-        return rows
+            if members[leader] > 1:
+                found[i] = compared[leader]
+        return found
 
 
 async def analyse(path: Path, text_of: TextOf, advanced: Callable[[], None]) -> Analysed:
@@ -142,10 +133,24 @@ def _content_type(packed: bytes) -> str | None:
 
 
 async def _save(database: Database, ids: array[int], ranks: Ranks, texts: _Texts, found: Analysed) -> None:
-    read = texts.rows()
-    nothing = (None, None, None, None)
-    rows = ((number, rank, *read.get(number, nothing)) for number, rank in zip(ids, ranks.rank, strict=True))
     async with database.transaction():
         await database.run("DELETE FROM analysis")
-        await database.run_many(_SAVE, rows)
+        await database.run_many(_SAVE, _rows(ids, ranks, texts))
         await database.run(_SAVE_ABOUT, found)
+
+
+def _rows(ids: array[int], ranks: Ranks, texts: _Texts) -> Iterator[tuple[object, ...]]:
+    """The parameters of _SAVE: both in the order of the row numbers, side by side."""
+    leaders = texts.leaders()
+    order = iter(sorted(range(len(texts.ids)), key=texts.ids.__getitem__))
+    at = next(order, None)
+    for number, rank in zip(ids, ranks.rank, strict=True):
+        while at is not None and texts.ids[at] < number:
+            at = next(order, None)
+        if at is None or texts.ids[at] != number:
+            yield number, rank, None, None, None, None
+            continue
+        value, leader = texts.hashes[at], leaders[at]
+        signed = value - (1 << 64) if value >> 63 else value  # SQLite's integers have a sign
+        like = (None, None) if leader < 0 else (texts.ids[leader], (value ^ texts.hashes[leader]).bit_count())
+        yield number, rank, texts.words[at], signed or None, *like

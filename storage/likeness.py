@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import groupby
 
 MOST_BITS = 3
 FEWEST_WORDS = 20  # below, one other word makes another text
@@ -63,13 +65,18 @@ def groups(hashes: Sequence[int]) -> array[int]:
 
     A group is what hangs together: each member is alike to another one, not to all.
     """
-    distinct = sorted(set(hashes))
+    distinct = array("Q", (value for value, _ in groupby(sorted(hashes))))
     root = array("i", range(len(distinct)))
     for mask in _MASKS:
         _unite_under(mask, distinct, root)
-    first: dict[int, int] = {}
-    place = {value: i for i, value in enumerate(distinct)}
-    return array("q", (first.setdefault(_find(root, place[value]), i) for i, value in enumerate(hashes)))
+    first = array("q", [-1]) * len(distinct)
+    found = array("q")
+    for i, value in enumerate(hashes):
+        group = _find(root, bisect_left(distinct, value))
+        if first[group] < 0:
+            first[group] = i
+        found.append(first[group])
+    return found
 
 
 def _unite_under(mask: int, distinct: Sequence[int], root: array[int]) -> None:
