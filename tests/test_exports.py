@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import pytest
 from crawler.cli import main
 from storage import exports
 from tests.dbkit import SITE, CrawlFile
+from tests.kit import ROOT
 from tests.test_render import HOSTILE
 
 HOME = f"{SITE}/"
@@ -328,6 +330,7 @@ class TestFiles:
             (["nope", "x"], "csv, edges, graphml, jsonl, parquet, sitemap, warc"),
             (["csv", "x", "--table", "nope"], "there are pages, urls, links"),
             (["csv", "x", "--table", "pages", "--sql", "SELECT 1"], "not both"),
+            (["csv", "x", "--table", "top_pages"], "run analyse first"),
             (["edges", "x", "--table", "pages"], "no --table or --sql"),
             (["csv", "/no/such/folder/x"], "does not exist"),
             (["csv", "."], "is a folder"),
@@ -374,6 +377,23 @@ class TestFiles:
 
         assert link.is_symlink()
         assert real.read_text() == "x\n1\n"
+
+    def test_a_reader_that_leaves_ends_it_in_silence(self, shell: Shell) -> None:
+        """`export csv - | head -1`, through a real pipe."""
+        count = (
+            "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 100000) SELECT x FROM n"
+        )
+        run = [sys.executable, str(ROOT / "run_crawl.py"), "export", "csv", "-", "--sql", count]
+        with subprocess.Popen(
+            [*run, "--db", str(shell.db)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=shell.folder
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == b"x\n"
+            process.stdout.close()
+            assert process.stderr.read() == b""
+            assert process.wait() == 0
+        assert list(shell.folder.iterdir()) == []
 
     def test_a_terminal_is_spared(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
         """What a site wrote could give it orders; `query` has an eye on that."""

@@ -58,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the file. Raises BadDatabase, BadQuery, and PenstockError if the disk fails."""
     from storage.exports import Source, load
     from storage.provenance import provenance
+    from storage.questions import question
+    from storage.reports import REPORTS
 
     form = load(args.form)
     sql = _chosen(args, form)
@@ -65,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
         refuse_target(Path(args.file))
     began = time.monotonic()
     with opened(args) as reader, reader.snapshot() as connection:
+        if args.table in REPORTS and (note := question(connection, args.table).note):
+            say(f"penstock: note: {harmless(note)}")
         about = provenance(connection, sql=args.sql)
         source = Source(reader=reader, sql=sql, about=about)
         count, written = _write(args, form, source)
@@ -101,7 +105,8 @@ def _write(args: argparse.Namespace, form: ModuleType, source: Source) -> tuple[
         if args.file == "-":
             # No format is for a terminal: what a site wrote could give it orders.
             with binary_results(f"an export as {args.form}"):
-                return form.write(source, Stdout()), 0
+                form.write(source, Stdout())
+            return 0, 0  # also for a reader that has left
         with outlet(Path(args.file)) as files:
             count = form.write(source, files)
             if form.BESIDE and not files.alone:
