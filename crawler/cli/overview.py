@@ -66,18 +66,18 @@ def write_site(
 
 def _sections(
     ask: Ask, reader: Reader, files: Outlet, lists: PurePath
-) -> tuple[list[Section], list[str], list[tuple[str, str]]]:
-    """Those with rows, the names of those without, and those that have no answer yet, with the reason."""
+) -> tuple[list[Section], list[str], list[str]]:
+    """Those with rows, the names of those without, and why others have no answer yet."""
     from storage.reports import REPORTS
 
     sections: list[Section] = []
     empty: list[str] = []
-    unanswered: list[tuple[str, str]] = []
+    unanswered: list[str] = []
     for name, about in REPORTS.items():
         try:
             asked = ask(name)
         except BadQuery as reason:
-            unanswered.append((name, str(reason)))
+            unanswered.append(str(reason))
             continue
         rows = reader.select(asked.sql, asked.parameters)
         top, number = _write_list(rows.columns, iter(rows), files, str(lists / f"{name}.csv"))
@@ -101,7 +101,7 @@ def _write_list(
 
 
 def _write_contents(
-    sections: Iterable[Section], empty: Sequence[str], unanswered: Iterable[tuple[str, str]], out: TextIO
+    sections: Iterable[Section], empty: Sequence[str], unanswered: Iterable[str], out: TextIO
 ) -> None:
     out.write('<nav aria-label="Reports">\n')
     for section in sections:
@@ -109,8 +109,8 @@ def _write_contents(
     out.write("</nav>\n")
     if empty:
         out.write(f'<p class="soft">Nothing found: {", ".join(map(_words, empty))}.</p>\n')
-    for name, reason in unanswered:
-        out.write(f'<p class="soft">{_words(name)}: {text(reason)}.</p>\n')
+    for reason in unanswered:
+        out.write(f'<p class="soft">{text(reason)}.</p>\n')
 
 
 def _write_section(section: Section, lists: PurePath, out: TextIO) -> None:
@@ -200,7 +200,10 @@ def _write_charts(drawn: Curves, out: TextIO) -> None:
     out.write('<div class="charts">\n')
     for caption, drawing in (
         ("Answers by status", charts.bars(_most(statuses), about="URLs by status or error")),
-        ("Pages by depth", charts.columns(depths, about="pages of status 200 by link hops from a seed")),
+        (
+            "Pages by depth",
+            charts.columns(depths, about="pages by link hops from a seed", every=1 + len(depths) // 13),
+        ),
         ("Answer times (s is seconds, else ms)", charts.columns(times, about="answers by time")),
         (
             "Pages over time",

@@ -58,7 +58,7 @@ section { margin-top: 2rem; padding-top: 1rem; border-top: 1px solid var(--line)
 table { border-collapse: collapse; width: 100%; font-size: .875rem }
 th { text-align: left; font-weight: 600; color: var(--soft); white-space: nowrap }
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-td { overflow-wrap: anywhere; min-width: 3rem }
+td { overflow-wrap: anywhere; min-width: 5rem } td:has(a) { min-width: 11rem } td.n { min-width: 3rem }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 footer { margin-top: 3rem; color: var(--soft); font-size: .85rem }
 @media (max-width: 640px) {
@@ -74,6 +74,7 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .85rem }
 @media print {
   :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb; --accent: #0b6b82 }
   body { max-width: none; padding: 0; font-size: 10pt } nav { display: none }
+  figure:nth-child(n) { grid-column: span 3 } .facts div { border: 1px solid var(--line) }
   figure, tr, .facts { break-inside: avoid } h2 { break-after: avoid } a { color: inherit }
 }
 """
