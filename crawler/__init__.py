@@ -10,28 +10,28 @@ moves, and `storage/`, which remembers; `cli/` is how a person speaks to all of 
                               ▲                                │
                               └──────── one commit ◀───────────┘
 
-As a library: `from crawler import Crawl, CrawlConfig`. Both are looked up at first use,
-so that importing a single module of this room does not load the whole house.
+As a library: `from crawler import Crawl, CrawlConfig`; a plugin imports Page, Value and
+Follow. All are looked up at first use, so that importing a single module of this room
+does not load the whole house.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from crawler.app import Crawl
     from crawler.config import CrawlConfig
+    from crawler.plugins import Element, Follow, Page, Value
+    from crawler.rules import SelectRule
 
-__all__ = ["Crawl", "CrawlConfig"]
+__all__ = ["Crawl", "CrawlConfig", "Element", "Follow", "Page", "SelectRule", "Value"]
+
+_HOMES = {"Crawl": "crawler.app", "CrawlConfig": "crawler.config", "SelectRule": "crawler.rules"}
 
 
 def __getattr__(name: str) -> object:
-    if name == "Crawl":
-        from crawler.app import Crawl
-
-        return Crawl
-    if name == "CrawlConfig":
-        from crawler.config import CrawlConfig
-
-        return CrawlConfig
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES.get(name, "crawler.plugins")), name)

@@ -40,9 +40,11 @@ from crawler.robots import RobotsRules
 from crawler.seen import SeenFilter
 from crawler.stats import Snapshot
 from crawler.tally import Tally
-from crawler.watch import pool_lines, snapshot, task_lines, watch
+from crawler.watch import pool_lines, snapshot, task_lines, warn_of_slow_plugin, watch
 from stages.extractors.children import Children
+from stages.extractors.harvest import Harvester
 from stages.extractors.html import HtmlExtractor
+from stages.extractors.plan import plan_of
 from stages.fetch import FetchStage
 from stages.fetchers.plain import PlainFetcher
 from stages.parse import ParseStage
@@ -59,7 +61,7 @@ class Crawl:
 
     The same configuration on the same database goes on where the last run ended.
     `extractor` and `seen` replace the built-in ones. Raises BadConfig for a file of cookies
-    that cannot be read.
+    that cannot be read, a selector that is none, a plugin that cannot be loaded.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class Crawl:
         self._fetching = plain_options(config)
         self._extractor = extractor
         self._seen = seen
+        self._plan = plan = plan_of(config)
+        self._harvester = Harvester(plan, on_slow=warn_of_slow_plugin) if plan is not None else None
         rules = Rewrite(config.strip_param, config.strip_sessions, config.sort_query, config.fold_index)
         self._rewrite = rules or None  # None costs nothing
         self._robots = RobotsPolicy(token=product_token(config.agent))
@@ -108,6 +112,7 @@ class Crawl:
             retry_failed=config.retry_failed,
             public=config.public(),
             durable=config.durable,
+            search=config.search,
             longest_wait=max(config.max_retry_after, Retry(first_wait=config.retry_delay).longest),
         )
         store = await CrawlStore.open(config.path, settings)
@@ -167,7 +172,7 @@ class Crawl:
         self._frontier = run.writer.clocks = self._new_frontier(run, totals, retry, clock)
         marks = run.open_marks(config.parsers)  # first: it may fail, and nothing is open yet
         fetcher = PlainFetcher(self._fetching, BodyBudget(config.body_memory))
-        children = Children(max(config.processes - 1, 1))
+        children = Children(max(config.processes - 1, 1), plan=self._plan)
         stages = self._stages(run, fetcher, children, marks, retry, clock)
         self._pools = [
             Pool(stage=stage, workers=workers, inbox=asyncio.Queue(config.queue_size))
@@ -239,10 +244,11 @@ class Crawl:
             robots=self._robots,
         )
         parse = ParseStage(
-            extractor=self._extractor if self._extractor is not None else HtmlExtractor(),
+            extractor=self._extractor or HtmlExtractor(harvester=self._harvester),
             marker=marks,
             readers=children if self._extractor is None else None,
-            share=self._config.processes > 1,
+            # A plugin without a name is known to this process alone.
+            share=self._config.processes > 1 and (self._harvester is None or self._harvester.portable),
             rewrite=self._rewrite,
             token=self._robots.token,
             keep_bodies=self._config.save_bodies,

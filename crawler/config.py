@@ -19,6 +19,8 @@ from crawler import checks, credentials
 from crawler.checks import each, one_of, optional, seconds, truth, whole
 from crawler.errors import BadConfig
 from crawler.messages import CanonicalUrl
+from crawler.plugins import Hook, name_of, plugins
+from crawler.rules import SelectRule, rules
 from crawler.seeds import all_seeds, seed
 from crawler.urls import origin
 from crawler.version import VERSION
@@ -80,6 +82,10 @@ class CrawlConfig:
     retry_delay: float = 1.0  # seconds before the first retry; it doubles from there
     max_retry_after: float = 60.0  # seconds a host may ask us to wait
     retry_failed: bool = False  # give what failed in earlier runs another chance
+    select: Sequence[str | Mapping[str, object] | SelectRule] = ()  # rules, once checked
+    structured: bool = False  # JSON-LD, OpenGraph, Twitter cards and microdata too
+    plugins: Sequence[str | Hook] = ()  # module:function, or functions
+    search: bool = False  # keep the text of pages, and an index for it
     save_bodies: bool = False
     durable: bool = False  # fsync at every commit
     processes: int = 0  # for the whole crawl; 0: as many as there are cores
@@ -135,6 +141,10 @@ class CrawlConfig:
         return None if self.proxy is None else credentials.read_proxy(self.proxy)
 
     @property
+    def select_rules(self) -> tuple[SelectRule, ...]:
+        return rules("--select", self.select)
+
+    @property
     def agent(self) -> str:
         """The whole User-Agent."""
         if self.user_agent is not None:
@@ -162,6 +172,8 @@ class CrawlConfig:
             value = getattr(self, name)
             said[name] = list(value) if isinstance(value, tuple) else value
         said["db"] = str(self.db)
+        said["select"] = [rule.as_dict() for rule in self.select_rules]
+        said["plugins"] = [name_of(plugin) for plugin in self.plugins]
         said["header"] = [text.partition(":")[0] for text in self.header]
         said["auth"] = None if self.auth is None else credentials.SET
         said["cookies"] = None if self.cookies is None else str(self.cookies)
@@ -184,7 +196,10 @@ def _contradictions(config: CrawlConfig) -> Iterator[str]:
 
 def flag_of(name: str) -> str:
     """The command's flag for a field."""
-    return "--seed" if name == "seeds" else "--" + name.replace("_", "-")
+    return "--" + _SINGULAR.get(name, name).replace("_", "-")
+
+
+_SINGULAR = {"seeds": "seed", "plugins": "plugin"}  # a flag is repeated, a keyword takes them all
 
 
 def _finder(expressions: Sequence[str]) -> Callable[[str], bool] | None:
@@ -245,6 +260,10 @@ _CHECKS: Mapping[str, checks.Check] = {
     "retry_delay": seconds(0, _DAY),
     "max_retry_after": seconds(0, _DAY),
     "retry_failed": truth,
+    "select": rules,
+    "structured": truth,
+    "plugins": plugins,
+    "search": truth,
     "save_bodies": truth,
     "durable": truth,
     "processes": _processes,

@@ -86,6 +86,49 @@ class Link(NamedTuple):
     followed: bool  # true if any mention may be followed
 
 
+Scalar = str | int | float | bool
+"""What a value that is taken from a page may be. A date is text, ISO 8601."""
+
+
+class Value(NamedTuple):
+    """One thing taken from a page under a name: by a rule, or by a plugin that returns it."""
+
+    name: str
+    value: Scalar
+
+
+class Item(NamedTuple):
+    """One piece of structured data as the page holds it, or why it could not be read."""
+
+    kind: str  # json-ld, opengraph, twitter or microdata
+    data: str | None  # JSON; None with an error
+    error: str | None = None  # bad_json, too_large, too_deep or too_many
+
+
+class PageText(NamedTuple):
+    """What a reader of the page reads, for the search index."""
+
+    headings: str  # a line each
+    text: str
+
+
+class Mishap(NamedTuple):
+    """What a rule or a plugin could not do on one page."""
+
+    source: str  # the rule's name, or the plugin's
+    error: str  # one line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harvest:
+    """What the operator wants of each page besides its links."""
+
+    values: Sequence[Value] = ()  # in the order in which they were found
+    items: Sequence[Item] = ()
+    text: PageText | None = None  # None: no search index is wanted
+    mishaps: Sequence[Mishap] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """What the extractor read in one HTML document."""
@@ -97,6 +140,7 @@ class Content:
     robots: str | None = None  # directives of meta robots, lower case
     other_links: int = 0  # mentions with a scheme that is not http(s), or no valid URL
     long_links: int = 0  # mentions over the length limit
+    harvest: Harvest | None = None  # None: nothing of the kind is wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

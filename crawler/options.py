@@ -44,7 +44,7 @@ def number(text: str) -> int | float | str:
 def read_file(path: str, *, also: Iterable[str] = ()) -> dict[str, object]:
     """Read a TOML file of options into names with underscores.
 
-    Keys are the flags' names, with - or _; `seed` and `seeds` both list URLs. `also`
+    Keys are the flags' names, with - or _; `seed` and `seeds` both list URLs, and so with `plugins`. `also`
     names options that are not the crawl's own. Raises BadConfig for a file that cannot
     be read, and for all keys that are unknown or given twice, together.
     """
@@ -53,7 +53,7 @@ def read_file(path: str, *, also: Iterable[str] = ()) -> dict[str, object]:
     known = [*CONFIG_NAMES, *also]
     for key, value in _toml(path).items():
         name = key.replace("-", "_")
-        name = "seeds" if name == "seed" else name
+        name = {"seed": "seeds", "plugin": "plugins"}.get(name, name)
         if name not in known:
             problems.append(f"unknown option {harmless(key)!r}{close_match(name, known)}")
         elif name in values:
@@ -107,6 +107,8 @@ def read_text(flag: str, path: str) -> str:
 def _toml_value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml_value(inner)}" for key, inner in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml_value, value)) + "]"
     if isinstance(value, int | float):

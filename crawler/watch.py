@@ -103,3 +103,8 @@ async def watch(
                 frontier=repr(frontier),
             )
             since = time.monotonic()
+
+
+def warn_of_slow_plugin(plugin: str, seconds: float, url: str) -> None:
+    """While a plugin runs on the event loop nothing else does. Said once of each."""
+    log.warning("plugin_slow", plugin=plugin, seconds=round(seconds, 3), url=url, meanwhile="all else waits")

@@ -31,6 +31,7 @@ from storage.ledger import Changes, Ledger
 from storage.parse_marks import ParseMarks
 from storage.phrases import Phrases
 from storage.rows import UrlKind, key_of
+from storage.search import make_search
 from storage.suspects import judge_last_run
 from storage.url_table import UrlTable
 from storage.writer import Writer
@@ -49,6 +50,7 @@ class CrawlSettings:
     retry_failed: bool
     public: Mapping[str, Any]  # for runs.config; secrets left out
     durable: bool = False
+    search: bool = False  # the text of pages is to be indexed
     longest_wait: float = 450.0  # seconds; no retry is ever further ahead
 
 
@@ -158,6 +160,8 @@ class CrawlStore:
                 await self._adopt(admission, settings)
             else:
                 await self._create(admission, settings, now)
+            if settings.search:
+                await make_search(database)
             await self._plant(urls, ledger, settings)
             config = json.dumps(settings.public, sort_keys=True)
             self._run = (await database.row(sql.START_RUN, {"now": now, "config": config}))[0]

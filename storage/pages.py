@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from crawler.messages import Answer, CanonicalUrl, Content, Dead, Done, RobotsAnswer, Sitemap, Verdict
 from crawler.urls import MAX_URL_CHARS, is_http
+from storage.harvests import names_of
 from storage.phrases import storable
 
 NO_CONTENT = Content()
@@ -36,6 +37,8 @@ def texts_of(verdict: Verdict) -> Iterator[str]:
         for link in verdict.content.links:
             yield link.text
             yield link.rel
+        if verdict.content.harvest is not None:
+            yield from names_of(verdict.content.harvest)
 
 
 def fetch_row(

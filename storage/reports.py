@@ -23,6 +23,8 @@ TABLES = (
     "runs",
     "robots",
     "sitemaps",
+    "extracted",
+    "structured",
 )  # with the reports: all that people should know of
 
 REPORTS: Mapping[str, str] = {
@@ -46,6 +48,7 @@ REPORTS: Mapping[str, str] = {
     "depths": "counts at each distance from the seeds",
     "status_codes": "how many URLs ended in each status and error",
     "content_types": "counts, bytes and answer time of every content type",
+    "extraction_failures": "what rules and plugins could not do, and on which page",
 }
 
 _GENERATION = "SELECT generation FROM crawl"

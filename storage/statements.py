@@ -84,6 +84,58 @@ SAVE_ROBOTS = """
 """
 SAVE_SESSION_PAGE = "INSERT OR REPLACE INTO session_page (url_id, fingerprint) VALUES (?, ?)"
 
+# -- what was gathered from pages
+
+ADD_EXTRACTION = """
+    INSERT OR IGNORE INTO extraction (url_id, generation, name_id, position, value) VALUES (?, ?, ?, ?, ?)
+"""
+ADD_STRUCTURED = """
+    INSERT OR IGNORE INTO structured_item (url_id, generation, kind_id, position, data, error)
+    VALUES (?, ?, ?, ?, ?, ?)
+"""
+ADD_MISHAP = """
+    INSERT OR IGNORE INTO mishap (url_id, generation, position, source_id, error) VALUES (?, ?, ?, ?, ?)
+"""
+FORGET_EXTRACTIONS = "DELETE FROM extraction WHERE url_id = ? AND generation = ?"
+FORGET_STRUCTURED = "DELETE FROM structured_item WHERE url_id = ? AND generation = ?"
+FORGET_MISHAPS = "DELETE FROM mishap WHERE url_id = ? AND generation = ?"
+# An upsert, for with REPLACE the old words would stay in the index (no trigger sees that deletion).
+SAVE_TEXT = """
+    INSERT INTO page_text (url_id, title, headings, text) VALUES (?, ?, ?, ?)
+    ON CONFLICT (url_id) DO UPDATE
+    SET title = excluded.title, headings = excluded.headings, text = excluded.text
+"""
+# Made by the first crawl that wants them, so that nobody else needs an SQLite with FTS5. The
+# index holds words only: the text is stored once, in page_text.
+MAKE_SEARCH = (
+    """
+    CREATE TABLE IF NOT EXISTS page_text (
+        url_id INTEGER PRIMARY KEY REFERENCES url (id),
+        title TEXT NOT NULL, headings TEXT NOT NULL, text TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE VIRTUAL TABLE IF NOT EXISTS page_index USING fts5 (
+        title, headings, text, content = page_text, content_rowid = url_id,
+        tokenize = 'unicode61 remove_diacritics 2'
+    )
+    """,
+    """
+    CREATE TRIGGER IF NOT EXISTS page_text_added AFTER INSERT ON page_text BEGIN
+        INSERT INTO page_index (rowid, title, headings, text)
+        VALUES (new.url_id, new.title, new.headings, new.text);
+    END
+    """,
+    """
+    CREATE TRIGGER IF NOT EXISTS page_text_changed AFTER UPDATE ON page_text BEGIN
+        INSERT INTO page_index (page_index, rowid, title, headings, text)
+        VALUES ('delete', old.url_id, old.title, old.headings, old.text);
+        INSERT INTO page_index (rowid, title, headings, text)
+        VALUES (new.url_id, new.title, new.headings, new.text);
+    END
+    """,
+)
+
 # -- the frontier
 
 HOSTS_WITH_WORK = """

@@ -19,6 +19,7 @@ from crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
 from crawler.ports import HostClocks, Saved
 from storage import statements as sql
 from storage.database import Database
+from storage.harvests import Gathered, Harvests
 from storage.ledger import Changes, Ledger
 from storage.pages import body_row, fetch_row, redirect_target, robots_row, sitemap_row, texts_of
 from storage.phrases import Phrases
@@ -60,6 +61,7 @@ class Writer:
         self._urls = urls
         self._ledger = ledger
         self._phrases = phrases
+        self._harvests = Harvests(database, phrases, generation=generation)
         self._run = run
         self._generation = generation
         self._max_batch = max_batch
@@ -159,6 +161,7 @@ class Writer:
         bodies: list[tuple[Done, int]] = []
         sitemaps: list[tuple[object, ...]] = []
         sessions: list[tuple[object, ...]] = []
+        gathered: list[Gathered] = []
         for page in pages:
             row = self._urls.young[_key(page)]
             match page:
@@ -176,6 +179,8 @@ class Writer:
                         bodies.append((page, row.id))
                     if isinstance(page, Done) and page.fingerprint is not None:
                         sessions.append((row.id, page.fingerprint))
+                    if isinstance(page, Done) and page.content is not None and page.content.harvest:
+                        gathered.append(Gathered(row.id, page.content.title, page.content.harvest))
                 case RetryAt(at=at, reason=reason, requested=requested):
                     row.state, row.reason = State.WAITING, reason
                     settled.append((row.state, reason, at, requested, row.id))
@@ -193,6 +198,8 @@ class Writer:
             await self._database.run_many(sql.SAVE_SITEMAP, sitemaps)
         if sessions:
             await self._database.run_many(sql.SAVE_SESSION_PAGE, sessions)
+        if gathered:
+            await self._harvests.save(gathered)
         await self._save_bodies(bodies)
         await self._save_robots(changes, [v for v in verdicts if isinstance(v, RobotsAnswer)], counts)
         await self._ledger.write(changes)

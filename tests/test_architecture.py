@@ -45,6 +45,7 @@ KNOWN_BY = {
     "yarl": "stages/fetchers/",
     "selectolax": "stages/extractors/",
     "webencodings": "stages/extractors/",
+    "resiliparse": "stages/extractors/maintext.py",
     "aiosqlite": "storage/database.py",
     "sqlite3": "storage/",
     "pyarrow": "storage/exports/",

@@ -92,6 +92,10 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "what to keep",
         (
+            ("select...", "NAME=CSS[@ATTR]", "keep this of each page, such as price=.price; NAME[] for all"),
+            ("structured", "", "keep JSON-LD, OpenGraph, Twitter cards and microdata"),
+            ("plugins...", "MODULE:FUNCTION", "call this with each page; it returns values and links"),
+            ("search", "", "keep the text of pages, indexed for the command search"),
             ("save_bodies", "", "keep bodies and headers, compressed"),
             ("durable", "", "fsync at every commit: nothing is lost when the power fails"),
         ),

@@ -6,7 +6,9 @@ It owns nothing worth saving: it may be killed at any moment, and it ends by its
 its parent has gone, whose end of the socket then is closed.
 
 Frames, both ways: four bytes of length (network order), then a marshalled tuple. Marshal,
-because both ends are the same interpreter, and it is ten times as fast as pickle.
+because both ends are the same interpreter, and it is ten times as fast as pickle. The
+first frame is the plan of what is wanted of each page, or None; an empty frame answers
+it, once all is loaded.
 """
 
 from __future__ import annotations
@@ -16,10 +18,14 @@ import signal
 import socket
 import struct
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from stages.extractors.frames import content_fields, sitemap_fields
 from stages.extractors.html import HtmlExtractor
 from stages.extractors.sitemap import read_sitemap
+
+if TYPE_CHECKING:
+    from stages.extractors.harvest import Harvester
 
 LENGTH = struct.Struct("!I")
 LONGEST = 12  # seconds for one document; the parent's own deadline comes first, if it still lives
@@ -28,36 +34,31 @@ LONGEST = 12  # seconds for one document; the parent's own deadline comes first,
 def main() -> None:
     """Serve until the parent closes its end. argv[1]: bytes of address space above the start's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    _limit_memory(int(sys.argv[1]))
-    extractor = HtmlExtractor()
     with socket.socket(fileno=sys.stdin.fileno()) as parent:
+        if (plan := _receive(parent)) is None:
+            return
+        # First the plugins, then the limit: what they import is not the pages' doing.
+        wire = marshal.loads(plan)
+        extractor = HtmlExtractor(harvester=_harvester(wire) if wire is not None else None)
+        _limit_memory(int(sys.argv[1]))
+        parent.sendall(LENGTH.pack(0))
         while (frame := _receive(parent)) is not None:
             _must_end_within(LONGEST)
             kind, url, charset, nofollow, body = marshal.loads(frame)
             if kind == "sitemap":
-                sitemap = read_sitemap(body, url=url, charset=charset)
-                fields: Any = (
-                    sitemap.kind,
-                    list(sitemap.locations),
-                    list(sitemap.lastmods),
-                    sitemap.error,
-                    sitemap.too_long,
-                    sitemap.other,
-                )
+                fields = sitemap_fields(read_sitemap(body, url=url, charset=charset))
             else:
                 content = extractor.extract(body, url=url, charset=charset, nofollow=nofollow)
-                fields = (
-                    [tuple(link) for link in content.links],
-                    content.title,
-                    content.canonical,
-                    content.language,
-                    content.robots,
-                    content.other_links,
-                    content.long_links,
-                )
+                fields = content_fields(content)
             _must_end_within(0)
             answer = marshal.dumps(fields)
             parent.sendall(LENGTH.pack(len(answer)) + answer)
+
+
+def _harvester(wire: Any) -> Harvester:
+    from stages.extractors.harvest import unwire  # slow to load, and most crawls want nothing of it
+
+    return unwire(wire)
 
 
 def _must_end_within(seconds: int) -> None:
@@ -96,11 +97,6 @@ def _limit_memory(headroom: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (now + headroom, now + headroom))
     except (ImportError, OSError, ValueError):
         return  # no such limit on this system; the deadline still holds
-
-
-def unpack(frame: bytes) -> Any:
-    """The fields of an answer, in the order in which `main` writes them."""
-    return marshal.loads(frame)
 
 
 if __name__ == "__main__":

@@ -19,14 +19,20 @@ import sys
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crawler.environment import without_secrets
 from crawler.logs import get_logger
-from crawler.messages import CanonicalUrl, Content, Link, Sitemap
-from stages.extractors.child import LENGTH, unpack
+from crawler.messages import CanonicalUrl, Content, Sitemap
+from stages.extractors.child import LENGTH
+from stages.extractors.frames import content_of, sitemap_of
+
+if TYPE_CHECKING:
+    from stages.extractors.plan import Plan
 
 MEMORY_BYTES = 160 << 20  # above the child's own: a 10 MiB page of ordinary HTML needs about 100
 DEADLINE = 8.0  # seconds for one document; the largest honest ones need one on a slow machine
+START_UP = 30.0  # seconds for a child to start and to load the plugins
 PATIENCE = 0.5  # seconds after which the documents behind a slow one go elsewhere
 IN_HAND = 4  # documents per child
 MAX_STUCK = 4  # children beyond the usual number that may still be busy with a slow document
@@ -59,6 +65,7 @@ class _Child(asyncio.Protocol):
     transport: asyncio.Transport | None = None
     clock: asyncio.TimerHandle | None = None
     timed_out: bool = False
+    ready: bool = False  # it has said that it is there; what that takes is no document's doing
     buffer: bytearray = field(default_factory=bytearray)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -81,6 +88,10 @@ class _Child(asyncio.Protocol):
                 return
             frame = bytes(self.buffer[LENGTH.size : end])
             del self.buffer[:end]
+            if not self.ready:
+                self.ready = True
+                self._start_clock()
+                continue
             job = self.jobs.popleft()
             self._start_clock()
             if not job.future.done():
@@ -101,8 +112,13 @@ class _Child(asyncio.Protocol):
 
     def _start_clock(self) -> None:
         self._stop_clock()
+        loop = asyncio.get_running_loop()
         if self.jobs:
-            self.clock = asyncio.get_running_loop().call_later(PATIENCE, self._slow)
+            self.clock = (
+                loop.call_later(PATIENCE, self._slow)
+                if self.ready
+                else loop.call_later(START_UP, self._too_late)
+            )
 
     def _stop_clock(self) -> None:
         if self.clock is not None:
@@ -121,8 +137,16 @@ class _Child(asyncio.Protocol):
 class Children:
     """`count` parser processes, started when first needed, replaced when lost. `close` them."""
 
-    def __init__(self, count: int, *, deadline: float = DEADLINE, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(
+        self,
+        count: int,
+        *,
+        plan: Plan | None = None,
+        deadline: float = DEADLINE,
+        memory_bytes: int = MEMORY_BYTES,
+    ) -> None:
         self.deadline = deadline
+        self._plan = marshal.dumps(plan.wire() if plan is not None else None)
         self._count = count
         self._memory_bytes = memory_bytes
         self._children: list[_Child] = []  # at work
@@ -148,21 +172,11 @@ class Children:
         self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
     ) -> Content:
         """Read a document in a child. Raises ParseFailed."""
-        return _content(await self._ask("page", str(url), charset, nofollow, body))
+        return content_of(await self._ask("page", str(url), charset, nofollow, body))
 
     async def read_sitemap(self, body: bytes, *, url: CanonicalUrl, charset: str | None = None) -> Sitemap:
         """Read a sitemap in a child. Raises ParseFailed."""
-        kind, locations, lastmods, error, too_long, other = unpack(
-            await self._ask("sitemap", str(url), charset, False, body)
-        )
-        return Sitemap(
-            kind=kind,
-            locations=locations,
-            lastmods=lastmods,
-            error=error,
-            too_long=too_long,
-            other=other,
-        )
+        return sitemap_of(await self._ask("sitemap", str(url), charset, False, body))
 
     async def close(self) -> None:
         """End all children; nobody waits for one any more."""
@@ -253,6 +267,8 @@ class Children:
         if len(self._children) >= self._count:
             child.kill()  # it was to replace a slow one, which has answered meanwhile
             return
+        assert child.transport is not None
+        child.transport.writelines((LENGTH.pack(len(self._plan)), self._plan))
         self._children.append(child)
 
     def _started(self, task: asyncio.Task[None]) -> None:
@@ -277,16 +293,3 @@ class Children:
 
 def _in_hand(child: _Child) -> int:
     return len(child.jobs)
-
-
-def _content(frame: bytes) -> Content:
-    links, title, canonical, language, robots, other_links, long_links = unpack(frame)
-    return Content(
-        links=[Link._make(link) for link in links],
-        title=title,
-        canonical=canonical,
-        language=language,
-        robots=robots,
-        other_links=other_links,
-        long_links=long_links,
-    )

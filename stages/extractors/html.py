@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
@@ -27,6 +28,9 @@ from stages.extractors.markup import (
     tokens,
 )
 from stages.extractors.transcode import escape_query, to_utf8
+
+if TYPE_CHECKING:
+    from stages.extractors.harvest import Harvester
 
 # One walk finds all we read but the title. `[href]` alone costs less than `a[href]`, and each
 # further tag or attribute in the list half as much again, so sorting in Python is cheaper.
@@ -54,8 +58,9 @@ _MAX_DEPTH = 256
 class HtmlExtractor:
     """Reads HTML and XHTML (as HTML) the way a browser without scripts would."""
 
-    def __init__(self, join: Joiner | None = None) -> None:
+    def __init__(self, join: Joiner | None = None, harvester: Harvester | None = None) -> None:
         self._join = join or Joiner()
+        self._harvester = harvester
 
     def extract(
         self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
@@ -64,9 +69,10 @@ class HtmlExtractor:
         utf8 = to_utf8(body, encoding)
         tree = LexborHTMLParser(utf8, options=_OPTIONS)
         found = _sort(tree.css(_WANTED))
-        links = _Links(_base_url(url, found.base, self._join), self._join, encoding)
+        base = _base_url(url, found.base, self._join)
+        links = _Links(base, self._join, encoding)
         canonical = links.resolve(without_fragment(found.canonical)) if found.canonical else _OTHER
-        return Content(
+        content = Content(
             links=links.merge(
                 found.mentions,
                 nofollow=nofollow or forbids_following(found.robots),
@@ -80,6 +86,9 @@ class HtmlExtractor:
             other_links=links.refused[_OTHER],
             long_links=links.refused[_LONG],
         )
+        if self._harvester is None:
+            return content
+        return self._harvester.add(content, tree, utf8, url=url, base=base, resolve=links.resolve)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,154 @@
+"""Page: a parsed document as a plugin sees it, and the text of it that a reader sees.
+
+May touch: selectolax.
+Never: outlive the document; a node that is kept keeps its whole tree alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+
+from crawler.checks import shown
+from crawler.messages import Content, Link
+from stages.extractors.markup import collapse
+from stages.extractors.select import matches
+
+MAX_PAGE_TEXT = 1_000_000  # characters
+MAX_HEADINGS = 100_000
+_TEXT = "-text"  # what the parser calls a text node
+_ONE_LINE = str.maketrans("\n\r\f", "   ")
+
+# What begins and ends a line of text: elements that a browser shows as blocks (HTML standard,
+# "rendering", display: block and its like). Everything else runs on within the line.
+_BLOCKS = frozenset(
+    """
+    address article aside blockquote body br caption center dd details dialog dir div dl dt
+    fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main
+    menu nav ol optgroup option p pre search section select summary table tbody td tfoot th thead
+    tr ul
+    """.split()  # noqa: SIM905 (sixty lines otherwise)
+)
+_UNSEEN = frozenset(
+    ("script", "style", "noscript", "template", "title", "textarea", "iframe", "noembed", "noframes")
+)
+
+
+class ParsedElement:
+    """`crawler.plugins.Element`."""
+
+    __slots__ = ("_node",)
+
+    def __init__(self, node: LexborNode) -> None:
+        self._node = node
+
+    def __repr__(self) -> str:
+        return f"<{self.tag} element>"
+
+    @property
+    def tag(self) -> str:
+        return str(self._node.tag)
+
+    @property
+    def text(self) -> str:
+        return collapse(self._node.text_lexbor() or "")
+
+    def attr(self, name: str) -> str | None:
+        value: str | None = self._node.attributes.get(name.lower())
+        return value
+
+    def css(self, selector: str) -> Sequence[ParsedElement]:
+        return _selected(self._node, selector)
+
+    def first(self, selector: str) -> ParsedElement | None:
+        return next(iter(self.css(selector)), None)
+
+
+class ParsedDocument:
+    """`crawler.plugins.Page`."""
+
+    __slots__ = ("_content", "_text", "_tree", "url")
+
+    def __init__(self, tree: LexborHTMLParser, url: str, content: Content) -> None:
+        self.url = url
+        self._tree = tree
+        self._content = content
+        self._text: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<page {self.url}>"
+
+    @property
+    def title(self) -> str | None:
+        return self._content.title
+
+    @property
+    def language(self) -> str | None:
+        return self._content.language
+
+    @property
+    def links(self) -> Sequence[Link]:
+        return self._content.links
+
+    @property
+    def text(self) -> str:
+        if self._text is None:
+            self._text = visible_text(self._tree)
+        return self._text
+
+    def css(self, selector: str) -> Sequence[ParsedElement]:
+        return _selected(self._tree, selector)
+
+    def first(self, selector: str) -> ParsedElement | None:
+        return next(iter(self.css(selector)), None)
+
+
+def visible_text(tree: LexborHTMLParser) -> str:
+    """What a reader sees of the document, scripts and styles left out: a line per block."""
+    body = tree.body
+    if body is None:
+        return ""
+    parts: list[str] = []
+    chars = 0
+    for node in body.traverse(include_text=True):
+        tag = node.tag
+        before = node.prev
+        # Blocks part words, `<b>P</b>rice` does not; and the end of a block shows only in what follows.
+        if tag in _BLOCKS or (before is not None and before.tag in _BLOCKS):
+            parts.append("\n")
+        if tag == _TEXT and (parent := node.parent) is not None and parent.tag not in _UNSEEN:
+            text = node.text_lexbor()
+            parts.append(text.translate(_ONE_LINE))
+            chars += len(text)
+            if chars > MAX_PAGE_TEXT:
+                break
+    return lines("".join(parts))
+
+
+def headings(tree: LexborHTMLParser) -> str:
+    """The texts of h1 to h6, a line each."""
+    found, chars = [], 0
+    for node in tree.css("h1,h2,h3,h4,h5,h6"):
+        text = node.text_lexbor()
+        found.append(text.translate(_ONE_LINE))
+        chars += len(text)
+        if chars > MAX_HEADINGS:
+            break
+    return lines("\n".join(found))[:MAX_HEADINGS]
+
+
+def lines(text: str) -> str:
+    """Each line collapsed, empty ones left out, and all of it in bounds."""
+    return "\n".join(_collapsed(text.split("\n")))[:MAX_PAGE_TEXT]
+
+
+def _collapsed(lines: Iterable[str]) -> Iterable[str]:
+    return (line for line in map(collapse, lines) if line)
+
+
+def _selected(root: LexborHTMLParser | LexborNode, selector: str) -> Sequence[ParsedElement]:
+    try:
+        return [ParsedElement(node) for node in matches(root, selector)]
+    except (SelectolaxError, UnicodeError):
+        raise ValueError(f"{shown(selector)} is no CSS selector") from None

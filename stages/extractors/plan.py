@@ -1,0 +1,43 @@
+"""Plan: what is wanted of each page besides its links, in words that another process understands.
+
+May touch: the configuration's parts; plugins, to find their names.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from crawler.plugins import Hook, load
+from crawler.rules import SelectRule
+
+if TYPE_CHECKING:
+    from crawler.config import CrawlConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is wanted of each page."""
+
+    rules: Sequence[SelectRule] = ()
+    structured: bool = False
+    text: bool = False
+    plugins: Sequence[str | Hook] = ()
+
+    def wire(self) -> tuple[Any, ...]:
+        """The plan as plain values, for another process; `harvest.unwire` reads it there."""
+        importable = [(plugin.name, plugin.importable) for plugin in map(load, self.plugins)]
+        return [rule.as_dict() for rule in self.rules], self.structured, self.text, importable, sys.path
+
+
+def plan_of(config: CrawlConfig) -> Plan | None:
+    """What a configuration wants of each page; None for nothing."""
+    plan = Plan(
+        rules=config.select_rules,
+        structured=config.structured,
+        text=config.search,
+        plugins=config.plugins,
+    )
+    return None if plan == Plan() else plan

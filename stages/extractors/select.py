@@ -1,0 +1,132 @@
+"""Select: rules at work on a document.
+
+May touch: selectolax; the rules and values of `crawler/`.
+Never: raise for what a page contains.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+
+from crawler.checks import joined, shown
+from crawler.errors import BadConfig
+from crawler.messages import Scalar
+from crawler.rules import Pick, SelectRule
+from crawler.values import NoValue, read
+from stages.extractors.basket import MAX_TEXT, Basket
+from stages.extractors.markup import collapse
+
+_NOWHERE = LexborHTMLParser("")
+MAX_SEARCHED = 10_000  # characters that a rule's regular expression sees
+
+
+def check_selector(css: str) -> None:
+    """Raises ValueError, one line, if `css` is no selector that this parser knows."""
+    try:
+        _NOWHERE.css(css)
+    except (SelectolaxError, UnicodeError):
+        raise ValueError(f"{shown(css)} is no CSS selector") from None
+    if "\0" in css:
+        raise ValueError(f"{shown(css)} is no CSS selector")
+
+
+def matches(root: LexborHTMLParser | LexborNode, css: str) -> Sequence[LexborNode]:
+    """The elements that match, in document order, each once: the parser gives one that matches
+    two members of a list (`a, .x`) twice."""
+    nodes = root.css(css)
+    return list({node.mem_id: node for node in nodes}.values()) if "," in css else nodes
+
+
+def check_rules(rules: Sequence[SelectRule]) -> None:
+    """Raises BadConfig, one line for all selectors that are none."""
+    problems: list[str] = []
+    for rule in rules:
+        for pick in rule.picks:
+            try:
+                check_selector(pick.css)
+            except ValueError as problem:
+                problems.append(f"--select: css of {shown(rule.name)}: {problem}")
+    if problems:
+        raise BadConfig(joined(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    rule: SelectRule
+    picks: tuple[Pick, ...]
+    pages: re.Pattern[str] | None
+    pattern: re.Pattern[str] | None
+
+
+class Selection:
+    """All rules, ready for pages. Raises BadConfig for a selector that is none."""
+
+    def __init__(self, rules: Sequence[SelectRule]) -> None:
+        check_rules(rules)
+        self._rules = [
+            _Compiled(
+                rule,
+                rule.picks,
+                re.compile(rule.url) if rule.url else None,
+                re.compile(rule.regex) if rule.regex else None,
+            )
+            for rule in rules
+        ]
+
+    def take(self, tree: LexborHTMLParser, url: str, basket: Basket) -> None:
+        """Put into `basket` what the rules find."""
+        for compiled in self._rules:
+            if compiled.pages is None or compiled.pages.search(url):
+                _apply(compiled, tree, basket)
+
+
+def _apply(compiled: _Compiled, tree: LexborHTMLParser, basket: Basket) -> None:
+    """Take what the first selector that yields anything yields."""
+    rule = compiled.rule
+    unread: str | None = None
+    for pick in compiled.picks:
+        taken = False
+        for text in _texts(matches(tree, pick.css), pick.attr):
+            try:
+                value = _value(compiled, text)
+            except NoValue as error:
+                unread = unread or str(error)
+                continue
+            if value is None:
+                continue
+            if not basket.put(rule.name, rule.name, value):
+                return
+            taken = True
+            if not rule.many:
+                return
+        if taken:
+            return
+    if unread is not None:
+        basket.miss(rule.name, unread)
+
+
+def _texts(nodes: Sequence[LexborNode], attr: str | None) -> Iterator[str]:
+    for node in nodes:
+        text = node.text_lexbor() if attr is None else node.attributes.get(attr.lower())
+        if text and (text := collapse(text[:MAX_TEXT])):
+            yield text
+
+
+def _value(compiled: _Compiled, text: str) -> Scalar | None:
+    """The value in an element's text; None where the rule's pattern does not occur. Raises NoValue."""
+    rule, pattern = compiled.rule, compiled.pattern
+    if pattern is not None:
+        found = pattern.search(text[:MAX_SEARCHED])
+        if rule.type == "bool":
+            return found is not None
+        if found is None:
+            return None
+        text = next((group for group in found.groups() if group is not None), found[0])
+        text = text.strip()
+        if not text:
+            return None
+    return read(text, rule.type, decimal=rule.decimal, format=rule.format)

@@ -1,0 +1,89 @@
+"""Harvests: what was gathered from pages, as rows of a page's own transaction.
+
+May touch: the database's statements, phrases.
+Never: a transaction of its own; the caller holds one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from crawler.messages import Harvest
+from storage import statements as sql
+from storage.database import Database
+from storage.phrases import Phrases, storable
+
+Row = tuple[object, ...]
+
+
+class Gathered(NamedTuple):
+    """One page's harvest, ready to be stored."""
+
+    url_id: int
+    title: str | None
+    harvest: Harvest
+
+
+def names_of(harvest: Harvest) -> Iterator[str]:
+    """The texts of a harvest that `phrase` keeps."""
+    for value in harvest.values:
+        yield value.name
+    for item in harvest.items:
+        yield item.kind
+    for mishap in harvest.mishaps:
+        yield mishap.source
+
+
+class Harvests:
+    """Writes harvests. Their names were `remember`ed before."""
+
+    def __init__(self, database: Database, phrases: Phrases, *, generation: int) -> None:
+        self._database = database
+        self._phrases = phrases
+        self._generation = generation
+
+    async def save(self, pages: Sequence[Gathered]) -> None:
+        """Add what these pages yielded. A page that has rows already keeps those."""
+        await self._many(sql.ADD_EXTRACTION, (row for page in pages for row in self._values(page)))
+        await self._many(sql.ADD_STRUCTURED, (row for page in pages for row in self._items(page)))
+        await self._many(sql.ADD_MISHAP, (row for page in pages for row in self._mishaps(page)))
+        await self._many(sql.SAVE_TEXT, (row for page in pages for row in _text(page)))
+
+    async def forget(self, url_ids: Sequence[int], *, values: bool, structured: bool) -> None:
+        """Remove what these pages yielded before, of the kinds that are named."""
+        keys = [(url_id, self._generation) for url_id in url_ids]
+        if values:
+            await self._database.run_many(sql.FORGET_EXTRACTIONS, keys)
+            await self._database.run_many(sql.FORGET_MISHAPS, keys)
+        if structured:
+            await self._database.run_many(sql.FORGET_STRUCTURED, keys)
+
+    async def _many(self, statement: str, rows: Iterable[Row]) -> None:
+        if found := list(rows):
+            await self._database.run_many(statement, found)
+
+    def _values(self, page: Gathered) -> Iterator[Row]:
+        positions: Counter[str] = Counter()
+        for name, value in page.harvest.values:
+            stored = storable(value) if isinstance(value, str) else value
+            yield page.url_id, self._generation, self._phrases.young[name], positions[name], stored
+            positions[name] += 1
+
+    def _items(self, page: Gathered) -> Iterator[Row]:
+        positions: Counter[str] = Counter()
+        for kind, data, error in page.harvest.items:
+            stored = storable(data) if data is not None else None
+            yield page.url_id, self._generation, self._phrases.young[kind], positions[kind], stored, error
+            positions[kind] += 1
+
+    def _mishaps(self, page: Gathered) -> Iterator[Row]:
+        for position, (source, error) in enumerate(page.harvest.mishaps):
+            yield page.url_id, self._generation, position, self._phrases.young[source], storable(error)
+
+
+def _text(page: Gathered) -> Iterator[Row]:
+    text = page.harvest.text
+    if text is not None:
+        yield page.url_id, storable(page.title or ""), storable(text.headings), storable(text.text)
