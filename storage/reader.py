@@ -39,6 +39,7 @@ _READS = frozenset(
 _PRAGMAS = frozenset(  # which tell something; with a value some of them would set it
     {
         "application_id",
+        "data_version",  # what FTS5 asks before it looks into its index
         "encoding",
         "freelist_count",
         "journal_mode",

@@ -12,25 +12,30 @@ import re
 import sqlite3
 from typing import NamedTuple
 
+from crawler.checks import shown
 from crawler.errors import BadQuery
 from storage import statements as sql
 from storage.database import Database
 
+MAX_QUERY = 500  # characters
+MAX_WORDS = 16  # the work for a snippet grows with the square of their number
 SNIPPET_WORDS = 24
 OPEN, CLOSE, CUT = "[", "]", "..."  # around a word that was found; where the text goes on
 
+_WORD = re.compile(r"\w+")
 _HAS_INDEX = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'page_index')"
 _HAS_BODIES = "SELECT EXISTS (SELECT 1 FROM body)"
 # A word in the title tells ten times as much of a page as one in its text, one in a heading three times.
+# Sorted by `rank`, FTS5 makes snippets of those rows only that are returned.
 _SEARCH = f"""
-    SELECT -bm25(page_index, 10.0, 3.0, 1.0) AS score, url_text.url AS url,
+    SELECT -page_index.rank AS score, url_text.url AS url,
            nullif(page_text.title, '') AS title,
            snippet(page_index, -1, '{OPEN}', '{CLOSE}', '{CUT}', {SNIPPET_WORDS}) AS snippet
     FROM page_index
     JOIN page_text ON page_text.url_id = page_index.rowid
     JOIN url_text ON url_text.id = page_index.rowid
-    WHERE page_index MATCH :query
-    ORDER BY bm25(page_index, 10.0, 3.0, 1.0), url_text.url
+    WHERE page_index MATCH :query AND page_index.rank MATCH 'bm25(10.0, 3.0, 1.0)'
+    ORDER BY page_index.rank
     LIMIT :limit
 """
 COLUMNS = ("score", "url", "title", "snippet")
@@ -57,13 +62,15 @@ def search(connection: sqlite3.Connection, query: str, *, limit: int) -> list[Hi
         raise BadQuery(_no_index(connection))
     if not query.strip():
         raise BadQuery("the query is empty: name some words")
+    if len(query) > MAX_QUERY or len(_WORD.findall(query)) > MAX_WORDS:
+        raise BadQuery(f"the query is too long: at most {MAX_WORDS} words and {MAX_QUERY} characters")
     try:
         rows = connection.execute(_SEARCH, {"query": query, "limit": limit}).fetchall()
     except (sqlite3.Error, UnicodeError) as error:
         if (problem := _mistake(error)) is None:
             raise
         hint = "put words with signs into double quotes, such as '\"c++\"'"
-        raise BadQuery(f"{query!r} is no query for the index ({problem}): {hint}") from error
+        raise BadQuery(f"{shown(query)} is no query for the index ({problem}): {hint}") from error
     return [Hit(score, url, title, " ".join(snippet.split())) for score, url, title, snippet in rows]
 
 

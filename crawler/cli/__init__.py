@@ -1,6 +1,7 @@
 """The command line: find the command, run it, and turn every ending into an exit code.
 
     crawl (the default)   status   query   why   report   export   diff   site   analyse   metadata
+    search   reparse
 
 May touch: standard output and error, the process's arguments.
 
@@ -37,6 +38,7 @@ COMMANDS = {
     "site": "the whole crawl as a report for the browser",
     "analyse": "work out PageRank, words and like texts, for the reports that need them",
     "metadata": "names, descriptions and canned queries for Datasette",
+    "search": "pages by the words in them",
 }
 
 _READER_LEFT = 141  # what a shell shows for a command that SIGPIPE ended
