@@ -22,6 +22,7 @@ class Gathered(NamedTuple):
     """One page's harvest, ready to be stored."""
 
     url_id: int
+    generation: int
     title: str | None
     harvest: Harvest
 
@@ -39,10 +40,9 @@ def names_of(harvest: Harvest) -> Iterator[str]:
 class Harvests:
     """Writes harvests. Their names were `remember`ed before."""
 
-    def __init__(self, database: Database, phrases: Phrases, *, generation: int) -> None:
+    def __init__(self, database: Database, phrases: Phrases) -> None:
         self._database = database
         self._phrases = phrases
-        self._generation = generation
 
     async def save(self, pages: Sequence[Gathered]) -> None:
         """Add what these pages yielded. A page that has rows already keeps those."""
@@ -51,9 +51,8 @@ class Harvests:
         await self._many(sql.ADD_MISHAP, (row for page in pages for row in self._mishaps(page)))
         await self._many(sql.SAVE_TEXT, (row for page in pages for row in _text(page)))
 
-    async def forget(self, url_ids: Sequence[int], *, values: bool, structured: bool) -> None:
-        """Remove what these pages yielded before, of the kinds that are named."""
-        keys = [(url_id, self._generation) for url_id in url_ids]
+    async def forget(self, keys: Sequence[tuple[int, int]], *, values: bool, structured: bool) -> None:
+        """Remove what these pages (url_id, generation) yielded before, of the kinds that are named."""
         if values:
             await self._database.run_many(sql.FORGET_EXTRACTIONS, keys)
             await self._database.run_many(sql.FORGET_MISHAPS, keys)
@@ -68,19 +67,19 @@ class Harvests:
         positions: Counter[str] = Counter()
         for name, value in page.harvest.values:
             stored = storable(value) if isinstance(value, str) else value
-            yield page.url_id, self._generation, self._phrases.young[name], positions[name], stored
+            yield page.url_id, page.generation, self._phrases.young[name], positions[name], stored
             positions[name] += 1
 
     def _items(self, page: Gathered) -> Iterator[Row]:
         positions: Counter[str] = Counter()
         for kind, data, error in page.harvest.items:
             stored = storable(data) if data is not None else None
-            yield page.url_id, self._generation, self._phrases.young[kind], positions[kind], stored, error
+            yield page.url_id, page.generation, self._phrases.young[kind], positions[kind], stored, error
             positions[kind] += 1
 
     def _mishaps(self, page: Gathered) -> Iterator[Row]:
         for position, (source, error) in enumerate(page.harvest.mishaps):
-            yield page.url_id, self._generation, position, self._phrases.young[source], storable(error)
+            yield page.url_id, page.generation, position, self._phrases.young[source], storable(error)
 
 
 def _text(page: Gathered) -> Iterator[Row]:

@@ -105,6 +105,29 @@ SAVE_TEXT = """
     ON CONFLICT (url_id) DO UPDATE
     SET title = excluded.title, headings = excluded.headings, text = excluded.text
 """
+# Which bodies come next, and how large they are; then the bodies themselves.
+NEXT_BODIES = """
+    SELECT body.url_id, body.generation, fetch.body_bytes
+    FROM body JOIN fetch ON fetch.url_id = body.url_id AND fetch.generation = body.generation
+    JOIN phrase ON phrase.id = fetch.type_id
+    WHERE (body.url_id, body.generation) > (:url, :generation) AND fetch.status = 200 AND fetch.error IS NULL
+      AND phrase.text IN ('text/html', 'application/xhtml+xml')
+    ORDER BY body.url_id, body.generation LIMIT :limit
+"""
+LOAD_BODY = """
+    SELECT url.secure, host.name, url.path, body.body, body.headers, fetch.fetched_at,
+           body.generation = (SELECT max(generation) FROM fetch WHERE url_id = body.url_id)
+    FROM body JOIN fetch ON fetch.url_id = body.url_id AND fetch.generation = body.generation
+    JOIN url ON url.id = body.url_id JOIN host ON host.id = url.host_id
+    WHERE body.url_id = :url AND body.generation = :generation
+"""
+ANY_BODY = "SELECT EXISTS (SELECT 1 FROM body)"
+FIND_REPARSING = "SELECT plan, after_url, after_generation FROM reparsing"
+NOTE_REPARSING = """
+    INSERT OR REPLACE INTO reparsing (id, plan, after_url, after_generation)
+    VALUES (1, :plan, :url, :generation)
+"""
+FORGET_REPARSING = "DELETE FROM reparsing"
 # Made by the first crawl that wants them, so that nobody else needs an SQLite with FTS5. The
 # index holds words only: the text is stored once, in page_text.
 MAKE_SEARCH = (

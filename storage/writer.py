@@ -61,7 +61,7 @@ class Writer:
         self._urls = urls
         self._ledger = ledger
         self._phrases = phrases
-        self._harvests = Harvests(database, phrases, generation=generation)
+        self._harvests = Harvests(database, phrases)
         self._run = run
         self._generation = generation
         self._max_batch = max_batch
@@ -179,8 +179,9 @@ class Writer:
                         bodies.append((page, row.id))
                     if isinstance(page, Done) and page.fingerprint is not None:
                         sessions.append((row.id, page.fingerprint))
-                    if isinstance(page, Done) and page.content is not None and page.content.harvest:
-                        gathered.append(Gathered(row.id, page.content.title, page.content.harvest))
+                    content = page.content if isinstance(page, Done) else None
+                    if content is not None and content.harvest is not None:
+                        gathered.append(Gathered(row.id, self._generation, content.title, content.harvest))
                 case RetryAt(at=at, reason=reason, requested=requested):
                     row.state, row.reason = State.WAITING, reason
                     settled.append((row.state, reason, at, requested, row.id))

@@ -39,6 +39,7 @@ COMMANDS = {
     "analyse": "work out PageRank, words and like texts, for the reports that need them",
     "metadata": "names, descriptions and canned queries for Datasette",
     "search": "pages by the words in them",
+    "reparse": "apply new rules to saved bodies, without fetching",
 }
 
 _READER_LEFT = 141  # what a shell shows for a command that SIGPIPE ended

@@ -32,7 +32,8 @@ CREATE TABLE mishap (            -- what a rule or a plugin could not do on a pa
 CREATE TABLE reparsing (         -- one row while a reparse is under way, or was cut off
     id          INTEGER PRIMARY KEY CHECK (id = 1),
     plan        TEXT NOT NULL,   -- JSON: what was wanted; another plan begins anew
-    after       INTEGER NOT NULL -- url.id up to which all is done
+    after_url   INTEGER NOT NULL, -- the last body that is done: its url_id ...
+    after_generation INTEGER NOT NULL -- ... and its generation
 );
 
 CREATE VIEW extracted AS         -- a value that a rule or a plugin took from a page, at every fetch of it
