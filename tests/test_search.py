@@ -164,7 +164,7 @@ class TestText:
         return harvest.text
 
     def test_blocks_are_lines_and_inline_elements_are_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("stages.extractors.harvest.main_text", lambda utf8, visible: visible)
+        monkeypatch.setattr("stages.extractors.harvest.main_text", lambda utf8, visible: visible())
         html = (
             "lead<div>o<b>n</b>e <p>two\n three</p>four<br>five</div>six<ul><li>a<li>b</ul><style>x{}</style>"
         )
@@ -197,6 +197,6 @@ class TestText:
         monkeypatch.setitem(__import__("sys").modules, "resiliparse.extract.html2text", None)
         installed_extractor.cache_clear()
         try:
-            assert main_text(b"<nav>a</nav><p>b", "a\nb") == "a\nb"
+            assert main_text(b"<nav>a</nav><p>b", lambda: "a\nb") == "a\nb"
         finally:
             installed_extractor.cache_clear()

@@ -194,7 +194,7 @@ def _joined(links: Sequence[Link], more: Mapping[CanonicalUrl, str]) -> Sequence
 
 
 def _page_text(tree: LexborHTMLParser, utf8: bytes, page: ParsedDocument) -> PageText:
-    return PageText(headings(tree)[:MAX_HEADINGS], lines(main_text(utf8, page.text)))
+    return PageText(headings(tree)[:MAX_HEADINGS], lines(main_text(utf8, lambda: page.text)))
 
 
 def _text_of(error: BaseException) -> str:

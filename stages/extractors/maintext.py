@@ -8,21 +8,25 @@ as long, 20 to 50 ms a page on the event loop; resiliparse (Apache-2.0) takes 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+ENOUGH = 400  # characters of main text that need no second look
 LEAST_SHARE = 0.05  # of the visible text; less than that is a page that has no article
 
 
-def main_text(utf8: bytes, visible: str) -> str:
-    """The main part of the page, or `visible` where none is found or none can be looked for."""
+def main_text(utf8: bytes, visible: Callable[[], str]) -> str:
+    """The main part of the page, or what is `visible` where none is found or none can be looked for."""
     extract = extractor()
     if extract is None:
-        return visible
-    found: str = extract(
-        utf8.decode("utf-8", "replace"), main_content=True, alt_texts=False, form_fields=False
-    )
-    return found if len(found) > LEAST_SHARE * len(visible) else visible
+        return visible()
+    html = utf8.decode("utf-8", "replace")
+    found: str = extract(html, main_content=True, alt_texts=False, form_fields=False)
+    if len(found) >= ENOUGH:
+        return found
+    seen = visible()
+    return found if len(found) > LEAST_SHARE * len(seen) else seen
 
 
 @cache

@@ -17,22 +17,28 @@ from stages.extractors.select import matches
 
 MAX_PAGE_TEXT = 1_000_000  # characters
 MAX_HEADINGS = 100_000
-_TEXT = "-text"  # what the parser calls a text node
 _ONE_LINE = str.maketrans("\n\r\f", "   ")
+
 
 # What begins and ends a line of text: elements that a browser shows as blocks (HTML standard,
 # "rendering", display: block and its like). Everything else runs on within the line.
-_BLOCKS = frozenset(
-    """
+def _numbers(*tags: str) -> frozenset[int]:
+    """The parser's own numbers, which are cheaper to compare than names."""
+    return frozenset(LexborHTMLParser("").create_node(tag).tag_id for tag in tags)
+
+
+_BLOCKS = _numbers(
+    *"""
     address article aside blockquote body br caption center dd details dialog dir div dl dt
     fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main
     menu nav ol optgroup option p pre search section select summary table tbody td tfoot th thead
     tr ul
     """.split()  # noqa: SIM905 (sixty lines otherwise)
 )
-_UNSEEN = frozenset(
-    ("script", "style", "noscript", "template", "title", "textarea", "iframe", "noembed", "noframes")
+_UNSEEN = _numbers(
+    "script", "style", "noscript", "template", "title", "textarea", "iframe", "noembed", "noframes"
 )
+_TEXT = 2  # lexbor's number for a text node (LXB_TAG__TEXT)
 
 
 class ParsedElement:
@@ -112,14 +118,14 @@ def visible_text(tree: LexborHTMLParser) -> str:
     parts: list[str] = []
     chars = 0
     for node in body.traverse(include_text=True):
-        tag = node.tag
+        tag = node.tag_id
         before = node.prev
         # Blocks part words, `<b>P</b>rice` does not; and the end of a block shows only in what follows.
-        if tag in _BLOCKS or (before is not None and before.tag in _BLOCKS):
+        if tag in _BLOCKS or (before is not None and before.tag_id in _BLOCKS):
             parts.append("\n")
-        if tag == _TEXT and (parent := node.parent) is not None and parent.tag not in _UNSEEN:
+        if tag == _TEXT and (parent := node.parent) is not None and parent.tag_id not in _UNSEEN:
             text = node.text_lexbor()
-            parts.append(text.translate(_ONE_LINE))
+            parts.append(text.translate(_ONE_LINE) if "\n" in text or "\r" in text else text)
             chars += len(text)
             if chars > MAX_PAGE_TEXT:
                 break
