@@ -86,6 +86,8 @@ class TestReparse:
         assert shell.types("reparse", *ALL) == 0
 
         assert everything(shell.db) == first
+        with closing(sqlite3.connect(shell.db)) as connection:  # no word is left of the texts before
+            connection.execute("INSERT INTO page_index (page_index, rank) VALUES ('integrity-check', 1)")
 
     def test_other_rules_replace_the_values_and_nothing_else(self, shell: Shell) -> None:
         assert shell.types("reparse", *ALL) == 0
