@@ -143,6 +143,18 @@ class TestElsewhere:
         assert extracted(db) == []
         assert "no name by which another process could find it" in rows(db, FAILURES)[0][1]
 
+    async def test_light_pages_stay_here_for_a_plugin_without_a_name(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also once there is so much work that other processes would help, and have room."""
+        monkeypatch.setattr("stages.parse.WARM_UP_PAGES", 0)
+        monkeypatch.setattr("stages.extractors.children.Children.has_room", True)
+        db = tmp_path / "crawl.db"
+        async with shop(2).serve() as url:
+            await crawl(seeds=[url], db=db, processes=2, plugins=[lambda page: Value("x", 1)])
+
+        assert len(extracted(db)) == 3
+
 
 class TestLoading:
     def test_a_function_is_known_by_its_module_and_name(self) -> None:
