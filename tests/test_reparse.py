@@ -173,6 +173,15 @@ class TestCutOff:
 
         assert await self.some(kept, self.WANTED, "one") == (False, 1)
 
+    def test_ctrl_c_says_how_to_go_on(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(ReparseStore, "finish", interrupted)
+
+        assert shell.types("reparse", "--select", "name=h1") == 130
+        assert shell.err == "stopped: the same command goes on from here\n"
+
     @pytest.fixture
     async def kept(self, tmp_path: Path) -> Path:
         db = tmp_path / "kept.db"

@@ -11,7 +11,7 @@ from typing import Any
 from crawler.cli.reading import add_database, add_format, opened
 
 _MORE = """\
-tables: pages, urls, links, runs, robots, and each report (report --list) by its name
+tables: pages, urls, links, extracted, structured, runs, robots, and each report (report --list) by its name
 
   query "SELECT url, title FROM pages WHERE status = 200 LIMIT 10"
   query "SELECT state, reason, count(*) FROM urls GROUP BY 1, 2" --format csv

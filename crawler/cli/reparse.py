@@ -68,7 +68,11 @@ def run(args: argparse.Namespace) -> int:
     if plan == Plan():
         raise BadConfig("say what is wanted: --select, --plugin, --structured or --search")
     logs.configure()
-    counts = asyncio.run(_reparse(args, plan))
+    try:
+        counts = asyncio.run(_reparse(args, plan))
+    except KeyboardInterrupt:
+        say("stopped: the same command goes on from here")
+        raise
     say(
         f"reparsed {counts['pages']:,} pages: {counts['values']:,} values, {counts['items']:,} items of "
         f"structured data, {counts['texts']:,} texts indexed, {counts['mishaps']:,} failures"

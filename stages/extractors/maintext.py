@@ -2,8 +2,8 @@
 
 May touch: resiliparse, which nobody else imports; it comes with the extra `maintext`.
 
-Of those that are kept up, trafilatura finds a little more of the text and takes ten times
-as long, 20 to 50 ms a page on the event loop; resiliparse (Apache-2.0) takes 0.2 to 10.
+Of those that are kept up, trafilatura takes 17 ms a page of 28 kB, all of it on the event
+loop, and resiliparse (Apache-2.0) 0.9 ms for the same amount of text.
 """
 
 from __future__ import annotations
