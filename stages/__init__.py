@@ -4,6 +4,7 @@
 
     fetch.py      ask the web: one request, one answer      (fetchers/: a file per way of fetching)
     parse.py      read the body: title, links, directives   (extractors/: a file per kind of document)
+                  extractors/harvest.py: what the operator wants of a page besides its links
     rewriting.py  the operator's URL rules, applied to what was read
     store.py      judge what arrived, have it committed, tell the frontier
 

@@ -4,9 +4,11 @@
     schema/         tables and views, numbered; a file is applied once and never changed
     statements.py   the sentences the writer says
     ledger.py       what one batch of verdicts changes: rows, depths, links
+    harvests.py     what was taken from pages, as rows; search.py: the index over their text
     writer.py       many verdicts, one transaction (group commit)
     frontier.py     the frontier on disk, as the window in memory asks for it
     crawl_store.py  one crawl's file: create or resume, runs, totals; joins the above
+    reparse.py      saved bodies, read again a batch at a time
     reader.py       read-only access for people; reports.py, questions.py: what they ask
     analysis.py     what takes the whole crawl to work out: pagerank.py, likeness.py
     exports/        a crawl in other programs' formats, a file per format

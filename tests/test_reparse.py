@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -41,13 +42,21 @@ def everything(db: Path) -> dict[str, list[tuple[Any, ...]]]:
     return {table: sorted(rows(db, f"SELECT {columns} FROM {table}")) for table, columns in TABLES.items()}
 
 
-@pytest.fixture
-def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
-    """A finished crawl with bodies, two of whose pages are heavy."""
-    shell = Shell(tmp_path / "crawl.db", capsys)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished crawl with bodies, one of whose pages is heavy."""
+    db = tmp_path_factory.mktemp("finished") / "crawl.db"
     web = shop(8)
     web.resources["/item/3"] = shop(8, heavy=True).resources["/item/3"]
-    crawled(web, shell.db)
+    crawled(web, db)
+    return db
+
+
+@pytest.fixture
+def shell(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+    """A copy of it, and a command line."""
+    shell = Shell(tmp_path / "crawl.db", capsys)
+    shutil.copy(finished, shell.db)
     capsys.readouterr()
     yield shell
     logs.reset()
@@ -183,11 +192,8 @@ class TestCutOff:
         assert shell.err == "stopped: the same command goes on from here\n"
 
     @pytest.fixture
-    async def kept(self, tmp_path: Path) -> Path:
-        db = tmp_path / "kept.db"
-        async with shop(8).serve() as url:
-            await crawl(seeds=[url], db=db, save_bodies=True)
-        return db
+    def kept(self, shell: Shell) -> Path:
+        return shell.db
 
 
 class TestRefusals:
