@@ -1,4 +1,4 @@
-"""Patterns: the regular expressions of --include and --exclude, matched in linear time.
+"""Patterns: the operator's regular expressions, for URLs and for texts, matched in linear time.
 
 May touch: re2, which nobody else imports. Imported only where patterns are given, so that
 no other crawl pays for loading it.
@@ -44,6 +44,26 @@ class Patterns:
     def __call__(self, url: str) -> bool:
         octets = url.encode()
         return any(search(octets) is not None for search in self._search)
+
+
+class Finder:
+    """Find what one expression stands for in a text, such as the number within `SKU: (\\d+)`."""
+
+    def __init__(self, expression: str) -> None:
+        """Raises BadConfig, as `Patterns` does."""
+        _compiled(expression)
+        options = re2.Options()
+        options.log_errors = False
+        options.max_mem = MAX_MEMORY
+        self._search = re2.compile(expression, options).search
+
+    def __call__(self, text: str) -> str | None:
+        """The first group that took part, or all that was found where there is none; None: not found."""
+        found = self._search(text)
+        if found is None:
+            return None
+        groups: list[str | None] = [*found.groups(), found.group(0)]
+        return next((group for group in groups if group is not None), None)
 
 
 def _compiled(expression: str) -> re2._Regexp:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from crawler.errors import StorageFailed
 from crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
@@ -256,18 +256,7 @@ class Writer:
             await self._database.run_many(sql.SET_CLOCK, [(*clock, name) for name, clock in clocks.items()])
 
     async def _count_run(self, counts: _Counts) -> None:
-        await self._database.run(
-            sql.COUNT_RUN,
-            {
-                "run": self._run,
-                "requests": counts.requests,
-                "pages": counts.pages,
-                "bytes": counts.bytes,
-                "retries": counts.retries,
-                "robots_requests": counts.robots_requests,
-                "sitemap_requests": counts.sitemap_requests,
-            },
-        )
+        await self._database.run(sql.COUNT_RUN, {"run": self._run, **asdict(counts)})
 
 
 def _key(page: Done | Dead | RetryAt | Skipped) -> Key:

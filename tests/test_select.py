@@ -75,6 +75,13 @@ class TestRegex:
     def test_where_it_is_not_found_there_is_no_value(self) -> None:
         assert values("<p>a<p>b7", table(regex=r"\d")) == [("x", "7")]
 
+    def test_no_text_of_a_page_makes_it_slow(self) -> None:
+        """Python's own `re` would take years over this one."""
+        assert values("<p>" + "a" * 5_000 + "b", table(regex="(a|aa)+$")) == []
+
+    def test_texts_in_any_script_are_searched(self) -> None:
+        assert values("<p>Größe: XL €", table(regex="Größe: (..) €")) == [("x", "XL")]
+
     def test_of_a_truth_it_is_the_question(self) -> None:
         rule = table(css="link", attr="href", regex="InStock", type="bool")
 

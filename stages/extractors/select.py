@@ -6,8 +6,7 @@ Never: raise for what a page contains.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
@@ -58,8 +57,8 @@ def check_rules(rules: Sequence[SelectRule]) -> None:
 class _Compiled:
     rule: SelectRule
     picks: tuple[Pick, ...]
-    pages: re.Pattern[str] | None
-    pattern: re.Pattern[str] | None
+    pages: Callable[[str], bool] | None
+    pattern: Callable[[str], str | None] | None
 
 
 class Selection:
@@ -67,21 +66,22 @@ class Selection:
 
     def __init__(self, rules: Sequence[SelectRule]) -> None:
         check_rules(rules)
-        self._rules = [
-            _Compiled(
-                rule,
-                rule.picks,
-                re.compile(rule.url) if rule.url else None,
-                re.compile(rule.regex) if rule.regex else None,
-            )
-            for rule in rules
-        ]
+        self._rules = list(map(_compiled, rules))
 
     def take(self, tree: LexborHTMLParser, url: str, basket: Basket) -> None:
         """Put into `basket` what the rules find."""
         for compiled in self._rules:
-            if compiled.pages is None or compiled.pages.search(url):
+            if compiled.pages is None or compiled.pages(url):
                 _apply(compiled, tree, basket)
+
+
+def _compiled(rule: SelectRule) -> _Compiled:
+    if rule.url is None and rule.regex is None:
+        return _Compiled(rule, rule.picks, None, None)
+    from crawler.patterns import Finder, Patterns  # their engine is loaded only where it is needed
+
+    pages = Patterns([rule.url]) if rule.url is not None else None
+    return _Compiled(rule, rule.picks, pages, Finder(rule.regex) if rule.regex is not None else None)
 
 
 def _apply(compiled: _Compiled, tree: LexborHTMLParser, basket: Basket) -> None:
@@ -120,13 +120,12 @@ def _value(compiled: _Compiled, text: str) -> Scalar | None:
     """The value in an element's text; None where the rule's pattern does not occur. Raises NoValue."""
     rule, pattern = compiled.rule, compiled.pattern
     if pattern is not None:
-        found = pattern.search(text[:MAX_SEARCHED])
+        found = pattern(text[:MAX_SEARCHED])
         if rule.type == "bool":
             return found is not None
         if found is None:
             return None
-        text = next((group for group in found.groups() if group is not None), found[0])
-        text = text.strip()
+        text = found.strip()
         if not text:
             return None
     return read(text, rule.type, decimal=rule.decimal, format=rule.format)
