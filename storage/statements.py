@@ -211,6 +211,7 @@ COUNT_STATES = """
            count(*) FILTER (WHERE kind = 0 AND state = 3),
            count(*) FILTER (WHERE kind = 0 AND state = 4),
            count(*) FILTER (WHERE state = 3 AND reason LIKE 'internal:%')
+               + (SELECT count(*) FROM robots WHERE error LIKE 'internal:%')
     FROM url
 """
 SUM_RUNS = """
