@@ -46,6 +46,7 @@ REPORTS: Mapping[str, str] = {
     "depths": "counts at each distance from the seeds",
     "status_codes": "how many URLs ended in each status and error",
     "content_types": "counts, bytes and answer time of every content type",
+    "cut_links": "pages with more links than one page may have, and how many were left out",
 }
 
 _GENERATION = "SELECT generation FROM crawl"

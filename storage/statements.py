@@ -70,8 +70,8 @@ SAVE_FETCH = """
     INSERT OR REPLACE INTO fetch (
         url_id, generation, status, error, type_id, title, language, body_bytes, content_hash, elapsed_ms,
         fetched_at, redirect_id, redirect_text, canonical, robots, other_links, long_links, etag,
-        last_modified)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        last_modified, dropped_links)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 SAVE_BODY = "INSERT OR REPLACE INTO body (url_id, generation, body, headers) VALUES (?, ?, ?, ?)"
 SAVE_SITEMAP = """
