@@ -26,14 +26,19 @@ LONGEST = 12  # seconds for one document; the parent's own deadline comes first,
 
 
 def main() -> None:
-    """Serve until the parent closes its end. argv[1]: bytes of address space above the start's."""
+    """Serve until the parent closes its end.
+
+    argv: seconds of processor time for one document, bytes of address space above the start's.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    _limit_memory(int(sys.argv[1]))
+    cpu_seconds = float(sys.argv[1])
+    _limit_memory(int(sys.argv[2]))
     extractor = HtmlExtractor()
     with socket.socket(fileno=sys.stdin.fileno()) as parent:
         while (frame := _receive(parent)) is not None:
-            _must_end_within(LONGEST)
+            _must_end_within(LONGEST, cpu_seconds)
             kind, url, charset, nofollow, body = marshal.loads(frame)
+            del frame  # a second copy of the body
             if kind == "sitemap":
                 sitemap = read_sitemap(body, url=url, charset=charset)
                 fields: Any = (
@@ -54,25 +59,28 @@ def main() -> None:
                     content.robots,
                     content.other_links,
                     content.long_links,
+                    content.dropped_links,
                 )
-            _must_end_within(0)
+            _must_end_within(0, 0.0)
             answer = marshal.dumps(fields)
             parent.sendall(LENGTH.pack(len(answer)) + answer)
 
 
-def _must_end_within(seconds: int) -> None:
-    """Have the system end this process then (0: not any more), for nobody may be left to do it."""
-    if hasattr(signal, "alarm"):
+def _must_end_within(seconds: int, cpu_seconds: float) -> None:
+    """Have the system end this process then (0: not any more): by SIGPROF when it has used so much
+    processor time, and by SIGALRM if nobody is left who would end it."""
+    if hasattr(signal, "setitimer"):
         signal.alarm(seconds)
+        signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
 
 
-def _receive(parent: socket.socket) -> bytes | None:
+def _receive(parent: socket.socket) -> bytearray | None:
     """One frame; None when the parent has gone."""
     head = _exactly(parent, LENGTH.size)
     return None if head is None else _exactly(parent, LENGTH.unpack(head)[0])
 
 
-def _exactly(parent: socket.socket, count: int) -> bytes | None:
+def _exactly(parent: socket.socket, count: int) -> bytearray | None:
     data = bytearray(count)
     view = memoryview(data)
     while view:
@@ -83,7 +91,7 @@ def _exactly(parent: socket.socket, count: int) -> bytes | None:
         if not got:
             return None
         view = view[got:]
-    return bytes(data)
+    return data
 
 
 def _limit_memory(headroom: int) -> None:
