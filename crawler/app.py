@@ -51,6 +51,7 @@ from stages.parse import ParseStage
 from stages.store import StoreStage
 from storage.crawl_store import CrawlSettings, CrawlStore, OpenRun
 
+MAX_RESULT_BYTES = 32 << 20  # of what was read and is not stored yet
 MAX_SITEMAP_BYTES = 50 << 20  # sitemaps.org: 50 MiB, uncompressed
 
 log = get_logger()
@@ -172,8 +173,10 @@ class Crawl:
         self._frontier = run.writer.clocks = self._new_frontier(run, totals, retry, clock)
         marks = run.open_marks(config.parsers)  # first: it may fail, and nothing is open yet
         fetcher = PlainFetcher(self._fetching, BodyBudget(config.body_memory))
-        children = Children(max(config.processes - 1, 1), plan=self._plan)
-        stages = self._stages(run, fetcher, children, marks, retry, clock)
+        results = BodyBudget(MAX_RESULT_BYTES)
+        children = Children(max(config.processes - 1, 1), plan=self._plan, may_read=lambda: results.has_room)
+        results.on_release = children.hand_out
+        stages = self._stages(run, fetcher, children, results, marks, retry, clock)
         self._pools = [
             Pool(stage=stage, workers=workers, inbox=asyncio.Queue(config.queue_size))
             for stage, workers in zip(stages, (config.fetchers, config.parsers, config.storers), strict=True)
@@ -231,6 +234,7 @@ class Crawl:
         run: OpenRun,
         fetcher: PlainFetcher,
         children: Children,
+        results: BodyBudget,
         marks: ParseMarker,
         retry: Retry,
         clock: Clock,
@@ -249,6 +253,7 @@ class Crawl:
             readers=children if self._extractor is None else None,
             # A plugin without a name is known to this process alone.
             share=self._config.processes > 1 and (self._harvester is None or self._harvester.portable),
+            results=results,
             rewrite=self._rewrite,
             token=self._robots.token,
             keep_bodies=self._config.save_bodies,

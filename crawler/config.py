@@ -59,7 +59,7 @@ class CrawlConfig:
     max_time: float | None = None  # seconds, per run
     max_bytes: int | None = None  # over the crawl's life
     fetchers: int = 64
-    parsers: int = 8  # pages in the parser's hands, its processes included
+    parsers: int = 64  # pages in the parser's hands: many may wait for its processes
     storers: int = 64  # waiting for one writer, which commits them in groups
     queue_size: int = 64  # messages
     per_host: int = 8  # connections

@@ -1,4 +1,4 @@
-"""Memory: one budget of bytes for all bodies being downloaded, queued and parsed.
+"""Memory: budgets of bytes, for all bodies under way and for all that was read in them.
 
 May touch: asyncio.
 
@@ -10,13 +10,15 @@ gives its bytes back, and the whole can never wait for itself.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 
 class BodyBudget:
     """`limit` bytes, shared. `peak` is the most that was ever reserved at once."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, on_release: Callable[[], object] = lambda: None) -> None:
         self.limit = limit
+        self.on_release = on_release  # called whenever there is more room than before
         self.used = 0
         self.peak = 0
         self._holds: dict[BodyHold, None] = {}  # insertion order is age
@@ -41,6 +43,11 @@ class BodyBudget:
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+        self.on_release()
+
+    @property
+    def has_room(self) -> bool:
+        return self.used <= self.limit
 
     async def _until_released(self) -> None:
         future = asyncio.get_running_loop().create_future()
@@ -69,6 +76,12 @@ class BodyHold:
         """Take `count` more bytes; wait until they are free or this hold is the oldest."""
         while not self.try_reserve(count):
             await self._budget._until_released()
+
+    def resize(self, count: int) -> None:
+        """Have `count` bytes from now on, at once."""
+        self._budget.used += count - self._count
+        self._count = count
+        self._budget.peak = max(self._budget.peak, self._budget.used)
 
     def release(self) -> None:
         if not self._released:

@@ -21,7 +21,7 @@ Kind = Literal["page", "sitemap"]
 
 
 class Hold(Protocol):
-    """A share of the byte budget; whoever drops the body releases it, once."""
+    """A share of a byte budget; whoever drops what it stands for releases it, once."""
 
     def release(self) -> None: ...
 
@@ -141,6 +141,7 @@ class Content:
     other_links: int = 0  # mentions with a scheme that is not http(s), or no valid URL
     long_links: int = 0  # mentions over the length limit
     harvest: Harvest | None = None  # None: nothing of the kind is wanted
+    dropped_links: int = 0  # mentions behind the last target that a page may have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +176,7 @@ class ParsedPage:
     sitemap: Sitemap | None = None  # of a sitemap task, answered with status 200
     fingerprint: bytes | None = None  # where the URL may carry a session id; see policies.sessions
     body: bytes | None = None  # only with --save-bodies
-    hold: Hold | None = None
+    holds: Sequence[Hold] = ()  # of the body and of what was read in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,10 @@ class ByteHold(Hold, Protocol):
         """Take `count` more bytes; wait until they are free, or until this is the oldest hold."""
         ...
 
+    def resize(self, count: int) -> None:
+        """Have `count` bytes from now on, whether there is room or not."""
+        ...
+
 
 class HostGate(Protocol):
     """Told when a host's answer is in: its connection is free for the next URL."""

@@ -18,7 +18,7 @@ class Tally:
         self.pages = 0
         self.bytes = 0
         self.failed = 0
-        self.internal = 0  # of the failed: our own bugs
+        self.internal = 0  # our own bugs, those met on robots.txt and sitemaps too
         self.retries = 0
 
     def committed(self, saved: Saved) -> None:
@@ -26,9 +26,13 @@ class Tally:
 
     def settled(self, verdict: Verdict) -> None:
         match verdict:
-            case RobotsAnswer():
+            case RobotsAnswer(error=error):
+                self.internal += is_internal(error)
                 return
-            case Done(task=task) | Dead(task=task) | RetryAt(task=task) if task.kind == "sitemap":
+            case Dead(task=task, reason=reason) if task.kind == "sitemap":
+                self.internal += is_internal(reason)
+                return
+            case Done(task=task) | RetryAt(task=task) if task.kind == "sitemap":
                 return
             case RetryAt(requested=requested):
                 self.requests += requested
@@ -39,9 +43,14 @@ class Tally:
             case Dead():
                 self.requests += verdict.requested
                 self.failed += 1
-                self.internal += verdict.reason.startswith("internal:")
+                self.internal += is_internal(verdict.reason)
             case Done(answer=answer):
                 self.requests += 1
                 self.pages += answer.status == 200
                 self.bytes += (answer.body_bytes or 0) if answer.content_hash is not None else 0
         self.pending -= 1
+
+
+def is_internal(reason: str | None) -> bool:
+    """True for the reason of a failure that was a bug of ours (`crawler.pool` names it)."""
+    return reason is not None and reason.startswith("internal:")

@@ -19,6 +19,7 @@ from crawler.messages import CanonicalUrl
 MAX_URL_CHARS = 2083  # sitemaps.org's bound, and old browsers'; beyond it are mostly traps
 
 _MEMO_ENTRIES = 20_000
+_MEMO_CHARS = 300  # of base and href; a hostile page would fill the memory with longer ones
 # What the standard strips or removes would make a textual key ambiguous; such hrefs are not remembered.
 _PLAIN_RELATIVE = re.compile(r"[A-Za-z0-9_~%][\w.~%/-]*\Z", re.ASCII)
 
@@ -107,7 +108,7 @@ class Joiner:
         href = without_fragment(href)
         if not href:
             return base
-        if not _PLAIN_RELATIVE.match(href):
+        if len(base) + len(href) > _MEMO_CHARS or not _PLAIN_RELATIVE.match(href):
             return resolve(base, href)
         key = (base[: base.rfind("/", 0, _query_start(base)) + 1], href)
         young = self._young

@@ -62,8 +62,9 @@ class StoreStage:
         try:
             saved = await self.store.save(verdict)
         finally:
-            if isinstance(message, ParsedPage) and message.hold is not None:
-                message.hold.release()
+            if isinstance(message, ParsedPage):
+                for hold in message.holds:
+                    hold.release()
         self.frontier.settled(verdict, saved)
         self.on_verdict(verdict)
         self._watch(verdict)

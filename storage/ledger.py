@@ -11,8 +11,9 @@ stored links and redirect, in the same transaction, without fetching anything.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from crawler.admission import Admission
 from crawler.messages import CanonicalUrl, Link
@@ -23,6 +24,7 @@ from storage import statements as sql
 from storage.database import Database
 from storage.phrases import Phrases
 from storage.rows import State, UrlKind, UrlRow, key_of
+from storage.turns import in_turns
 from storage.url_table import UrlTable
 
 MAX_SITEMAP_NESTING = 3  # the protocol knows one level of index; some sites have two
@@ -40,11 +42,15 @@ class Changes:
     widened: list[CanonicalUrl] = field(default_factory=list)  # where seeds redirect to, out of scope
     links: list[tuple[int, int, int | None, int | None, bool]] = field(default_factory=list)
 
-    def saved(self) -> Saved:
+    async def saved(self) -> Saved:
         """What others are told of it."""
-        rows = {row.id: row for row in (*self.new, *self.admitted) if row.state == State.PENDING}.values()
-        pages = sum(row.kind == UrlKind.PAGE for row in rows)
-        return Saved(grown=frozenset(split(row.url).host for row in rows), pending=pages)
+        rows = {row.id: row for row in (*self.new, *self.admitted) if row.state == State.PENDING}
+        grown: set[str] = set()
+        pages = 0
+        async for some in in_turns(rows.values()):
+            grown.update(split(row.url).host for row in some)
+            pages += sum(row.kind == UrlKind.PAGE for row in some)
+        return Saved(grown=frozenset(grown), pending=pages)
 
 
 class Ledger:
@@ -66,8 +72,12 @@ class Ledger:
         changes.new.append(row)
         changes.seeds.add(row.id)
 
-    def discover_links(self, changes: Changes, source: UrlRow, links: Sequence[Link]) -> None:
+    async def discover_links(self, changes: Changes, source: UrlRow, links: Sequence[Link]) -> None:
         """Note a page's links; each may create or improve its target."""
+        async for some in in_turns(links):
+            self._discover_links(changes, source, some)
+
+    def _discover_links(self, changes: Changes, source: UrlRow, links: Sequence[Link]) -> None:
         rows, phrases, add = self._urls.young, self._phrases.young, changes.links.append
         depth = min(source.depth + 1, UNREACHED)
         deep = source.depth >= RUNS_FROM
@@ -89,10 +99,11 @@ class Ledger:
         self._widen(changes, url, reach)
         return self._offer(changes, url, reach).id
 
-    def discover_listed(self, changes: Changes, urls: Sequence[CanonicalUrl]) -> None:
+    async def discover_listed(self, changes: Changes, urls: Sequence[CanonicalUrl]) -> None:
         """A sitemap's entries: at no depth, unless links lead there too."""
-        for url in urls:
-            self._offer(changes, url, LISTED)
+        async for some in in_turns(urls):
+            for url in some:
+                self._offer(changes, url, LISTED)
 
     def discover_sitemap(
         self, changes: Changes, url: CanonicalUrl, source: UrlRow | None, *, trusted: bool = False
@@ -119,14 +130,14 @@ class Ledger:
         while changes.widened:
             await self._let_in(changes, changes.widened.pop())
         await self._urls.write_new(changes.new, changes.seeds)
-        if changes.links:
-            await self._database.run_many(sql.ADD_LINK, changes.links)
+        async for links in in_turns(changes.links):
+            await self._database.run_many(sql.ADD_LINK, links)
         while changes.spreading or changes.widened:
             await self._spread(changes)
             while changes.widened:
                 await self._let_in(changes, changes.widened.pop())
-        if changes.moved:
-            await self._urls.move(changes.moved.values())
+        async for moved in in_turns(changes.moved.values()):
+            await self._urls.move(moved)
 
     # -- within
 
@@ -193,7 +204,16 @@ class Ledger:
     async def _spread(self, changes: Changes) -> None:
         sources, changes.spreading = changes.spreading, {}
         params = {"sources": json.dumps(list(sources)), "generation": self._generation}
-        for (source, followed, redirect), child in await self._urls.rows(sql.FIND_CHILDREN, params):
+        async for some in in_turns(await self._urls.rows(sql.FIND_CHILDREN, params)):
+            self._pass_on(changes, sources, some)
+
+    def _pass_on(
+        self,
+        changes: Changes,
+        sources: Mapping[int, UrlRow],
+        ways: Sequence[tuple[Sequence[Any], UrlRow]],
+    ) -> None:
+        for (source, followed, redirect), child in ways:
             parent = sources[source]
             run = self._run(parent, child.url, hops=0 if redirect else 1)
             if redirect:

@@ -48,7 +48,7 @@ def fetch_row(
     answer = verdict.answer
     error = verdict.reason if isinstance(verdict, Dead) else None
     if answer is None:
-        return (url_id, generation, None, error, *(None,) * 11, 0, 0, None, None)
+        return (url_id, generation, None, error, *(None,) * 11, 0, 0, None, None, 0)
     content = (verdict.content if isinstance(verdict, Done) else None) or NO_CONTENT
     return (
         url_id,
@@ -70,6 +70,7 @@ def fetch_row(
         content.long_links,
         _storable(answer.etag),
         _storable(answer.last_modified),
+        content.dropped_links,
     )
 
 

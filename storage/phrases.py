@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from storage import statements as sql
 from storage.database import Database
-from storage.rows import TwoGenerations
+from storage.rows import BULKY, TwoGenerations
+from storage.turns import in_turns
 
 CACHED_PHRASES = 20_000  # in each of two generations
 LOOKED_UP_AT_ONCE = 500  # parameters of one statement; SQLite's oldest bound is 999
@@ -30,6 +31,7 @@ class Phrases:
         self._database = database
         self._known: TwoGenerations[str, int] = TwoGenerations(CACHED_PHRASES)
         self._new: list[tuple[int, str]] = []
+        self._bulky: list[str] = []  # young ones
         self._next = 0
 
     @property
@@ -41,6 +43,10 @@ class Phrases:
 
     async def remember(self, texts: Iterable[str]) -> None:
         """Give every text a number: its own, if the table has it, else the next one."""
+        async for some in in_turns(texts):
+            await self._remember(some)
+
+    async def _remember(self, texts: Iterable[str]) -> None:
         asked = self._known.missing(text for text in texts if text)
         young = self.young
         missing = self._known.missing(map(storable, asked))
@@ -58,6 +64,8 @@ class Phrases:
                 self._next += 1
         for text in asked:
             young[text] = young[storable(text)]
+            if len(text) > BULKY:
+                self._bulky += (text, storable(text))
 
     async def write(self) -> None:
         if self._new:
@@ -65,4 +73,5 @@ class Phrases:
             await self._database.run_many(sql.ADD_PHRASE, new)
 
     def rotate(self) -> None:
-        self._known.rotate()
+        self._known.rotate(self._bulky)
+        self._bulky.clear()

@@ -49,6 +49,7 @@ REPORTS: Mapping[str, str] = {
     "status_codes": "how many URLs ended in each status and error",
     "content_types": "counts, bytes and answer time of every content type",
     "extraction_failures": "what rules and plugins could not do, and on which page",
+    "cut_links": "pages with more links than one page may have, and how many were left out",
 }
 
 _GENERATION = "SELECT generation FROM crawl"

@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 from crawler.messages import CanonicalUrl, Kind
 from crawler.policies.reach import Reach
 
+BULKY = 256  # characters of a key from which on it is not kept: a hostile site has only such
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -104,6 +106,9 @@ class TwoGenerations(Generic[K, V]):
         young = self.young
         return [key for key in dict.fromkeys(keys) if key not in young and self.get(key) is None]
 
-    def rotate(self) -> None:
+    def rotate(self, bulky: Iterable[K] = ()) -> None:
+        """Between batches: forget what is too old, and `bulky` keys, whatever their age."""
+        for key in bulky:
+            self.young.pop(key, None)
         if len(self.young) > self._limit:
             self._old, self.young = self.young, {}

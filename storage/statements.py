@@ -70,8 +70,8 @@ SAVE_FETCH = """
     INSERT OR REPLACE INTO fetch (
         url_id, generation, status, error, type_id, title, language, body_bytes, content_hash, elapsed_ms,
         fetched_at, redirect_id, redirect_text, canonical, robots, other_links, long_links, etag,
-        last_modified)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        last_modified, dropped_links)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 SAVE_BODY = "INSERT OR REPLACE INTO body (url_id, generation, body, headers) VALUES (?, ?, ?, ?)"
 SAVE_SITEMAP = """
@@ -286,6 +286,7 @@ COUNT_STATES = """
            count(*) FILTER (WHERE kind = 0 AND state = 3),
            count(*) FILTER (WHERE kind = 0 AND state = 4),
            count(*) FILTER (WHERE state = 3 AND reason LIKE 'internal:%')
+               + (SELECT count(*) FROM robots WHERE error LIKE 'internal:%')
     FROM url
 """
 SUM_RUNS = """

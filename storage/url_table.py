@@ -18,7 +18,8 @@ from crawler.seen import SeenFilter
 from crawler.urls import split, unsplit
 from storage import statements as sql
 from storage.database import Database
-from storage.rows import Key, State, TwoGenerations, UrlKind, UrlRow, key_of, split_key
+from storage.rows import BULKY, Key, State, TwoGenerations, UrlKind, UrlRow, key_of, split_key
+from storage.turns import in_turns
 
 CACHED_URLS = 40_000  # in each of two generations; about 300 bytes a row
 CACHED_HOSTS = 10_000
@@ -32,6 +33,7 @@ class UrlTable:
         self._seen = seen
         self._rows: TwoGenerations[Key, UrlRow] = TwoGenerations(CACHED_URLS)
         self._hosts: TwoGenerations[str, int] = TwoGenerations(CACHED_HOSTS)
+        self._bulky: list[Key] = []  # young ones
         self._next_url = 0
         self._next_host = 0
 
@@ -47,28 +49,38 @@ class UrlTable:
     async def remember(self, known: Iterable[Key], perhaps: Iterable[Key]) -> None:
         """Read the rows of `known` keys, and of those of `perhaps` that exist."""
         await self._find(self._rows.missing(known))
-        maybe = [key for key in self._rows.missing(perhaps) if self._seen.probe(CanonicalUrl(key))]
-        await self._find(maybe)
-        for key in maybe:
-            if key not in self._rows.young:
-                self._seen.was_new()
+        asked: dict[Key, bool] = {}  # once each: to be asked is to be seen
+        async for some in in_turns(perhaps):
+            for key in self._rows.missing(some):
+                if key not in asked:
+                    asked[key] = self._seen.probe(CanonicalUrl(key))
+        async for some in in_turns(key for key, maybe in asked.items() if maybe):
+            await self._find(some)
+            for key in some:
+                if key not in self._rows.young:
+                    self._seen.was_new()
 
     def add(self, url: CanonicalUrl, reach: Reach, rule: str | None, kind: UrlKind = UrlKind.PAGE) -> UrlRow:
         """A new row, in memory; `rule` keeps it out, None makes it pending."""
         state = State.PENDING if rule is None else State.SKIPPED
         row = UrlRow(self._next_url, url, reach, state, rule, kind)
         self._next_url += 1
-        self._rows.young[key_of(url, kind)] = row
+        self._keep(key_of(url, kind), row)
         return row
 
     async def rows(self, statement: str, params: dict[str, object]) -> list[tuple[Sequence[Any], UrlRow]]:
         """Run a query that ends in a URL's columns; returns what came before them, and the row."""
         found = await self._database.rows(statement, params)
-        return [(columns[:-_COLUMNS], self._recall(columns[-_COLUMNS:])) for columns in found]
+        recalled: list[tuple[Sequence[Any], UrlRow]] = []
+        async for some in in_turns(found):
+            recalled += [(columns[:-_COLUMNS], self._recall(columns[-_COLUMNS:])) for columns in some]
+        return recalled
 
     async def write_new(self, rows: Sequence[UrlRow], seeds: set[int]) -> None:
-        if not rows:
-            return
+        async for some in in_turns(rows):
+            await self._write_new(some, seeds)
+
+    async def _write_new(self, rows: Sequence[UrlRow], seeds: set[int]) -> None:
         parts = [split(row.url) for row in rows]
         hosts = await self._host_numbers(dict.fromkeys(part.host for part in parts))
         await self._database.run_many(
@@ -92,7 +104,8 @@ class UrlTable:
 
     def rotate(self) -> None:
         """Between batches: drop what was not used for long."""
-        self._rows.rotate()
+        self._rows.rotate(self._bulky)
+        self._bulky.clear()
         self._hosts.rotate()
 
     async def _find(self, keys: Sequence[Key]) -> None:
@@ -115,8 +128,13 @@ class UrlTable:
         if row is None:
             reach = Reach(depth, hops, bool(followed), bool(listed), run)
             row = UrlRow(id_, url, reach, state, reason, UrlKind(kind))
-            self._rows.young[key] = row
+            self._keep(key, row)
         return row
+
+    def _keep(self, key: Key, row: UrlRow) -> None:
+        self._rows.young[key] = row
+        if len(key) > BULKY:
+            self._bulky.append(key)
 
     async def _host_numbers(self, names: Iterable[str]) -> dict[str, int]:
         missing = self._hosts.missing(names)

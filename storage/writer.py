@@ -152,7 +152,7 @@ class Writer:
         """Everything that one transaction changes, in a fixed number of statements."""
         pages = [verdict for verdict in verdicts if not isinstance(verdict, RobotsAnswer)]
         await self._urls.remember(
-            [_key(page) for page in pages], [key for verdict in verdicts for key in _targets(verdict)]
+            [_key(page) for page in pages], (key for verdict in verdicts for key in _targets(verdict))
         )
         await self._phrases.remember(text for page in pages for text in texts_of(page))
         changes, counts = Changes(), _Counts()
@@ -170,9 +170,9 @@ class Writer:
                     row.reason = None if isinstance(page, Done) else page.reason
                     requested = isinstance(page, Done) or page.requested
                     if row.kind == UrlKind.SITEMAP:
-                        sitemaps.append(self._sitemap(changes, page, row))
+                        sitemaps.append(await self._sitemap(changes, page, row))
                     elif requested:
-                        fetched.append(self._page(changes, page, row))
+                        fetched.append(await self._page(changes, page, row))
                     settled.append((row.state, row.reason, None, requested, row.id))
                     _count(counts, page, requested)
                     if isinstance(page, Done) and page.body is not None:
@@ -206,16 +206,16 @@ class Writer:
         await self._ledger.write(changes)
         await self._save_clocks()
         await self._count_run(counts)
-        return changes.saved()
+        return await changes.saved()
 
-    def _page(self, changes: Changes, page: Done | Dead, row: UrlRow) -> tuple[object, ...]:
+    async def _page(self, changes: Changes, page: Done | Dead, row: UrlRow) -> tuple[object, ...]:
         """Note what a page leads to; return its own row."""
         redirect_id = None
         if isinstance(page, Done):
             if (target := redirect_target(page)) is not None:
                 redirect_id = self._ledger.discover_redirect(changes, row, target)
             if page.content is not None:
-                self._ledger.discover_links(changes, row, page.content.links)
+                await self._ledger.discover_links(changes, row, page.content.links)
         kind = page.answer.content_type if page.answer is not None else None
         return fetch_row(
             page,
@@ -225,7 +225,7 @@ class Writer:
             redirect_id=redirect_id,
         )
 
-    def _sitemap(self, changes: Changes, answer: Done | Dead, row: UrlRow) -> tuple[object, ...]:
+    async def _sitemap(self, changes: Changes, answer: Done | Dead, row: UrlRow) -> tuple[object, ...]:
         """Note what a sitemap names (an index: sitemaps, any other: pages); return its own row."""
         if (target := redirect_target(answer)) is not None:
             self._ledger.discover_sitemap(changes, target, row)
@@ -234,7 +234,7 @@ class Writer:
                 for url in answer.sitemap.locations:
                     self._ledger.discover_sitemap(changes, url, row)
             else:
-                self._ledger.discover_listed(changes, answer.sitemap.locations)
+                await self._ledger.discover_listed(changes, answer.sitemap.locations)
         return sitemap_row(answer, row.id)
 
     async def _save_bodies(self, bodies: Sequence[tuple[Done, int]]) -> None:

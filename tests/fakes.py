@@ -333,6 +333,9 @@ class FakeHold:
     async def reserve(self, count: int) -> None:
         return
 
+    def resize(self, count: int) -> None:
+        return
+
 
 class FakeFetcher:
     """A web in a dict: URL to answer, reason of failure, or an exception to raise."""

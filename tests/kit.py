@@ -184,7 +184,8 @@ _ALWAYS = {
     """,
     "a redirect to a URL without an answer": """
         SELECT url, redirect_to FROM pages
-        WHERE redirect_to LIKE 'http%' AND redirect_to NOT IN (SELECT url FROM urls)
+        WHERE redirect_to LIKE 'http%' AND length(redirect_to) <= 2083
+            AND redirect_to NOT IN (SELECT url FROM urls)
     """,
 }
 _WHEN_FINISHED = {

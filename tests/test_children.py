@@ -6,11 +6,12 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
 from crawler.messages import CanonicalUrl
-from stages.extractors.children import Children, ParseFailed
+from stages.extractors.children import Children, Limits, ParseFailed
 from stages.extractors.html import HtmlExtractor
 from stages.parse import Weight
 
@@ -22,7 +23,7 @@ HOSTILE = b"".join(b"<font size=%d><p>" % number for number in range(4_000))
 
 @pytest.fixture
 async def children() -> AsyncIterator[Children]:
-    opened = Children(1, deadline=1.5)
+    opened = Children(1, quick=Limits(0.1, 32 << 20), slow=Limits(0.2, 64 << 20))
     yield opened
     await opened.close()
 
@@ -46,22 +47,8 @@ class TestChildren:
 
         assert [content.title for content in contents] == [str(number) for number in range(100)]
 
-    async def test_a_slow_child_that_answers_while_another_is_started_leaves_no_surplus(
-        self, children: Children
-    ) -> None:
-        """On a busy machine any page may seem slow, and each surplus process costs 20 MiB."""
-        await children.extract(PAGE, url=URL)
-        [child] = children._children
-        answers = [asyncio.create_task(children.extract(PAGE, url=URL)) for _ in range(2)]
-        await asyncio.sleep(0)
-        children.slow(child)
-        await asyncio.gather(*answers)
-        await asyncio.gather(*children._starts)
-
-        assert len(children._children) == 1  # whichever of the two
-
     async def test_a_page_that_needs_too_much_fails_and_those_behind_it_do_not(self) -> None:
-        children = Children(1, deadline=20.0, memory_bytes=40 << 20)
+        children = Children(1, quick=Limits(20.0, 20 << 20), slow=Limits(20.0, 40 << 20), deadline=20.0)
         try:
             hostile = asyncio.create_task(children.extract(HOSTILE, url=URL))
             await asyncio.sleep(0)
@@ -81,7 +68,7 @@ class TestChildren:
 
     async def test_a_child_killed_from_outside_costs_no_page(self, children: Children) -> None:
         await children.extract(PAGE, url=URL)
-        [child] = children._children
+        [child] = children._quick.children
         os.kill(child.process.pid, signal.SIGKILL)
 
         contents = await asyncio.gather(*(children.extract(PAGE, url=URL) for _ in range(10)))
@@ -91,7 +78,7 @@ class TestChildren:
     async def test_closing_leaves_no_process_behind(self) -> None:
         children = Children(2)
         await asyncio.gather(*(children.extract(PAGE, url=URL) for _ in range(10)))
-        processes = [child.process for child in children._children]
+        processes = [child.process for child in children._quick.children]
 
         await children.close()
 
@@ -109,3 +96,39 @@ class TestWeight:
 
     def test_an_ordinary_small_page_is_light(self) -> None:
         assert Weight().is_light(PAGE * 50)
+
+
+class TestLanes:
+    async def test_a_slow_page_makes_nobody_wait_for_its_whole_time(self) -> None:
+        """It leaves the quick lane after a moment; those behind it go on there."""
+        children = Children(1, quick=Limits(0.05, 32 << 20), slow=Limits(5.0, 512 << 20))
+        ended: list[str] = []
+
+        async def read(name: str, body: bytes) -> None:
+            with suppress(ParseFailed):
+                await children.extract(body, url=URL)
+            ended.append(name)
+
+        try:
+            await asyncio.gather(read("slow", b"<div>" * 20_000), *(read("page", PAGE) for _ in range(6)))
+        finally:
+            await children.close()
+
+        assert ended == ["page"] * 6 + ["slow"]
+
+    async def test_no_document_is_begun_while_others_results_fill_the_memory(self) -> None:
+        full = False
+        children = Children(1, may_read=lambda: not full)
+        try:
+            await children.extract(PAGE, url=URL)
+            full = True
+            reading = asyncio.create_task(children.extract(PAGE, url=URL))
+            await asyncio.wait([reading], timeout=0.05)
+            assert not reading.done()
+
+            full = False
+            children.hand_out()
+
+            assert (await reading).title == "A page"
+        finally:
+            await children.close()

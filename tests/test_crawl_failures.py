@@ -14,6 +14,7 @@ from crawler import Crawl, CrawlConfig
 from crawler.errors import TooManyInternalFailures
 from crawler.messages import CanonicalUrl, Content
 from stages.extractors.html import HtmlExtractor
+from stages.fetch import FetchStage
 from tests.kit import QUICK, check_invariants, crawl, differences, rows, stored_pages
 from tests.web import SyntheticWeb
 from tests.web_resource import Resource
@@ -176,6 +177,21 @@ class TestOurMistakes:
         assert stop.value.exit_code == 1
         assert report.stop_reason == "finished"
         assert stored_pages(db) == 301 - failed
+
+    async def test_a_bug_met_on_robots_txt_is_told_by_the_exit_code(
+        self, db: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing of that host can be asked for, and it was not the host's fault."""
+
+        async def broken(*_: object) -> None:
+            raise KeyError
+
+        monkeypatch.setattr(FetchStage, "_robots", broken)
+        async with star(1).serve() as url:
+            report = await crawl(seeds=[url], db=db, no_robots=False, retries=0)
+
+        assert (report.exit_code, report.totals.internal_failures) == (1, 1)
+        assert rows(db, "SELECT state, reason FROM urls") == [("failed", "robots_unreachable")]
 
 
 class TestStopping:

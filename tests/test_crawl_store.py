@@ -181,7 +181,9 @@ class TestResuming:
 
         plan = rows(path, f"EXPLAIN QUERY PLAN {sql.COUNT_STATES}")
 
-        assert [step[-1] for step in plan] == ["SCAN url"]
+        steps = [step[-1] for step in plan]
+        assert "SCAN url" in steps
+        assert not [step for step in steps if "B-TREE" in step]
 
     async def test_the_seen_set_is_filled_from_the_table(self, path: Path) -> None:
         async with stored(path) as file:

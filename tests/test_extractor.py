@@ -9,7 +9,7 @@ import pytest
 
 from crawler.messages import CanonicalUrl, Content, Link
 from crawler.urls import MAX_URL_CHARS, canonical
-from stages.extractors.html import HtmlExtractor
+from stages.extractors.html import MAX_LINK_CHARS, HtmlExtractor
 from tests.conformance import Compared, as_bytes, disagreements, read_cases
 
 PAGE = CanonicalUrl("http://example.com/dir/page?q=1")
@@ -432,6 +432,36 @@ class TestHostilePages:
             )
             for text in [content.title or "", *(part for found in content.links for part in found[:3])]:
                 text.encode()
+
+
+class TestTooManyLinks:
+    def test_a_page_leads_to_so_many_targets_and_the_rest_is_counted(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each takes memory and time all the way to the disk."""
+        monkeypatch.setattr("stages.extractors.html.MAX_LINKS", 3)
+        body = b"<a href=1><a href=2><a href=1><a href=javascript:0><a href=3><a href=4><a href=1><a href=5>"
+
+        content = read(body)
+
+        assert [link.url[-1] for link in content.links] == ["1", "2", "3"]
+        assert (content.dropped_links, content.other_links) == (3, 1)
+
+    def test_a_page_with_just_so_many_is_read_to_its_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("stages.extractors.html.MAX_LINKS", 2)
+
+        content = read(b"<a href=1><a href=2><a href=1 rel=me>")
+
+        assert ([link.rel for link in content.links], content.dropped_links) == (["me", ""], 0)
+
+    def test_a_long_base_cannot_make_much_of_little(self) -> None:
+        """30,000 links of six bytes, and 57 MiB of URLs."""
+        body = b"<base href=/%b/>" % (b"b" * 1_900) + b"".join(b"<a href=%d>" % n for n in range(30_000))
+
+        content = read(body)
+
+        assert sum(len(link.url) for link in content.links) <= MAX_LINK_CHARS
+        assert len(content.links) + content.dropped_links == 30_000
 
 
 class TestConformance:

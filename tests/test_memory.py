@@ -124,3 +124,17 @@ class TestBodyBudget:
 
         for _ in range(5):
             await hold.reserve(7)
+
+    async def test_a_share_may_be_set_to_what_is_there_already(self) -> None:
+        """What was read in a page exists when its size is known: waiting would not make it smaller."""
+        told: list[int] = []
+        budget = BodyBudget(10, on_release=lambda: told.append(budget.used))
+        one, other = budget.open(), budget.open()
+
+        one.resize(25)
+
+        assert (budget.used, budget.peak, budget.has_room) == (25, 25, False)
+        assert not other.try_reserve(0)
+        one.release()
+        assert (budget.used, budget.has_room, told) == (0, True, [0])
+        assert other.try_reserve(0)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from crawler.memory import BodyBudget
 from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Link, ParsedPage, Sitemap
 from stages.extractors.children import ParseFailed
 from stages.parse import WARM_UP_PAGES, ParseStage, Weight
@@ -100,7 +104,7 @@ class TestParse:
 
         [result] = await parse_stage(extractor).handle(message)
 
-        assert result == ParsedPage(task=message.task, answer=message.answer)
+        assert result == ParsedPage(task=message.task, answer=message.answer, holds=[])
         assert extractor.asked == []
 
     async def test_a_page_without_a_body_passes_unread(self) -> None:
@@ -151,7 +155,7 @@ class TestParse:
         [result] = await parse_stage().handle(fetched(hold=hold, **said))
 
         assert isinstance(result, ParsedPage)
-        assert (hold.released, result.hold, result.body) == (1, None, None)
+        assert (hold.released, result.holds, result.body) == (1, [], None)
 
     @pytest.mark.parametrize("error", [KeyError("a bug"), ParseFailed("parse_timeout")])
     async def test_they_are_given_back_when_reading_fails(self, error: Exception) -> None:
@@ -174,7 +178,7 @@ class TestParse:
         [result] = await parse_stage(keep_bodies=True).handle(fetched(hold=hold))
 
         assert isinstance(result, ParsedPage)
-        assert (hold.released, result.hold, result.body) == (0, hold, b"<a>")
+        assert (hold.released, result.holds, result.body) == (0, [hold], b"<a>")
 
     @pytest.mark.parametrize("error", [None, KeyError("a bug")])
     async def test_a_page_is_marked_as_long_as_it_is_read_here(self, error: Exception | None) -> None:
@@ -214,6 +218,55 @@ class TestParse:
             await stage.handle(fetched())
 
         assert (len(readers.asked), readers.started) == (elsewhere, int(share))
+
+
+class TestTurns:
+    async def test_slow_pages_do_not_hold_up_the_event_loop_one_behind_the_other(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("stages.parse.TURN_SECONDS", 0.0)  # every page is slow
+        extractor = FakeExtractor()
+        stage = parse_stage(extractor)
+        parsing = [asyncio.create_task(stage.handle(fetched())) for _ in range(10)]
+        seen = []
+        while not all(task.done() for task in parsing):
+            await asyncio.sleep(0)
+            seen.append(len(extractor.asked))
+
+        assert max(later - earlier for earlier, later in pairwise([0, *seen])) == 1
+
+    async def test_what_was_read_counts_until_it_is_stored(self) -> None:
+        budget = BodyBudget(1 << 20)
+
+        [result] = await parse_stage(results=budget).handle(fetched())
+
+        assert isinstance(result, ParsedPage)
+        assert budget.used > 1_000
+        for hold in result.holds:
+            hold.release()
+        assert budget.used == 0
+
+    @pytest.mark.parametrize("error", [KeyError("a bug"), ParseFailed("parse_timeout")])
+    async def test_what_could_not_be_read_counts_for_nothing(self, error: Exception) -> None:
+        budget = BodyBudget(1 << 20)
+        with suppress(KeyError):
+            await parse_stage(FakeExtractor(error), results=budget).handle(fetched())
+
+        assert budget.used == 0
+        assert not budget._holds
+
+    async def test_no_page_is_read_while_others_fill_the_memory(self) -> None:
+        budget, extractor = BodyBudget(1 << 20), FakeExtractor()
+        stored = budget.open()
+        stored.resize(2 << 20)
+        reading = asyncio.create_task(parse_stage(extractor, results=budget).handle(fetched()))
+        await asyncio.wait([reading], timeout=0.02)
+        assert not extractor.asked
+
+        stored.release()
+        await reading
+
+        assert len(extractor.asked) == 1
 
 
 SITEMAP = b"<urlset><url><loc>http://h/a?x=1</loc></url><url><loc>http://h/a?x=2</loc></url></urlset>"

@@ -181,7 +181,7 @@ class TestStore:
     async def test_what_could_not_be_saved_is_not_settled(self) -> None:
         """It stays pending on disk, and the run ends."""
         store, hold = FakeStore(StorageFailed("full")), FakeHold()
-        page = ParsedPage(task=task(), answer=answer(), body=b"x", hold=hold)
+        page = ParsedPage(task=task(), answer=answer(), body=b"x", holds=[hold])
 
         with pytest.raises(StorageFailed):
             await store_stage(store).handle(page)
@@ -191,7 +191,7 @@ class TestStore:
     async def test_a_kept_body_gives_its_bytes_back_when_it_is_stored(self) -> None:
         hold = FakeHold()
 
-        await store_stage().handle(ParsedPage(task=task(), answer=answer(), body=b"x", hold=hold))
+        await store_stage().handle(ParsedPage(task=task(), answer=answer(), body=b"x", holds=[hold]))
 
         assert hold.released == 1
 

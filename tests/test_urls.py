@@ -217,6 +217,13 @@ class TestParts:
 
 
 class TestJoiner:
+    def test_long_ones_are_joined_and_not_remembered(self) -> None:
+        """A page may have any number of hrefs of any length; the memory counts entries."""
+        joiner, href = Joiner(), "x" * 400
+
+        assert joiner("http://h/a/", href) == f"http://h/a/{href}"
+        assert not joiner._young
+
     @settings(deadline=None, max_examples=300)
     @given(st.lists(st.tuples(BASES, HREFS), min_size=1, max_size=5))
     def test_it_joins_as_resolve_does_whatever_it_remembers(self, pairs: list[tuple[str, str]]) -> None:

@@ -32,25 +32,30 @@ LONGEST = 12  # seconds for one document; the parent's own deadline comes first,
 
 
 def main() -> None:
-    """Serve until the parent closes its end. argv[1]: bytes of address space above the start's."""
+    """Serve until the parent closes its end.
+
+    argv: seconds of processor time for one document, bytes of address space above the start's.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    cpu_seconds = float(sys.argv[1])
     with socket.socket(fileno=sys.stdin.fileno()) as parent:
         if (plan := _receive(parent)) is None:
             return
         # First the plugins, then the limit: what they import is not the pages' doing.
         wire = marshal.loads(plan)
         extractor = HtmlExtractor(harvester=_harvester(wire) if wire is not None else None)
-        _limit_memory(int(sys.argv[1]))
+        _limit_memory(int(sys.argv[2]))
         parent.sendall(LENGTH.pack(0))
         while (frame := _receive(parent)) is not None:
-            _must_end_within(LONGEST)
+            _must_end_within(LONGEST, cpu_seconds)
             kind, url, charset, nofollow, body = marshal.loads(frame)
+            del frame  # a second copy of the body
             if kind == "sitemap":
                 fields = sitemap_fields(read_sitemap(body, url=url, charset=charset))
             else:
                 content = extractor.extract(body, url=url, charset=charset, nofollow=nofollow)
                 fields = content_fields(content)
-            _must_end_within(0)
+            _must_end_within(0, 0.0)
             answer = marshal.dumps(fields)
             parent.sendall(LENGTH.pack(len(answer)) + answer)
 
@@ -61,19 +66,21 @@ def _harvester(wire: Any) -> Harvester:
     return unwire(wire)
 
 
-def _must_end_within(seconds: int) -> None:
-    """Have the system end this process then (0: not any more), for nobody may be left to do it."""
-    if hasattr(signal, "alarm"):
+def _must_end_within(seconds: int, cpu_seconds: float) -> None:
+    """Have the system end this process then (0: not any more): by SIGPROF when it has used so much
+    processor time, and by SIGALRM if nobody is left who would end it."""
+    if hasattr(signal, "setitimer"):
         signal.alarm(seconds)
+        signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
 
 
-def _receive(parent: socket.socket) -> bytes | None:
+def _receive(parent: socket.socket) -> bytearray | None:
     """One frame; None when the parent has gone."""
     head = _exactly(parent, LENGTH.size)
     return None if head is None else _exactly(parent, LENGTH.unpack(head)[0])
 
 
-def _exactly(parent: socket.socket, count: int) -> bytes | None:
+def _exactly(parent: socket.socket, count: int) -> bytearray | None:
     data = bytearray(count)
     view = memoryview(data)
     while view:
@@ -84,7 +91,7 @@ def _exactly(parent: socket.socket, count: int) -> bytes | None:
         if not got:
             return None
         view = view[got:]
-    return bytes(data)
+    return data
 
 
 def _limit_memory(headroom: int) -> None:

@@ -25,12 +25,14 @@ def content_fields(content: Content) -> Fields:
         content.robots,
         content.other_links,
         content.long_links,
+        content.dropped_links,
         _harvest_fields(content.harvest),
     )
 
 
 def content_of(frame: bytes) -> Content:
-    links, title, canonical, language, robots, other_links, long_links, harvest = marshal.loads(frame)
+    links, *plain, dropped_links, harvest = marshal.loads(frame)
+    title, canonical, language, robots, other_links, long_links = plain
     return Content(
         links=[Link._make(link) for link in links],
         title=title,
@@ -39,6 +41,7 @@ def content_of(frame: bytes) -> Content:
         robots=robots,
         other_links=other_links,
         long_links=long_links,
+        dropped_links=dropped_links,
         harvest=_harvest_of(harvest),
     )
 

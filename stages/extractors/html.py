@@ -9,7 +9,7 @@ how many spellings, it repeats a link.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -50,6 +50,10 @@ _ROBOTS_NAMES = frozenset({"robots", "penstock"})
 _OTHER = CanonicalUrl("other")
 _LONG = CanonicalUrl("long")
 
+# What a page may name. Each target takes a kilobyte of memory on its way to the disk.
+MAX_LINKS = 20_000
+MAX_LINK_CHARS = 4 << 20  # of all its targets' URLs
+
 # Only a page made to cost time has more titles before the real one, or puts one deeper.
 _MAX_TITLES = 32
 _MAX_DEPTH = 256
@@ -85,6 +89,7 @@ class HtmlExtractor:
             robots=", ".join(found.robots) or None,
             other_links=links.refused[_OTHER],
             long_links=links.refused[_LONG],
+            dropped_links=links.dropped,
         )
         if self._harvester is None:
             return content
@@ -157,6 +162,7 @@ class _Links:
 
     def __init__(self, base: str, join: Joiner, encoding: str) -> None:
         self.refused = {_OTHER: 0, _LONG: 0}  # mentions
+        self.dropped = 0  # mentions behind those that a page may have
         self._base = base
         self._join = join
         self._encoding = encoding
@@ -171,7 +177,7 @@ class _Links:
         return CanonicalUrl(url) if len(url) <= MAX_URL_CHARS else _LONG
 
     def merge(
-        self, mentions: Iterable[LexborNode | _Mention], *, nofollow: bool, text_chars: int
+        self, mentions: Sequence[LexborNode | _Mention], *, nofollow: bool, text_chars: int
     ) -> list[Link]:
         """Return one Link per target, in document order.
 
@@ -183,7 +189,8 @@ class _Links:
         texts: dict[CanonicalUrl, str] = {}
         rels: dict[CanonicalUrl, list[str]] = {}
         followed: set[CanonicalUrl] = set()
-        for mention in mentions:
+        room = MAX_LINK_CHARS
+        for position, mention in enumerate(mentions):
             attributes = mention.attributes
             href = without_fragment(attributes.get("href") or attributes.get("xlink:href") or "")
             url = known.get(href)
@@ -192,6 +199,11 @@ class _Links:
             if url in refused:
                 refused[url] += 1
                 continue
+            if url not in texts:
+                room -= len(url)
+                if room < 0 or len(texts) >= MAX_LINKS:
+                    self.dropped = len(mentions) - position
+                    break
             if not texts.get(url):
                 text = mention.text_lexbor() if text_chars > 0 else ""
                 text_chars -= len(text)

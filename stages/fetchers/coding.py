@@ -4,6 +4,11 @@ May touch: zlib.
 Never: hold more than was asked for. A few kilobytes can expand to gigabytes, so the
 output is taken in pieces of a bounded size and counted as it comes.
 
+br and zstd are not asked for: brotli made pages 8 to 9 % smaller than gzip does when a server
+packs them as they are asked for, and 29 % when they were packed beforehand (python and
+PostgreSQL manuals), and decoding was quicker by less than 0.1 ms a page; that does not pay for
+another decoder of untrusted bytes. A server that sends them all the same gets `unknown_coding`.
+
 A body that breaks off is an error here, though browsers show what has arrived: a page
 cut short is worse than a page missing, since nobody sees that half its links are gone.
 """
@@ -52,7 +57,8 @@ class Decoder:
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """Decode what has arrived; yield it in pieces of at most 64 KiB (or as it came, if
-        it is not coded), so that the caller can reserve memory before each."""
+        it is not coded), so that the caller can reserve memory before each. An empty piece
+        stands for as much work without any outcome."""
         for piece in self._through(0, chunk):
             if len(piece) > self._left:
                 raise CodingError("too_large", piece[: self._left])
@@ -81,6 +87,8 @@ class Decoder:
             return
         for piece in self._layers[index].pieces(chunk):
             yield from self._through(index + 1, piece)
+            if index + 1 < len(self._layers):
+                yield b""
 
 
 def _codings(header: str | None) -> list[str]:

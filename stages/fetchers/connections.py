@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import time
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
 from crawler.credentials import Proxy
+from stages.fetchers.one_answer import OneAnswer
 from stages.fetchers.resolver import PublicResolver, public_socket
 
 made_at: ContextVar[float | None] = ContextVar("made_at", default=None)
@@ -42,6 +44,12 @@ class Connector(aiohttp.TCPConnector):
 def connector(*, public_only: bool, proxy: Proxy | None = None) -> Connector:
     """Without a limit: the frontier counts connections per host, the pool in all, and a wait
     inside the connector would eat into the fetch's own deadline."""
+    made = _connector(public_only, proxy)
+    made._factory = partial(OneAnswer, loop=made._loop)  # type: ignore[assignment]
+    return made
+
+
+def _connector(public_only: bool, proxy: Proxy | None) -> Connector:
     if proxy is not None and proxy.is_socks:
         from stages.fetchers.socks import SocksConnector  # only with the extra `socks`
 

@@ -15,6 +15,7 @@ import hashlib
 import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -27,7 +28,7 @@ from crawler.policies.cookies import Cookies
 from crawler.ports import ByteBudget, ByteHold
 from crawler.urls import resolve
 from stages.fetchers.carried import Carrier
-from stages.fetchers.coding import CodingError, Decoder
+from stages.fetchers.coding import PIECE_BYTES, CodingError, Decoder
 from stages.fetchers.connections import connector, made_at
 from stages.fetchers.failures import reason_of
 from stages.fetchers.headers import content_length, parse_retry_after, text_of
@@ -35,6 +36,7 @@ from stages.fetchers.mime import is_html, parse_mime
 
 MAX_HEADER_BYTES = 64 * 1024  # per line; aiohttp's default of 8 KiB fails real cookies and policies
 MAX_HEADERS = 1_000
+TURN_BYTES = 256 * 1024  # decoded in one go, before other tasks have their turn
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -163,7 +165,7 @@ def _request_headers(options: PlainOptions) -> dict[str, str]:
 class _Fetch:
     """One fetch under way: what has arrived of it so far."""
 
-    __slots__ = ("_fetched_at", "_known", "_latency", "_options", "_started", "_task", "answer")
+    __slots__ = ("_fetched_at", "_hash", "_known", "_latency", "_options", "_started", "_task", "answer")
 
     def __init__(
         self, task: FetchTask, options: PlainOptions, fetched_at: float, started: float, *, known: bool
@@ -173,6 +175,7 @@ class _Fetch:
         self._fetched_at = fetched_at
         self._started = started
         self._latency = 0.0
+        self._hash = hashlib.sha256()  # of the body, as it comes: all at once it would hold up the loop
         self._known = known  # the request said who we are, so a cookie in its answer may be a key
         self.answer: Answer | None = None  # known once the headers are in
 
@@ -192,22 +195,29 @@ class _Fetch:
         """Read and decode the body. Raises CodingError, and what aiohttp raises."""
         limit = self._options.max_body
         decoder = Decoder(response.headers.get("Content-Encoding"), limit)
-        pieces = []
+        body = BytesIO()  # a list of pieces would be in memory twice while it is joined
+        in_turn = 0  # bytes since others had theirs
         try:
             async for chunk in response.content.iter_any():
                 for piece in decoder.pieces(chunk):
                     if not hold.try_reserve(len(piece)):
                         await _pause(hold.reserve(len(piece)), deadline)
-                    pieces.append(piece)
+                    body.write(piece)
+                    self._hash.update(piece)
+                    in_turn += len(piece) or PIECE_BYTES
+                    if in_turn > TURN_BYTES:
+                        in_turn = 0
+                        await asyncio.sleep(0)
                 if self._options.bandwidth is not None:
                     wait = self._options.bandwidth.wait(len(chunk), time.monotonic())
                     await _pause(asyncio.sleep(wait), deadline)
-            pieces.append(decoder.finish())
+            decoder.finish()
         except CodingError as error:
             if not (self._options.any_type and error.reason == "too_large"):
                 raise
-            pieces.append(error.decoded)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            body.write(error.decoded)
+            self._hash.update(error.decoded)
+        return body.getvalue()
 
     def finished(
         self, response: aiohttp.ClientResponse, body: bytes | None = None, hold: ByteHold | None = None
@@ -227,7 +237,7 @@ class _Fetch:
             content_type=mime.essence,
             charset=mime.charset,
             body_bytes=content_length(headers) if body is None else len(body),
-            content_hash=None if body is None else hashlib.sha256(body).digest(),
+            content_hash=None if body is None else self._hash.digest(),
             location=None if location is None else resolve(self._task.url, text_of(location) or ""),
             retry_after=parse_retry_after(headers.get("Retry-After"), time.time()),
             etag=text_of(headers.get("ETag")),

@@ -1,0 +1,124 @@
+"""One answer: the reading half of a connection, held to one answer per request.
+
+May touch: aiohttp's protocol of a connection.
+
+What a server says beyond an answer belongs to no URL, and ends the connection; aiohttp would
+keep it and take it for the answer to the next request (its issue 13656). All that comes
+before an answer's body is bounded as a whole, where aiohttp bounds only each line and their
+number: those allow 60 MiB, and 1xx answers without end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
+
+MAX_HEAD_BYTES = 256 * 1024  # 1xx answers, status line and headers; Chrome's bound, and about curl's
+
+# What is read at once is parsed at once, on the event loop: 256 KiB, asyncio's own choice, can
+# be 43,000 chunks of one byte, which take 0.2 s. Whoever sends such things is read in sips.
+READ_BYTES = 256 * 1024
+SIP_BYTES = 2 * 1024
+MANY_LINES = 1_000  # in one reading, of a head or of chunks: each chunk has two, each header one
+
+
+class OneAnswer(ResponseHandler):
+    """Takes one answer per request, and a bounded head of each."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._head_bytes = 0
+        self._in_head = True
+        self._has_lines = True  # a head, or chunks
+        self._rest = b""  # arrived, and to be taken in sips
+        self._sips = False  # also what has not arrived yet
+        self._sip_is_due = False
+        self._lost: tuple[BaseException | None] | None = None  # why; told once the rest was taken
+
+    def set_response_params(self, **params: Any) -> None:  # a request is about to be sent
+        self._head_bytes, self._in_head, self._has_lines = 0, True, True
+        if self._sips:
+            self._read_at_once(READ_BYTES)
+        super().set_response_params(**params)
+
+    def feed_data(self, data: Any, size: int = 0) -> None:  # the head of an answer, and its body to come
+        head = data[0]
+        self._in_head = self._in_head and 100 <= head.code < 200 and head.code != 101
+        self._has_lines = self._in_head or head.chunked
+        super().feed_data(data, size)
+
+    def data_received(self, data: bytes) -> None:
+        if self._rest and data:
+            self._rest += data
+        elif not self._has_lines or data.count(b"\r\n") <= MANY_LINES:
+            self._take(data)
+        else:
+            self._rest = data
+            self._read_at_once(SIP_BYTES)
+            self._sip()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        super().resume_reading(resume_parser)
+        self._sip_soon()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._lost = (exc,)
+        if not self._rest:
+            self._forget_rest()
+
+    def close(self) -> None:
+        self._forget_rest()
+        super().close()
+
+    def abort(self) -> None:
+        self._forget_rest()
+        super().abort()
+
+    def _sip(self) -> None:
+        self._sip_is_due = False
+        if self._exception is not None:
+            self._rest = b""
+        elif self._reading_paused:
+            return  # `resume_reading` goes on
+        sip, self._rest = self._rest[:SIP_BYTES], self._rest[SIP_BYTES:]
+        if sip:
+            self._take(sip)
+        self._sip_soon()
+        if not self._rest:
+            self._forget_rest()
+
+    def _sip_soon(self) -> None:
+        if self._rest and not self._sip_is_due:
+            self._sip_is_due = True
+            self._loop.call_soon(self._sip)
+
+    def _forget_rest(self) -> None:
+        self._rest = b""
+        if self._lost is not None:
+            (why,), self._lost = self._lost, None
+            super().connection_lost(why)
+
+    def _take(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+            super().data_received(data)
+            if self._in_head and self._head_bytes > MAX_HEAD_BYTES and self._exception is None:
+                self.set_exception(HttpProcessingError(message="headers without end"))
+                self._hang_up()
+        elif data and (self._payload is None or self._payload.is_eof()):
+            self._hang_up()  # nobody asked for this
+        else:
+            super().data_received(data)
+
+    def _read_at_once(self, count: int) -> None:
+        self._sips = count == SIP_BYTES
+        with suppress(AttributeError):  # no transport any more, or another event loop's
+            self.transport.max_size = count  # type: ignore[union-attr]
+
+    def _hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.close()

@@ -1,0 +1,13 @@
+"""The command: libFuzzer, guided by the coverage of our own modules."""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["stages", "crawler", "storage"]):
+    from tests.fuzz.target import one_input
+
+atheris.Setup(sys.argv, one_input)
+atheris.Fuzz()
