@@ -51,7 +51,7 @@ _OTHER = CanonicalUrl("other")
 _LONG = CanonicalUrl("long")
 
 # What a page may name. Each target takes a kilobyte of memory on its way to the disk.
-MAX_LINKS = 20_000
+MAX_LINKS = 30_000
 MAX_LINK_CHARS = 4 << 20  # of all its targets' URLs
 
 # Only a page made to cost time has more titles before the real one, or puts one deeper.

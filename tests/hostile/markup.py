@@ -47,7 +47,7 @@ CASES = (
         lambda: b"".join(b"<a href=/far/%d>x</a>" % (n % 10) for n in range(100_000 // SCALE)),
         links=10,
     ),
-    markup("links-100000", lambda: repeated(b"<a href=/far/%d>x</a>", 100_000 // min(SCALE, 4))),
+    markup("links-100000", lambda: repeated(b"<a href=/far/%d>x</a>", 100_000 // min(SCALE, 3))),
     markup("links-300000", lambda: repeated(b"<a href=/far/%d>x</a>", 300_000 // SCALE)),
     markup(
         "links-with-texts-100000",

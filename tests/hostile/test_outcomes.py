@@ -138,4 +138,4 @@ def test_no_page_is_stored_under_another_url(outcome: Outcome) -> None:
 def test_what_a_page_says_beyond_its_links_is_counted(outcome: Outcome) -> None:
     [cut] = rows(outcome.others.db, "SELECT * FROM cut_links WHERE url LIKE '%/links-100000/0'")
 
-    assert cut == (f"{outcome.url}/case/links-100000/0", 20_000, 5_000)
+    assert cut == (f"{outcome.url}/case/links-100000/0", 30_000, 3_333)
