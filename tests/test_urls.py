@@ -250,7 +250,8 @@ class TestJoiner:
         monkeypatch.setattr("crawler.urls._MEMO_ENTRIES", 10)
         joiner = Joiner()
 
-        joined = [joiner("http://h/", f"p{number % 35}") for number in range(100)]
+        joined = [joiner(f"http://h/{number % 7}/", f"p{number % 35}") for number in range(1_000)]
 
-        assert joined == [f"http://h/p{number % 35}" for number in range(100)]
-        assert len(joiner._young) + len(joiner._old) <= 20
+        assert joined == [f"http://h/{number % 7}/p{number % 35}" for number in range(1_000)]
+        remembered = [*joiner._young.values(), *joiner._old.values()]
+        assert len(remembered) + sum(map(len, remembered)) <= 22
