@@ -104,6 +104,10 @@ class TwoGenerations(Generic[K, V]):
         young = self.young
         return [key for key in dict.fromkeys(keys) if key not in young and self.get(key) is None]
 
-    def rotate(self) -> None:
-        if len(self.young) > self._limit:
-            self._old, self.young = self.young, {}
+    def rotate(self) -> bool:
+        """Make room. True if something was dropped for it."""
+        if len(self.young) <= self._limit:
+            return False
+        dropped = bool(self._old)
+        self._old, self.young = self.young, {}
+        return dropped
