@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zlib
+
 from crawler.messages import Answer, CanonicalUrl, Content, Dead, Done, RobotsAnswer, Sitemap, Verdict
 from crawler.urls import MAX_URL_CHARS, is_http
 from storage.phrases import storable
