@@ -6,6 +6,7 @@ Never: raise. A log line is worth less than the crawl it tells of.
 An event's name is ours; what came from the web stands in a field, quoted and escaped.
 Nothing global in structlog is configured, so a program that uses Penstock as a library
 keeps its own settings; until `configure` is called only warnings and errors are shown.
+structlog is loaded with the first line: most crawls say nothing, and it takes 40 ms.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from __future__ import annotations
 import logging
 import os
 import traceback
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
-
-import structlog
 
 from crawler import terminal
 
@@ -26,8 +27,19 @@ _COLOURS = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "erro
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:-+%?&~@,;()*#")
 
 
-class Logger(structlog.BoundLoggerBase):
+Fields = dict[str, Any]
+Processor = Callable[[Any, str, Any], Any]  # structlog's: (logger, level, event with its fields)
+
+
+class Logger:
     """What `get_logger` returns. A call below the threshold costs one comparison."""
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+
+    def bind(self, **fields: Any) -> Logger:
+        """A logger with more fields in every line."""
+        return Logger({**self._fields, **fields})
 
     def debug(self, event: str, **fields: Any) -> None:
         if _threshold <= 10:
@@ -47,9 +59,11 @@ class Logger(structlog.BoundLoggerBase):
     def exception(self, event: str, **fields: Any) -> None:
         self._emit("error", event, {"exc_info": True, **fields})
 
-    def _emit(self, level: str, event: str, fields: dict[str, Any]) -> None:
+    def _emit(self, level: str, event: str, fields: Fields) -> None:
         try:
-            (line,), _ = self._process_event(level, event, fields)
+            line: Any = {**self._fields, **fields, "event": event}
+            for process in (*_processors(), _renderer):
+                line = process(None, level, line)
         except Exception as error:  # a field whose repr() fails
             line = f"{level} {terminal.harmless(event)} log_failed={type(error).__name__}"
         terminal.say(line)
@@ -57,7 +71,7 @@ class Logger(structlog.BoundLoggerBase):
 
 def get_logger(**fields: Any) -> Logger:
     """A logger with `fields` bound; it obeys `configure`, also when that is called later."""
-    return Logger(None, _chain, fields)
+    return Logger(fields)
 
 
 def configure(*, level: str = "info", form: str = "console") -> None:
@@ -66,9 +80,9 @@ def configure(*, level: str = "info", form: str = "console") -> None:
     debug is for single URLs, info for the run as a whole. Libraries are never asked for
     more than INFO: aiosqlite's DEBUG prints every parameter, page bodies too.
     """
-    global _threshold
+    global _threshold, _renderer
     _threshold = LEVELS[level]
-    _chain[-1] = _json if form == "json" else _Console(coloured=_wants_colour())
+    _renderer = _json if form == "json" else _Console(coloured=_wants_colour())
     root = logging.getLogger()
     root.handlers[:] = [h for h in root.handlers if not isinstance(h, FromLibraries)] + [FromLibraries()]
     root.setLevel(max(_threshold, logging.INFO))
@@ -77,9 +91,9 @@ def configure(*, level: str = "info", form: str = "console") -> None:
 
 def reset() -> None:
     """Undo `configure`."""
-    global _threshold
+    global _threshold, _renderer
     _threshold = LEVELS["warning"]
-    _chain[-1] = _Console()
+    _renderer = _Console()
     root = logging.getLogger()
     root.handlers[:] = [h for h in root.handlers if not isinstance(h, FromLibraries)]
     root.setLevel(logging.WARNING)
@@ -106,7 +120,7 @@ class _Console:
     def __init__(self, *, coloured: bool = False) -> None:
         self.coloured = coloured
 
-    def __call__(self, logger: Any, method: str, event: structlog.typing.EventDict) -> str:
+    def __call__(self, logger: Any, method: str, event: Fields) -> str:
         head = f"{event.pop('timestamp')} {self._level(event.pop('level'))} {_quoted(event.pop('event'))}"
         trace = event.pop("exception", "")
         line = " ".join([head, *(f"{_quoted(key)}={_quoted(value)}" for key, value in event.items())])
@@ -116,10 +130,10 @@ class _Console:
         return f"{_COLOURS[level]}{level:<7}\x1b[0m" if self.coloured else f"{level:<7}"
 
 
-def _json(logger: Any, method: str, event: structlog.typing.EventDict) -> str:
+def _json(logger: Any, method: str, event: Fields) -> str:
     """One object per line, beginning with what every event has."""
     head = {key: event.pop(key) for key in ("timestamp", "level", "event")}
-    return str(_dumps(logger, method, {**head, **event}))
+    return str(_dumps()(logger, method, {**head, **event}))
 
 
 def _quoted(value: object) -> str:
@@ -129,7 +143,7 @@ def _quoted(value: object) -> str:
     return repr(text) if isinstance(value, str) else terminal.harmless(text)
 
 
-def _traceback(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _traceback(logger: Any, method: str, event: Fields) -> Fields:
     """Turn exc_info (an exception, True, or a tuple) into text: plain, without local variables,
     for those hold headers and bodies."""
     found = event.pop("exc_info", None)
@@ -145,11 +159,20 @@ def _wants_colour() -> bool:
     return terminal.is_terminal() and not os.environ.get("NO_COLOR")
 
 
-_dumps = structlog.processors.JSONRenderer(default=repr)  # escapes all but ASCII: harmless as it is
+@cache
+def _processors() -> Sequence[Processor]:
+    """What every event passes before it is written."""
+    from structlog.processors import TimeStamper, add_log_level
+
+    return add_log_level, TimeStamper(fmt="iso", utc=True), _traceback
+
+
+@cache
+def _dumps() -> Processor:
+    from structlog.processors import JSONRenderer
+
+    return JSONRenderer(default=repr)  # escapes all but ASCII: harmless as it is
+
+
 _threshold = LEVELS["warning"]
-_chain: list[Any] = [
-    structlog.processors.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    _traceback,
-    _Console(),
-]
+_renderer: Processor = _Console()

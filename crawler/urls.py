@@ -20,8 +20,10 @@ MAX_URL_CHARS = 2083  # sitemaps.org's bound, and old browsers'; beyond it are m
 
 _MEMO_ENTRIES = 20_000
 _MEMO_CHARS = 300  # of base and href; a hostile page would fill the memory with longer ones
-# What the standard strips or removes would make a textual key ambiguous; such hrefs are not remembered.
-_PLAIN_RELATIVE = re.compile(r"[A-Za-z0-9_~%][\w.~%/-]*\Z", re.ASCII)
+# An href whose result depends on nothing but the folder of its base. It begins neither with what
+# the standard strips nor with a query, which goes to the base itself; so would that of `http:?a`,
+# hence no colon in the path of one that is not plainly absolute.
+_OF_FOLDER = re.compile(r"https?://|[^\x00-\x20?#:][^?:]*+(?:\?|\Z)", re.DOTALL)
 
 _AUTHORITY_END = re.compile(r"[/?]")
 
@@ -94,32 +96,47 @@ def _bare(href: str) -> str:
 class Joiner:
     """Resolve many hrefs of many pages: `resolve` with a memory.
 
-    Most hrefs of a page repeat on the next one in the same directory (28 to 66 % even
-    within a page), and the result of a plain relative path depends on nothing but that
-    directory, so it is remembered under it. Bounded: two generations of entries.
+    Most hrefs of a page repeat on the next one in the same folder (28 to 66 % even within a
+    page), and the result of nearly all depends on nothing but that folder, so it is remembered
+    under it. Bounded: two generations of entries.
     """
 
     def __init__(self) -> None:
-        self._young: dict[tuple[str, str], str | None] = {}
-        self._old: dict[tuple[str, str], str | None] = {}
+        self._base = ""  # of the latest call, and its folder's memory: a page asks many times
+        self._here: dict[str, str] = {}
+        self._young: dict[str, dict[str, str]] = {}  # by folder, then by href without fragment
+        self._old: dict[str, dict[str, str]] = {}
+        self._entries = 0  # of the young ones
 
     def __call__(self, base: str, href: str) -> str | None:
         """Resolve `href` against `base`, which must be canonical; None if not valid."""
+        if base != self._base:
+            self._base, self._here = base, self._enter(base)
+        joined = self._here.get(href)
+        return joined if joined is not None else self._resolve(base, href)
+
+    def _resolve(self, base: str, href: str) -> str | None:
         href = without_fragment(href)
         if not href:
             return base
-        if len(base) + len(href) > _MEMO_CHARS or not _PLAIN_RELATIVE.match(href):
-            return resolve(base, href)
-        key = (base[: base.rfind("/", 0, _query_start(base)) + 1], href)
-        young = self._young
-        if key in young:
-            return young[key]
-        joined = self._old[key] if key in self._old else resolve(base, href)
-        if len(young) >= _MEMO_ENTRIES:
-            self._old, self._young = young, {}
-            young = self._young
-        young[key] = joined
+        joined = resolve(base, href)
+        short = len(base) + len(href) <= _MEMO_CHARS
+        if joined is not None and short and _OF_FOLDER.match(href) and is_http(base):
+            self._here[href] = joined
+            self._entries += 1
         return joined
+
+    def _enter(self, base: str) -> dict[str, str]:
+        """The memory of the folder that `base` lies in, which is young now."""
+        if self._entries >= _MEMO_ENTRIES:
+            self._old, self._young, self._entries = self._young, {}, 0
+        folder = base[: base.rfind("/", 0, _query_start(base)) + 1]
+        if len(folder) > _MEMO_CHARS:
+            return {}
+        if folder not in self._young:
+            self._young[folder] = self._old.pop(folder, {})
+            self._entries += len(self._young[folder]) + 1
+        return self._young[folder]
 
 
 def _query_start(url: str) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
 
 from crawler.messages import Answer, CanonicalUrl, Content, Dead, Done, RobotsAnswer, Sitemap, Verdict
 from crawler.urls import MAX_URL_CHARS, is_http
@@ -27,18 +26,18 @@ def redirect_target(verdict: Verdict) -> CanonicalUrl | None:
     return CanonicalUrl(location)
 
 
-def texts_of(verdict: Verdict) -> Iterator[str]:
-    """The texts of a verdict that `phrase` keeps."""
+def texts_of(verdict: Verdict) -> list[str]:
+    """The texts of a verdict that `phrase` keeps, as often as they come; '' among them."""
     if not isinstance(verdict, Done | Dead) or verdict.answer is None:
-        return
-    if verdict.answer.content_type is not None:
-        yield verdict.answer.content_type
+        return []
+    texts = [verdict.answer.content_type or ""]
     if isinstance(verdict, Done) and verdict.content is not None:
-        for link in verdict.content.links:
-            yield link.text
-            yield link.rel
+        links = verdict.content.links
+        texts += [link.text for link in links]
+        texts += [link.rel for link in links]
         if verdict.content.harvest is not None:
-            yield from names_of(verdict.content.harvest)
+            texts += names_of(verdict.content.harvest)
+    return texts
 
 
 def fetch_row(

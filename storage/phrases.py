@@ -5,7 +5,7 @@ May touch: the database's statements.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from storage import statements as sql
 from storage.database import Database
@@ -33,30 +33,27 @@ class Phrases:
         self._new: list[tuple[int, str]] = []
         self._bulky: list[str] = []  # young ones
         self._next = 0
+        self._whole = False  # all that the table has is in memory, so there is nothing to look up
 
     @property
     def young(self) -> dict[str, int]:
         return self._known.young
 
     def start_at(self, number: int) -> None:
-        self._next = number
+        """Where the numbering stands; the first number is 1."""
+        self._next, self._whole = number, number == 1
 
     async def remember(self, texts: Iterable[str]) -> None:
-        """Give every text a number: its own, if the table has it, else the next one."""
+        """Give every text but '' a number: its own, if the table has it, else the next one."""
         async for some in in_turns(texts):
             await self._remember(some)
 
     async def _remember(self, texts: Iterable[str]) -> None:
-        asked = self._known.missing(text for text in texts if text)
+        asked = self._known.missing(filter(None, texts))
         young = self.young
         missing = self._known.missing(map(storable, asked))
-        for start in range(0, len(missing), LOOKED_UP_AT_ONCE):
-            some = missing[start : start + LOOKED_UP_AT_ONCE]
-            # Parameters, not JSON: a text may hold what JSON functions would cut short (NUL).
-            marks = ",".join("?" * len(some))
-            found = await self._database.rows(sql.FIND_PHRASES.format(marks=marks), some)
-            for number, text in found:
-                young[text] = number
+        if not self._whole:
+            await self._look_up(missing)
         for text in missing:
             if text not in young:
                 young[text] = self._next
@@ -67,11 +64,20 @@ class Phrases:
             if len(text) > BULKY:
                 self._bulky += (text, storable(text))
 
+    async def _look_up(self, missing: Sequence[str]) -> None:
+        for start in range(0, len(missing), LOOKED_UP_AT_ONCE):
+            some = missing[start : start + LOOKED_UP_AT_ONCE]
+            # Parameters, not JSON: a text may hold what JSON functions would cut short (NUL).
+            marks = ",".join("?" * len(some))
+            found = await self._database.rows(sql.FIND_PHRASES.format(marks=marks), some)
+            for number, text in found:
+                self.young[text] = number
+
     async def write(self) -> None:
         if self._new:
             new, self._new = self._new, []
             await self._database.run_many(sql.ADD_PHRASE, new)
 
     def rotate(self) -> None:
-        self._known.rotate(self._bulky)
+        self._whole = not self._known.rotate(self._bulky) and self._whole
         self._bulky.clear()

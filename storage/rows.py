@@ -106,9 +106,14 @@ class TwoGenerations(Generic[K, V]):
         young = self.young
         return [key for key in dict.fromkeys(keys) if key not in young and self.get(key) is None]
 
-    def rotate(self, bulky: Iterable[K] = ()) -> None:
-        """Between batches: forget what is too old, and `bulky` keys, whatever their age."""
+    def rotate(self, bulky: Iterable[K] = ()) -> bool:
+        """Between batches: forget what is too old, and `bulky` keys, whatever their age. True if
+        something was forgotten."""
+        sizes = len(self.young), len(self._old)
         for key in bulky:
             self.young.pop(key, None)
+        dropped = len(self.young) < sizes[0]
         if len(self.young) > self._limit:
+            dropped = dropped or sizes[1] > 0
             self._old, self.young = self.young, {}
+        return dropped

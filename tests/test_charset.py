@@ -88,6 +88,17 @@ class TestPrescan:
         assert prescan(b" " * (1024 - len(tag)) + tag + b" ") == "gbk"
         assert prescan(b" " * (1025 - len(tag)) + tag + b" ") is None
 
+    def test_what_one_page_said_holds_for_those_alone_that_begin_with_the_same_bytes(self) -> None:
+        """The latest declaration is remembered together with all that stood before it."""
+        begun = b"<!doctype html><meta name=a><meta charset=gbk>"
+
+        assert prescan(begun + b"<title>1</title>") == "gbk"
+        assert prescan(begun + b"<title>2</title><meta charset=utf-8>") == "gbk"
+        assert prescan(begun[:-1] + b"x>") is None
+        assert prescan(b"<!--" + begun) is None
+        assert prescan(begun.replace(b"gbk", b"big5")) == "big5"
+        assert prescan(begun) == "gbk"
+
     def test_it_survives_whatever_it_is_given(self) -> None:
         """Random strings of the pieces that mean something to it."""
         pieces = [

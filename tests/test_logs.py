@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +23,16 @@ def _fresh_logs() -> Iterator[None]:
     logs.reset()
 
 
+ROOT = Path(__file__).parents[1]
 Capture = pytest.CaptureFixture[str]
+
+
+class TestLoading:
+    def test_a_crawl_that_says_nothing_loads_neither_structlog_nor_rich(self) -> None:
+        """They take as long as all of our own modules together, and most crawls have no use for them."""
+        code = "import sys, crawler.app; sys.exit(bool({'structlog', 'rich'} & set(sys.modules)))"
+
+        assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 class TestEvents:

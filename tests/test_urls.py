@@ -222,7 +222,7 @@ class TestJoiner:
         joiner, href = Joiner(), "x" * 400
 
         assert joiner("http://h/a/", href) == f"http://h/a/{href}"
-        assert not joiner._young
+        assert not joiner._here
 
     @settings(deadline=None, max_examples=300)
     @given(st.lists(st.tuples(BASES, HREFS), min_size=1, max_size=5))
@@ -257,7 +257,8 @@ class TestJoiner:
         monkeypatch.setattr("crawler.urls._MEMO_ENTRIES", 10)
         joiner = Joiner()
 
-        joined = [joiner("http://h/", f"p{number % 35}") for number in range(100)]
+        joined = [joiner(f"http://h/{number % 7}/", f"p{number % 35}") for number in range(1_000)]
 
-        assert joined == [f"http://h/p{number % 35}" for number in range(100)]
-        assert len(joiner._young) + len(joiner._old) <= 20
+        assert joined == [f"http://h/{number % 7}/p{number % 35}" for number in range(1_000)]
+        remembered = [*joiner._young.values(), *joiner._old.values()]
+        assert len(remembered) + sum(map(len, remembered)) <= 22

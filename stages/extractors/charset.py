@@ -69,7 +69,15 @@ def _declared_late(body: bytes) -> str | None:
     return prescan(body, LATE_BYTES) if b"charset" in body[PRESCAN_BYTES:LATE_BYTES].lower() else None
 
 
+# The pages of a site begin alike: as one began, up to its declaration, and what that said.
+_latest = (b"<meta charset=utf-8>", "utf-8")
+
+
 def _scan_tags(data: bytes) -> str | None:
+    """Scan bytes in lower case."""
+    global _latest
+    if data.startswith(_latest[0]):
+        return _latest[1]
     position = 0
     while True:
         position = _find(data, b"<", position)
@@ -79,6 +87,7 @@ def _scan_tags(data: bytes) -> str | None:
         elif data.startswith(b"<meta", position) and data[position + 5 : position + 6] in _META_ENDS:
             position, found = _read_meta(data, position + 5)
             if found:
+                _latest = data[: position + 1], found  # what comes later was not looked at
                 return found
         elif data[position + 1 : position + 2].isalpha() or (
             data.startswith(b"</", position) and data[position + 2 : position + 3].isalpha()

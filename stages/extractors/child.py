@@ -13,6 +13,7 @@ it, once all is loaded.
 
 from __future__ import annotations
 
+import gc
 import marshal
 import signal
 import socket
@@ -22,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 
 from stages.extractors.frames import content_fields, sitemap_fields
 from stages.extractors.html import HtmlExtractor
-from stages.extractors.sitemap import read_sitemap
 
 if TYPE_CHECKING:
     from stages.extractors.harvest import Harvester
@@ -45,12 +45,16 @@ def main() -> None:
         wire = marshal.loads(plan)
         extractor = HtmlExtractor(harvester=_harvester(wire) if wire is not None else None)
         _limit_memory(int(sys.argv[2]))
+        gc.freeze()  # no cycles come of reading a page, so there is no need to look for them often
+        gc.set_threshold(10_000, 10, 10)
         parent.sendall(LENGTH.pack(0))
         while (frame := _receive(parent)) is not None:
             _must_end_within(LONGEST, cpu_seconds)
             kind, url, charset, nofollow, body = marshal.loads(frame)
             del frame  # a second copy of the body
             if kind == "sitemap":
+                from stages.extractors.sitemap import read_sitemap  # most children never see one
+
                 fields = sitemap_fields(read_sitemap(body, url=url, charset=charset))
             else:
                 content = extractor.extract(body, url=url, charset=charset, nofollow=nofollow)

@@ -192,7 +192,9 @@ class _Links:
         room = MAX_LINK_CHARS
         for position, mention in enumerate(mentions):
             attributes = mention.attributes
-            href = without_fragment(attributes.get("href") or attributes.get("xlink:href") or "")
+            href = attributes.get("href") or attributes.get("xlink:href") or ""
+            if "#" in href:
+                href = without_fragment(href)
             url = known.get(href)
             if url is None:
                 url = known[href] = self.resolve(href)

@@ -165,7 +165,10 @@ def _request_headers(options: PlainOptions) -> dict[str, str]:
 class _Fetch:
     """One fetch under way: what has arrived of it so far."""
 
-    __slots__ = ("_fetched_at", "_hash", "_known", "_latency", "_options", "_started", "_task", "answer")
+    __slots__ = (
+        *("_fetched_at", "_hash", "_known", "_latency"),
+        *("_options", "_response", "_started", "_task"),
+    )
 
     def __init__(
         self, task: FetchTask, options: PlainOptions, fetched_at: float, started: float, *, known: bool
@@ -177,17 +180,22 @@ class _Fetch:
         self._latency = 0.0
         self._hash = hashlib.sha256()  # of the body, as it comes: all at once it would hold up the loop
         self._known = known  # the request said who we are, so a cookie in its answer may be a key
-        self.answer: Answer | None = None  # known once the headers are in
+        self._response: aiohttp.ClientResponse | None = None  # known once the headers are in
+
+    @property
+    def answer(self) -> Answer | None:
+        """What there is of one, if the rest does not come."""
+        return self._read_head(self._response) if self._response is not None else None
 
     def wants_body(self, response: aiohttp.ClientResponse) -> bool:
-        """Note the headers; then say whether the body is of use."""
+        """Note that the headers are in; then say whether the body is of use."""
         self._latency = time.monotonic() - max(self._started, made_at.get() or 0.0)
-        self.answer = self._read_head(response)
+        self._response = response
         if self._options.any_type:
             return 200 <= response.status < 300
         if response.status != 200:
             return False
-        return self._options.keep_bodies or is_html(self.answer.content_type)
+        return self._options.keep_bodies or is_html(parse_mime(response.headers.get("Content-Type")).essence)
 
     async def read(
         self, response: aiohttp.ClientResponse, hold: ByteHold, deadline: asyncio.Timeout
