@@ -5,6 +5,7 @@
     statements.py   the sentences the writer says
     ledger.py       what one batch of verdicts changes: rows, depths, links
     writer.py       many verdicts, one transaction (group commit)
+    telemetry.py    how a run goes, second by second
     frontier.py     the frontier on disk, as the window in memory asks for it
     crawl_store.py  one crawl's file: create or resume, runs, totals; joins the above
     reader.py       read-only access for people; reports.py, questions.py: what they ask

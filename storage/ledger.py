@@ -44,7 +44,11 @@ class Changes:
         """What others are told of it."""
         rows = {row.id: row for row in (*self.new, *self.admitted) if row.state == State.PENDING}.values()
         pages = sum(row.kind == UrlKind.PAGE for row in rows)
-        return Saved(grown=frozenset(split(row.url).host for row in rows), pending=pages)
+        skipped = sum(row.state == State.SKIPPED and row.kind == UrlKind.PAGE for row in self.new)
+        if self.admitted:
+            new = {row.id for row in self.new}
+            skipped -= len({row.id for row in self.admitted if row.kind == UrlKind.PAGE} - new)
+        return Saved(grown=frozenset(split(row.url).host for row in rows), pending=pages, skipped=skipped)
 
 
 class Ledger:
