@@ -19,8 +19,10 @@ from crawler.ending import Report, exit_code, worst
 from crawler.engine import Stopping, crawl
 from crawler.frontier import Frontier
 from crawler.lag import LoopLag
+from crawler.logs import get_logger
 from crawler.memory import BodyBudget
 from crawler.messages import CanonicalUrl, RobotsAnswer
+from crawler.metrics import serving
 from crawler.parts import note_end, plain_options
 from crawler.policies.breaker import Breaker
 from crawler.policies.budget import Budget
@@ -51,6 +53,8 @@ from stages.store import StoreStage
 from storage.crawl_store import CrawlSettings, CrawlStore, OpenRun
 
 MAX_SITEMAP_BYTES = 50 << 20  # sitemaps.org: 50 MiB, uncompressed
+
+log = get_logger()
 
 
 class Crawl:
@@ -109,11 +113,12 @@ class Crawl:
             durable=config.durable,
             longest_wait=max(config.max_retry_after, Retry(first_wait=config.retry_delay).longest),
         )
-        store = await CrawlStore.open(config.path, settings)
-        try:
-            return await self._run(store, settings)
-        finally:
-            await store.close()
+        async with serving(config.metrics_port, self._telemetry):
+            store = await CrawlStore.open(config.path, settings)
+            try:
+                return await self._run(store, settings)
+            finally:
+                await store.close()
 
     async def _run(self, store: CrawlStore, settings: CrawlSettings) -> Report:
         config = self._config

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 
 from crawler.bottleneck import bottleneck
 from crawler.frontier import Frontier
+from crawler.meter import Meter
 from crawler.pool import Pool
 from crawler.stats import Event, HostView, Sample, Snapshot, StageView
 from crawler.tally import Tally
@@ -120,6 +121,10 @@ class Telemetry:
             loop_busy=self._loop_busy,
             stopping=self._stopping(),
         )
+
+    def meters(self) -> dict[str, Meter]:
+        """What the workers of each stage have done, in flow order."""
+        return {pool.stage.name: pool.meter for pool in self._pools}
 
     def bottleneck(self) -> str | None:
         """What the run waited for, over all of it."""
