@@ -28,6 +28,7 @@ LOOK_EVERY = 0.1  # seconds
 LOOKS_PER_SAMPLE = 10
 MAX_UNWRITTEN = 60  # samples; when nothing is committed for longer than that the oldest are lost
 WRITE_AFTER = 5  # samples; then they are worth a commit of their own
+SHORT = 0.5  # seconds
 HOSTS_SHOWN = 5
 HOST_EVENTS = 3  # that are remembered, apart from failures, which may be many
 NO_BUDGET = Left()
@@ -46,7 +47,7 @@ class Telemetry:
         self._started = time.monotonic()
         self._trend = Trend(Look())
         self._whole = Stretch(())
-        self._second = Stretch(())
+        self._second = self._before = Stretch(())
         self._stages: dict[str, StageView] = {}
         self._loop_busy = 0.0
         self._hosts: dict[str, HostView] = {}
@@ -68,7 +69,8 @@ class Telemetry:
         self._frontier, self._pools = frontier, pools
         self._lag, self._left = lag, left
         self._trend = Trend(self._look())
-        self._whole, self._second = Stretch(pools), Stretch(pools)
+        self._whole = Stretch(pools)
+        self._second = self._before = Stretch(pools)
 
     async def run(self, due: Callable[[], None]) -> None:
         """Look until cancelled. `due` is called when samples have waited long for a commit."""
@@ -84,9 +86,12 @@ class Telemetry:
                     due()
 
     def end(self) -> None:
-        """The last look: what came since the last sample is one too, however short."""
+        """The last look. What came since the last sample is one too; a short rest is taken with the
+        second before, because means over a few milliseconds say nothing."""
         self._whole.look()
         self._second.look()
+        if self._second.seconds < SHORT:
+            self._second = self._before
         self._sum_up()
 
     def unwritten(self) -> Sequence[Sample]:
@@ -145,7 +150,7 @@ class Telemetry:
     def _sum_up(self) -> None:
         """Make a sample of the second that has passed, and begin the next."""
         self._stages, self._loop_busy = self._second.means()
-        self._second = Stretch(self._pools)
+        self._before, self._second = self._second, Stretch(self._pools)
         self._trend.add(self._look())
         self._watch_hosts()
         seen = self.snapshot()
@@ -187,6 +192,10 @@ class Stretch:
         self._first = [(p.meter.busy_s(now), p.meter.handled, p.meter.finished_s) for p in pools]
         self._depths = [0] * len(pools)
         self._looks = 0
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
 
     def look(self) -> None:
         self._looks += 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +13,20 @@ import pytest
 
 from crawler.bottleneck import bottleneck
 from crawler.errors import StorageFailed
+from crawler.messages import Message
 from crawler.meter import Meter
+from crawler.pool import Pool
 from crawler.ports import Saved, Totals
 from crawler.stats import Event, HostView, Sample, Snapshot, StageView
 from crawler.tally import Tally
-from crawler.telemetry import changes
+from crawler.telemetry import MAX_UNWRITTEN, WRITE_AFTER, Telemetry, changes
 from crawler.trend import Left, Look, Trend
 from storage.database import Database
 from storage.telemetry import EVERY_MINUTE, EVERY_SECOND, Samples
+from tests.fakes import MemoryCrawl, done, task
 from tests.kit import crawl, rows
+from tests.rig import Rig
+from tests.storekit import SEED, stored
 from tests.web import SyntheticWeb
 
 IDLE = StageView(waiting=0, bound=64, busy=0, workers=64, handled=1_000)
@@ -248,6 +255,103 @@ class TestSamples:
         await self.saved(tmp_path / "a.db", SAMPLE.at)
 
         assert rows(tmp_path / "a.db", "SELECT count(*) FROM sample") == [(0,)]
+
+
+class TestTheWriter:
+    async def test_samples_ride_along_with_a_page(self, tmp_path: Path) -> None:
+        async with stored(tmp_path / "a.db", end=None) as file:
+            source = file.run.writer.samples.source = Source()
+            source.waiting.append(SAMPLE)
+            await file.save(done(task(SEED)))
+
+            assert rows(tmp_path / "a.db", "SELECT count(*) FROM telemetry") == [(2,)]
+
+    async def test_when_no_page_comes_they_have_a_commit_of_their_own(self, tmp_path: Path) -> None:
+        """A crawl that waits for its hosts is alive, and `status` can tell."""
+        async with stored(tmp_path / "a.db", end=None) as file:
+            source = file.run.writer.samples.source = Source()
+            source.waiting.append(SAMPLE)
+            file.run.writer.write_samples()
+            await file.run.writer.close()
+
+            assert rows(tmp_path / "a.db", "SELECT count(*) FROM telemetry") == [(2,)]
+
+    async def test_the_last_ones_are_written_with_the_end(self, tmp_path: Path) -> None:
+        async with stored(tmp_path / "a.db") as file:
+            source = file.run.writer.samples.source = Source()
+            source.waiting.append(SAMPLE)
+
+        assert rows(tmp_path / "a.db", "SELECT count(*) FROM telemetry") == [(2,)]
+
+
+class Step:
+    """A stage that does nothing."""
+
+    name = "parse"
+    is_last = False
+
+    async def handle(self, message: Message) -> list[Message]:
+        return []
+
+
+class TestLooking:
+    def watched(self) -> tuple[Telemetry, Pool]:
+        pool = Pool(stage=Step(), workers=2, inbox=asyncio.Queue(8))
+        telemetry = Telemetry(Tally())
+        telemetry.begin(Rig(MemoryCrawl()).frontier, [pool], started=0.0)
+        return telemetry, pool
+
+    async def test_samples_that_nobody_takes_are_due_for_a_commit(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("crawler.telemetry.LOOK_EVERY", 0)
+        telemetry, _ = self.watched()
+        due = asyncio.Event()
+
+        looking = asyncio.create_task(telemetry.run(due.set))
+        async with asyncio.timeout(5):
+            await due.wait()
+        looking.cancel()
+
+        assert len(telemetry.unwritten()) == WRITE_AFTER
+        assert telemetry.unwritten() == ()
+
+    async def test_they_do_not_pile_up(self) -> None:
+        telemetry, _ = self.watched()
+        for _ in range(MAX_UNWRITTEN + 10):
+            telemetry.end()
+
+        assert len(telemetry.unwritten()) == MAX_UNWRITTEN
+
+    async def test_a_worker_that_never_waits_is_seen_at_work_too(self) -> None:
+        """No look from the same event loop can ever meet a parser in the middle of a page."""
+        telemetry, pool = self.watched()
+        pool.meter.begin(time.monotonic() - 100)
+        pool.meter.end(time.monotonic() - 100, time.monotonic())
+        telemetry.end()
+
+        [sample] = telemetry.unwritten()
+        assert sample.stages["parse"].busy > 0
+        assert sample.stages["parse"].service_ms == pytest.approx(100_000, rel=0.01)
+
+    async def test_the_wait_in_an_inbox_follows_from_its_depth(self) -> None:
+        """Little's law: two wait, one comes through, so each waits for two seconds' worth."""
+        telemetry, pool = self.watched()
+        for _ in range(2):
+            pool.inbox.put_nowait(task())
+        pool.meter.begin(0.0)
+        pool.meter.end(0.0, 0.0)
+        telemetry.end()
+
+        [sample] = telemetry.unwritten()
+        assert sample.stages["parse"].waiting == 2
+        assert sample.stages["parse"].wait_ms > 0
+
+    def test_a_run_that_has_not_begun_can_be_looked_at(self) -> None:
+        telemetry = Telemetry(Tally())
+
+        assert telemetry.snapshot().stages == {}
+        assert telemetry.bottleneck() is None
 
 
 class TestARun:

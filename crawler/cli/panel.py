@@ -47,7 +47,7 @@ def figures(snapshot: Snapshot) -> Iterator[list[str]]:
         f"{count(snapshot.retries)} retried",
     ]
     if snapshot.failures:
-        yield ["failed:", *_reasons(snapshot)]
+        yield _reasons(snapshot)
 
 
 def engine(snapshot: Snapshot) -> list[str]:
@@ -107,6 +107,7 @@ def _reasons(snapshot: Snapshot) -> list[str]:
     most = sorted(snapshot.failures.items(), key=lambda item: (-item[1], item[0]))
     rest = len(most) - REASONS_SHOWN
     shown = [f"{harmless(reason)} {count(number)}" for reason, number in most[:REASONS_SHOWN]]
+    shown[0] = f"failed: {shown[0]}"
     return [*shown, *([f"and {counted(rest, 'reason')} more"] if rest > 0 else [])]
 
 

@@ -85,7 +85,7 @@ class Lines:
 
     def show(self, snapshot: Snapshot) -> None:
         groups = [*panel.figures(snapshot), panel.engine(snapshot), panel.brief(snapshot)]
-        text = "; ".join(", ".join(group) for group in groups if group).replace(":, ", ": ")
+        text = "; ".join(", ".join(group) for group in groups if group)
         self._view.tell([text], "progress_made", facts(snapshot))
 
     def close(self) -> None:
