@@ -3,8 +3,8 @@
 May touch: stats. Pure.
 
 A full inbox is the surest sign: the stage behind it could not keep up, and those before it
-had to wait. With none full it is whoever was busy all the time; with nobody busy the
-work itself came slowly, because hosts take no more or may not be asked for more.
+had to wait. With none full it is whoever had work for all its workers; with nobody so
+busy the work itself came slowly, because hosts take no more or may not be asked for more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from crawler.stats import StageView
 
 FULL = 0.5  # of an inbox, on the average of all looks
-BUSY = 0.8  # of the workers
+BUSY = 0.8  # messages per worker, those that wait included
 LOOP_BUSY = 0.75  # of a core: little is left over, what the system and the other threads take
 
 
@@ -33,9 +33,9 @@ def bottleneck(stages: Mapping[str, StageView], loop_busy: float) -> str | None:
     first = next(iter(stages))
     if loop_busy >= LOOP_BUSY:
         return f"the event loop ({loop_busy:.0%} of a core, {_workers(stages[first])} in {first} busy)"
-    busiest = max(stages, key=lambda name: stages[name].busy / stages[name].workers)
-    if stages[busiest].busy >= BUSY * stages[busiest].workers:
-        return f"{busiest} ({_workers(stages[busiest])} busy, {core})"
+    for name, stage in reversed(list(stages.items())):
+        if stage.waiting + stage.busy >= BUSY * stage.workers:
+            return f"{name} ({_workers(stage)} busy, {stage.waiting:.0f} waiting, {core})"
     return f"server/politeness ({_workers(stages[first])} in {first} busy, {core})"
 
 

@@ -31,6 +31,7 @@ from tests.web import SyntheticWeb
 
 IDLE = StageView(waiting=0, bound=64, busy=0, workers=64, handled=1_000)
 FULL = StageView(waiting=50, bound=64, busy=60, workers=64, handled=1_000)
+PILED_UP = StageView(waiting=20, bound=64, busy=40, workers=64, handled=1_000)
 ALL_BUSY = StageView(waiting=3, bound=64, busy=63, workers=64, handled=1_000)
 
 
@@ -117,6 +118,7 @@ class TestBottleneck:
             (IDLE, FULL, IDLE, 0.1, "parse "),
             (IDLE, FULL, FULL, 0.9, "store "),  # the later one made the earlier one wait
             (ALL_BUSY, IDLE, IDLE, 0.1, "fetch "),
+            (IDLE, IDLE, PILED_UP, 0.1, "store "),
             (IDLE, IDLE, ALL_BUSY, 0.9, "the event loop "),  # who waits for the loop is busy too
         ],
     )

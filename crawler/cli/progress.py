@@ -128,8 +128,7 @@ class Bar:
         from rich.text import Text
 
         width = self._console.width - 1  # a full last column would wrap on some terminals
-        room = max(self._console.height - 2, 1)  # for the bar, and for the line that the cursor is on
-        lines = panel.lines(snapshot, width)[:room]
+        lines = panel.lines(snapshot, width)  # what is too high is cut off by rich, from below
         known = snapshot.requests + snapshot.pending
         bar = ProgressBar(total=max(known, 1), completed=snapshot.requests)
         texts = [Text(line[:width], no_wrap=True, overflow="ellipsis") for line in lines]
