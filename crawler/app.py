@@ -185,7 +185,7 @@ class Crawl:
         limits = Left.of(config, totals)
         telemetry.begin(self._frontier, self._pools, limits, started=self._started, lag=self._lag)
         watcher = watch(self._pools, self._frontier, lambda: self._tally.requests)
-        watchers = (watcher, self._lag.run(), telemetry.run(run.writer.write_samples))
+        watchers = (watcher, self._lag.run(), telemetry.run(run.writer.samples.hurry))
         beside = [asyncio.create_task(each) for each in watchers]
         try:
             await crawl(self._frontier, self._pools, self._stopping, grace=config.grace)

@@ -28,7 +28,6 @@ class Tally:
         self.internal = 0  # of the failed: our own bugs
         self.retries = 0
         self.settled_urls = 0  # those that will not be asked again
-        self.robots_requests = 0
         self.answers: Counter[str] = Counter()  # by class of status, or `none`
         self.failures: Counter[str] = Counter()  # by reason
         self.events: deque[Event] = deque(maxlen=EVENTS)
@@ -45,7 +44,6 @@ class Tally:
     def settled(self, verdict: Verdict) -> None:
         match verdict:
             case RobotsAnswer():
-                self.robots_requests += 1
                 return
             case Done(task=task) | Dead(task=task) | RetryAt(task=task) if task.kind == "sitemap":
                 return

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from crawler.errors import StorageFailed
@@ -34,12 +35,19 @@ class Live(NamedTuple):
 class Samples:
     """What is watched of a run, on its way to disk. `source` is set once there is something to watch."""
 
-    def __init__(self, database: Database, run: int) -> None:
+    def __init__(self, database: Database, run: int, ring: Callable[[], None] = lambda: None) -> None:
+        """`ring` wakes the writer, which then calls `commit` unless a page's commit comes first."""
+        self._ring = ring
         self._database = database
         self._run = run
         self.source: Watched | None = None
         self._thinned = 0  # the minute in which that was done last
         self.due = False  # they have waited long enough for a commit that was made anyway
+
+    def hurry(self) -> None:
+        """They have waited long: commit them even if there is nothing else to commit."""
+        self.due = True
+        self._ring()
 
     async def commit(self) -> None:
         """Write them though there is nothing else to write."""

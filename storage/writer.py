@@ -67,9 +67,9 @@ class Writer:
         self._on_commit = on_commit
         self._waiting: list[Waiting] = []
         self._bell = asyncio.Event()
+        self.samples = Samples(database, run, self._bell.set)  # they ride along as the clocks do
         self._full = asyncio.Event()
         self.clocks: HostClocks | None = None  # whose changes ride along with every commit
-        self.samples = Samples(database, run)  # which do so too
         self._closing = False
         self._failed: Exception | None = None  # what ended the writing, if something did
         self._task: asyncio.Task[None] | None = None
@@ -100,11 +100,6 @@ class Writer:
         if len(self._waiting) >= self._max_batch:
             self._full.set()
         return await future
-
-    def write_samples(self) -> None:
-        """They have waited long: commit them even if there is nothing else to commit."""
-        self.samples.due = True
-        self._bell.set()
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()

@@ -273,7 +273,7 @@ class TestTheWriter:
         async with stored(tmp_path / "a.db", end=None) as file:
             source = file.run.writer.samples.source = Source()
             source.waiting.append(SAMPLE)
-            file.run.writer.write_samples()
+            file.run.writer.samples.hurry()
             await file.run.writer.close()
 
             assert rows(tmp_path / "a.db", "SELECT count(*) FROM telemetry") == [(2,)]
