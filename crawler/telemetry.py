@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 
 from crawler.bottleneck import bottleneck
 from crawler.frontier import Frontier
+from crawler.logs import get_logger
 from crawler.meter import Meter
 from crawler.pool import Pool
 from crawler.stats import Event, HostView, Sample, Snapshot, StageView
@@ -32,6 +33,8 @@ SHORT = 0.5  # seconds
 HOSTS_SHOWN = 5
 HOST_EVENTS = 3  # that are remembered, apart from failures, which may be many
 NO_BUDGET = Left()
+
+log = get_logger()
 
 
 class Telemetry:
@@ -53,6 +56,7 @@ class Telemetry:
         self._hosts: dict[str, HostView] = {}
         self._busiest: Sequence[HostView] = ()
         self._host_events: deque[Event] = deque(maxlen=HOST_EVENTS)
+        self._broken = False
         self._unwritten: deque[Sample] = deque(maxlen=MAX_UNWRITTEN)
 
     def begin(
@@ -75,7 +79,7 @@ class Telemetry:
     async def run(self, due: Callable[[], None]) -> None:
         """Look until cancelled. `due` is called when samples have waited long for a commit."""
         looks = 0
-        while True:
+        while not self._broken:
             await asyncio.sleep(LOOK_EVERY)
             self._whole.look()
             self._second.look()
@@ -148,6 +152,14 @@ class Telemetry:
         )
 
     def _sum_up(self) -> None:
+        """A bug of ours in here ends the watching, and never what is watched."""
+        try:
+            self._take_sample()
+        except Exception as error:
+            self._broken = True
+            log.warning("telemetry_ended", error=repr(error), exc_info=error)
+
+    def _take_sample(self) -> None:
         """Make a sample of the second that has passed, and begin the next."""
         self._stages, self._loop_busy = self._second.means()
         self._before, self._second = self._second, Stretch(self._pools)

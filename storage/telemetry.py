@@ -63,11 +63,16 @@ class Samples:
         self.due = False
         if self.source is None or not (samples := self.source.unwritten()):
             return
-        run, snapshot = self._run, self.source.snapshot().to_json()
-        stages = [row for each in samples for row in _stages(each)]
+        try:
+            shown = self.source.snapshot().to_json()
+        except Exception as error:  # a bug of ours, and no reason to roll back a page
+            self.source = None
+            log.warning("telemetry_ended", error=repr(error), exc_info=error)
+            return
+        run, stages = self._run, [row for each in samples for row in _stages(each)]
         await self._database.run_many(sql.SAVE_SAMPLE, [_row(run, each) for each in samples])
         await self._database.run_many(sql.SAVE_STAGE_SAMPLE, stages)
-        await self._database.run(sql.SAVE_LIVE, {"run": run, "at": time.time(), "snapshot": snapshot})
+        await self._database.run(sql.SAVE_LIVE, {"run": run, "at": time.time(), "snapshot": shown})
         newest = samples[-1].at
         if newest // 60 != self._thinned:
             self._thinned = newest // 60

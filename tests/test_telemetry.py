@@ -13,6 +13,7 @@ import pytest
 
 from crawler.bottleneck import bottleneck
 from crawler.errors import StorageFailed
+from crawler.frontier import Frontier
 from crawler.messages import Message
 from crawler.meter import Meter
 from crawler.pool import Pool
@@ -278,6 +279,18 @@ class TestTheWriter:
 
             assert rows(tmp_path / "a.db", "SELECT count(*) FROM telemetry") == [(2,)]
 
+    async def test_a_bug_in_what_is_shown_costs_no_page(self, tmp_path: Path) -> None:
+        class Broken(Source):
+            def snapshot(self) -> Snapshot:
+                raise KeyError
+
+        async with stored(tmp_path / "a.db") as file:
+            source = file.run.writer.samples.source = Broken()
+            source.waiting.append(SAMPLE)
+            await file.save(done(task(SEED)))
+
+        assert rows(tmp_path / "a.db", "SELECT url FROM pages") == [(SEED,)]
+
     async def test_the_last_ones_are_written_with_the_end(self, tmp_path: Path) -> None:
         async with stored(tmp_path / "a.db") as file:
             source = file.run.writer.samples.source = Source()
@@ -348,6 +361,20 @@ class TestLooking:
         [sample] = telemetry.unwritten()
         assert sample.stages["parse"].waiting == 2
         assert sample.stages["parse"].wait_ms > 0
+
+    async def test_a_bug_of_ours_ends_the_watching_only(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr("crawler.telemetry.LOOK_EVERY", 0)
+        telemetry, pool = self.watched()
+        monkeypatch.setattr(Frontier, "hosts_at_work", lambda frontier: 1 / 0)
+
+        async with asyncio.timeout(5):
+            await telemetry.run(lambda: None)
+        telemetry.end()
+
+        assert "telemetry_ended" in capsys.readouterr().err
+        assert telemetry.snapshot().stages["parse"].workers == pool.workers
 
     def test_a_run_that_has_not_begun_can_be_looked_at(self) -> None:
         telemetry = Telemetry(Tally())
