@@ -349,6 +349,16 @@ class TestLooking:
         assert sample.stages["parse"].busy > 0
         assert sample.stages["parse"].service_ms == pytest.approx(100_000, rel=0.01)
 
+    async def test_a_short_rest_is_told_with_the_second_before(self) -> None:
+        """The last row of a run would else say that nobody was busy."""
+        telemetry, pool = self.watched()
+        pool.meter.begin(0.0)
+        pool.meter.end(0.0, 2.0)
+        telemetry.end()
+        telemetry.end()
+
+        assert [sample.stages["parse"].service_ms for sample in telemetry.unwritten()] == [2_000, 2_000]
+
     async def test_the_wait_in_an_inbox_follows_from_its_depth(self) -> None:
         """Little's law: two wait, one comes through, so each waits for two seconds' worth."""
         telemetry, pool = self.watched()
