@@ -21,7 +21,8 @@ from crawler.frontier import Frontier
 from crawler.lag import LoopLag
 from crawler.logs import get_logger
 from crawler.memory import BodyBudget
-from crawler.messages import CanonicalUrl, RobotsAnswer, Verdict
+from crawler.messages import CanonicalUrl, RobotsAnswer
+from crawler.metrics import serving
 from crawler.parts import note_end, plain_options
 from crawler.policies.breaker import Breaker
 from crawler.policies.budget import Budget
@@ -35,12 +36,14 @@ from crawler.policies.scope import Scope
 from crawler.policies.sessions import Sessions
 from crawler.policies.traps import Traps
 from crawler.pool import Pool
-from crawler.ports import Extractor, ParseMarker, Saved, Stage, Totals
+from crawler.ports import Extractor, ParseMarker, Stage, Totals
 from crawler.robots import RobotsRules
 from crawler.seen import SeenFilter
 from crawler.stats import Snapshot
 from crawler.tally import Tally
-from crawler.watch import pool_lines, snapshot, task_lines, warn_of_slow_plugin, watch
+from crawler.telemetry import Telemetry
+from crawler.trend import Left
+from crawler.watch import pool_lines, task_lines, warn_of_slow_plugin, watch
 from stages.extractors.children import Children
 from stages.extractors.harvest import Harvester
 from stages.extractors.html import HtmlExtractor
@@ -79,7 +82,8 @@ class Crawl:
         self._robots = RobotsPolicy(token=product_token(config.agent))
         self._stopping = Stopping()
         self._lag = LoopLag()
-        self._tally = Tally(pending=0)
+        self._tally = Tally()
+        self._telemetry = Telemetry(self._tally, stopping=lambda: self._stopping.reason)
         self._pools: list[Pool] = []
         self._frontier: Frontier | None = None
         self._started = time.monotonic()
@@ -90,8 +94,7 @@ class Crawl:
 
     def snapshot(self) -> Snapshot:
         """How the run stands. Valid at any time."""
-        elapsed = time.monotonic() - self._started
-        return snapshot(elapsed, self._tally, self._frontier, self._pools, self._stopping.reason)
+        return self._telemetry.snapshot()
 
     def describe(self) -> list[str]:
         """What every stage and every task is doing at this moment, a line each."""
@@ -116,11 +119,12 @@ class Crawl:
             search=config.search,
             longest_wait=max(config.max_retry_after, Retry(first_wait=config.retry_delay).longest),
         )
-        store = await CrawlStore.open(config.path, settings)
-        try:
-            return await self._run(store, settings)
-        finally:
-            await store.close()
+        async with serving(config.metrics_port, self._telemetry):
+            store = await CrawlStore.open(config.path, settings)
+            try:
+                return await self._run(store, settings)
+            finally:
+                await store.close()
 
     async def _run(self, store: CrawlStore, settings: CrawlSettings) -> Report:
         config = self._config
@@ -130,10 +134,10 @@ class Crawl:
         if seen is None:
             seen = SeenFilter(capacity=self._expected_urls(store.known_urls), loaded=not store.known_urls)
         run = await store.begin(
-            settings, admission, seen, max_batch=config.storers, on_commit=self._committed
+            settings, admission, seen, max_batch=config.storers, on_commit=self._tally.committed
         )
         totals = await store.totals()
-        self._tally = Tally(pending=totals.states["pending"])
+        self._tally.begin(totals)
         nothing_to_do = store.resumed and not totals.states["pending"]
         reason = "error"
         filling = asyncio.create_task(store.fill_seen(seen), name="fill-seen")
@@ -162,6 +166,7 @@ class Crawl:
             resumed=store.resumed,
             nothing_to_do=nothing_to_do,
             this_run=self.snapshot(),
+            bottleneck=self._telemetry.bottleneck(),
         )
 
     async def _flow(self, run: OpenRun, totals: Totals) -> None:
@@ -171,6 +176,7 @@ class Crawl:
             retries=config.retries, first_wait=config.retry_delay, max_retry_after=config.max_retry_after
         )
         self._frontier = run.writer.clocks = self._new_frontier(run, totals, retry, clock)
+        telemetry = run.writer.samples.source = self._telemetry
         marks = run.open_marks(config.parsers)  # first: it may fail, and nothing is open yet
         fetcher = PlainFetcher(self._fetching, BodyBudget(config.body_memory))
         results = BodyBudget(MAX_RESULT_BYTES)
@@ -184,8 +190,11 @@ class Crawl:
         if config.max_time is not None:
             left = config.max_time - (time.monotonic() - self._started)
             self._stopping.request_after(left, "max_time")
-        watcher = watch(self._pools, self._frontier, self._settled)
-        beside = [asyncio.create_task(each) for each in (watcher, self._lag.run())]
+        limits = Left.of(config, totals)
+        telemetry.begin(self._frontier, self._pools, limits, started=self._started, lag=self._lag)
+        watcher = watch(self._pools, self._frontier, lambda: self._tally.requests)
+        watchers = (watcher, self._lag.run(), telemetry.run(run.writer.samples.hurry))
+        beside = [asyncio.create_task(each) for each in watchers]
         try:
             await crawl(self._frontier, self._pools, self._stopping, grace=config.grace)
         except asyncio.CancelledError:
@@ -198,6 +207,7 @@ class Crawl:
         finally:
             for task in beside:
                 task.cancel()
+            telemetry.end()
             await fetcher.close()
             await children.close()
             marks.close()
@@ -264,7 +274,7 @@ class Crawl:
             retry=retry,
             clock=clock,
             sitemaps_of=self._sitemaps_of,
-            on_verdict=self._noted,
+            on_verdict=self._tally.settled,
         )
         return fetch, parse, store
 
@@ -273,15 +283,6 @@ class Crawl:
 
     def _sitemaps_of(self, answer: RobotsAnswer) -> Sequence[CanonicalUrl]:
         return RobotsRules.of(answer, self._robots).sitemaps
-
-    def _committed(self, saved: Saved) -> None:
-        self._tally.committed(saved)
-
-    def _noted(self, verdict: Verdict) -> None:
-        self._tally.settled(verdict)
-
-    def _settled(self) -> int:
-        return self._tally.requests
 
     def _expected_urls(self, known: int) -> int:
         """How many URLs the seen set should be ready for: budgets and tables hint at it."""

@@ -91,6 +91,7 @@ class CrawlConfig:
     processes: int = 0  # for the whole crawl; 0: as many as there are cores
     body_memory: int = 64 * MIB  # bytes of all bodies under way
     grace: float = 10.0  # seconds that work in flight may take after the first signal
+    metrics_port: int | None = None  # of Prometheus metrics on 127.0.0.1
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -269,4 +270,5 @@ _CHECKS: Mapping[str, checks.Check] = {
     "processes": _processes,
     "body_memory": whole(1, _MOST),
     "grace": seconds(0, _DAY),
+    "metrics_port": optional(whole(1, 65_535)),
 }

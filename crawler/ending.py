@@ -29,6 +29,7 @@ class Report:
     resumed: bool
     nothing_to_do: bool  # it was complete before this run
     this_run: Snapshot
+    bottleneck: str | None = None  # what this run waited for
 
 
 def exit_code(reason: str, *, first_run: bool, pages: int, internal: int) -> int:

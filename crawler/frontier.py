@@ -1,6 +1,6 @@
 """Frontier: the small window in memory onto the frontier on disk. Decides what is fetched next.
 
-May touch: hosts, policies, robots, messages, ports, asyncio.
+May touch: hosts, policies, robots, messages, ports, stats, asyncio.
 Never: SQL, the network, a queue between stages.
 
 A URL in the window or in flight is a fact of memory only; on disk it stays pending
@@ -39,6 +39,7 @@ from crawler.policies.robots import RobotsPolicy
 from crawler.policies.sessions import Sessions
 from crawler.ports import FrontierStore, HostClock, Pending, Saved, Totals
 from crawler.robots import ALLOW_ALL, RobotsDesk, RobotsRules
+from crawler.stats import HostView
 from crawler.throttle import Throttle
 from crawler.urls import origin
 
@@ -88,6 +89,11 @@ class Frontier:
     @property
     def hosts(self) -> int:
         return len(self._window.hosts)
+
+    def hosts_at_work(self) -> list[HostView]:
+        """The hosts that are being asked, or that have URLs waiting in the window."""
+        now, hosts = self._clock.now(), self._window.hosts.values()
+        return [self._throttle.view(host, now) for host in hosts if host.active or host.queue]
 
     @property
     def spent(self) -> str | None:

@@ -1,6 +1,6 @@
 """Pool: the workers of one stage and their inbox. The project's only worker loop.
 
-May touch: messages, ports, asyncio.
+May touch: messages, ports, meter, asyncio.
 
 Invariant: a worker outlives any message. With every worker of a stage dead its inbox
 would fill, the stage before would wait for ever, and the crawl would hang in silence.
@@ -17,6 +17,7 @@ from typing import Any
 
 from crawler.logs import get_logger
 from crawler.messages import Failed, FetchTask, Message, RobotsTask, Task
+from crawler.meter import Meter
 from crawler.ports import Stage
 
 Emit = Callable[[Message], Awaitable[None]]
@@ -41,17 +42,20 @@ class Pool:
     inbox: Inbox
     at_work: dict[int, tuple[Message, float] | None] = field(default_factory=dict)
     """By worker: the message in hand and since when (monotonic seconds). For those who watch."""
+    meter: Meter = field(default_factory=Meter)
 
 
 async def work(pool: Pool, number: int, emit: Emit) -> None:
     """Handle messages until a pill comes. Raises what the last stage raises."""
-    stage, inbox, at_work = pool.stage, pool.inbox, pool.at_work
+    stage, inbox, at_work, meter = pool.stage, pool.inbox, pool.at_work, pool.meter
     while True:
         at_work[number] = None
         message = await inbox.get()
         if message is Pill.STOP:
             return
-        at_work[number] = (message, time.monotonic())
+        begun = time.monotonic()
+        at_work[number] = (message, begun)
+        meter.begin(begun)
         try:
             results = await stage.handle(message)
         except Exception as error:
@@ -59,6 +63,8 @@ async def work(pool: Pool, number: int, emit: Emit) -> None:
             if stage.is_last:
                 raise  # nowhere downstream to send it: stop loudly, resume later
             results = [_failed(message, stage.name, error)]
+        finally:
+            meter.end(begun, time.monotonic())
         for result in results:
             await emit(result)  # waits while the next inbox is full: backpressure
 

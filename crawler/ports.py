@@ -1,6 +1,6 @@
 """Ports: what the rooms may ask of each other, as Protocols.
 
-May touch: messages only. `stages/` and `storage/` never import one another; they meet
+May touch: messages and stats only. `stages/` and `storage/` never import one another; they meet
 as objects behind these. URL text crosses a port, local row numbers never do.
 """
 
@@ -22,6 +22,7 @@ from crawler.messages import (
     RobotsAnswer,
     Verdict,
 )
+from crawler.stats import Sample, Snapshot
 
 In = TypeVar("In", contravariant=True)
 
@@ -124,6 +125,7 @@ class Saved:
 
     grown: frozenset[str] = frozenset()  # hosts that gained pending URLs
     pending: int = 0  # URLs that became pending
+    skipped: int = 0  # URLs that a rule keeps out from now on, less those that it did until now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +154,16 @@ class HostClocks(Protocol):
     def changed_clocks(self) -> Mapping[str, HostClock]:
         """The clocks that changed since the last call, for the commit that comes next."""
         ...
+
+
+class Watched(Protocol):
+    """What is told of a run beside its pages, for those who watch it from another process."""
+
+    def unwritten(self) -> Sequence[Sample]:
+        """The samples since the last call, the newest last."""
+        ...
+
+    def snapshot(self) -> Snapshot: ...
 
 
 class FrontierStore(Protocol):

@@ -1,18 +1,63 @@
 """Stats: what a running crawl can say of itself at any moment.
 
-May touch: nothing. Plain numbers; the live view and the plain progress lines read them.
+May touch: nothing. Plain numbers; the live view, `status`, the metrics and the table
+`telemetry` all show these. A snapshot goes through JSON unchanged, so that another
+process can show it too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 
-class QueueDepth(NamedTuple):
-    waiting: int  # messages in the stage's inbox
+class StageView(NamedTuple):
+    """One stage; numbers with a fraction are means over the second before."""
+
+    waiting: float  # messages in its inbox
     bound: int
+    busy: float  # workers with a message in hand
+    workers: int
+    handled: int = 0  # messages, in this run
+    wait_ms: float = 0.0  # in the inbox, per message
+    service_ms: float = 0.0  # in a worker's hands, per message
+
+
+class HostView(NamedTuple):
+    """One host that is being asked, or that has URLs waiting."""
+
+    name: str
+    active: int  # requests under way
+    limit: int  # most that it may have
+    rate: float | None = None  # starts a second, at most; None: as they come
+    rests_s: float = 0.0  # beyond that: seconds before it may be asked again
+    held_back: bool = False  # it showed that it takes no more
+
+
+class Event(NamedTuple):
+    at: float  # unix seconds
+    text: str  # parts of it come from the web
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One second of a crawl, for the table `telemetry`."""
+
+    at: int  # unix seconds
+    requests: int  # run, as all counts here but two
+    pages: int
+    bytes: int
+    failed: int
+    pending: int  # whole crawl
+    skipped: int  # whole crawl
+    in_flight: int
+    hosts: int
+    hosts_held_back: int
+    lag_ms: float
+    loop_busy: float  # share of one core
+    stages: Mapping[str, StageView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +70,36 @@ class Snapshot:
     bytes: int = 0  # run: bodies downloaded, after content-coding
     failed: int = 0  # run: given up
     retries: int = 0  # run: put off for another attempt
+    pages_per_s: float = 0.0  # over the last moments
+    left_s: float | None = None  # until a budget is spent or nothing is pending; None: not known
     pending: int = 0  # whole crawl: URLs still to be fetched, those in flight included
+    skipped: int = 0  # whole crawl: URLs that a rule kept out
     in_flight: int = 0  # leased and not yet settled
     hosts: int = 0  # hosts in the window
-    queues: Mapping[str, QueueDepth] = field(default_factory=dict)  # by stage name, in flow order
+    stages: Mapping[str, StageView] = field(default_factory=dict)  # by name, in flow order
+    hosts_held_back: int = 0
+    busiest: Sequence[HostView] = ()  # a few hosts, those held back first
+    answers: Mapping[str, int] = field(default_factory=dict)  # run: by class of status, or `none`
+    failures: Mapping[str, int] = field(default_factory=dict)  # run: by reason
+    events: Sequence[Event] = ()  # the last few, the newest last
+    lag_ms: float = 0.0  # of the event loop
+    loop_busy: float = 0.0  # share of one core that the event loop took
     stopping: str | None = None  # the reason, once the crawl winds down
+
+    def to_json(self) -> str:
+        return json.dumps({each.name: getattr(self, each.name) for each in fields(self)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Snapshot:
+        """What `to_json` wrote, perhaps in another version. Raises ValueError for what has no such shape."""
+        known = {each.name for each in fields(cls)}
+        try:
+            values: dict[str, Any] = {
+                name: value for name, value in json.loads(text).items() if name in known
+            }
+            values["stages"] = {name: StageView(*row) for name, row in values["stages"].items()}
+            values["busiest"] = [HostView(*row) for row in values["busiest"]]
+            values["events"] = [Event(*row) for row in values["events"]]
+            return cls(**values)
+        except (AttributeError, KeyError, RecursionError, TypeError) as error:
+            raise ValueError(f"no snapshot: {error}") from None

@@ -1,28 +1,45 @@
 """Tally: this run's counts, kept as verdicts are committed. What the live view reads.
 
-May touch: messages, ports, stats.
+May touch: messages, ports, stats, the wall clock.
 """
 
 from __future__ import annotations
 
+import time
+from collections import Counter, deque
+
 from crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
-from crawler.ports import Saved
+from crawler.ports import Saved, Totals
+from crawler.stats import Event
+
+EVENTS = 3  # that are remembered
 
 
 class Tally:
-    """Counts of this run, and the whole crawl's pending URLs from `pending` at the start."""
+    """Counts of this run, and of the whole crawl where it says so."""
 
-    def __init__(self, pending: int) -> None:
-        self.pending = pending
+    def __init__(self) -> None:
+        self.pending = 0  # whole crawl
+        self.skipped = 0  # whole crawl
         self.requests = 0
         self.pages = 0
         self.bytes = 0
         self.failed = 0
         self.internal = 0  # our own bugs, those met on robots.txt and sitemaps too
         self.retries = 0
+        self.settled_urls = 0  # those that will not be asked again
+        self.answers: Counter[str] = Counter()  # by class of status, or `none`
+        self.failures: Counter[str] = Counter()  # by reason
+        self.events: deque[Event] = deque(maxlen=EVENTS)
+
+    def begin(self, totals: Totals) -> None:
+        """What earlier runs have left."""
+        self.pending = totals.states["pending"]
+        self.skipped = totals.states["skipped"]
 
     def committed(self, saved: Saved) -> None:
         self.pending += saved.pending
+        self.skipped += saved.skipped
 
     def settled(self, verdict: Verdict) -> None:
         match verdict:
@@ -34,21 +51,35 @@ class Tally:
                 return
             case Done(task=task) | RetryAt(task=task) if task.kind == "sitemap":
                 return
-            case RetryAt(requested=requested):
-                self.requests += requested
-                self.retries += requested
+            case RetryAt(requested=requested, reason=reason):
+                if requested:
+                    self.requests += 1
+                    self.retries += 1
+                    self._answered(reason.removeprefix("http_"))
                 return
             case Skipped():
-                pass
+                self.skipped += 1
             case Dead():
-                self.requests += verdict.requested
-                self.failed += 1
-                self.internal += is_internal(verdict.reason)
+                self._given_up(verdict)
             case Done(answer=answer):
                 self.requests += 1
+                self._answered(str(answer.status))
                 self.pages += answer.status == 200
                 self.bytes += (answer.body_bytes or 0) if answer.content_hash is not None else 0
         self.pending -= 1
+        self.settled_urls += 1
+
+    def _given_up(self, dead: Dead) -> None:
+        if dead.requested:
+            self.requests += 1
+            self._answered(str(dead.answer.status) if dead.answer is not None else "")
+        self.failed += 1
+        self.internal += is_internal(dead.reason)
+        self.failures[dead.reason] += 1
+        self.events.append(Event(time.time(), f"failed {dead.reason}  {dead.task.url}"))
+
+    def _answered(self, status: str) -> None:
+        self.answers[f"{status[0]}xx" if status.isdigit() else "none"] += 1
 
 
 def is_internal(reason: str | None) -> bool:

@@ -1,6 +1,6 @@
 """Throttle: what hosts say, turned into when and how widely each may be asked next.
 
-May touch: hosts, policies, messages, ports. Synchronous, without a clock of its own.
+May touch: hosts, policies, messages, ports, stats. Synchronous, without a clock of its own.
 
 The policies know one host's state each and nothing of the others; here they meet: the
 breaker for a host that says nothing, congestion for how many requests it may have open,
@@ -18,9 +18,11 @@ from crawler.policies.congestion import Congestion, Heard
 from crawler.policies.pacing import Pacing
 from crawler.policies.politeness import Politeness
 from crawler.ports import HostClock
+from crawler.stats import HostView
 
 MAX_REST = 300.0  # seconds; a clock on disk that is further ahead was written under a wrong time
 CATCH_UP = 0.05  # seconds; a timer that woke us late must not lower the rate
+NO_REST = 0.5  # seconds beyond its pace that a host may wait without being said to rest
 LEAST_NOISE = 0.01  # seconds of latency that say nothing
 TIMEOUTS = frozenset({"timeout", "timeout_read", "timeout_connect"})
 
@@ -73,6 +75,23 @@ class Throttle:
 
     def gives_up(self, host: HostQueue) -> bool:
         return self._breaker.gives_up(host.silence)
+
+    def view(self, host: HostQueue, now: float) -> HostView:
+        """What there is to tell of a host. Held back: it answered slowly, with refusals or not at all."""
+        asked = self.floor(max((rules.crawl_delay for rules in host.rules.values()), default=0.0))
+        gap = max(host.pace.gap, asked)
+        rest = host.ready_at - now
+        rest = rest if rest > gap + NO_REST else 0.0
+        silent, most = host.silence.rests > 0, self._politeness.per_host
+        narrowed = host.width.knee < most and host.width.limit < most
+        return HostView(
+            name=host.name,
+            active=host.active,
+            limit=1 if silent else host.width.limit,
+            rate=1.0 / gap if gap else None,
+            rests_s=rest,
+            held_back=silent or narrowed or host.pace.gap > asked or rest > 0,
+        )
 
     def recall(self, host: HostQueue, clock: HostClock, now: float) -> None:
         """Give a host that enters the window what an earlier run, or earlier work, knew of it."""

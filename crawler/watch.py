@@ -1,6 +1,6 @@
 """Watch: say what a crawl is doing right now, and say so unasked when it does nothing.
 
-May touch: pools, the frontier's own description, the event loop's tasks.
+May touch: pools, the event loop's tasks.
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from crawler.frontier import Frontier
 from crawler.logs import get_logger
 from crawler.messages import RobotsTask
 from crawler.pool import Pool, task_of
-from crawler.stats import QueueDepth, Snapshot
-from crawler.tally import Tally
 
 STUCK_AFTER = 60.0  # seconds without a settled URL
 LOOK_EVERY = 5.0  # seconds
@@ -33,25 +30,6 @@ def oldest_work(pool: Pool) -> tuple[str, float] | None:
     task = task_of(message)
     name = task.origin + "/robots.txt" if isinstance(task, RobotsTask) else task.url
     return name, time.monotonic() - since
-
-
-def snapshot(
-    elapsed_s: float, tally: Tally, frontier: Frontier | None, pools: Sequence[Pool], stopping: str | None
-) -> Snapshot:
-    """One look at a running crawl."""
-    return Snapshot(
-        elapsed_s=elapsed_s,
-        requests=tally.requests,
-        pages=tally.pages,
-        bytes=tally.bytes,
-        failed=tally.failed,
-        retries=tally.retries,
-        pending=tally.pending,
-        in_flight=frontier.leased if frontier is not None else 0,
-        hosts=frontier.hosts if frontier is not None else 0,
-        queues={pool.stage.name: QueueDepth(pool.inbox.qsize(), pool.inbox.maxsize) for pool in pools},
-        stopping=stopping,
-    )
 
 
 def pool_lines(pools: Sequence[Pool]) -> list[str]:

@@ -6,6 +6,7 @@
     ledger.py       what one batch of verdicts changes: rows, depths, links
     harvests.py     what was taken from pages, as rows; search.py: the index over their text
     writer.py       many verdicts, one transaction (group commit)
+    telemetry.py    how a run goes, second by second
     frontier.py     the frontier on disk, as the window in memory asks for it
     crawl_store.py  one crawl's file: create or resume, runs, totals; joins the above
     reparse.py      saved bodies, read again a batch at a time

@@ -257,11 +257,14 @@ class CrawlStore:
 
         Not `patient`: a lock that was waited for in vain is not waited for once more.
         """
+        writer = self._writer
         await self._settle()
         if not patient:
             await self._database.run("PRAGMA busy_timeout = 500")
         params = {"run": self._run, "now": _utc_now(), "reason": reason, "rss": rss_bytes}
         async with self._database.transaction():
+            if writer is not None:
+                await writer.samples.save()
             await self._database.run(sql.FINISH_RUN, params)
 
     async def close(self) -> None:

@@ -50,7 +50,11 @@ class Changes:
         async for some in in_turns(rows.values()):
             grown.update(split(row.url).host for row in some)
             pages += sum(row.kind == UrlKind.PAGE for row in some)
-        return Saved(grown=frozenset(grown), pending=pages)
+        skipped = sum(row.state == State.SKIPPED and row.kind == UrlKind.PAGE for row in self.new)
+        if self.admitted:
+            new = {row.id for row in self.new}
+            skipped -= len({row.id for row in self.admitted if row.kind == UrlKind.PAGE} - new)
+        return Saved(grown=frozenset(grown), pending=pages, skipped=skipped)
 
 
 class Ledger:

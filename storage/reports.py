@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from crawler.ports import Totals
 from storage import statements as sql
+from storage.telemetry import Live, live
 
 TABLES = (
     "pages",
@@ -25,6 +26,7 @@ TABLES = (
     "sitemaps",
     "extracted",
     "structured",
+    "telemetry",
 )  # with the reports: all that people should know of
 
 REPORTS: Mapping[str, str] = {
@@ -90,6 +92,7 @@ class Status:
     skipped: Sequence[tuple[str, int]]
     runs: Sequence[Run]  # the oldest first
     last_activity: str | None  # ISO 8601, UTC: the last answer, or the begin or end of a run
+    live: Live | None  # what the last run showed last, if it has no end
 
 
 def totals(connection: sqlite3.Connection) -> Totals:
@@ -117,6 +120,7 @@ def status(connection: sqlite3.Connection) -> Status:
     [(answered,)] = connection.execute(_LAST_ANSWER)
     runs = [Run(*row) for row in connection.execute(_RUNS)]
     moments = [answered, crawl[3], *(moment for run in runs for moment in (run.started_at, run.finished_at))]
+    seen = live(connection)
     return Status(
         identity=json.loads(crawl[0]),
         depth=crawl[1],
@@ -127,4 +131,5 @@ def status(connection: sqlite3.Connection) -> Status:
         skipped=connection.execute(_REASONS, {"state": 4}).fetchall(),
         runs=runs,
         last_activity=max((moment for moment in moments if moment), default=None),
+        live=seen if seen and runs and seen.run == runs[-1].id and not runs[-1].finished_at else None,
     )

@@ -294,3 +294,23 @@ SUM_RUNS = """
            coalesce(sum(retries), 0), coalesce(sum(robots_requests), 0), coalesce(sum(sitemap_requests), 0)
     FROM runs
 """
+
+# -- telemetry
+
+# A clock that was set back writes over what it wrote before.
+SAVE_SAMPLE = """
+    INSERT OR REPLACE INTO sample (
+        at, run_id, requests, pages, bytes, failed, pending, skipped, in_flight, hosts, hosts_held_back,
+        lag_ms, loop_busy)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+SAVE_STAGE_SAMPLE = """
+    INSERT OR REPLACE INTO stage_sample (
+        at, position, stage, waiting, bound, busy, workers, handled, wait_ms, service_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+SAVE_LIVE = "INSERT OR REPLACE INTO live (id, run_id, at, snapshot) VALUES (1, :run, :at, :snapshot)"
+THIN_STAGE_SAMPLES = """
+    DELETE FROM stage_sample WHERE at < :minute OR (at < :second AND at % 60 <> 0)
+"""
+THIN_SAMPLES = "DELETE FROM sample WHERE at < :minute OR (at < :second AND at % 60 <> 0)"

@@ -24,6 +24,7 @@ from storage.ledger import Changes, Ledger
 from storage.pages import body_row, fetch_row, redirect_target, robots_row, sitemap_row, texts_of
 from storage.phrases import Phrases
 from storage.rows import KIND_NUMBERS, Key, State, UrlKind, UrlRow, key_of
+from storage.telemetry import Samples
 from storage.url_table import UrlTable
 
 LINGER_PER_COMMIT = 4.0  # so at most a fifth of the time goes to commits
@@ -68,6 +69,7 @@ class Writer:
         self._on_commit = on_commit
         self._waiting: list[Waiting] = []
         self._bell = asyncio.Event()
+        self.samples = Samples(database, run, self._bell.set)  # they ride along as the clocks do
         self._full = asyncio.Event()
         self.clocks: HostClocks | None = None  # whose changes ride along with every commit
         self._closing = False
@@ -117,6 +119,8 @@ class Writer:
                 # A batch of one means that nobody else was under way: the next is not kept waiting.
                 busy = len(batch) > 1
                 linger = min(LINGER_PER_COMMIT * (loop.time() - started), MAX_LINGER) if busy else 0.0
+            elif self.samples.due:
+                await self.samples.commit()
             if self._closing and not self._waiting:
                 return
 
@@ -205,6 +209,7 @@ class Writer:
         await self._save_robots(changes, [v for v in verdicts if isinstance(v, RobotsAnswer)], counts)
         await self._ledger.write(changes)
         await self._save_clocks()
+        await self.samples.save()
         await self._count_run(counts)
         return await changes.saved()
 

@@ -36,6 +36,7 @@ MAY_IMPORT = {
 KNOWN_BY = {
     "ada_url": "crawler/urls.py",
     "pybloom_live": "crawler/seen.py",
+    "prometheus_client": "crawler/metrics.py",
     "publicsuffixlist": "crawler/domains.py",
     "re2": "crawler/patterns.py",
     "structlog": "crawler/logs.py",

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from crawler.cli import main
+from crawler.stats import Snapshot, StageView
 from storage.reports import REPORTS
 from tests.dbkit import SITE, CrawlFile
 from tests.test_render import HOSTILE, NEVER_RAW
@@ -307,6 +309,34 @@ class TestStatus:
         """The database alone cannot tell which."""
         assert "state running or killed: run 2 has no end" in lines
         assert any(line.startswith("1 ") and "sigint" in line for line in lines)
+
+    def test_a_run_that_speaks_shows_its_live_view(self, shell: Shell) -> None:
+        snapshot = Snapshot(elapsed_s=5, pages=4321, stages={"fetch": StageView(1, 64, 60, 64)})
+        self.says(shell, time.time(), snapshot.to_json())
+
+        assert shell.types("status") == 0
+        assert "state      running: run 2 said so" in shell.out
+        assert "4,321 pages" in shell.out
+        assert "60.0/64" in shell.out
+
+    def test_one_that_has_fallen_silent_was_killed(self, shell: Shell) -> None:
+        self.says(shell, time.time() - 3600, Snapshot(elapsed_s=5, pages=4321).to_json())
+
+        assert shell.types("status") == 0
+        assert "killed, or held up: run 2 has said nothing for 1:00:0" in shell.out
+        assert "4,321" not in shell.out
+
+    @pytest.mark.parametrize(
+        "text", ["", "{}", '{"elapsed_s": "x", "stages": {}, "busiest": [], "events": []}']
+    )
+    def test_a_live_view_that_makes_no_sense_is_no_error(self, shell: Shell, text: str) -> None:
+        self.says(shell, time.time(), text)
+
+        assert shell.types("status") == 0
+
+    def says(self, shell: Shell, at: float, snapshot: str) -> None:
+        with closing(sqlite3.connect(shell.db)) as db, db:
+            db.execute("INSERT INTO live (id, run_id, at, snapshot) VALUES (1, 2, ?, ?)", (at, snapshot))
 
     def test_last_seen_is_the_newest_of_answers_and_runs(self, lines: list[str]) -> None:
         assert "last seen 2026-11-20T11:00:00.000Z" in lines

@@ -144,7 +144,7 @@ class TestVerdict:
         saved = await file.save(page(D, C))
 
         assert states(path)[C] == ("pending", None)
-        assert saved == Saved(grown=frozenset({"h"}), pending=1)
+        assert saved == Saved(grown=frozenset({"h"}), pending=1, skipped=-1)
         assert await file.pending() == [C]
 
     async def test_so_does_a_way_that_is_shorter_further_up(self, path: Path, file: Stored) -> None:
@@ -323,7 +323,7 @@ class TestMovingSeed:
 
             saved = await file.save(redirect(D, self.NEW))
 
-            assert saved == Saved(grown=frozenset({"new.example"}), pending=3)
+            assert saved == Saved(grown=frozenset({"new.example"}), pending=3, skipped=-2)
         assert states(path)["http://other/"] == ("skipped", "scope")
 
     async def test_also_on_other_hosts_of_its_domain(self, path: Path) -> None:

@@ -14,9 +14,11 @@ import pytest
 
 from crawler import logs, terminal
 from crawler.cli.figures import duration, rate, size
-from crawler.cli.progress import Bar, Rate, figures, packed, shown
+from crawler.cli.panel import engine, figures, lines, packed
+from crawler.cli.progress import Bar, shown
 from crawler.cli.view import View
-from crawler.stats import QueueDepth, Snapshot
+from crawler.stats import Event, HostView, Snapshot, StageView
+from tests.test_render import HOSTILE, NEVER_RAW
 
 Capture = pytest.CaptureFixture[str]
 
@@ -30,7 +32,16 @@ BUSY = Snapshot(
     pending=9_876_543,
     in_flight=64,
     hosts=4_321,
-    queues={name: QueueDepth(64, 64) for name in ("fetch", "parse", "store")},
+    pages_per_s=331.4,
+    left_s=29_484,
+    skipped=765_432,
+    hosts_held_back=3,
+    stages={name: StageView(64, 64, 32.1, 64, 1_300_000, 12.3, 1234) for name in ("fetch", "parse", "store")},
+    busiest=[HostView("docs.example.org", 4, 8, 2.5, 61.0, True), HostView("x" * 200, 1, 1)],
+    failures={f"http_{status}": status for status in range(400, 420)},
+    events=[Event(1_795_172_006, "failed http_404  http://example.com/" + "y" * 300)],
+    loop_busy=0.87,
+    lag_ms=3.4,
 )
 
 
@@ -74,7 +85,7 @@ class TestKinds:
         assert len(lines) == 2
         assert "1,234,567 pages" in lines[0]
         assert "9,876,543 pending" in lines[0]
-        assert "fetch 64/64, parse 64/64, store 64/64" in lines[0]
+        assert "fetch queue 64/64 busy 32/64, parse queue" in lines[0]
 
     async def test_a_live_block_four_times_a_second_on_a_terminal(
         self, monkeypatch: pytest.MonkeyPatch
@@ -122,8 +133,8 @@ class TestKinds:
 
 
 class TestBar:
-    def bar(self, screen: Terminal, width: int = 80) -> Bar:
-        return Bar(screen, width=width, height=20, color_system=None)
+    def bar(self, screen: Terminal, width: int = 80, height: int = 40) -> Bar:
+        return Bar(screen, width=width, height=height, color_system=None)
 
     @pytest.mark.parametrize("width", [40, 41, 60, 80, 120, 200])
     def test_it_fits_any_width_and_cuts_no_figure(self, width: int) -> None:
@@ -136,7 +147,7 @@ class TestBar:
 
         lines = [line for line in words.splitlines() if line.strip()]
         assert max(map(len, lines)) <= width
-        for part in (part for group in figures(BUSY, 331.4) for part in group if "/s" not in part):
+        for part in (part for group in (*figures(BUSY), engine(BUSY)) for part in group):
             assert part in words
         assert "stopping (sigterm)" in words
 
@@ -262,13 +273,55 @@ class TestFigures:
     def test_rates(self) -> None:
         assert (rate(0), rate(99.9), rate(1234.5)) == ("0.0/s", "99.9/s", "1,234/s")
 
-    def test_speed_is_that_of_the_last_seconds(self) -> None:
-        """An average since the start would hide that a crawl has come to a stand."""
-        speed = Rate()
-        for second in range(100):
-            latest = speed(Snapshot(elapsed_s=second, pages=min(second, 50) * 10))
 
-        assert latest == 0
+class TestPanel:
+    def test_a_stage_tells_its_queue_its_workers_and_its_times(self) -> None:
+        shown = lines(BUSY, 80)
 
-    def test_speed_before_any_time_has_passed_is_zero(self) -> None:
-        assert Rate()(Snapshot(elapsed_s=0, pages=5)) == 0
+        row = next(line for line in shown if line.startswith("parse"))
+        assert row.split() == ["parse", "64/64", "32.1/64", row.split()[3], "50%", "12", "ms", "1,234", "ms"]
+
+    @pytest.mark.parametrize("width", [30, 53, 54, 71, 72, 80, 120, 200])
+    def test_the_table_of_stages_fits_the_width(self, width: int) -> None:
+        shown = [line for line in lines(BUSY, width) if line.startswith(("stage", "fetch", "parse", "store"))]
+
+        assert len(shown) == 4
+        assert max(map(len, shown)) <= width
+
+    def test_a_host_tells_what_its_throttle_allows(self) -> None:
+        shown = lines(BUSY, 80)
+
+        row = next(line for line in shown if "docs.example.org" in line)
+        assert row.split(maxsplit=1)[1] == "4 of 8 requests  at most 2.5/s  rests 0:01:01"
+
+    def test_the_newest_event_comes_first(self) -> None:
+        events = [Event(1_795_172_006 + number, f"event {number}") for number in range(3)]
+        shown = lines(replace(BUSY, events=events), 80)
+
+        assert [line.split("  ")[1] for line in shown[-3:]] == ["event 2", "event 1", "event 0"]
+
+    def test_what_a_site_wrote_is_harmless(self) -> None:
+        """A name that breaks out of its line could fake one of ours."""
+        hostile = replace(
+            BUSY,
+            stopping=HOSTILE,
+            busiest=[HostView(HOSTILE, 1, 1)],
+            failures={HOSTILE: 1},
+            events=[Event(0, HOSTILE)],
+        )
+
+        assert not any(character in line for line in lines(hostile, 200) for character in NEVER_RAW)
+
+    def test_a_low_terminal_keeps_what_matters_most(self) -> None:
+        screen = Terminal()
+        bar = Bar(screen, width=80, height=6, color_system=None)
+
+        bar.show(BUSY)
+        words = screen.words()
+        bar.close()
+
+        assert "1,234,567 pages" in words
+        assert "failed http_404" not in words
+
+    def test_no_time_is_guessed_where_none_is_known(self) -> None:
+        assert not any("left" in line for line in lines(replace(BUSY, left_s=None), 80))

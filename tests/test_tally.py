@@ -27,7 +27,7 @@ class TestInternalFailures:
     )
     def test_a_bug_of_ours_is_counted_whatever_it_was_met_on(self, verdict: Verdict, counted: int) -> None:
         """Else the run would end with exit code 0 though no page of a host could be asked for."""
-        tally = Tally(pending=1)
+        tally = Tally()
 
         tally.settled(verdict)
 

@@ -16,6 +16,7 @@ import pytest
 from crawler.messages import Fetched, FetchTask, RetryAt
 from crawler.policies.politeness import Politeness
 from crawler.ports import HostClock
+from crawler.stats import HostView
 from tests.fakes import START, MemoryCrawl, answer, done, in_virtual_time
 from tests.rig import Rig
 from tests.server_model import ServerModel, verdict
@@ -175,3 +176,35 @@ class TestRate:
         await let_crawl(rig_of("a", pages=5_000, rate=100), models, seconds=20)
 
         assert len(models["a"].served) == pytest.approx(2_000, rel=0.02)
+
+
+@in_virtual_time
+class TestWhatIsShown:
+    async def shown(self, server: ServerModel, **asked: Any) -> HostView:
+        rig = rig_of("h", pages=2_000, **asked)
+        await let_crawl(rig, {"h": server}, seconds=10)
+        [host] = rig.frontier.hosts_at_work()
+        return host
+
+    async def test_a_host_that_takes_all_it_is_given_is_not_held_back(self) -> None:
+        host = await self.shown(ServerModel(latency=0.1), per_host=3)
+
+        assert host == HostView("h", active=host.active, limit=3)
+        assert 1 <= host.active <= 3
+
+    async def test_one_that_refuses_is_held_back_to_its_rate(self) -> None:
+        host = await self.shown(ServerModel(latency=0.05, per_second=20))
+
+        assert host.held_back
+        assert host.rate == pytest.approx(20, rel=0.2)
+
+    async def test_one_that_queues_is_held_back_to_fewer_connections(self) -> None:
+        host = await self.shown(ServerModel(latency=0.1, capacity=2))
+
+        assert host.held_back
+        assert host.limit < 8
+
+    async def test_a_pause_that_we_were_asked_for_is_a_pace_and_no_rest(self) -> None:
+        host = await self.shown(ServerModel(latency=0.1), delay=4)
+
+        assert (host.rate, host.rests_s, host.held_back) == (0.25, 0.0, False)

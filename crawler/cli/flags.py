@@ -111,6 +111,10 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("body_memory", "BYTES", "of all bodies under way"),
         ),
     ),
+    (
+        "monitoring",
+        (("metrics_port", "N", "serve Prometheus metrics at http://127.0.0.1:N/metrics while it runs"),),
+    ),
 )
 
 

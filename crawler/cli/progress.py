@@ -12,12 +12,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from crawler import terminal
-from crawler.cli.figures import count, duration, rate, size
+from crawler.cli import panel
 from crawler.cli.view import View
 from crawler.stats import Snapshot
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 _BAR_INTERVAL = 0.25  # seconds: four times a second reads as live
 _LINE_INTERVAL = 10.0  # seconds
-_RATE_WINDOW = 10.0  # seconds that "pages per second" looks back
 
 Wait = Callable[[float], Awaitable[None]]
 
@@ -77,21 +75,6 @@ def _display(view: View) -> Display | None:
     return Lines(view)
 
 
-class Rate:
-    """Pages per second over the last moments, by the snapshots' own clock."""
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque([(0.0, 0)])
-
-    def __call__(self, snapshot: Snapshot) -> float:
-        seen = self._seen
-        seen.append((snapshot.elapsed_s, snapshot.pages))
-        while len(seen) > 2 and snapshot.elapsed_s - seen[0][0] > _RATE_WINDOW:
-            seen.popleft()
-        (then, before), (now, pages) = seen[0], seen[-1]
-        return (pages - before) / (now - then) if now > then else 0.0
-
-
 class Lines:
     """A plain line every ten seconds, or an event if that is the format."""
 
@@ -99,12 +82,11 @@ class Lines:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._rate = Rate()
 
     def show(self, snapshot: Snapshot) -> None:
-        speed = self._rate(snapshot)
-        parts = [part for group in figures(snapshot, speed) for part in group]
-        self._view.tell([", ".join(parts)], "progress_made", facts(snapshot, speed))
+        groups = [*panel.figures(snapshot), panel.engine(snapshot), panel.brief(snapshot)]
+        text = "; ".join(", ".join(group) for group in groups if group)
+        self._view.tell([text], "progress_made", facts(snapshot))
 
     def close(self) -> None:
         pass
@@ -121,7 +103,6 @@ class Bar:
 
         self._console = Console(file=_Forgiving(stream), force_terminal=True, **console_options)  # type: ignore[arg-type]
         self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
-        self._rate = Rate()
         self._open = contextlib.ExitStack()
 
     def show(self, snapshot: Snapshot) -> None:
@@ -147,55 +128,40 @@ class Bar:
         from rich.text import Text
 
         width = self._console.width - 1  # a full last column would wrap on some terminals
-        lines = [
-            Text(line, no_wrap=True, overflow="ellipsis")
-            for group in figures(snapshot, self._rate(snapshot))
-            for line in packed(group, width)
-        ]
+        lines = panel.lines(snapshot, width)  # what is too high is cut off by rich, from below
         known = snapshot.requests + snapshot.pending
         bar = ProgressBar(total=max(known, 1), completed=snapshot.requests)
-        return Group(Padding(bar, (0, 1, 0, 0)), *lines)  # a bare bar ends without a line break
+        texts = [Text(line[:width], no_wrap=True, overflow="ellipsis") for line in lines]
+        return Group(Padding(bar, (0, 1, 0, 0)), *texts)  # a bare bar ends without a line break
 
 
-def figures(snapshot: Snapshot, speed: float) -> Iterator[list[str]]:
-    """All there is to show, in groups of short parts that belong on one line."""
-    if snapshot.stopping:
-        yield [f"stopping ({terminal.harmless(snapshot.stopping)})", f"{count(snapshot.in_flight)} in flight"]
-    yield [
-        f"{count(snapshot.pages)} pages",
-        rate(speed),
-        size(snapshot.bytes),
-        duration(snapshot.elapsed_s),
-    ]
-    yield [
-        f"{count(snapshot.pending)} pending",
-        f"{count(snapshot.in_flight)} in flight",
-        f"{count(snapshot.failed)} failed",
-        f"{count(snapshot.retries)} retried",
-        f"{count(snapshot.hosts)} hosts",
-    ]
-    yield [f"{name} {queue.waiting}/{queue.bound}" for name, queue in snapshot.queues.items()]
-
-
-def facts(snapshot: Snapshot, speed: float) -> dict[str, object]:
-    names = ("requests", "pages", "bytes", "failed", "retries", "pending", "in_flight", "hosts", "stopping")
+def facts(snapshot: Snapshot) -> dict[str, object]:
+    """The same as one event's fields, for --log-format json."""
+    names = (
+        "requests",
+        "pages",
+        "bytes",
+        "failed",
+        "retries",
+        "pending",
+        "skipped",
+        "in_flight",
+        "hosts",
+        "hosts_held_back",
+        "failures",
+        "stopping",
+    )
+    left_s = snapshot.left_s
     return {
         "elapsed_s": round(snapshot.elapsed_s, 3),
-        "pages_per_s": round(speed, 1),
+        "pages_per_s": round(snapshot.pages_per_s, 1),
+        "left_s": None if left_s is None else round(left_s, 1),
         **{name: getattr(snapshot, name) for name in names},
-        "queues": {name: queue.waiting for name, queue in snapshot.queues.items()},
+        "loop_busy": round(snapshot.loop_busy, 3),
+        "lag_ms": round(snapshot.lag_ms, 1),
+        "queues": {name: round(stage.waiting, 1) for name, stage in snapshot.stages.items()},
+        "busy": {name: round(stage.busy, 1) for name, stage in snapshot.stages.items()},
     }
-
-
-def packed(parts: Sequence[str], width: int) -> list[str]:
-    """Lay parts out in as few lines as their width needs; a part is never cut in two."""
-    lines: list[str] = []
-    for part in parts:
-        if lines and len(lines[-1]) + 2 + len(part) <= width:
-            lines[-1] += "  " + part
-        else:
-            lines.append(part)
-    return lines
 
 
 class _Forgiving:

@@ -8,18 +8,23 @@ All numbers are of one moment, so they add up, also while a crawl is changing th
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterator, Sequence
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
-from crawler.cli.figures import count, counted, size
+from crawler.cli import panel
+from crawler.cli.figures import count, counted, duration, size
 from crawler.cli.reading import add_database, opened, results
 from crawler.terminal import harmless
 
 if TYPE_CHECKING:
     from storage.reports import Run, Status
+    from storage.telemetry import Live
 
 _SEEDS_SHOWN = 5
 _RUNS_SHOWN = 10
+FRESH = 15.0  # seconds; a run writes what it shows every five, if not with its pages
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -40,16 +45,19 @@ def run(args: argparse.Namespace) -> int:
         with reader.snapshot() as connection:
             found = status(connection)
         with results() as out:
-            for line in _lines(str(args.db), found):
+            for line in _lines(str(args.db), found, time.time()):
                 out.write(harmless(line) + "\n")
     return 0
 
 
-def _lines(database: str, status: Status) -> Iterator[str]:
+def _lines(database: str, status: Status, now: float) -> Iterator[str]:
     yield database
     yield from _what(status)
-    yield f"  state      {_now(status.runs)}"
+    yield f"  state      {_now(status.runs, status.live, now)}"
     yield f"  last seen  {status.last_activity or 'never'}"
+    if status.live is not None and _is_fresh(status.live, now):
+        yield ""
+        yield from _running(status.live)
     yield ""
     yield from _counts(status)
     for title, reasons in (("failed", status.failed), ("skipped", status.skipped)):
@@ -77,13 +85,30 @@ def _what(status: Status) -> Iterator[str]:
     yield f"  robots     {'obeyed' if status.robots else 'not asked'}"
 
 
-def _now(runs: Sequence[Run]) -> str:
+def _now(runs: Sequence[Run], live: Live | None, now: float) -> str:
     if not runs:
         return "not begun"
     last = runs[-1]
     if last.finished_at is None:
-        return f"running or killed: run {last.id} has no end"
+        if live is None:
+            return f"running or killed: run {last.id} has no end"
+        ago = duration(max(now - live.at, 0.0))
+        if _is_fresh(live, now):
+            return f"running: run {last.id} said so {ago} ago"
+        return f"killed, or held up: run {last.id} has said nothing for {ago}, and has no end"
     return f"not running: the last run ended with {last.stop_reason or 'no reason'}"
+
+
+def _is_fresh(live: Live, now: float) -> bool:
+    return now - live.at < FRESH
+
+
+def _running(live: Live) -> list[str]:
+    """What the live view of the other process shows."""
+    try:
+        return [f"  {line}" for line in panel.lines(live.snapshot, get_terminal_size().columns - 2)]
+    except (AttributeError, OSError, OverflowError, TypeError, ValueError):
+        return ["  (what it shows is not readable)"]  # it is JSON in a file, and the file may be a stranger's
 
 
 def _counts(status: Status) -> Iterator[str]:

@@ -55,6 +55,7 @@ def lines(report: Report, *, database: str, program: Sequence[str]) -> list[str]
         ),
         ("bytes", size(totals.bytes)),
         ("elapsed", duration(report.elapsed_s)),
+        *([("bottleneck", report.bottleneck)] if report.bottleneck else []),
         ("database", harmless(database)),
         ("look at it", _shell([*program, "query", query, "--db", database])),
     ]
@@ -86,6 +87,7 @@ def facts(report: Report, *, database: str) -> dict[str, object]:
         "internal_failures": totals.internal_failures,
         "elapsed_s": round(report.elapsed_s, 3),
         "pages_this_run": report.this_run.pages,
+        "bottleneck": report.bottleneck,
         "db": database,
     }
 

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from crawler import Crawl, CrawlConfig
 from crawler.messages import Done, RobotsAnswer, Verdict
+from crawler.tally import Tally
+from crawler.telemetry import Telemetry
 
 TICK = 0.005  # seconds
 ORDINARY = "/ordinary/"
@@ -27,24 +29,24 @@ class Lag(NamedTuple):
     at: float  # seconds after the start
 
 
-class Watched(Crawl):
+class Noting(Tally):
     """Notes when each ordinary page was settled, and how long after its request."""
 
-    def __init__(self, config: CrawlConfig) -> None:
-        super().__init__(config)
-        self.settled: list[float] = []  # unix seconds
+    def __init__(self) -> None:
+        super().__init__()
+        self.at: list[float] = []  # unix seconds
         self.took: list[float] = []
 
-    def _noted(self, verdict: Verdict) -> None:
-        super()._noted(verdict)
+    def settled(self, verdict: Verdict) -> None:
+        super().settled(verdict)
         if not isinstance(verdict, RobotsAnswer) and ORDINARY in verdict.task.url:
-            self.settled.append(time.time())
+            self.at.append(time.time())
             if isinstance(verdict, Done):
                 self.took.append(time.time() - verdict.answer.fetched_at)
 
     def delay(self) -> float:
         """The longest that an ordinary page took, or that none was settled while some were left."""
-        gaps = [later - earlier for earlier, later in zip(self.settled, self.settled[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in zip(self.at, self.at[1:], strict=False)]
         return max([0.0, *self.took, *gaps])
 
 
@@ -65,7 +67,8 @@ async def watch_loop() -> Lag:
 
 
 async def crawl(options: dict[str, Any]) -> dict[str, object]:
-    run = Watched(CrawlConfig(**options))
+    run, noted = Crawl(CrawlConfig(**options)), Noting()
+    run._tally, run._telemetry = noted, Telemetry(noted)
     watcher = asyncio.create_task(watch_loop())
     await asyncio.sleep(0)
     started = time.monotonic()
@@ -78,8 +81,8 @@ async def crawl(options: dict[str, Any]) -> dict[str, object]:
         "lag_s": lag.worst,
         "busy_s": lag.worst_busy,
         "lag_at_s": lag.at,
-        "lost": len(run.settled) - len(run.took),
-        "delay_s": run.delay(),
+        "lost": len(noted.at) - len(noted.took),
+        "delay_s": noted.delay(),
         "own_peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
 
