@@ -2,7 +2,7 @@
 
     database.py     the file: whose it is, its lock, its schema, the writing connection
     schema/         tables and views, numbered; a file is applied once and never changed
-    statements.py   the sentences the writer says
+    statements.py   the sentences the writer says; harvest_statements.py: those about harvests
     ledger.py       what one batch of verdicts changes: rows, depths, links
     harvests.py     what was taken from pages, as rows; search.py: the index over their text
     writer.py       many verdicts, one transaction (group commit)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from crawler.messages import Harvest
-from storage import statements as sql
+from storage import harvest_statements as sql
 from storage.database import Database
 from storage.phrases import Phrases, storable
 

@@ -18,7 +18,8 @@ from typing import NamedTuple
 from crawler.errors import BadDatabase, StorageFailed
 from crawler.messages import CanonicalUrl, Content
 from crawler.urls import unsplit
-from storage import statements as sql
+from storage import harvest_statements as sql
+from storage import statements
 from storage.database import Database
 from storage.harvests import Gathered, Harvests, names_of
 from storage.phrases import Phrases
@@ -85,7 +86,7 @@ class ReparseStore:
         return store
 
     async def _begin(self, *, anew: bool) -> None:
-        _, _, phrase = await self._database.row(sql.LAST_IDS)
+        _, _, phrase = await self._database.row(statements.LAST_IDS)
         self._phrases.start_at(phrase + 1)
         known = await self._database.row(sql.FIND_REPARSING)
         if known is not None and known[0] == self._wanted.plan and not anew:

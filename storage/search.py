@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from crawler.checks import shown
 from crawler.errors import BadQuery
-from storage import statements as sql
+from storage import harvest_statements as sql
 from storage.database import Database
 
 MAX_QUERY = 500  # characters

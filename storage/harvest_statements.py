@@ -1,0 +1,77 @@
+"""Harvest statements: the SQL about what was gathered from pages. No logic, like `statements`.
+
+May touch: nothing. Each can be pasted into a shell; parameters are named.
+"""
+
+ADD_EXTRACTION = """
+    INSERT OR IGNORE INTO extraction (url_id, generation, name_id, position, value) VALUES (?, ?, ?, ?, ?)
+"""
+ADD_STRUCTURED = """
+    INSERT OR IGNORE INTO structured_item (url_id, generation, kind_id, position, data, error)
+    VALUES (?, ?, ?, ?, ?, ?)
+"""
+ADD_MISHAP = """
+    INSERT OR IGNORE INTO mishap (url_id, generation, position, source_id, error) VALUES (?, ?, ?, ?, ?)
+"""
+FORGET_EXTRACTIONS = "DELETE FROM extraction WHERE url_id = ? AND generation = ?"
+FORGET_STRUCTURED = "DELETE FROM structured_item WHERE url_id = ? AND generation = ?"
+FORGET_MISHAPS = "DELETE FROM mishap WHERE url_id = ? AND generation = ?"
+# An upsert, for with REPLACE the old words would stay in the index (no trigger sees that deletion).
+SAVE_TEXT = """
+    INSERT INTO page_text (url_id, title, headings, text) VALUES (?, ?, ?, ?)
+    ON CONFLICT (url_id) DO UPDATE
+    SET title = excluded.title, headings = excluded.headings, text = excluded.text
+"""
+# Which bodies come next, and how large they are; then the bodies themselves.
+NEXT_BODIES = """
+    SELECT body.url_id, body.generation, fetch.body_bytes
+    FROM body JOIN fetch ON fetch.url_id = body.url_id AND fetch.generation = body.generation
+    JOIN phrase ON phrase.id = fetch.type_id
+    WHERE (body.url_id, body.generation) > (:url, :generation) AND fetch.status = 200 AND fetch.error IS NULL
+      AND phrase.text IN ('text/html', 'application/xhtml+xml')
+    ORDER BY body.url_id, body.generation LIMIT :limit
+"""
+LOAD_BODY = """
+    SELECT url.secure, host.name, url.path, body.body, body.headers, fetch.fetched_at,
+           body.generation = (SELECT max(generation) FROM fetch WHERE url_id = body.url_id)
+    FROM body JOIN fetch ON fetch.url_id = body.url_id AND fetch.generation = body.generation
+    JOIN url ON url.id = body.url_id JOIN host ON host.id = url.host_id
+    WHERE body.url_id = :url AND body.generation = :generation
+"""
+ANY_BODY = "SELECT EXISTS (SELECT 1 FROM body)"
+FIND_REPARSING = "SELECT plan, after_url, after_generation FROM reparsing"
+NOTE_REPARSING = """
+    INSERT OR REPLACE INTO reparsing (id, plan, after_url, after_generation)
+    VALUES (1, :plan, :url, :generation)
+"""
+FORGET_REPARSING = "DELETE FROM reparsing"
+# Made by the first crawl that wants them, so that nobody else needs an SQLite with FTS5. The
+# index holds words only: the text is stored once, in page_text.
+MAKE_SEARCH = (
+    """
+    CREATE TABLE IF NOT EXISTS page_text (
+        url_id INTEGER PRIMARY KEY REFERENCES url (id),
+        title TEXT NOT NULL, headings TEXT NOT NULL, text TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE VIRTUAL TABLE IF NOT EXISTS page_index USING fts5 (
+        title, headings, text, content = page_text, content_rowid = url_id,
+        tokenize = 'unicode61 remove_diacritics 2'
+    )
+    """,
+    """
+    CREATE TRIGGER IF NOT EXISTS page_text_added AFTER INSERT ON page_text BEGIN
+        INSERT INTO page_index (rowid, title, headings, text)
+        VALUES (new.url_id, new.title, new.headings, new.text);
+    END
+    """,
+    """
+    CREATE TRIGGER IF NOT EXISTS page_text_changed AFTER UPDATE ON page_text BEGIN
+        INSERT INTO page_index (page_index, rowid, title, headings, text)
+        VALUES ('delete', old.url_id, old.title, old.headings, old.text);
+        INSERT INTO page_index (rowid, title, headings, text)
+        VALUES (new.url_id, new.title, new.headings, new.text);
+    END
+    """,
+)
