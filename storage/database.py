@@ -90,10 +90,19 @@ class Database:
             raise StorageFailed(explain(self.path, error)) from error
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        """Hold the lock; commit at the end, roll back on any error."""
+    async def transaction(self, *, patient: bool = True) -> AsyncIterator[None]:
+        """Hold the lock; commit at the end, roll back on any error.
+
+        Not `patient`: fail at once while another program writes to the file.
+        """
         async with self.lock:
-            await self.run("BEGIN IMMEDIATE")
+            if not patient:
+                await self.run("PRAGMA busy_timeout = 0")
+            try:
+                await self.run("BEGIN IMMEDIATE")
+            finally:
+                if not patient:
+                    await self.run(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
             try:
                 yield
                 await self.run("COMMIT")

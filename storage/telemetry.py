@@ -52,7 +52,8 @@ class Samples:
     async def commit(self) -> None:
         """Write them though there is nothing else to write."""
         try:
-            async with self._database.transaction():
+            # A page that comes meanwhile would have to wait for this one's wait.
+            async with self._database.transaction(patient=False):
                 await self.save()
         except StorageFailed as error:
             # No page was in it, so none is lost. Whether the file is well the next page will say.

@@ -341,6 +341,19 @@ class TestTransaction:
             await db.run(NOTE, ["a"])
             raise error
 
+    async def test_an_impatient_one_waits_for_nobody_and_leaves_the_next_its_patience(
+        self, path: Path, db: Database
+    ) -> None:
+        """Samples may be lost; a page behind them must not wait for their wait."""
+        with closing(sqlite3.connect(path, isolation_level=None)) as foreign:
+            foreign.execute("BEGIN IMMEDIATE")
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(StorageFailed):
+                await db.transaction(patient=False).__aenter__()
+
+        assert asyncio.get_running_loop().time() - began < 5
+        assert await db.row("PRAGMA busy_timeout") == (10_000,)
+
     async def test_an_error_of_sqlite_is_ours_and_says_what_to_do(self, db: Database) -> None:
         with pytest.raises(StorageFailed, match="UNIQUE constraint failed"):
             await self.twice(db)
