@@ -134,7 +134,9 @@ class Joiner:
         if len(folder) > _MEMO_CHARS:
             return {}
         if folder not in self._young:
-            self._young[folder] = self._old.pop(folder, {})
+            known = self._old.pop(folder, {})
+            # A folder that fills a generation by itself would be carried from one to the next for ever.
+            self._young[folder] = known if len(known) < _MEMO_ENTRIES // 2 else {}
             self._entries += len(self._young[folder]) + 1
         return self._young[folder]
 

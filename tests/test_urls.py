@@ -252,13 +252,18 @@ class TestJoiner:
         assert joiner("http://h/b/", "x") == "http://h/b/x"
         assert joiner("http://h/a/?/b/", "x") == "http://h/a/x"
 
-    def test_it_forgets_what_was_not_used_for_long(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Its memory is bounded; what it forgets it works out again."""
+    @pytest.mark.parametrize("folders", [1, 7])
+    def test_it_forgets_what_was_not_used_for_long(
+        self, monkeypatch: pytest.MonkeyPatch, folders: int
+    ) -> None:
+        """Its memory is bounded, also on a site that has all in one folder; what it forgets it works
+        out again."""
         monkeypatch.setattr("crawler.urls._MEMO_ENTRIES", 10)
         joiner = Joiner()
 
-        joined = [joiner(f"http://h/{number % 7}/", f"p{number % 35}") for number in range(1_000)]
+        for number in range(1_000):
+            base = f"http://h/{number % folders}/"
+            assert joiner(f"{base}page{number}", f"p{number}") == f"{base}p{number}"
 
-        assert joined == [f"http://h/{number % 7}/p{number % 35}" for number in range(1_000)]
         remembered = [*joiner._young.values(), *joiner._old.values()]
         assert len(remembered) + sum(map(len, remembered)) <= 22
