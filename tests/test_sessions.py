@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.messages import CanonicalUrl
-from crawler.policies.sessions import Sessions, fingerprint, is_session, suspects, without_path_sessions
+from crawler.policies.sessions import (
+    MAX_COMPARED,
+    Sessions,
+    fingerprint,
+    is_session,
+    suspects,
+    without_path_sessions,
+)
 from crawler.urls import canonical
 
 HEX = "0123456789abcdef0123456789abcde"  # and one more digit: a session id
@@ -251,6 +258,13 @@ class TestFingerprint:
 
     def test_ordinary_urls_have_none(self) -> None:
         assert fingerprint(at("/a?page=2"), b"x") is None
+
+    def test_a_very_large_page_is_compared_with_none(self) -> None:
+        """It would hold up all others, and to let a copy in costs one request."""
+        address = at(f"/a?sid={HEX}1")
+
+        assert fingerprint(address, b"x" * MAX_COMPARED) is not None
+        assert fingerprint(address, b"x" * (MAX_COMPARED + 1)) is None
 
     def test_no_page_makes_it_slow(self) -> None:
         started = time.perf_counter()

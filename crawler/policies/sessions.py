@@ -32,6 +32,8 @@ _ID = re.compile(
 )
 _IN_PATH = re.compile(r";(jsessionid|phpsessid|sessionid|sid)=([^/;]*)", re.IGNORECASE)
 
+MAX_COMPARED = 512 << 10  # bytes of a body; some 10 ms of the event loop
+
 _NEVER = 1 << 62  # a depth beyond all
 
 
@@ -90,14 +92,14 @@ def may_carry_session(url: CanonicalUrl) -> bool:
 
 
 def fingerprint(url: CanonicalUrl, body: bytes) -> bytes | None:
-    """What tells a page from another, its session ids apart; None where the URL has no suspects.
+    """What tells a page from another, its session ids apart; None where the URL has no suspects,
+    and of a page so large that the comparison would hold up the others.
 
     A site that writes ids into its links writes a new one into each copy of a page. They are
     left out where the name says that they are ids; where only a value looks like one it may be
     what the page is about (a photo's number), and the body counts as it is.
     """
-    found = list(suspects(url))
-    if not found:
+    if len(body) > MAX_COMPARED or not (found := list(suspects(url))):
         return None
     for name in sorted({parameter.name for parameter in found if parameter.likely}):
         body = re.sub(rb"(?i)(\b%b=)[\w.~!%%-]*+" % re.escape(name.encode()), rb"\1", body)
