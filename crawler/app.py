@@ -50,6 +50,7 @@ from stages.extractors.html import HtmlExtractor
 from stages.extractors.plan import plan_of
 from stages.fetch import FetchStage
 from stages.fetchers.plain import PlainFetcher
+from stages.fetchers.prober import Prober
 from stages.parse import ParseStage
 from stages.store import StoreStage
 from storage.crawl_store import CrawlSettings, CrawlStore, OpenRun
@@ -117,6 +118,7 @@ class Crawl:
             public=config.public(),
             durable=config.durable,
             search=config.search,
+            resources=config.resources,
             longest_wait=max(config.max_retry_after, Retry(first_wait=config.retry_delay).longest),
         )
         async with serving(config.metrics_port, self._telemetry):
@@ -138,7 +140,7 @@ class Crawl:
         )
         totals = await store.totals()
         self._tally.begin(totals)
-        nothing_to_do = store.resumed and not totals.states["pending"]
+        nothing_to_do = store.resumed and not await run.frontier.unfinished()
         reason = "error"
         filling = asyncio.create_task(store.fill_seen(seen), name="fill-seen")
         try:
@@ -192,7 +194,7 @@ class Crawl:
             self._stopping.request_after(left, "max_time")
         limits = Left.of(config, totals)
         telemetry.begin(self._frontier, self._pools, limits, started=self._started, lag=self._lag)
-        watcher = watch(self._pools, self._frontier, lambda: self._tally.requests)
+        watcher = watch(self._pools, self._frontier, lambda: self._tally.verdicts)
         watchers = (watcher, self._lag.run(), telemetry.run(run.writer.samples.hurry))
         beside = [asyncio.create_task(each) for each in watchers]
         try:
@@ -255,6 +257,7 @@ class Crawl:
             gate=self._frontier,
             robots_fetcher=fetcher.for_any_type(self._robots.max_bytes),
             sitemap_fetcher=fetcher.for_any_type(MAX_SITEMAP_BYTES),
+            resource_fetcher=Prober(fetcher),
             robots=self._robots,
         )
         parse = ParseStage(

@@ -81,6 +81,7 @@ class CrawlConfig:
     retries: int = 3  # so at most four requests
     retry_delay: float = 1.0  # seconds before the first retry; it doubles from there
     max_retry_after: float = 60.0  # seconds a host may ask us to wait
+    resources: bool = False  # ask for images, scripts, stylesheets and media too
     retry_failed: bool = False  # give what failed in earlier runs another chance
     select: Sequence[str | Mapping[str, object] | SelectRule] = ()  # rules, once checked
     structured: bool = False  # JSON-LD, OpenGraph, Twitter cards and microdata too
@@ -260,6 +261,7 @@ _CHECKS: Mapping[str, checks.Check] = {
     "retries": whole(0, 100),
     "retry_delay": seconds(0, _DAY),
     "max_retry_after": seconds(0, _DAY),
+    "resources": truth,
     "retry_failed": truth,
     "select": rules,
     "structured": truth,

@@ -194,7 +194,7 @@ class Frontier:
         """State and reason of a URL that may not be asked for."""
         if self._throttle.gives_up(host):
             return "failed", "host_unreachable"
-        if url.kind == "page" and (refusal := self._robots.refusal(rules, url.url)) is not None:
+        if url.kind != "sitemap" and (refusal := self._robots.refusal(rules, url.url)) is not None:
             return refusal
         trap = self._latecomers.rule(url)
         return ("skipped", trap) if trap is not None else None

@@ -48,7 +48,7 @@ class Latecomers:
 
     def rule(self, url: Pending) -> str | None:
         """Return `trap:session`, or None. What a sitemap names is a page by the site's own word."""
-        if self._sessions is None or not url.late or url.listed:
+        if self._sessions is None or not url.late or url.listed or url.kind != "page":
             return None
         return self._sessions.rule(CanonicalUrl(url.url), url.depth)
 

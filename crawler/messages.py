@@ -16,8 +16,8 @@ CanonicalUrl = NewType("CanonicalUrl", str)
 """The one spelling of a URL that we compare: WHATWG serialisation, no fragment, no userinfo."""
 
 
-Kind = Literal["page", "sitemap"]
-"""What a URL is asked for as. The same URL may be both, each with an answer of its own."""
+Kind = Literal["page", "sitemap", "resource"]
+"""What a URL is asked for as. The same URL may be several, each with an answer of its own."""
 
 
 class Hold(Protocol):
@@ -28,7 +28,7 @@ class Hold(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchTask:
-    """One URL the frontier has leased to the fetch stage, for one of two purposes."""
+    """One URL the frontier has leased to the fetch stage, for one of three purposes."""
 
     url: CanonicalUrl
     kind: Kind = "page"
@@ -84,6 +84,13 @@ class Link(NamedTuple):
     text: str  # the first non-empty text, white space collapsed; '' if none
     rel: str  # union of the rel tokens, lower case, in order of appearance
     followed: bool  # true if any mention may be followed
+
+
+class Resource(NamedTuple):
+    """What a browser loads to show the page; one of a page's distinct (url, use)."""
+
+    url: CanonicalUrl
+    use: str  # image, script, style, media, icon or font
 
 
 Scalar = str | int | float | bool
@@ -142,6 +149,7 @@ class Content:
     long_links: int = 0  # mentions over the length limit
     harvest: Harvest | None = None  # None: nothing of the kind is wanted
     dropped_links: int = 0  # mentions behind the last target that a page may have
+    resources: Sequence[Resource] = ()  # only with --resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,6 +140,7 @@ class Totals:
     robots_requests: int = 0
     sitemap_requests: int = 0
     internal_failures: int = 0
+    resources: Mapping[str, int] = field(default_factory=dict)  # as `states`; empty: none are known
 
 
 class CrawlStore(Protocol):

@@ -25,8 +25,9 @@ class Tally:
         self.pages = 0
         self.bytes = 0
         self.failed = 0
-        self.internal = 0  # our own bugs, those met on robots.txt and sitemaps too
+        self.internal = 0  # our own bugs, those met on what is no page too
         self.retries = 0
+        self.verdicts = 0  # of any kind: a sign of life
         self.settled_urls = 0  # those that will not be asked again
         self.answers: Counter[str] = Counter()  # by class of status, or `none`
         self.failures: Counter[str] = Counter()  # by reason
@@ -42,14 +43,15 @@ class Tally:
         self.skipped += saved.skipped
 
     def settled(self, verdict: Verdict) -> None:
+        self.verdicts += 1
         match verdict:
             case RobotsAnswer(error=error):
                 self.internal += is_internal(error)
                 return
-            case Dead(task=task, reason=reason) if task.kind == "sitemap":
+            case Dead(task=task, reason=reason) if task.kind != "page":
                 self.internal += is_internal(reason)
                 return
-            case Done(task=task) | RetryAt(task=task) if task.kind == "sitemap":
+            case Done(task=task) | RetryAt(task=task) | Skipped(task=task) if task.kind != "page":
                 return
             case RetryAt(requested=requested, reason=reason):
                 if requested:

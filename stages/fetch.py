@@ -24,6 +24,7 @@ class FetchStage:
     gate: HostGate
     robots_fetcher: Fetcher  # takes the body of any type, cut at the policy's bound
     sitemap_fetcher: Fetcher | None = None  # the same, cut at the protocol's bound
+    resource_fetcher: Fetcher | None = None  # wants no body
     robots: RobotsPolicy
     name: str = "fetch"
     is_last: bool = False
@@ -41,6 +42,8 @@ class FetchStage:
     def _fetcher(self, task: FetchTask) -> Fetcher:
         if task.kind == "sitemap" and self.sitemap_fetcher is not None:
             return self.sitemap_fetcher
+        if task.kind == "resource" and self.resource_fetcher is not None:
+            return self.resource_fetcher
         return self.fetchers[task.tier]
 
     async def _robots(self, task: RobotsTask) -> RobotsAnswer:

@@ -30,7 +30,7 @@ from stages.rewriting import Rewrite, rewrite_answer, rewrite_content, rewrite_s
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 LINK_BYTES = 1_000  # that a link takes in memory until its commit is over, the text of its URL apart
 TURN_SECONDS = 0.02  # of reading here, before others have their turn
-_URL = itemgetter(0)  # of a Link
+_URL = itemgetter(0)  # of a Link, of a Resource
 
 WARM_UP_PAGES = 150  # before that a crawl is too small to pay for starting processes
 
@@ -96,7 +96,8 @@ class ParseStage:
             elif message.body is not None:
                 sitemap = await self._read_sitemap(message, yielded)
             answer = message.answer
-            if self.rewrite is not None:
+            # A resource is what a browser would load: the operator's rules are for links.
+            if self.rewrite is not None and message.task.kind != "resource":
                 answer = rewrite_answer(answer, self.rewrite, message.task.url)
                 content = rewrite_content(content, self.rewrite) if content is not None else None
                 sitemap = rewrite_sitemap(sitemap, self.rewrite) if sitemap is not None else None
@@ -176,5 +177,6 @@ class ParseStage:
 
 def _size(content: Content, body_bytes: int) -> int:
     """Bytes that a page's content takes until it is stored, roughly."""
-    urls = sum(map(len, map(_URL, content.links)))  # all other text is no longer than the body
-    return len(content.links) * LINK_BYTES + urls + body_bytes
+    named = (*content.links, *content.resources)
+    urls = sum(map(len, map(_URL, named)))  # all other text is no longer than the body
+    return len(named) * LINK_BYTES + urls + body_bytes

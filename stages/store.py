@@ -34,7 +34,7 @@ from crawler.messages import (
     Skipped,
     Verdict,
 )
-from crawler.policies.retry import GiveUp, Retry
+from crawler.policies.retry import RETRY_AFTER_TOO_LONG, GiveUp, Retry
 from crawler.ports import CrawlStore, Saved
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -114,6 +114,8 @@ class StoreStage:
             retry_after=answer.retry_after if answer is not None else None,
             chance=random.random(),
         )
+        if isinstance(ruling, GiveUp) and _was_head(task, status, ruling):
+            return RetryAt(task=task, at=self.clock.now(), reason=reason)
         if isinstance(ruling, GiveUp):
             return Dead(task=task, reason=ruling.reason, answer=answer)
         return RetryAt(task=task, at=self.clock.now() + ruling.seconds, reason=reason)
@@ -133,3 +135,15 @@ class StoreStage:
                 f"{self.internal_in_a_row} internal failures in a row, the last one {verdict.reason} "
                 f"on {verdict.task.url}: this is a bug; fix it, then run the same command to resume"
             )
+
+
+def _was_head(task: FetchTask, status: int | None, ruling: GiveUp) -> bool:
+    """True if it may be the HEAD that was refused, not the resource: a GET is to tell.
+
+    405 and 501 say so openly (RFC 9110 sections 15.5.6 and 15.6.2); 400, 403, 404 and 500 are what
+    many servers say instead, and some send a body after all, or hang up. Only a 429 and a
+    Retry-After mean the same for any request.
+    """
+    if task.kind != "resource" or task.attempt > 1 or ruling.reason == RETRY_AFTER_TOO_LONG:
+        return False
+    return ruling.reason in {"bad_http", "reset"} if status is None else status != 429

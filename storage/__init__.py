@@ -3,9 +3,11 @@
     database.py     the file: whose it is, its lock, its schema, the writing connection
     schema/         tables and views, numbered; a file is applied once and never changed
     statements.py   the sentences the writer says; harvest_statements.py: those about harvests
+    resource_statements.py: those about resources
     ledger.py       what one batch of verdicts changes: rows, depths, links
     harvests.py     what was taken from pages, as rows; search.py: the index over their text
-    writer.py       many verdicts, one transaction (group commit)
+    resources.py    what pages load, and what became of it
+    writer.py       many verdicts, one transaction (group commit); batch.py: what they lead to
     telemetry.py    how a run goes, second by second
     frontier.py     the frontier on disk, as the window in memory asks for it
     crawl_store.py  one crawl's file: create or resume, runs, totals; joins the above

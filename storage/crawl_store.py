@@ -30,6 +30,7 @@ from storage.identity import facts, refuse_other_crawls
 from storage.ledger import Changes, Ledger
 from storage.parse_marks import ParseMarks
 from storage.phrases import Phrases
+from storage.resources import count_resources, resume_resources
 from storage.rows import UrlKind, key_of
 from storage.search import make_search
 from storage.suspects import judge_last_run
@@ -51,6 +52,7 @@ class CrawlSettings:
     public: Mapping[str, Any]  # for runs.config; secrets left out
     durable: bool = False
     search: bool = False  # the text of pages is to be indexed
+    resources: bool = False  # are to be asked for
     longest_wait: float = 450.0  # seconds; no retry is ever further ahead
 
 
@@ -158,6 +160,7 @@ class CrawlStore:
                 marked = ParseMarks.left_behind(database.path)
                 suspects = await judge_last_run(database, marked, generation=self._generation)
                 await self._adopt(admission, settings)
+                await resume_resources(database, wanted=settings.resources)
             else:
                 await self._create(admission, settings, now)
             if settings.search:
@@ -250,6 +253,7 @@ class CrawlStore:
             robots_requests=robots,
             sitemap_requests=sitemaps,
             internal_failures=internal,
+            resources=await count_resources(self._database),
         )
 
     async def finish(self, reason: str, rss_bytes: int, *, patient: bool = True) -> None:

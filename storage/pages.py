@@ -35,6 +35,7 @@ def texts_of(verdict: Verdict) -> list[str]:
         links = verdict.content.links
         texts += [link.text for link in links]
         texts += [link.rel for link in links]
+        texts += [resource.use for resource in verdict.content.resources]
         if verdict.content.harvest is not None:
             texts += names_of(verdict.content.harvest)
     return texts

@@ -27,12 +27,15 @@ TABLES = (
     "extracted",
     "structured",
     "telemetry",
+    "resources",
+    "resource_uses",
 )  # with the reports: all that people should know of
 
 REPORTS: Mapping[str, str] = {
     "broken_links": "links to URLs that do not answer, with the pages they stand on",
     "redirects": "every redirect, with its target and what became of that",
     "redirect_chains": "redirects that lead to redirects, and loops",
+    "broken_resources": "images, scripts, stylesheets and media that do not answer (with --resources)",
     "duplicates": "pages with the same body, byte for byte",
     "duplicate_titles": "pages with the same title",
     "near_duplicates": "pages with nearly the same text (after analyse, of a crawl with --save-bodies)",

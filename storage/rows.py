@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from crawler.messages import CanonicalUrl, Kind
 from crawler.policies.reach import Reach
@@ -33,23 +33,27 @@ class UrlKind(IntEnum):
 
     PAGE = 0
     SITEMAP = 1
+    RESOURCE = 2
 
 
-KIND_NAMES: Mapping[int, Kind] = {UrlKind.PAGE: "page", UrlKind.SITEMAP: "sitemap"}
-KIND_NUMBERS: Mapping[Kind, UrlKind] = {"page": UrlKind.PAGE, "sitemap": UrlKind.SITEMAP}
+KIND_NUMBERS: Mapping[Kind, UrlKind] = {
+    "page": UrlKind.PAGE,
+    "sitemap": UrlKind.SITEMAP,
+    "resource": UrlKind.RESOURCE,
+}
+KIND_NAMES: Mapping[int, Kind] = {number: name for name, number in KIND_NUMBERS.items()}
 
 Key = str
-"""What a row is remembered under: a page's is its URL, a sitemap's can be no URL."""
+"""What a row is remembered under: a page's is its URL, any other's can be no URL."""
 
 
 def key_of(url: CanonicalUrl, kind: UrlKind | int = UrlKind.PAGE) -> Key:
-    return url if kind == UrlKind.PAGE else "sitemap " + url
+    return url if kind == UrlKind.PAGE else f"{KIND_NAMES[kind]} {url}"
 
 
 def split_key(key: Key) -> tuple[CanonicalUrl, UrlKind]:
-    if key.startswith("sitemap "):
-        return CanonicalUrl(key[len("sitemap ") :]), UrlKind.SITEMAP
-    return CanonicalUrl(key), UrlKind.PAGE
+    kind, blank, url = key.partition(" ")  # no canonical URL has a blank
+    return (CanonicalUrl(url), KIND_NUMBERS[cast(Kind, kind)]) if blank else (CanonicalUrl(key), UrlKind.PAGE)
 
 
 class UrlRow:

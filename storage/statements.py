@@ -178,7 +178,7 @@ ADMIT_PAST_ROBOTS = """
 """
 ADMIT_FAILED = """
     UPDATE url SET state = 0, reason = NULL, retry_at = NULL, forgiven = attempts
-    WHERE state = 3 AND (:depth IS NULL OR depth <= :depth OR listed)
+    WHERE state = 3 AND (:depth IS NULL OR depth <= :depth OR listed OR kind = 2)
 """
 FORGET_ROBOTS_ATTEMPTS = "UPDATE robots SET attempt = 0 WHERE attempt > 0"  # they are counted per run
 ADVANCE_RETRIES = "UPDATE url SET retry_at = :now WHERE state = 1 AND retry_at > :latest AND retry_at < 9e999"
@@ -197,7 +197,8 @@ START_RUN = "INSERT INTO runs (started_at, config) VALUES (:now, :config) RETURN
 COUNT_RUN = """
     UPDATE runs SET requests = requests + :requests, pages = pages + :pages, bytes = bytes + :bytes,
         retries = retries + :retries, robots_requests = robots_requests + :robots_requests,
-        sitemap_requests = sitemap_requests + :sitemap_requests
+        sitemap_requests = sitemap_requests + :sitemap_requests,
+        resource_requests = resource_requests + :resource_requests
     WHERE id = :run
 """
 FINISH_RUN = """

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from crawler.errors import StorageFailed
 from crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
 from crawler.ports import HostClocks, Saved
 from storage import statements as sql
+from storage.batch import Counts, key_of_page, targets
 from storage.database import Database
 from storage.harvests import Gathered, Harvests
 from storage.ledger import Changes, Ledger
 from storage.pages import body_row, fetch_row, redirect_target, robots_row, sitemap_row, texts_of
 from storage.phrases import Phrases
-from storage.rows import KIND_NUMBERS, Key, State, UrlKind, UrlRow, key_of
+from storage.resources import ResourceBook
+from storage.rows import State, UrlKind, UrlRow
 from storage.telemetry import Samples
 from storage.url_table import UrlTable
 
@@ -31,16 +33,6 @@ LINGER_PER_COMMIT = 4.0  # so at most a fifth of the time goes to commits
 MAX_LINGER = 0.05  # seconds
 
 Waiting = tuple[Verdict, "asyncio.Future[Saved]"]
-
-
-@dataclass(slots=True)
-class _Counts:
-    requests: int = 0
-    pages: int = 0
-    bytes: int = 0
-    retries: int = 0
-    robots_requests: int = 0
-    sitemap_requests: int = 0
 
 
 class Writer:
@@ -63,6 +55,7 @@ class Writer:
         self._ledger = ledger
         self._phrases = phrases
         self._harvests = Harvests(database, phrases)
+        self._resources = ResourceBook(database, urls, phrases)
         self._run = run
         self._generation = generation
         self._max_batch = max_batch
@@ -156,10 +149,10 @@ class Writer:
         """Everything that one transaction changes, in a fixed number of statements."""
         pages = [verdict for verdict in verdicts if not isinstance(verdict, RobotsAnswer)]
         await self._urls.remember(
-            [_key(page) for page in pages], (key for verdict in verdicts for key in _targets(verdict))
+            [key_of_page(page) for page in pages], (key for verdict in verdicts for key in targets(verdict))
         )
         await self._phrases.remember(text for page in pages for text in texts_of(page))
-        changes, counts = Changes(), _Counts()
+        changes, counts = Changes(), Counts()
         settled: list[tuple[object, ...]] = []
         fetched: list[tuple[object, ...]] = []
         bodies: list[tuple[Done, int]] = []
@@ -167,7 +160,7 @@ class Writer:
         sessions: list[tuple[object, ...]] = []
         gathered: list[Gathered] = []
         for page in pages:
-            row = self._urls.young[_key(page)]
+            row = self._urls.young[key_of_page(page)]
             match page:
                 case Done() | Dead():
                     row.state = State.DONE if isinstance(page, Done) else State.FAILED
@@ -175,24 +168,25 @@ class Writer:
                     requested = isinstance(page, Done) or page.requested
                     if row.kind == UrlKind.SITEMAP:
                         sitemaps.append(await self._sitemap(changes, page, row))
+                    elif row.kind == UrlKind.RESOURCE:
+                        self._resources.answered(changes, page, row)
                     elif requested:
                         fetched.append(await self._page(changes, page, row))
                     settled.append((row.state, row.reason, None, requested, row.id))
-                    _count(counts, page, requested)
+                    counts.settled(page, requested)
                     if isinstance(page, Done) and page.body is not None:
                         bodies.append((page, row.id))
                     if isinstance(page, Done) and page.fingerprint is not None:
                         sessions.append((row.id, page.fingerprint))
                     content = page.content if isinstance(page, Done) else None
+                    if content is not None and content.resources:
+                        await self._resources.used(changes, row, content.resources)
                     if content is not None and content.harvest is not None:
                         gathered.append(Gathered(row.id, self._generation, content.title, content.harvest))
                 case RetryAt(at=at, reason=reason, requested=requested):
                     row.state, row.reason = State.WAITING, reason
                     settled.append((row.state, reason, at, requested, row.id))
-                    if requested:
-                        counts.requests += row.kind == UrlKind.PAGE
-                        counts.sitemap_requests += row.kind == UrlKind.SITEMAP
-                        counts.retries += 1
+                    counts.put_off(page)
                 case Skipped(reason=reason):
                     row.state, row.reason = State.SKIPPED, reason
                     settled.append((row.state, reason, None, False, row.id))
@@ -208,6 +202,7 @@ class Writer:
         await self._save_bodies(bodies)
         await self._save_robots(changes, [v for v in verdicts if isinstance(v, RobotsAnswer)], counts)
         await self._ledger.write(changes)
+        await self._resources.write(changes)
         await self._save_clocks()
         await self.samples.save()
         await self._count_run(counts)
@@ -247,7 +242,7 @@ class Writer:
             row = await asyncio.to_thread(body_row, page, url_id=url_id, generation=self._generation)
             await self._database.run_many(sql.SAVE_BODY, [row])
 
-    async def _save_robots(self, changes: Changes, answers: Sequence[RobotsAnswer], counts: _Counts) -> None:
+    async def _save_robots(self, changes: Changes, answers: Sequence[RobotsAnswer], counts: Counts) -> None:
         counts.robots_requests += len(answers)
         for answer in answers:
             for url in answer.sitemaps:
@@ -260,37 +255,5 @@ class Writer:
         if clocks:
             await self._database.run_many(sql.SET_CLOCK, [(*clock, name) for name, clock in clocks.items()])
 
-    async def _count_run(self, counts: _Counts) -> None:
+    async def _count_run(self, counts: Counts) -> None:
         await self._database.run(sql.COUNT_RUN, {"run": self._run, **asdict(counts)})
-
-
-def _key(page: Done | Dead | RetryAt | Skipped) -> Key:
-    return key_of(page.task.url, KIND_NUMBERS[page.task.kind])
-
-
-def _targets(verdict: Verdict) -> list[Key]:
-    """The key of every row that a verdict leads to."""
-    if isinstance(verdict, RobotsAnswer):
-        return [key_of(url, UrlKind.SITEMAP) for url in verdict.sitemaps]
-    targets = []
-    if (redirect := redirect_target(verdict)) is not None:
-        targets.append(key_of(redirect, KIND_NUMBERS[verdict.task.kind]))
-    if isinstance(verdict, Done):
-        if verdict.content is not None:
-            targets += [link.url for link in verdict.content.links]
-        if verdict.sitemap is not None:
-            kind = UrlKind.SITEMAP if verdict.sitemap.kind == "index" else UrlKind.PAGE
-            targets += [key_of(url, kind) for url in verdict.sitemap.locations]
-    return targets
-
-
-def _count(counts: _Counts, page: Done | Dead, requested: bool) -> None:
-    if page.task.kind == "sitemap":
-        counts.sitemap_requests += requested
-        return
-    counts.requests += requested
-    answer = page.answer
-    if isinstance(page, Done) and answer is not None:
-        counts.pages += answer.status == 200
-        if answer.content_hash is not None:
-            counts.bytes += answer.body_bytes or 0

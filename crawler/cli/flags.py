@@ -34,6 +34,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("fold_index", "", "take /index.html, /default.asp and their like for /"),
             ("public_only", "", "connect to no address that is not public"),
             ("no_traps", "", "follow URLs that look as if a site went on inventing them"),
+            ("resources", "", "check images, scripts, stylesheets and media of the pages too, on any host"),
             ("sitemap...", "URL", "read this sitemap too; may be repeated"),
             ("db", "PATH", "the crawl's file; an unfinished one is resumed"),
         ),

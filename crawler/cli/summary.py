@@ -9,7 +9,7 @@ Only time and rate belong to this run.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -42,11 +42,10 @@ _PLAIN_HEADERS = frozenset({"accept", "accept-language", "cache-control", "dnt",
 def lines(report: Report, *, database: str, program: Sequence[str]) -> list[str]:
     """The closing lines; `program` is how the command is called, without arguments."""
     totals = report.totals
-    states = {state: totals.states.get(state, 0) for state in STATES}
-    sums = ", ".join(f"{count(number)} {state}" for state, number in states.items())
     query = "SELECT url, status, title FROM pages LIMIT 10"
     rows = [
-        ("urls", f"{count(sum(states.values()))} = {sums}"),
+        ("urls", _sum(totals.states)),
+        *([("resources", _sum(totals.resources))] if totals.resources else []),
         ("pages", f"{count(totals.pages)} of status 200{_this_run(report)}"),
         (
             "requests",
@@ -79,6 +78,7 @@ def facts(report: Report, *, database: str) -> dict[str, object]:
         "resumed": report.resumed,
         "nothing_to_do": report.nothing_to_do,
         "urls": {state: totals.states.get(state, 0) for state in STATES},
+        **({"resources": dict(totals.resources)} if totals.resources else {}),
         "pages": totals.pages,
         "requests": totals.requests,
         "retries": totals.retries,
@@ -107,6 +107,11 @@ def how_to_go_on(stop_reason: str, called: Sequence[str]) -> str | None:
         notes.append("with the same seeds on standard input")
     note = f" ({', '.join(notes)})" if notes else ""
     return f"{lead}{note}: {_shell(shown)}"
+
+
+def _sum(states: Mapping[str, int]) -> str:
+    parts = ", ".join(f"{count(states.get(state, 0))} {state}" for state in STATES)
+    return f"{count(sum(states.values()))} = {parts}"
 
 
 def _headline(report: Report) -> str:

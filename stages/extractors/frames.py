@@ -10,7 +10,7 @@ import marshal
 from collections.abc import Sequence
 from typing import Any
 
-from crawler.messages import Content, Harvest, Item, Link, Mishap, PageText, Sitemap, Value
+from crawler.messages import Content, Harvest, Item, Link, Mishap, PageText, Resource, Sitemap, Value
 
 Fields = tuple[Any, ...]
 
@@ -27,11 +27,12 @@ def content_fields(content: Content) -> Fields:
         content.long_links,
         content.dropped_links,
         _harvest_fields(content.harvest),
+        [tuple(resource) for resource in content.resources],
     )
 
 
 def content_of(frame: bytes) -> Content:
-    links, *plain, dropped_links, harvest = marshal.loads(frame)
+    links, *plain, dropped_links, harvest, resources = marshal.loads(frame)
     title, canonical, language, robots, other_links, long_links = plain
     return Content(
         links=[Link._make(link) for link in links],
@@ -43,6 +44,7 @@ def content_of(frame: bytes) -> Content:
         long_links=long_links,
         dropped_links=dropped_links,
         harvest=_harvest_of(harvest),
+        resources=tuple(map(Resource._make, resources)),
     )
 
 

@@ -1,6 +1,6 @@
 """Harvest: what the operator wants of each page besides its links, gathered from the tree that is there.
 
-May touch: what gathers (`select`, `structured`, `page`, `maintext`), plugins.
+May touch: what gathers (`select`, `structured`, `resources`, `page`, `maintext`), plugins.
 Never: raise for what a page contains, or for what a plugin does.
 
 A `Plan` says what is wanted. It can be written down and read by another process, so that
@@ -26,6 +26,7 @@ from stages.extractors.basket import Basket, storable_scalar
 from stages.extractors.maintext import main_text
 from stages.extractors.page import MAX_HEADINGS, ParsedDocument, headings, lines
 from stages.extractors.plan import Plan
+from stages.extractors.resources import resources_of
 from stages.extractors.select import Selection
 from stages.extractors.structured import structured
 
@@ -89,7 +90,12 @@ class Harvester:
             text=_page_text(tree, utf8, page) if self._plan.text else None,
             mishaps=basket.mishaps,
         )
-        return replace(content, harvest=harvest, links=_joined(content.links, links))
+        return replace(
+            content,
+            harvest=harvest,
+            links=_joined(content.links, links),
+            resources=resources_of(tree, resolve) if self._plan.resources else (),
+        )
 
     def _call(
         self, plugin: Plugin, page: ParsedDocument, given: _Given, resolve: Callable[[str], str]
@@ -116,9 +122,11 @@ def unwire(wire: Sequence[Any]) -> Harvester:
     What cannot be had here (a function without a name, a module that fails to load in this
     process) becomes a mishap of each page on which it would have been called.
     """
-    rules, structured_data, text, plugins, path = wire
+    rules, structured_data, text, plugins, path, resources = wire
     sys.path.extend(entry for entry in path if entry not in sys.path)
-    plan = Plan(rules=[of_table(rule) for rule in rules], structured=structured_data, text=text)
+    plan = Plan(
+        rules=[of_table(rule) for rule in rules], structured=structured_data, text=text, resources=resources
+    )
     return Harvester(plan, plugins=[_found_again(name, importable) for name, importable in plugins])
 
 

@@ -25,11 +25,13 @@ class Plan:
     structured: bool = False
     text: bool = False
     plugins: Sequence[str | Hook] = ()
+    resources: bool = False
 
     def wire(self) -> tuple[Any, ...]:
         """The plan as plain values, for another process; `harvest.unwire` reads it there."""
         importable = [(plugin.name, plugin.importable) for plugin in map(load, self.plugins)]
-        return [rule.as_dict() for rule in self.rules], self.structured, self.text, importable, sys.path
+        rules = [rule.as_dict() for rule in self.rules]
+        return rules, self.structured, self.text, importable, sys.path, self.resources
 
 
 def plan_of(config: CrawlConfig) -> Plan | None:
@@ -39,5 +41,6 @@ def plan_of(config: CrawlConfig) -> Plan | None:
         structured=config.structured,
         text=config.search,
         plugins=config.plugins,
+        resources=config.resources,
     )
     return None if plan == Plan() else plan

@@ -53,6 +53,8 @@ class PlainOptions:
     public_only: bool = False  # connect to no address that is not public
     bandwidth: Bandwidth | None = None  # of all bodies together
     any_type: bool = False  # the body of every 2xx, cut at max_body instead of failed
+    method: str = "GET"
+    no_body: bool = False  # whatever the type
 
 
 class PlainFetcher:
@@ -78,6 +80,11 @@ class PlainFetcher:
         Not to be closed.
         """
         options = replace(self._options, max_body=max_bytes, any_type=True, keep_bodies=False)
+        return PlainFetcher(options, self._budget, self._session, self._carrier)
+
+    def for_heads(self, method: str) -> PlainFetcher:
+        """The same session for answers without their bodies. Not to be closed."""
+        options = replace(self._options, method=method, no_body=True, keep_bodies=False)
         return PlainFetcher(options, self._budget, self._session, self._carrier)
 
     def _new_session(self) -> aiohttp.ClientSession:
@@ -118,7 +125,8 @@ class PlainFetcher:
         hold = None
         try:
             async with asyncio.timeout(self._options.timeout) as deadline:
-                async with self._session.get(
+                async with self._session.request(
+                    self._options.method,
                     _as_spelt(task.url),
                     headers=carried.in_request,
                     proxy_headers=carried.in_tunnel,
@@ -193,7 +201,7 @@ class _Fetch:
         self._response = response
         if self._options.any_type:
             return 200 <= response.status < 300
-        if response.status != 200:
+        if response.status != 200 or self._options.no_body:
             return False
         return self._options.keep_bodies or is_html(parse_mime(response.headers.get("Content-Type")).essence)
 
