@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stages.extractors.harvest import Harvester
 
 LENGTH = struct.Struct("!I")
-LONGEST = 12  # seconds for one document; the parent's own deadline comes first, if it still lives
+LONGEST = 25  # seconds for one document; the parent's own deadline comes first, if it still lives
 
 
 def main() -> None:

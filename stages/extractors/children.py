@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Children", "Limits", "ParseFailed"]
 
-DEADLINE = 8.0  # seconds for one document, however little of them the system gave to its child
+DEADLINE = 20.0  # seconds for one document, however little of them the system gave to its child
 QUICK = Limits(0.25, 32 << 20)  # an ordinary page of 100 kB needs 0.005 s and 2 MiB
 SLOW = Limits(2.0, 128 << 20)  # 10 MiB of text need 0.3 s and 100 MiB; dense markup up to 20 times its size
 LARGE_BYTES = 512 << 10  # what the quick lane would hardly finish

@@ -27,7 +27,7 @@ URLS = "SELECT url, state, reason FROM urls WHERE seed"
 LINKS = "SELECT source, count(*) FROM links GROUP BY source"
 SLOW_CASES = [case for case in CASES if "timeout" in case.reasons]
 QUICK = Limits(0.05, 32 << 20)
-SLOW = Limits(0.2, 128 << 20)
+SLOW = Limits(0.6, 128 << 20)
 
 # What a request may look like; the host is checked apart.
 REQUEST = re.compile(rb"GET /[!-~]* HTTP/1\.1\r\n(?:[A-Za-z-]+: [ -~]*\r\n)+\r\n")
