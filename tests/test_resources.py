@@ -192,9 +192,11 @@ class TestCrawl:
             "SELECT host, urls, done, failed, pages FROM hosts",
             "SELECT * FROM depths",
             "SELECT * FROM status_codes",
-            "SELECT * FROM broken_links",
         ):
             assert rows(with_them, query) == rows(without, query)
+        broken = "SELECT page, resource, status, reason, kind FROM broken_resources ORDER BY resource, page"
+        assert rows(with_them, "SELECT * FROM broken_links") == rows(with_them, broken) != []
+        assert rows(without, "SELECT * FROM broken_links") == []
         assert check_invariants(with_them) == check_invariants(without) == []
 
     async def test_what_robots_txt_disallows_is_not_asked(self, tmp_path: Path) -> None:
