@@ -32,7 +32,7 @@ TABLES = (
 )  # with the reports: all that people should know of
 
 REPORTS: Mapping[str, str] = {
-    "broken_links": "links to URLs that do not answer, with the pages they stand on; with --resources those too",
+    "broken_links": "links (with --resources, resources) that do not answer, and the pages they stand on",
     "redirects": "every redirect, with its target and what became of that",
     "redirect_chains": "redirects that lead to redirects, and loops",
     "broken_resources": "images, scripts, stylesheets and media that do not answer (with --resources)",
