@@ -47,26 +47,36 @@ class Pool:
 
 async def work(pool: Pool, number: int, emit: Emit) -> None:
     """Handle messages until a pill comes. Raises what the last stage raises."""
-    stage, inbox, at_work, meter = pool.stage, pool.inbox, pool.at_work, pool.meter
-    while True:
-        at_work[number] = None
-        message = await inbox.get()
-        if message is Pill.STOP:
-            return
-        begun = time.monotonic()
-        at_work[number] = (message, begun)
-        meter.begin(begun)
-        try:
-            results = await stage.handle(message)
-        except Exception as error:
-            # CancelledError is a BaseException, so a hard stop still gets out.
-            if stage.is_last:
-                raise  # nowhere downstream to send it: stop loudly, resume later
-            results = [_failed(message, stage.name, error)]
-        finally:
-            meter.end(begun, time.monotonic())
-        for result in results:
-            await emit(result)  # waits while the next inbox is full: backpressure
+    while await _serve_one(pool, number, emit):
+        pass
+
+
+async def _serve_one(pool: Pool, number: int, emit: Emit) -> bool:
+    """Take one message through the stage; False if it was the pill.
+
+    A call for each: an idle worker that still knew its last page would keep that body in
+    memory, out of every budget, and there are many workers.
+    """
+    stage, at_work, meter = pool.stage, pool.at_work, pool.meter
+    at_work[number] = None
+    message = await pool.inbox.get()
+    if message is Pill.STOP:
+        return False
+    begun = time.monotonic()
+    at_work[number] = (message, begun)
+    meter.begin(begun)
+    try:
+        results = await stage.handle(message)
+    except Exception as error:
+        # CancelledError is a BaseException, so a hard stop still gets out.
+        if stage.is_last:
+            raise  # nowhere downstream to send it: stop loudly, resume later
+        results = [_failed(message, stage.name, error)]
+    finally:
+        meter.end(begun, time.monotonic())
+    for result in results:
+        await emit(result)  # waits while the next inbox is full: backpressure
+    return True
 
 
 _logged_kinds: set[tuple[str, str]] = set()

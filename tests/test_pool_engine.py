@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -136,6 +137,27 @@ class TestWorker:
 
         await asyncio.wait([worker])
         assert worker.cancelled()
+
+    async def test_an_idle_worker_keeps_no_message_alive(self) -> None:
+        """Its body would be in memory and in no budget, as many times as there are workers."""
+
+        class Heavy(FetchTask):
+            pass  # unlike its slotted parent it can be referred to weakly
+
+        async def emit(message: Message) -> None:
+            return
+
+        one = pool(nothing)
+        worker = asyncio.create_task(work(one, 0, emit))
+        heavy = Heavy(**{name: getattr(task(), name) for name in ("url", "host", "depth")})
+        gone = weakref.ref(heavy)
+        one.inbox.put_nowait(heavy)
+        del heavy
+        await all_else()
+
+        assert one.at_work == {0: None}
+        assert gone() is None
+        worker.cancel()
 
     async def test_it_shows_what_it_is_at(self) -> None:
         one = pool(lambda message: asyncio.sleep(5, []))

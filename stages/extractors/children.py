@@ -83,7 +83,12 @@ class Children:
     async def _ask(self, *request: str | bytes | bool | None) -> bytes:
         job = Job(request, asyncio.get_running_loop().create_future())
         (self._slow if job.size > LARGE_BYTES else self._quick).put(job)
-        return await job.future
+        try:
+            return await job.future
+        finally:
+            # What is raised holds this frame, and the job what is raised: a circle with a body in it,
+            # which would stay until somebody looks for circles.
+            del job
 
 
 def _fail(job: Job, reason: str) -> None:
