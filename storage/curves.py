@@ -40,6 +40,14 @@ _SECONDS = """
     SELECT sum(julianday(coalesce(finished_at, :last)) - julianday(started_at)) * 86400 FROM runs
     WHERE coalesce(finished_at, :last) > started_at
 """
+_SAMPLED = "SELECT 1 FROM sqlite_schema WHERE name = 'stage_sample'"
+_STAGES = """
+    SELECT stage, sum(handled), sum(busy) / sum(samples * workers) FROM (
+        SELECT position, stage, max(handled) AS handled, sum(busy) AS busy, count(*) AS samples,
+               max(workers) AS workers
+        FROM stage_sample JOIN sample ON sample.at = stage_sample.at GROUP BY run_id, position, stage
+    ) GROUP BY position, stage ORDER BY position
+"""
 
 
 class Curves(NamedTuple):
@@ -53,6 +61,7 @@ class Curves(NamedTuple):
     pages: Sequence[int]  # of status 200, in each of MOMENTS pieces of that time
     bytes: Sequence[int]
     busy: float  # seconds that all runs took
+    stages: Sequence[tuple[str, int, float]]  # messages handled, and the busy share of the workers
 
 
 def curves(connection: sqlite3.Connection, last: str | None) -> Curves:
@@ -81,6 +90,8 @@ def curves(connection: sqlite3.Connection, last: str | None) -> Curves:
         pages=pages,
         bytes=size,
         busy=busy or 0.0,
+        # A file of an earlier version has no samples.
+        stages=connection.execute(_STAGES).fetchall() if connection.execute(_SAMPLED).fetchone() else [],
     )
 
 

@@ -125,6 +125,16 @@ class TestPage:
         assert not any({"src", "srcset", "data"} & set(attributes) for _, attributes in reader.elements)
         assert reader.all("link") == []
 
+    def test_a_run_that_was_watched_shows_what_its_stages_did(self, db: Path, site: Site) -> None:
+        with closing(sqlite3.connect(db)) as connection, connection:
+            connection.execute("INSERT INTO sample VALUES (10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)")
+            connection.execute("INSERT INTO stage_sample VALUES (10, 0, 'fetch', 0, 64, 16, 64, 900, 0, 0)")
+
+        page = site()
+
+        assert len(Reader(page).all("svg")) == 6
+        assert "fetch (25% busy)" in page.read_text("utf-8")
+
     def test_a_crawl_that_has_not_begun_has_a_page_too(self, tmp_path: Path) -> None:
         with CrawlFile(tmp_path / "new.db"):
             pass

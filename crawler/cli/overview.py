@@ -197,6 +197,11 @@ def _write_charts(drawn: Curves, out: TextIO) -> None:
     form = "%H:%M:%S" if began.date() == ended.date() else "%Y-%m-%d %H:%M"
     times = [(edge, number, count(number)) for edge, number in zip(edges, drawn.times, strict=True)]
     most = max(amount for _, amount, _ in flow)
+    stages = [
+        (f"{stage} ({share:.0%} busy)", round(handled / max(drawn.busy, 0.001)), "none")
+        for stage, handled, share in drawn.stages
+    ]
+    by_stage = [("Throughput by stage, messages a second", charts.bars(stages, about="messages by stage"))]
     out.write('<div class="charts">\n')
     for caption, drawing in (
         ("Answers by status", charts.bars(_most(statuses), about="URLs by status or error")),
@@ -213,6 +218,7 @@ def _write_charts(drawn: Curves, out: TextIO) -> None:
             f"Throughput, at most {size(most)}/s",
             charts.columns(flow, about="bytes of bodies per second", every=12, values=False),
         ),
+        *(by_stage if stages else []),
     ):
         out.write(f"<figure><figcaption>{text(caption)}</figcaption>\n{drawing}</figure>\n")
     out.write("</div>\n")
