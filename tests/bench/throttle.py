@@ -85,7 +85,7 @@ async def serving(model: ServerModel, address: str) -> AsyncIterator[None]:
     """An endless tree of small pages."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 request = await reader.readuntil(b"\r\n\r\n")
                 writer.write(page(int(request.split(b" ", 2)[1][1:]), await model.answer()))
