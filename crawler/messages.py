@@ -266,3 +266,8 @@ class Skipped:
 
 
 Verdict = Done | RetryAt | Dead | Skipped | RobotsAnswer
+
+
+def is_internal(reason: str | None) -> bool:
+    """True for the reason of a failure that was a bug of ours (`crawler.pool` names it)."""
+    return reason is not None and reason.startswith("internal:")

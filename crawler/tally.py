@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 
-from crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
+from crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict, is_internal
 from crawler.ports import Saved, Totals
 from crawler.stats import Event
 
@@ -82,8 +82,3 @@ class Tally:
 
     def _answered(self, status: str) -> None:
         self.answers[f"{status[0]}xx" if status.isdigit() else "none"] += 1
-
-
-def is_internal(reason: str | None) -> bool:
-    """True for the reason of a failure that was a bug of ours (`crawler.pool` names it)."""
-    return reason is not None and reason.startswith("internal:")

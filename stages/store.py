@@ -33,6 +33,7 @@ from crawler.messages import (
     RobotsTask,
     Skipped,
     Verdict,
+    is_internal,
 )
 from crawler.policies.retry import RETRY_AFTER_TOO_LONG, GiveUp, Retry
 from crawler.ports import CrawlStore, Saved
@@ -126,7 +127,7 @@ class StoreStage:
             isinstance(verdict, Dead | RetryAt) and not verdict.requested
         ):
             return  # no page, so it says nothing of the pages before and after
-        if not (isinstance(verdict, Dead) and verdict.reason.startswith("internal:")):
+        if not (isinstance(verdict, Dead) and is_internal(verdict.reason)):
             self.internal_in_a_row = 0
             return
         self.internal_in_a_row += 1

@@ -31,7 +31,7 @@ from storage.ledger import Changes, Ledger
 from storage.parse_marks import ParseMarks
 from storage.phrases import Phrases
 from storage.resources import count_resources, resume_resources
-from storage.rows import UrlKind, key_of
+from storage.rows import UrlKind, key_of, totals_of
 from storage.search import make_search
 from storage.suspects import judge_last_run
 from storage.url_table import UrlTable
@@ -241,20 +241,10 @@ class CrawlStore:
             return await self._totals()
 
     async def _totals(self) -> Totals:
-        [(pending, done, failed, skipped, internal)] = await self._database.rows(sql.COUNT_STATES)
+        [states] = await self._database.rows(sql.COUNT_STATES)
         [(pages,)] = await self._database.rows(sql.COUNT_PAGES, {"generation": self._generation})
-        [(requests, _, size, retries, robots, sitemaps)] = await self._database.rows(sql.SUM_RUNS)
-        return Totals(
-            states={"pending": pending, "done": done, "failed": failed, "skipped": skipped},
-            requests=requests,
-            pages=pages,
-            bytes=size,
-            retries=retries,
-            robots_requests=robots,
-            sitemap_requests=sitemaps,
-            internal_failures=internal,
-            resources=await count_resources(self._database),
-        )
+        [runs] = await self._database.rows(sql.SUM_RUNS)
+        return totals_of(states, pages, runs, await count_resources(self._database))
 
     async def finish(self, reason: str, rss_bytes: int, *, patient: bool = True) -> None:
         """Commit what the writer was given, and note how the run ended.

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from crawler.ports import Totals
 from storage import statements as sql
+from storage.rows import totals_of
 from storage.telemetry import Live, live
 
 TABLES = (
@@ -100,20 +101,11 @@ class Status:
 
 def totals(connection: sqlite3.Connection) -> Totals:
     """The crawl's life so far, all runs together, as the database has it."""
-    [(pending, done, failed, skipped, internal)] = connection.execute(sql.COUNT_STATES)
+    [states] = connection.execute(sql.COUNT_STATES)
     generation = connection.execute(_GENERATION).fetchone()
     [(pages,)] = connection.execute(sql.COUNT_PAGES, {"generation": generation[0] if generation else 1})
-    [(requests, _, size, retries, robots, sitemaps)] = connection.execute(sql.SUM_RUNS)
-    return Totals(
-        states={"pending": pending, "done": done, "failed": failed, "skipped": skipped},
-        requests=requests,
-        pages=pages,
-        bytes=size,
-        retries=retries,
-        robots_requests=robots,
-        sitemap_requests=sitemaps,
-        internal_failures=internal,
-    )
+    [runs] = connection.execute(sql.SUM_RUNS)
+    return totals_of(states, pages, runs)
 
 
 def status(connection: sqlite3.Connection) -> Status:

@@ -1,16 +1,17 @@
 """Rows: what the writer keeps in memory of the tables, bounded. Exact, because it is the only writer.
 
-May touch: policies, urls.
+May touch: messages, policies, ports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Generic, TypeVar, cast
 
 from crawler.messages import CanonicalUrl, Kind
 from crawler.policies.reach import Reach
+from crawler.ports import Totals
 
 BULKY = 256  # characters of a key from which on it is not kept: a hostile site has only such
 
@@ -121,3 +122,22 @@ class TwoGenerations(Generic[K, V]):
             dropped = dropped or sizes[1] > 0
             self._old, self.young = self.young, {}
         return dropped
+
+
+def totals_of(
+    states: Sequence[int], pages: int, runs: Sequence[int], resources: Mapping[str, int] | None = None
+) -> Totals:
+    """What COUNT_STATES, COUNT_PAGES and SUM_RUNS say of the whole crawl, as a value."""
+    pending, done, failed, skipped, internal = states
+    requests, _, size, retries, robots, sitemaps = runs
+    return Totals(
+        states={"pending": pending, "done": done, "failed": failed, "skipped": skipped},
+        requests=requests,
+        pages=pages,
+        bytes=size,
+        retries=retries,
+        robots_requests=robots,
+        sitemap_requests=sitemaps,
+        internal_failures=internal,
+        resources=resources or {},
+    )

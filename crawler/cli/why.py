@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from crawler.cli.figures import counted, size
 from crawler.cli.reading import add_database, opened, results
+from crawler.messages import is_internal
 from crawler.terminal import harmless
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _reason(reason: str) -> str:
         return f"{reason}: the host answered with status {reason.removeprefix('http_')}"
     if reason.startswith("timeout"):
         return f"{reason}: no answer came in time"
-    if reason.startswith("internal:"):
+    if is_internal(reason):
         return f"{reason}: a bug of ours; please report it"
     if reason.startswith("trap:"):
         return f"{reason}: it looks like a trap for crawlers"
