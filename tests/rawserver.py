@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+
+from tests.listener import Listener
 
 Say = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -22,10 +24,11 @@ def html(*headers: str, body: bytes = PAGE, length: int | None = None) -> bytes:
     return http("Content-Type: text/html", *headers, body=body, length=length)
 
 
-class RawServer:
+class RawServer(Listener):
     """`answers` by path; what is not there hangs for ever. Every connection has one request."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.answers: dict[str, bytes | Say] = {}
         self.heads: list[str] = []  # request lines and headers, as they came
         self.sent = 0  # bytes of endless bodies
@@ -42,17 +45,9 @@ class RawServer:
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[RawServer]:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        self._tasks: set[asyncio.Task[None]] = set()
-        try:
+        async with self.listening():
+            self.url = f"http://127.0.0.1:{self.port}"
             yield self
-        finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await server.wait_closed()
 
     async def endless(self, writer: asyncio.StreamWriter) -> None:
         """A body that goes on until nobody listens any more."""
@@ -61,29 +56,18 @@ class RawServer:
             await writer.drain()
             self.sent += 65_536
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            first = await reader.readexactly(1)
-            if first == b"\x16":  # somebody who speaks TLS
-                writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-                return
-            head = first + await reader.readuntil(b"\r\n\r\n")
-            self.heads.append(head.decode("latin-1"))
-            answer = self.answers.get(self.paths[-1])
-            if answer is None:
-                await asyncio.Event().wait()
-            elif isinstance(answer, bytes):
-                writer.write(answer)
-                await writer.drain()
-            else:
-                await answer(writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            self._tasks.discard(task)
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await reader.readexactly(1)
+        if first == b"\x16":  # somebody who speaks TLS
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            return
+        head = first + await reader.readuntil(b"\r\n\r\n")
+        self.heads.append(head.decode("latin-1"))
+        answer = self.answers.get(self.paths[-1])
+        if answer is None:
+            await asyncio.Event().wait()
+        elif isinstance(answer, bytes):
+            writer.write(answer)
+            await writer.drain()
+        else:
+            await answer(writer)

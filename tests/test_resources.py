@@ -24,6 +24,7 @@ from stages.extractors.html import HtmlExtractor
 from stages.extractors.plan import Plan
 from stages.extractors.resources import MAX_RESOURCE_CHARS, MAX_RESOURCES, candidates
 from stages.store import StoreStage
+from tests.app_server import serving
 from tests.dbkit import CrawlFile
 from tests.fakes import MemoryCrawl, answer, task
 from tests.kit import QUICK_FLAGS, check_invariants, crawl, equal_crawls, rows, run_command, start_command
@@ -68,16 +69,8 @@ class Site:
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self.answer)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with serving(self.answer) as self.url:
             yield self.url
-        finally:
-            await runner.cleanup()
 
 
 HOME = """<!doctype html><title>t</title><link rel=stylesheet href=/gone.css>

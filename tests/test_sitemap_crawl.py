@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from tests.app_server import serving
 from tests.kit import check_invariants, crawl, rows
 
 Pages = dict[str, tuple[int, str, str]]  # path: status, content type or location, body
@@ -36,19 +37,8 @@ class Site:
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self.answer)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        assert site._server is not None
-        port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-        self.base = f"http://127.0.0.1:{port}"
-        try:
+        async with serving(self.answer) as self.base:
             yield self.base
-        finally:
-            await runner.cleanup()
 
 
 def page(*links: str) -> tuple[int, str, str]:

@@ -12,9 +12,10 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 
 from tests.hostile.case import Case, head, html
+from tests.listener import Listener
 
 ORDINARY_SECONDS = 0.03  # an ordinary page's latency
 _HEAVY_ITEM = b'<li class="x"><a href="/far/%d">An ordinary entry</a> and what there is to say of it.</li>\n'
@@ -22,41 +23,21 @@ HEAVY_PAGE = b"<title>heavy</title><ul>" + b"".join(_HEAVY_ITEM % n for n in ran
 LIGHT_PAGE = b"<title>light</title><p>Something <a href=/far/0>ordinary</a>.</p>"
 
 
-class Server:
+class Server(Listener):
     def __init__(self, cases: Iterable[Case]) -> None:
+        super().__init__()
         self.cases = {case.name: case for case in cases}
         self.heads: list[bytes] = []  # every request as it came, to the blank line
-        self.port = 0
         self._bodies: dict[str, asyncio.Task[bytes]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def serve(self, host: str = "127.0.0.1") -> AsyncIterator[Server]:
-        server = await asyncio.start_server(self._connected, host, 0, backlog=1_000)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with self.listening(host, backlog=1_000):
             yield self
-        finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await server.wait_closed()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            while await self._serve_one(reader, writer):
-                pass
-        except (ConnectionError, asyncio.IncompleteReadError):
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await self._serve_one(reader, writer):
             pass
-        finally:
-            self._tasks.discard(task)
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; True if another may follow on the connection."""
