@@ -1,14 +1,16 @@
 """Ports: what the rooms may ask of each other, as Protocols.
 
-May touch: messages and stats only. `stages/` and `storage/` never import one another; they meet
-as objects behind these. URL text crosses a port, local row numbers never do.
+May touch: messages, stats, msgspec for the shape of values. `stages/` and `storage/` never
+import one another; they meet as objects behind these. URL text crosses a port, local row
+numbers never do.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from crawler.messages import (
     CanonicalUrl,
@@ -89,7 +91,7 @@ class HostGate(Protocol):
     def robots_answered(self, host: str) -> None: ...
 
 
-class Pending(NamedTuple):
+class Pending(Struct, frozen=True, gc=False):
     """One URL on disk that is to be fetched."""
 
     url: CanonicalUrl
@@ -119,8 +121,7 @@ class HostClock(NamedTuple):
     rate: float | None = None  # starts a second that it takes; None: it never refused any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
+class Saved(Struct, frozen=True, kw_only=True, gc=False):
     """What one commit changed, for those who keep count (shared by all verdicts of the commit)."""
 
     grown: frozenset[str] = frozenset()  # hosts that gained pending URLs
@@ -128,8 +129,7 @@ class Saved:
     skipped: int = 0  # URLs that a rule keeps out from now on, less those that it did until now
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
+class Totals(Struct, frozen=True, kw_only=True, gc=False):
     """The crawl's life so far, all runs together, as the database has it."""
 
     states: Mapping[str, int] = field(default_factory=dict)  # pending, done, failed, skipped

@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
+from operator import attrgetter
 from typing import Protocol
 
 from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Message, ParsedPage, Sitemap
@@ -30,7 +30,7 @@ from stages.rewriting import Rewrite, rewrite_answer, rewrite_content, rewrite_s
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 LINK_BYTES = 1_000  # that a link takes in memory until its commit is over, the text of its URL apart
 TURN_SECONDS = 0.02  # of reading here, before others have their turn
-_URL = itemgetter(0)  # of a Link, of a Resource
+_URL = attrgetter("url")  # of a Link, of a Resource
 
 WARM_UP_PAGES = 150  # before that a crawl is too small to pay for starting processes
 

@@ -8,7 +8,8 @@ Two links may become one: they are merged as if the page had written the same UR
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from crawler.messages import Answer, CanonicalUrl, Content, Link, Sitemap
 from crawler.urls import is_http
@@ -46,7 +47,7 @@ def _merged(links: Iterable[Link], rewrite: Rewrite) -> list[Link]:
         url = rewrite(link.url)
         known = merged.get(url)
         if known is None:
-            merged[url] = link._replace(url=url)
+            merged[url] = replace(link, url=url)
             continue
         rels = dict.fromkeys([*known.rel.split(), *link.rel.split()])
         merged[url] = Link(url, known.text or link.text, " ".join(rels), known.followed or link.followed)

@@ -13,8 +13,10 @@ import math
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from crawler.clock import Clock
 from crawler.errors import TooManyInternalFailures

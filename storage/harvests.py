@@ -65,21 +65,24 @@ class Harvests:
 
     def _values(self, page: Gathered) -> Iterator[Row]:
         positions: Counter[str] = Counter()
-        for name, value in page.harvest.values:
+        for each in page.harvest.values:
+            name, value = each.name, each.value
             stored = storable(value) if isinstance(value, str) else value
             yield page.url_id, page.generation, self._phrases.young[name], positions[name], stored
             positions[name] += 1
 
     def _items(self, page: Gathered) -> Iterator[Row]:
         positions: Counter[str] = Counter()
-        for kind, data, error in page.harvest.items:
-            stored = storable(data) if data is not None else None
-            yield page.url_id, page.generation, self._phrases.young[kind], positions[kind], stored, error
+        for item in page.harvest.items:
+            kind = item.kind
+            stored = storable(item.data) if item.data is not None else None
+            yield page.url_id, page.generation, self._phrases.young[kind], positions[kind], stored, item.error
             positions[kind] += 1
 
     def _mishaps(self, page: Gathered) -> Iterator[Row]:
-        for position, (source, error) in enumerate(page.harvest.mishaps):
-            yield page.url_id, page.generation, position, self._phrases.young[source], storable(error)
+        for position, mishap in enumerate(page.harvest.mishaps):
+            source = self._phrases.young[mishap.source]
+            yield page.url_id, page.generation, position, source, storable(mishap.error)
 
 
 def _text(page: Gathered) -> Iterator[Row]:

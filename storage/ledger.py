@@ -85,7 +85,8 @@ class Ledger:
         rows, phrases, add = self._urls.young, self._phrases.young, changes.links.append
         depth = min(source.depth + 1, UNREACHED)
         deep = source.depth >= RUNS_FROM
-        for url, text, rel, followed in links:
+        for link in links:
+            url, text, rel, followed = link.url, link.text, link.rel, link.followed
             target = rows.get(url)
             if target is None:
                 run = self._run(source, url, hops=1) if deep else 0

@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from crawler.errors import BadDatabase, StorageFailed
 from crawler.messages import CanonicalUrl, Content

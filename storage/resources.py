@@ -48,9 +48,9 @@ class ResourceBook:
     async def used(self, changes: Changes, page: UrlRow, resources: Sequence[Resource]) -> None:
         """Note what a page loads; whatever its host, it is to be asked for."""
         async for some in in_turns(resources):
-            for url, use in some:
-                row = self._discover(changes, url, hops=0)
-                self._uses.append((page.id, row.id, self._phrases.young[use]))
+            for resource in some:
+                row = self._discover(changes, resource.url, hops=0)
+                self._uses.append((page.id, row.id, self._phrases.young[resource.use]))
 
     def answered(self, changes: Changes, verdict: Done | Dead, row: UrlRow) -> None:
         """Note an answer, or that there was none."""

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from crawler.clock import Clock
 from crawler.messages import (
     Answer,
@@ -240,7 +242,7 @@ class MemoryCrawl:
             return self.discover(verdict.sitemaps, depth=0, kind="sitemap")
         row = self.rows[_key(verdict.task.url, verdict.task.kind)]
         if isinstance(verdict, RetryAt):
-            row.pending = row.pending._replace(attempts=row.pending.attempts + verdict.requested)
+            row.pending = replace(row.pending, attempts=row.pending.attempts + verdict.requested)
             row.state, row.at = "waiting", verdict.at
             return Saved()
         row.state = "settled"
@@ -289,7 +291,7 @@ class MemoryCrawl:
         async with self._asked("late"):
             rows = [row.pending for row in self._waiting(without) if row.at == math.inf]
             least = min((pending.depth for pending in rows), default=0)
-            return [pending._replace(late=True) for pending in rows if pending.depth == least][:limit]
+            return [replace(pending, late=True) for pending in rows if pending.depth == least][:limit]
 
     async def session_pages(self, *, least: int, below: int) -> AsyncIterator[Sequence[SessionPage]]:
         async with self._asked("session_pages"):

@@ -35,6 +35,7 @@ MAY_IMPORT = {
 # The one module or plug folder that knows each library; the rest of the house does not.
 KNOWN_BY = {
     "ada_url": "crawler/urls.py",
+    "msgspec": "",  # the shape of a value, as dataclasses are: whoever makes values may name it
     "pybloom_live": "crawler/seen.py",
     "prometheus_client": "crawler/metrics.py",
     "publicsuffixlist": "crawler/domains.py",

@@ -430,7 +430,8 @@ class TestHostilePages:
             content = read(
                 b"".join(chance.choices(pieces, k=30)), charset=chance.choice([None, "gbk", "utf-8"])
             )
-            for text in [content.title or "", *(part for found in content.links for part in found[:3])]:
+            texts = [text for link in content.links for text in (link.url, link.text, link.rel)]
+            for text in [content.title or "", *texts]:
                 text.encode()
 
 

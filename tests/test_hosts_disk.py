@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.hosts import MAX_BATCH, MAX_URLS, MIN_BATCH, HostWindow
 from tests.windows import answer, feed, pending, start_all, start_next, window_of
@@ -128,7 +129,7 @@ class TestTheDisk:
 class TestKinds:
     def test_a_page_and_a_sitemap_of_one_url_are_two_things(self) -> None:
         page = pending("h", "sitemap.xml")
-        sitemap = page._replace(kind="sitemap")
+        sitemap = replace(page, kind="sitemap")
         window = window_of(page, sitemap)
         assert window.held == 2
 

@@ -141,8 +141,8 @@ class TestWorker:
     async def test_an_idle_worker_keeps_no_message_alive(self) -> None:
         """Its body would be in memory and in no budget, as many times as there are workers."""
 
-        class Heavy(FetchTask):
-            pass  # unlike its slotted parent it can be referred to weakly
+        class Heavy(FetchTask, frozen=True, gc=True, weakref=True):
+            pass  # unlike its parent it can be referred to weakly
 
         async def emit(message: Message) -> None:
             return
@@ -279,6 +279,7 @@ class TestFlow:
     async def test_messages_flow_downstream_only(self) -> None:
         """A cycle made only of bounded queues can fill up, and then everyone waits for everyone."""
         order = ["fetch", "parse", "store"]
+        made_by: dict[str, list[type[Message]]]
         made_by = {"fetch": [Fetched, Failed], "parse": [ParsedPage, Failed], "store": []}
 
         for stage, messages in made_by.items():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from crawler.clock import Clock
 from crawler.latecomers import Latecomers
@@ -449,17 +450,17 @@ class TestPages:
         ],
     )
     def test_what_is_loaded_and_as_what(self, html: str, use: str | None) -> None:
-        assert list(self.read(html)) == ([("http://h/x", use)] if use else [])
+        assert [(found.url, found.use) for found in self.read(html)] == ([("http://h/x", use)] if use else [])
 
     def test_a_page_names_so_many_and_no_more(self) -> None:
         html = "".join(f"<img src=/{n}><img src=/{n}>" for n in range(MAX_RESOURCES + 5))
 
-        assert [url for url, _ in self.read(html)] == [f"http://h/{n}" for n in range(MAX_RESOURCES)]
+        assert [found.url for found in self.read(html)] == [f"http://h/{n}" for n in range(MAX_RESOURCES)]
 
     def test_their_urls_are_bounded_too(self) -> None:
         html = "".join(f"<img src=/{n}{'x' * 2000}>" for n in range(1_100))
 
-        assert sum(len(url) for url, _ in self.read(html)) <= MAX_RESOURCE_CHARS
+        assert sum(len(found.url) for found in self.read(html)) <= MAX_RESOURCE_CHARS
 
 
 def test_a_resource_is_no_trap() -> None:
@@ -471,7 +472,7 @@ def test_a_resource_is_no_trap() -> None:
     late = Pending(CanonicalUrl("http://h/p?PHPSESSID=d"), "h", 2, 0, "page", late=True)
 
     assert latecomers.rule(late) == "trap:session"
-    assert latecomers.rule(late._replace(kind="resource")) is None
+    assert latecomers.rule(replace(late, kind="resource")) is None
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def taken(html: str, *items: object, url: str = URL) -> Basket:
 
 
 def values(html: str, *items: object, url: str = URL) -> list[tuple[str, Scalar]]:
-    return [tuple(value) for value in taken(html, *items, url=url).values]  # type: ignore[misc]
+    return [(value.name, value.value) for value in taken(html, *items, url=url).values]
 
 
 def table(**keys: Any) -> dict[str, Any]:

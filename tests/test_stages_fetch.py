@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.messages import Answer, Failed, Fetched, RobotsAnswer, RobotsTask
 from crawler.policies.robots import RobotsPolicy
@@ -72,8 +73,7 @@ class TestFetch:
 
     async def test_a_tier_that_is_not_there_is_told_to_the_gate_too(self) -> None:
         stage, _, gate = fetch_stage({})
-        unknown = task()
-        object.__setattr__(unknown, "tier", "browser")
+        unknown = replace(task(), tier="browser")
 
         with pytest.raises(KeyError):
             await stage.handle(unknown)

@@ -1,6 +1,6 @@
 """Frames: what was read in a document, as plain values between two processes.
 
-May touch: messages, marshal (both ends are the same interpreter, and it is ten times as
+May touch: messages, msgspec, marshal (both ends are the same interpreter, and it is ten times as
 fast as pickle, which would also run what it reads).
 """
 
@@ -10,6 +10,8 @@ import marshal
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import astuple
+
 from crawler.messages import Content, Harvest, Item, Link, Mishap, PageText, Resource, Sitemap, Value
 
 Fields = tuple[Any, ...]
@@ -18,7 +20,7 @@ Fields = tuple[Any, ...]
 def content_fields(content: Content) -> Fields:
     """What `content_of` reads back."""
     return (
-        [tuple(link) for link in content.links],
+        list(map(astuple, content.links)),
         content.title,
         content.canonical,
         content.language,
@@ -27,7 +29,7 @@ def content_fields(content: Content) -> Fields:
         content.long_links,
         content.dropped_links,
         _harvest_fields(content.harvest),
-        [tuple(resource) for resource in content.resources],
+        list(map(astuple, content.resources)),
     )
 
 
@@ -35,7 +37,7 @@ def content_of(frame: bytes) -> Content:
     links, *plain, dropped_links, harvest, resources = marshal.loads(frame)
     title, canonical, language, robots, other_links, long_links = plain
     return Content(
-        links=[Link._make(link) for link in links],
+        links=[Link(*link) for link in links],
         title=title,
         canonical=canonical,
         language=language,
@@ -44,7 +46,7 @@ def content_of(frame: bytes) -> Content:
         long_links=long_links,
         dropped_links=dropped_links,
         harvest=_harvest_of(harvest),
-        resources=tuple(map(Resource._make, resources)),
+        resources=tuple(Resource(*resource) for resource in resources),
     )
 
 
@@ -76,10 +78,10 @@ def _harvest_fields(harvest: Harvest | None) -> Fields | None:
     if harvest is None:
         return None
     return (
-        [tuple(value) for value in harvest.values],
-        [tuple(item) for item in harvest.items],
-        tuple(harvest.text) if harvest.text is not None else None,
-        [tuple(mishap) for mishap in harvest.mishaps],
+        list(map(astuple, harvest.values)),
+        list(map(astuple, harvest.items)),
+        astuple(harvest.text) if harvest.text is not None else None,
+        list(map(astuple, harvest.mishaps)),
     )
 
 
@@ -88,8 +90,8 @@ def _harvest_of(fields: Sequence[Any] | None) -> Harvest | None:
         return None
     values, items, text, mishaps = fields
     return Harvest(
-        values=[Value._make(value) for value in values],
-        items=[Item._make(item) for item in items],
-        text=PageText._make(text) if text is not None else None,
-        mishaps=[Mishap._make(mishap) for mishap in mishaps],
+        values=[Value(*value) for value in values],
+        items=[Item(*item) for item in items],
+        text=PageText(*text) if text is not None else None,
+        mishaps=[Mishap(*mishap) for mishap in mishaps],
     )

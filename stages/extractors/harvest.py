@@ -12,9 +12,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
 from selectolax.lexbor import LexborHTMLParser
 
 from crawler.errors import BadConfig
@@ -197,7 +198,7 @@ def _joined(links: Sequence[Link], more: Mapping[CanonicalUrl, str]) -> Sequence
         if known is None:
             merged[url] = Link(url, text, _PLUGIN_REL, True)
         else:
-            merged[url] = known._replace(followed=True, text=known.text or text)
+            merged[url] = replace(known, followed=True, text=known.text or text)
     return list(merged.values())
 
 
