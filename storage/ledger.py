@@ -136,7 +136,7 @@ class Ledger:
             await self._let_in(changes, changes.widened.pop())
         await self._urls.write_new(changes.new, changes.seeds)
         async for links in in_turns(changes.links):
-            await self._database.run_many(sql.ADD_LINK, links)
+            await self._database.insert(sql.ADD_LINK, links)
         while changes.spreading or changes.widened:
             await self._spread(changes)
             while changes.widened:
