@@ -11,22 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pybloom_live import ScalableBloomFilter
+from pybloom_live import BloomFilter
 
 from crawler.messages import CanonicalUrl
 
-ERROR_RATE = 0.001
-MIN_CAPACITY = 100_000  # 180 kB; the library's default of 100 would stack filter upon filter
+ERROR_RATE = 0.0001  # of one filter; of all together it is what they add up to, at most ten times as much
+TIGHTER = 0.9  # the rate of each filter after the first, as a share of the one before: so they add up
+GROWTH = 4  # the size of each filter after the first
+MIN_CAPACITY = 100_000  # 240 kB
 
 
 class SeenFilter:
-    """A Bloom filter over every URL that has a row.
+    """A Bloom filter over every URL that has a row. When it is full a larger one is put before it.
 
     Until it was filled from an existing table (`loaded`), everything is "maybe".
     """
 
     def __init__(self, *, capacity: int = MIN_CAPACITY, loaded: bool = True) -> None:
-        self._filter = ScalableBloomFilter(max(capacity, MIN_CAPACITY), ERROR_RATE)
+        self._filter = BloomFilter(max(capacity, MIN_CAPACITY), ERROR_RATE)
+        self._full: list[BloomFilter] = []
         self._loaded = loaded
         self.probes = 0
         self.false_hits = 0  # "maybe" that the disk answered with "no"
@@ -34,8 +37,7 @@ class SeenFilter:
     def probe(self, url: CanonicalUrl) -> bool:
         """Return False if `url` is surely new, True if it may be known; remember it either way."""
         self.probes += 1
-        maybe = bool(self._filter.add(url))
-        return maybe or not self._loaded
+        return self._add(url) or not self._loaded
 
     def was_new(self) -> None:
         """The disk did not know a URL that was "maybe"."""
@@ -44,9 +46,18 @@ class SeenFilter:
 
     def load(self, urls: Iterable[CanonicalUrl]) -> None:
         """Add URLs of the table, in any number of calls; then `finish_loading`."""
-        add = self._filter.add
         for url in urls:
-            add(url)
+            self._add(url)
 
     def finish_loading(self) -> None:
         self._loaded = True
+
+    def _add(self, url: CanonicalUrl) -> bool:
+        """True if it was there. The library's own scalable filter hashes a new URL once for each of
+        its filters, and then once more to add it."""
+        if self._filter.count >= self._filter.capacity:
+            self._full.append(self._filter)
+            self._filter = BloomFilter(GROWTH * self._filter.capacity, TIGHTER * self._filter.error_rate)
+        if self._full and any(url in full for full in self._full):
+            return True
+        return bool(self._filter.add(url))

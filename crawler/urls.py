@@ -64,9 +64,13 @@ def is_http(url: str) -> bool:
 
 def split(url: CanonicalUrl) -> UrlParts:
     """Take a canonical http(s) URL apart; `unsplit` is the inverse."""
-    scheme, _, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return UrlParts(scheme == "https", host, slash + path)
+    scheme, _, host, path = url.split("/", 3)
+    return UrlParts(scheme == "https:", host, f"/{path}")
+
+
+def host_of(url: CanonicalUrl) -> str:
+    """Return the host of a canonical http(s) URL, with a port that is not the default one."""
+    return url.split("/", 3)[2]
 
 
 def unsplit(secure: bool | int, host: str, path: str) -> CanonicalUrl:

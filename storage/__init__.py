@@ -1,6 +1,8 @@
 """Storage: what remembers. One SQLite file, one writing connection, one place for SQL.
 
-    database.py     the file: whose it is, its lock, its schema, the writing connection
+    database.py     the file: its lock, the writing connection, what a transaction is
+    sayings.py      what is said to SQLite in one visit to its thread
+    migration.py    whose file it is, and how it comes to have the newest schema
     schema/         tables and views, numbered; a file is applied once and never changed
     statements.py   the sentences the writer says; harvest_statements.py: those about harvests
     resource_statements.py: those about resources

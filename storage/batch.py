@@ -5,6 +5,7 @@ May touch: messages, rows. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
@@ -50,8 +51,9 @@ def key_of_page(page: Done | Dead | RetryAt | Skipped) -> Key:
     return key_of(page.task.url, KIND_NUMBERS[page.task.kind])
 
 
-def targets(verdict: Verdict) -> list[Key]:
-    """The key of every row that a verdict leads to."""
+def targets(verdict: Verdict, known: Container[Key]) -> list[Key]:
+    """The key of every row that a verdict leads to. Of links, nearly all of which a page shares with
+    the pages before it, only those that are not `known`."""
     if isinstance(verdict, RobotsAnswer):
         return [key_of(url, UrlKind.SITEMAP) for url in verdict.sitemaps]
     keys = []
@@ -59,7 +61,7 @@ def targets(verdict: Verdict) -> list[Key]:
         keys.append(key_of(redirect, KIND_NUMBERS[verdict.task.kind]))
     if isinstance(verdict, Done):
         if verdict.content is not None:
-            keys += [link.url for link in verdict.content.links]
+            keys += [url for link in verdict.content.links if (url := link.url) not in known]
             keys += [key_of(resource.url, UrlKind.RESOURCE) for resource in verdict.content.resources]
         if verdict.sitemap is not None:
             kind = UrlKind.SITEMAP if verdict.sitemap.kind == "index" else UrlKind.PAGE

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from storage.database import schema_files
+from storage.migration import schema_files
 from storage.reports import REPORTS, TABLES
 
 QUERIES: Mapping[str, tuple[str, str]] = {

@@ -11,6 +11,7 @@ stored links and redirect, in the same transaction, without fetching anything.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +25,7 @@ from storage import statements as sql
 from storage.database import Database
 from storage.phrases import Phrases
 from storage.rows import State, UrlKind, UrlRow, key_of
-from storage.turns import in_turns
+from storage.turns import IN_A_TURN, in_turns
 from storage.url_table import UrlTable
 
 MAX_SITEMAP_NESTING = 3  # the protocol knows one level of index; some sites have two
@@ -41,20 +42,20 @@ class Changes:
     admitted: list[UrlRow] = field(default_factory=list)  # of these, let in after all
     widened: list[CanonicalUrl] = field(default_factory=list)  # where seeds redirect to, out of scope
     links: list[tuple[int, int, int | None, int | None, bool]] = field(default_factory=list)
+    grown: set[str] = field(default_factory=set)  # hosts of the new ones that are pending
 
-    async def saved(self) -> Saved:
+    def saved(self) -> Saved:
         """What others are told of it."""
-        rows = {row.id: row for row in (*self.new, *self.admitted) if row.state == State.PENDING}
-        grown: set[str] = set()
-        pages = 0
-        async for some in in_turns(rows.values()):
-            grown.update(split(row.url).host for row in some)
-            pages += sum(row.kind == UrlKind.PAGE for row in some)
-        skipped = sum(row.state == State.SKIPPED and row.kind == UrlKind.PAGE for row in self.new)
+        states = Counter(row.state for row in self.new if row.kind == UrlKind.PAGE)
+        pending, skipped = states[State.PENDING], states[State.SKIPPED]
         if self.admitted:
-            new = {row.id for row in self.new}
-            skipped -= len({row.id for row in self.admitted if row.kind == UrlKind.PAGE} - new)
-        return Saved(grown=frozenset(grown), pending=pages, skipped=skipped)
+            known = {row.id: row for row in self.admitted}
+            for row in self.new:
+                known.pop(row.id, None)
+            pages = sum(row.kind == UrlKind.PAGE for row in known.values())
+            pending, skipped = pending + pages, skipped - pages
+            self.grown.update(split(row.url).host for row in self.admitted)
+        return Saved(grown=frozenset(self.grown), pending=pending, skipped=skipped)
 
 
 class Ledger:
@@ -78,6 +79,9 @@ class Ledger:
 
     async def discover_links(self, changes: Changes, source: UrlRow, links: Sequence[Link]) -> None:
         """Note a page's links; each may create or improve its target."""
+        if len(links) <= IN_A_TURN:
+            self._discover_links(changes, source, links)
+            return
         async for some in in_turns(links):
             self._discover_links(changes, source, some)
 
@@ -134,9 +138,8 @@ class Ledger:
         """
         while changes.widened:
             await self._let_in(changes, changes.widened.pop())
-        await self._urls.write_new(changes.new, changes.seeds)
-        async for links in in_turns(changes.links):
-            await self._database.run_many(sql.ADD_LINK, links)
+        changes.grown |= await self._urls.write_new(changes.new, changes.seeds)
+        await self._database.insert(sql.ADD_LINK, changes.links)
         while changes.spreading or changes.widened:
             await self._spread(changes)
             while changes.widened:

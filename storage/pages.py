@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Container
 
 from crawler.messages import Answer, CanonicalUrl, Content, Dead, Done, RobotsAnswer, Sitemap, Verdict
 from crawler.urls import MAX_URL_CHARS, is_http
@@ -26,15 +27,16 @@ def redirect_target(verdict: Verdict) -> CanonicalUrl | None:
     return CanonicalUrl(location)
 
 
-def texts_of(verdict: Verdict) -> list[str]:
-    """The texts of a verdict that `phrase` keeps, as often as they come; '' among them."""
-    if not isinstance(verdict, Done | Dead) or verdict.answer is None:
+def texts_of(verdict: Verdict, known: Container[str]) -> list[str]:
+    """The texts of a verdict that `phrase` keeps, as often as they come; '' may be among them. Of the
+    texts and rels of links only those that are not `known`."""
+    if not isinstance(verdict, (Done, Dead)) or verdict.answer is None:
         return []
     texts = [verdict.answer.content_type or ""]
     if isinstance(verdict, Done) and verdict.content is not None:
         links = verdict.content.links
-        texts += [link.text for link in links]
-        texts += [link.rel for link in links]
+        texts += [text for link in links if (text := link.text) and text not in known]
+        texts += [rel for link in links if (rel := link.rel) and rel not in known]
         texts += [resource.use for resource in verdict.content.resources]
         if verdict.content.harvest is not None:
             texts += names_of(verdict.content.harvest)
@@ -106,5 +108,7 @@ def _storable(text: str | None) -> str | None:
 
 
 def _directives(answer: Answer, content: Content) -> str | None:
+    if answer.robots is None and content.robots is None:
+        return None
     said = (answer.robots or "").split("\n")
     return ", ".join(part for part in (*said, content.robots) if part) or None

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 from crawler.errors import BadDatabase, BadQuery
-from storage.database import APPLICATION_ID, schema_files
+from storage.migration import APPLICATION_ID, schema_files
 from storage.mistakes import WAIT_SECONDS, explain_file, explain_query
 
 FIRST_WITH_VIEWS = 2  # schema; a file that is older than this code, but no older than that, can be read

@@ -1,6 +1,7 @@
 """Statements: the SQL that the writing side says, named like verbs. No logic.
 
-May touch: nothing. Each can be pasted into a shell; parameters are named.
+May touch: nothing. Each can be pasted into a shell; parameters are named. Those that insert OR
+FAIL are said for many rows at a time (`storage.sayings`).
 """
 
 # -- URLs and hosts
@@ -16,10 +17,10 @@ FIND_URLS = """
                   AND url.kind = json_extract(key.value, '$[3]')
 """
 FIND_HOSTS = "SELECT host.name, host.id FROM json_each(:names) AS j JOIN host ON host.name = j.value"
-ADD_HOST = "INSERT INTO host (id, name) VALUES (?, ?)"
-# Plain INSERT: a URL that is known after all means a broken seen set, and must be loud.
+ADD_HOST = "INSERT OR FAIL INTO host (id, name) VALUES (?, ?)"
+# No OR IGNORE: a URL that is known after all means a broken seen set, and must be loud.
 ADD_URL = """
-    INSERT INTO url (id, host_id, secure, path, kind, depth, hops, followed, listed, run, seed, state,
+    INSERT OR FAIL INTO url (id, host_id, secure, path, kind, depth, hops, followed, listed, run, seed, state,
         reason)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
@@ -63,8 +64,8 @@ FIND_SCOPES = "SELECT url FROM scope_extension ORDER BY url"
 # -- pages and links
 
 FIND_PHRASES = "SELECT id, text FROM phrase WHERE text IN ({marks})"  # marks: ?, one per text
-ADD_PHRASE = "INSERT INTO phrase (id, text) VALUES (?, ?)"
-ADD_LINK = "INSERT INTO link (source, target, text_id, rel_id, followed) VALUES (?, ?, ?, ?, ?)"
+ADD_PHRASE = "INSERT OR FAIL INTO phrase (id, text) VALUES (?, ?)"
+ADD_LINK = "INSERT OR FAIL INTO link (source, target, text_id, rel_id, followed) VALUES (?, ?, ?, ?, ?)"
 # A URL that failed and was asked again later has a row already.
 SAVE_FETCH = """
     INSERT OR REPLACE INTO fetch (

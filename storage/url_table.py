@@ -36,6 +36,7 @@ class UrlTable:
         self._bulky: list[Key] = []  # young ones
         self._next_url = 0
         self._next_host = 0
+        self._all_hosts = False  # that the table has are in memory, so there is nothing to look up
 
     @property
     def young(self) -> dict[Key, UrlRow]:
@@ -45,6 +46,7 @@ class UrlTable:
     def start_at(self, *, url: int, host: int) -> None:
         """Where the numbering stands."""
         self._next_url, self._next_host = url, host
+        self._all_hosts = host == 1
 
     async def remember(self, known: Iterable[Key], perhaps: Iterable[Key]) -> None:
         """Read the rows of `known` keys, and of those of `perhaps` that exist."""
@@ -76,24 +78,28 @@ class UrlTable:
             recalled += [(columns[:-_COLUMNS], self._recall(columns[-_COLUMNS:])) for columns in some]
         return recalled
 
-    async def write_new(self, rows: Sequence[UrlRow], seeds: set[int]) -> None:
+    async def write_new(self, rows: Sequence[UrlRow], seeds: set[int]) -> set[str]:
+        """Write rows that were added; returns the hosts of those that are pending."""
+        grown: set[str] = set()
         async for some in in_turns(rows):
-            await self._write_new(some, seeds)
+            await self._write_new(some, seeds, grown)
+        return grown
 
-    async def _write_new(self, rows: Sequence[UrlRow], seeds: set[int]) -> None:
+    async def _write_new(self, rows: Sequence[UrlRow], seeds: set[int], grown: set[str]) -> None:
         parts = [split(row.url) for row in rows]
-        hosts = await self._host_numbers(dict.fromkeys(part.host for part in parts))
-        await self._database.run_many(
+        hosts = await self._host_numbers(host for _, host, _ in parts)
+        await self._database.insert(
             sql.ADD_URL,
             [
                 (
-                    *(row.id, hosts[part.host], part.secure, part.path, row.kind),
-                    *(row.depth, row.hops, row.followed, row.listed, row.run),
-                    *(row.id in seeds, row.state, row.reason),
+                    r.id, hosts[host], secure, path, r.kind, r.depth, r.hops, r.followed, r.listed, r.run,
+                    r.id in seeds, r.state, r.reason,
                 )
-                for row, part in zip(rows, parts, strict=True)
+                for r, (secure, host, path) in zip(rows, parts, strict=True)
             ],
-        )
+        )  # fmt: skip
+        pending = (host for row, (_, host, _) in zip(rows, parts, strict=True) if row.state == State.PENDING)
+        grown.update(pending)
 
     async def move(self, rows: Iterable[UrlRow]) -> None:
         """Write rows of the table that changed."""
@@ -106,7 +112,7 @@ class UrlTable:
         """Between batches: drop what was not used for long."""
         self._rows.rotate(self._bulky)
         self._bulky.clear()
-        self._hosts.rotate()
+        self._all_hosts = not self._hosts.rotate() and self._all_hosts
 
     async def _find(self, keys: Sequence[Key]) -> None:
         if not keys:
@@ -139,11 +145,13 @@ class UrlTable:
     async def _host_numbers(self, names: Iterable[str]) -> dict[str, int]:
         missing = self._hosts.missing(names)
         if missing:
-            found = dict(await self._database.rows(sql.FIND_HOSTS, {"names": json.dumps(missing)}))
+            found: dict[str, int] = {}
+            if not self._all_hosts:
+                found.update(await self._database.rows(sql.FIND_HOSTS, {"names": json.dumps(missing)}))
             new = [name for name in missing if name not in found]
             found.update((name, self._next_host + i) for i, name in enumerate(new))
             self._next_host += len(new)
-            await self._database.run_many(sql.ADD_HOST, [(found[name], name) for name in new])
+            await self._database.insert(sql.ADD_HOST, [(found[name], name) for name in new])
             self._hosts.young.update(found)
         return self._hosts.young
 

@@ -148,10 +148,12 @@ class Writer:
     async def _write(self, verdicts: Sequence[Verdict]) -> Saved:
         """Everything that one transaction changes, in a fixed number of statements."""
         pages = [verdict for verdict in verdicts if not isinstance(verdict, RobotsAnswer)]
+        urls, texts = self._urls.young, self._phrases.young
         await self._urls.remember(
-            [key_of_page(page) for page in pages], (key for verdict in verdicts for key in targets(verdict))
+            [key_of_page(page) for page in pages],
+            [key for verdict in verdicts for key in targets(verdict, urls)],
         )
-        await self._phrases.remember(text for page in pages for text in texts_of(page))
+        await self._phrases.remember([text for page in pages for text in texts_of(page, texts)])
         changes, counts = Changes(), Counts()
         settled: list[tuple[object, ...]] = []
         fetched: list[tuple[object, ...]] = []
@@ -206,7 +208,7 @@ class Writer:
         await self._save_clocks()
         await self.samples.save()
         await self._count_run(counts)
-        return await changes.saved()
+        return changes.saved()
 
     async def _page(self, changes: Changes, page: Done | Dead, row: UrlRow) -> tuple[object, ...]:
         """Note what a page leads to; return its own row."""

@@ -15,7 +15,7 @@ from types import TracebackType
 
 from crawler.messages import CanonicalUrl
 from crawler.urls import split
-from storage.database import schema_files
+from storage.migration import schema_files
 
 STATES = {"pending": 0, "waiting": 1, "done": 2, "failed": 3, "skipped": 4}
 SITE = "https://site.example"

@@ -9,16 +9,19 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crawler.errors import BadDatabase, StorageFailed
-from storage import database, file_lock
-from storage.database import APPLICATION_ID, Database, explain, schema_files
+from storage import database, file_lock, migration
+from storage.database import Database, explain
 from storage.file_lock import FileLock
+from storage.migration import APPLICATION_ID, schema_files
+from storage.sayings import ROWS_AT_ONCE
 
 
 @pytest.fixture
@@ -267,7 +270,7 @@ class TestMigrations:
         """A schema of a test's own."""
         folder = tmp_path / "schema"
         folder.mkdir()
-        monkeypatch.setattr(database, "SCHEMA_DIR", folder)
+        monkeypatch.setattr(migration, "SCHEMA_DIR", folder)
         self.step(folder, 1, f"PRAGMA application_id = {APPLICATION_ID}; CREATE TABLE one (x);")
         return folder
 
@@ -312,6 +315,7 @@ class TestMigrations:
 
 
 NOTE = "INSERT INTO runs (started_at, config) VALUES (?, '{}')"
+INSERT_NOTE = "INSERT OR FAIL INTO runs (started_at, config) VALUES (?, '{}')"
 
 
 class TestTransaction:
@@ -353,6 +357,57 @@ class TestTransaction:
 
         assert asyncio.get_running_loop().time() - began < 5
         assert await db.row("PRAGMA busy_timeout") == (10_000,)
+
+    async def test_a_query_in_it_knows_what_it_has_said_so_far(self, db: Database) -> None:
+        async with db.transaction():
+            await db.run(NOTE, ["a"])
+            await db.run_many(NOTE, [("b",), ("c",)])
+            await db.insert(INSERT_NOTE, [("d",)])
+            assert await self.notes(db) == ["a", "b", "c", "d"]
+            await db.run("DELETE FROM runs WHERE started_at = 'a'")
+
+        assert await self.notes(db) == ["b", "c", "d"]
+
+    async def test_it_is_said_in_one_visit_to_the_thread_of_the_database(
+        self, db: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A visit costs as much as fifty rows, on both sides."""
+        visits = 0
+        visit = database._visit
+
+        async def counted(*args: Any) -> Any:
+            nonlocal visits
+            visits += 1
+            return await visit(*args)
+
+        monkeypatch.setattr(database, "_visit", counted)
+        async with db.transaction():
+            for text in "abc":
+                await db.run(NOTE, [text])
+
+        assert visits == 1
+
+    @pytest.mark.parametrize("count", [0, 1, ROWS_AT_ONCE - 1, ROWS_AT_ONCE, 2 * ROWS_AT_ONCE + 1])
+    async def test_rows_are_inserted_in_their_order_however_many_they_are(
+        self, db: Database, count: int
+    ) -> None:
+        async with db.transaction():
+            await db.insert(INSERT_NOTE, [(str(number),) for number in range(count)])
+
+        assert await self.notes(db) == [str(number) for number in range(count)]
+
+    @pytest.mark.parametrize("at", [0, ROWS_AT_ONCE - 1, ROWS_AT_ONCE + 3])
+    async def test_a_row_that_cannot_be_inserted_takes_all_of_it_back(self, db: Database, at: int) -> None:
+        """OR FAIL keeps the rows before it; the transaction does not."""
+        rows = [(str(number),) for number in range(ROWS_AT_ONCE + 4)]
+        with pytest.raises(StorageFailed, match="NOT NULL constraint failed"):
+            await self.insert(db, [*rows[:at], (None,), *rows[at + 1 :]])
+
+        assert await self.notes(db) == []
+
+    async def insert(self, db: Database, rows: Sequence[Sequence[object]]) -> None:
+        async with db.transaction():
+            await db.insert(INSERT_NOTE, rows)
 
     async def test_an_error_of_sqlite_is_ours_and_says_what_to_do(self, db: Database) -> None:
         with pytest.raises(StorageFailed, match="UNIQUE constraint failed"):

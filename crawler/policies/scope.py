@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from crawler.messages import CanonicalUrl
-from crawler.urls import host_name, split
+from crawler.urls import host_name, host_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Scope:
     _prefixes: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_hosts", frozenset(split(seed).host for seed in self.seeds))
+        object.__setattr__(self, "_hosts", frozenset(host_of(seed) for seed in self.seeds))
         object.__setattr__(self, "_domains", frozenset(map(self._domain, self._hosts)))
         object.__setattr__(self, "_prefixes", tuple(_folder(seed) for seed in self.seeds))
 
@@ -56,13 +56,13 @@ class Scope:
             return True
         if self.kind == "prefix":
             return url.startswith(self._prefixes)
-        return self.may_hold(split(url).host)
+        return self.may_hold(host_of(url))
 
     def may_hold(self, host: str) -> bool:
         """True if some URL of this host (and port) may be inside."""
         if self.kind == "domain":
             return self._domain(host) in self._domains
-        return self.kind == "any" or host in self._hosts
+        return host in self._hosts or self.kind == "any"
 
     def _domain(self, host: str) -> str:
         """What has no registrable domain (an address, a bare name) is a domain of its own."""

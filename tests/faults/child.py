@@ -91,7 +91,7 @@ def wrap(owner: Any, name: str, before: Callable[..., None], after: Callable[[],
 def notice_events(notice: Notice) -> None:
     """Have every event of a crawl noticed."""
     from stages.fetchers.plain import PlainFetcher
-    from storage.database import Database
+    from storage import sayings
 
     def both(owner: Any, name: str, event: str) -> None:
         wrap(owner, name, lambda *_: notice(event, "before"), lambda: notice(event, "after"))
@@ -99,18 +99,18 @@ def notice_events(notice: Notice) -> None:
     both(asyncio.Queue, "put", "enqueue")
     both(asyncio.Queue, "get", "dequeue")
     both(PlainFetcher, "get", "fetch")
-    both(Database, "run_many", "statement")
-    both(Database, "rows", "statement")
-    run_one = Database.run
+    say = sayings.say
 
-    async def run_noticed(self: Database, sql: str, params: Any = ()) -> None:
-        if sql == "COMMIT":
-            notice("commit", "before")
-        await run_one(self, sql, params)
-        if sql == "COMMIT":
-            notice("commit", "after")
+    def say_noticed(connection: Any, saying: sayings.Saying) -> list[Any]:
+        events = ("statement", "commit") if saying.sql == "COMMIT" else ("statement",)
+        for event in events:
+            notice(event, "before")
+        found = say(connection, saying)
+        for event in events:
+            notice(event, "after")
+        return found
 
-    setattr(Database, "run", run_noticed)  # noqa: B010  # mypy: assigning to a method
+    sayings.say = say_noticed
 
 
 def die() -> None:
@@ -170,18 +170,18 @@ def raise_error(stage: str, position: str) -> None:
 
 def refuse(position: str, often: str) -> None:
     from crawler.errors import StorageFailed
-    from storage.database import Database
+    from storage import sayings
 
-    left, run_one = int(position), Database.run
+    left, say = int(position), sayings.say
 
-    async def run_refused(self: Database, sql: str, params: Any = ()) -> None:
+    def say_refused(connection: Any, saying: sayings.Saying) -> list[Any]:
         nonlocal left
-        left -= sql == "COMMIT"
-        if sql == "COMMIT" and (left == 0 or (left < 0 and often == "for-good")):
+        left -= saying.sql == "COMMIT"
+        if saying.sql == "COMMIT" and (left == 0 or (left < 0 and often == "for-good")):
             raise StorageFailed("the disk refuses this commit")
-        await run_one(self, sql, params)
+        return say(connection, saying)
 
-    setattr(Database, "run", run_refused)  # noqa: B010
+    sayings.say = say_refused
 
 
 def poison(text: str) -> None:

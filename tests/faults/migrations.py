@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from storage.database import schema_files
+from storage.migration import schema_files
 from tests.faults import strace
 from tests.faults.fault import CannotTry, Fault, Plan, Tried
 from tests.faults.invariants import finished, intact
