@@ -1,14 +1,13 @@
 """Child: the program of a parser process. Reads documents from a socket, writes what it read in them.
 
-May touch: standard input (a socket), resource limits. Started by `children.py`, nobody else.
+May touch: standard input (a socket), slots, resource limits. Started by `lane.py`, nobody else.
 
 It owns nothing worth saving: it may be killed at any moment, and it ends by itself when
 its parent has gone, whose end of the socket then is closed.
 
-Frames, both ways: four bytes of length (network order), then a marshalled tuple. Marshal,
-because both ends are the same interpreter, and it is ten times as fast as pickle. The
-first frame is the plan of what is wanted of each page, or None; an empty frame answers
-it, once all is loaded.
+Frames, both ways, of marshalled tuples. The first one is the plan of what is wanted of each
+page, or None; an empty frame answers it, once all is loaded. The last part of a request is
+the body, or the slot in which it lies and its length.
 """
 
 from __future__ import annotations
@@ -17,29 +16,36 @@ import gc
 import marshal
 import signal
 import socket
-import struct
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from stages.extractors.frames import content_fields, sitemap_fields
+from stages.extractors.frames import LENGTH, content_fields, sitemap_fields
 from stages.extractors.html import HtmlExtractor
+from stages.extractors.slots import slot_reader
 
 if TYPE_CHECKING:
     from stages.extractors.harvest import Harvester
 
-LENGTH = struct.Struct("!I")
 LONGEST = 25  # seconds for one document; the parent's own deadline comes first, if it still lives
+
+
+# What glibc shall keep for the next page, of the memory of the one before: it learns that from
+# the largest piece it was given back. By itself it asks the system again for each heavy page.
+_KEPT_BYTES = 4 << 20
 
 
 def main() -> None:
     """Serve until the parent closes its end.
 
-    argv: seconds of processor time for one document, bytes of address space above the start's.
+    argv: seconds of processor time for one document, bytes of address space above the start's,
+    the descriptor of the slots, if there are any.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     cpu_seconds = float(sys.argv[1])
-    with socket.socket(fileno=sys.stdin.fileno()) as parent:
-        if (plan := _receive(parent)) is None:
+    bytes(_KEPT_BYTES)
+    read_slot = slot_reader(int(sys.argv[3])) if len(sys.argv) > 3 else None
+    with socket.socket(fileno=sys.stdin.fileno()) as parent, parent.makefile("rb") as stream:
+        if (plan := _receive(stream)) is None:
             return
         # First the plugins, then the limit: what they import is not the pages' doing.
         wire = marshal.loads(plan)
@@ -48,10 +54,12 @@ def main() -> None:
         gc.freeze()  # no cycles come of reading a page, so there is no need to look for them often
         gc.set_threshold(10_000, 10, 10)
         parent.sendall(LENGTH.pack(0))
-        while (frame := _receive(parent)) is not None:
+        while (frame := _receive(stream)) is not None:
             _must_end_within(LONGEST, cpu_seconds)
             kind, url, charset, nofollow, body = marshal.loads(frame)
             del frame  # a second copy of the body
+            if read_slot is not None and isinstance(body, tuple):
+                body = read_slot(*body)
             if kind == "sitemap":
                 from stages.extractors.sitemap import read_sitemap  # most children never see one
 
@@ -78,24 +86,16 @@ def _must_end_within(seconds: int, cpu_seconds: float) -> None:
         signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
 
 
-def _receive(parent: socket.socket) -> bytearray | None:
+def _receive(parent: BinaryIO) -> bytes | None:
     """One frame; None when the parent has gone."""
-    head = _exactly(parent, LENGTH.size)
-    return None if head is None else _exactly(parent, LENGTH.unpack(head)[0])
-
-
-def _exactly(parent: socket.socket, count: int) -> bytearray | None:
-    data = bytearray(count)
-    view = memoryview(data)
-    while view:
-        try:
-            got = parent.recv_into(view)
-        except ConnectionError:
+    try:
+        head = parent.read(LENGTH.size)
+        if len(head) < LENGTH.size:
             return None
-        if not got:
-            return None
-        view = view[got:]
-    return data
+        frame = parent.read(count := LENGTH.unpack(head)[0])
+    except ConnectionError:
+        return None
+    return frame if len(frame) == count else None
 
 
 def _limit_memory(headroom: int) -> None:

@@ -1,13 +1,16 @@
-"""Frames: what was read in a document, as plain values between two processes.
+"""Frames: what two processes say to each other, and what was read in a document as plain values.
 
 May touch: messages, msgspec, marshal (both ends are the same interpreter, and it is ten times as
 fast as pickle, which would also run what it reads).
+
+A frame is four bytes of length (network order), then so many bytes.
 """
 
 from __future__ import annotations
 
 import marshal
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import astuple
@@ -15,6 +18,51 @@ from msgspec.structs import astuple
 from crawler.messages import Content, Harvest, Item, Link, Mishap, PageText, Resource, Sitemap, Value
 
 Fields = tuple[Any, ...]
+LENGTH = struct.Struct("!I")
+_PIECE_BYTES = 256 << 10
+_BUFFER_BYTES = 64 << 10
+
+
+def framed(content: bytes) -> Iterator[bytes]:
+    """The pieces in which a frame is to be written: a long one as a whole would be copied twice more."""
+    yield LENGTH.pack(len(content)) + content[:_PIECE_BYTES]
+    for start in range(_PIECE_BYTES, len(content), _PIECE_BYTES):
+        yield content[start : start + _PIECE_BYTES]
+
+
+class FrameReader:
+    """Frames out of a stream: write to `room`, then ask what it `took`."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray(_BUFFER_BYTES)
+        self._filled = 0
+
+    def room(self) -> memoryview:
+        return memoryview(self._buffer)[self._filled :]
+
+    def took(self, count: int) -> list[bytes]:
+        """The frames that `count` more bytes have completed."""
+        self._filled += count
+        view = memoryview(self._buffer)[: self._filled]
+        frames: list[bytes] = []
+        start = wanted = 0
+        while len(view) - start >= LENGTH.size:
+            end = start + LENGTH.size + LENGTH.unpack_from(view, start)[0]
+            if end > len(view):
+                wanted = end - start
+                break
+            frames.append(bytes(view[start + LENGTH.size : end]))
+            start = end
+        self._keep(view[start:], wanted)
+        return frames
+
+    def _keep(self, rest: memoryview, wanted: int) -> None:
+        """Begin the buffer with `rest`, and have room for a frame of `wanted` bytes."""
+        size = max(wanted, _BUFFER_BYTES)
+        if len(self._buffer) != size:
+            self._buffer = bytearray(size)
+        self._buffer[: len(rest)] = bytes(rest)
+        self._filled = len(rest)
 
 
 def content_fields(content: Content) -> Fields:
