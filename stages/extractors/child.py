@@ -5,7 +5,7 @@ May touch: standard input (a socket), slots, resource limits. Started by `lane.p
 It owns nothing worth saving: it may be killed at any moment, and it ends by itself when
 its parent has gone, whose end of the socket then is closed.
 
-Frames, both ways, of marshalled tuples. The first one is the plan of what is wanted of each
+Frames, both ways. The first one is the plan (marshalled) of what is wanted of each
 page, or None; an empty frame answers it, once all is loaded. The last part of a request is
 the body, or the slot in which it lies and its length.
 """
@@ -15,11 +15,10 @@ from __future__ import annotations
 import gc
 import marshal
 import signal
-import socket
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from stages.extractors.frames import LENGTH, content_fields, sitemap_fields
+from stages.extractors.frames import LENGTH, content_frame, sitemap_frame
 from stages.extractors.html import HtmlExtractor
 from stages.extractors.slots import slot_reader
 
@@ -40,12 +39,14 @@ def main() -> None:
     argv: seconds of processor time for one document, bytes of address space above the start's,
     the descriptor of the slots, if there are any.
     """
+    sys.modules.pop("typing_extensions", None)  # plugins may have a use for it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     cpu_seconds = float(sys.argv[1])
     bytes(_KEPT_BYTES)
     read_slot = slot_reader(int(sys.argv[3])) if len(sys.argv) > 3 else None
-    with socket.socket(fileno=sys.stdin.fileno()) as parent, parent.makefile("rb") as stream:
-        if (plan := _receive(stream)) is None:
+    # Not the socket module, which takes 5 ms to load: to read and to write a descriptor will do.
+    with open(0, "rb") as parent, open(0, "wb", closefd=False) as answers:
+        if (plan := _receive(parent)) is None:
             return
         # First the plugins, then the limit: what they import is not the pages' doing.
         wire = marshal.loads(plan)
@@ -53,8 +54,8 @@ def main() -> None:
         _limit_memory(int(sys.argv[2]))
         gc.freeze()  # no cycles come of reading a page, so there is no need to look for them often
         gc.set_threshold(10_000, 10, 10)
-        parent.sendall(LENGTH.pack(0))
-        while (frame := _receive(stream)) is not None:
+        _answer(answers, b"")
+        while (frame := _receive(parent)) is not None:
             _must_end_within(LONGEST, cpu_seconds)
             kind, url, charset, nofollow, body = marshal.loads(frame)
             del frame  # a second copy of the body
@@ -63,13 +64,12 @@ def main() -> None:
             if kind == "sitemap":
                 from stages.extractors.sitemap import read_sitemap  # most children never see one
 
-                fields = sitemap_fields(read_sitemap(body, url=url, charset=charset))
+                answer = sitemap_frame(read_sitemap(body, url=url, charset=charset))
             else:
                 content = extractor.extract(body, url=url, charset=charset, nofollow=nofollow)
-                fields = content_fields(content)
+                answer = content_frame(content)
             _must_end_within(0, 0.0)
-            answer = marshal.dumps(fields)
-            parent.sendall(LENGTH.pack(len(answer)) + answer)
+            _answer(answers, answer)
 
 
 def _harvester(wire: Any) -> Harvester:
@@ -98,6 +98,11 @@ def _receive(parent: BinaryIO) -> bytes | None:
     return frame if len(frame) == count else None
 
 
+def _answer(parent: BinaryIO, frame: bytes) -> None:
+    parent.write(LENGTH.pack(len(frame)) + frame)
+    parent.flush()
+
+
 def _limit_memory(headroom: int) -> None:
     """A page that needs more than `headroom` bytes to parse kills this process, not the machine."""
     try:
@@ -108,7 +113,3 @@ def _limit_memory(headroom: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (now + headroom, now + headroom))
     except (ImportError, OSError, ValueError):
         return  # no such limit on this system; the deadline still holds
-
-
-if __name__ == "__main__":
-    main()

@@ -47,7 +47,7 @@ class Children:
         may_read: Callable[[], bool] = lambda: True,
     ) -> None:
         """While `may_read` says no, no document is begun; `hand_out` is told that this may have changed."""
-        wanted = marshal.dumps(plan.wire() if plan is not None else None)
+        wanted = marshal.dumps(plan.wire()) if plan is not None else None
         self._slow = Lane(1, slow, wanted, deadline, may_read, _fail)
         # Whatever the first death was (it may have come from outside), another try decides.
         self._quick = Lane(count, quick, wanted, deadline, may_read, lambda job, _: self._slow.put(job))

@@ -31,6 +31,14 @@ START_UP = 30.0  # seconds for a child to start and to load the plugins
 IN_HAND = 4  # documents per child ...
 IN_HAND_BYTES = 256 << 10  # ... while they are no more than this in all
 
+# msgspec would load it for the sake of older Pythons, and with it `inspect`: a sixth of the start.
+_PROGRAM = """
+import sys
+sys.modules["typing_extensions"] = None
+from stages.extractors.child import main
+main()
+"""
+
 log = get_logger()
 
 
@@ -141,7 +149,7 @@ class _Child(asyncio.BufferedProtocol):
 class Lane:
     """`count` children with the same limits, started when first needed, replaced when lost.
 
-    `plan` is the first frame they get: what is wanted of each page.
+    `plan` is the first frame they get: what is wanted of each page; None: its links and no more.
     `give_up` is told which document ended a child, and why.
     """
 
@@ -149,7 +157,7 @@ class Lane:
         self,
         count: int,
         limits: Limits,
-        plan: bytes,
+        plan: bytes | None,
         deadline: float,
         may_read: Callable[[], bool],
         give_up: Callable[[Job, str], None],
@@ -236,19 +244,22 @@ class Lane:
         child = _Child(self, process, slots)
         await asyncio.get_running_loop().create_connection(lambda: child, sock=ours)
         assert child.transport is not None
-        for piece in framed(self._plan):
+        for piece in framed(self._plan or marshal.dumps(None)):
             child.transport.write(piece)
         self.children.append(child)
 
     def _spawn(self, parent: socket.socket, slots: list[int]) -> subprocess.Popen[bytes]:
         # vfork and exec: a few milliseconds. A process group of its own: Ctrl-C goes to the parent alone.
+        # Only plugins may be installed in a way that nothing but `site` knows how to find.
+        flags = ["-S"] if self._plan is None else []
+        path = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
         return subprocess.Popen(
-            [sys.executable, "-m", "stages.extractors.child", *map(str, (*self._limits, *slots))],
+            [sys.executable, *flags, "-c", _PROGRAM, *map(str, (*self._limits, *slots))],
             stdin=parent.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=slots,
-            env={**without_secrets(os.environ), "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**without_secrets(os.environ), "PYTHONPATH": os.pathsep.join(path)},
             process_group=0,
         )
 
