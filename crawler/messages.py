@@ -79,7 +79,7 @@ class Fetched(Struct, frozen=True, kw_only=True, gc=False):
     hold: Hold | None = None
 
 
-class Link(Struct, frozen=True, gc=False):
+class Link(Struct, frozen=True, gc=False, array_like=True):
     """One distinct http(s) target of a page, merged over its mentions there."""
 
     url: CanonicalUrl
@@ -88,7 +88,7 @@ class Link(Struct, frozen=True, gc=False):
     followed: bool  # true if any mention may be followed
 
 
-class Resource(Struct, frozen=True, gc=False):
+class Resource(Struct, frozen=True, gc=False, array_like=True):
     """What a browser loads to show the page; one of a page's distinct (url, use)."""
 
     url: CanonicalUrl
@@ -137,7 +137,7 @@ class Harvest(Struct, frozen=True, kw_only=True, gc=False):
     mishaps: Sequence[Mishap] = ()
 
 
-class Content(Struct, frozen=True, kw_only=True, gc=False):
+class Content(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What the extractor read in one HTML document."""
 
     links: Sequence[Link] = ()  # distinct by url, in document order

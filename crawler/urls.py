@@ -10,6 +10,7 @@ password must reach neither the database nor a log).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import ada_url
@@ -24,6 +25,9 @@ _MEMO_CHARS = 300  # of base and href; a hostile page would fill the memory with
 # the standard strips nor with a query, which goes to the base itself; so would that of `http:?a`,
 # hence no colon in the path of one that is not plainly absolute.
 _OF_FOLDER = re.compile(r"https?://|[^\x00-\x20?#:][^?:]*+(?:\?|\Z)", re.DOTALL)
+# A path of which the standard changes nothing: it is appended to the folder of its base. No segment
+# can be made of dots alone, and nothing in it is stripped, escaped or taken for a scheme.
+_PLAIN = re.compile(r"\w[\w-]*(?:[./][\w-]+)*\Z", re.ASCII)
 
 _AUTHORITY_END = re.compile(r"[/?]")
 
@@ -107,34 +111,44 @@ class Joiner:
 
     def __init__(self) -> None:
         self._base = ""  # of the latest call, and its folder's memory: a page asks many times
-        self._here: dict[str, str] = {}
-        self._young: dict[str, dict[str, str]] = {}  # by folder, then by href without fragment
-        self._old: dict[str, dict[str, str]] = {}
+        self._folder = ""
+        self._here: dict[str, CanonicalUrl] = {}
+        self._young: dict[str, dict[str, CanonicalUrl]] = {}  # by folder, then by href without fragment
+        self._old: dict[str, dict[str, CanonicalUrl]] = {}
         self._entries = 0  # of the young ones
 
     def __call__(self, base: str, href: str) -> str | None:
         """Resolve `href` against `base`, which must be canonical; None if not valid."""
+        joined = self.known(base).get(href)
+        return joined if joined is not None else self._resolve(base, href)
+
+    def known(self, base: str) -> Mapping[str, CanonicalUrl]:
+        """What is remembered of the hrefs of pages at `base`, by href without fragment.
+
+        All of it is http(s), and what an ASCII href leads to is short. Good until the next
+        call with another base.
+        """
         if base != self._base:
             self._base, self._here = base, self._enter(base)
-        joined = self._here.get(href)
-        return joined if joined is not None else self._resolve(base, href)
+        return self._here
 
     def _resolve(self, base: str, href: str) -> str | None:
         href = without_fragment(href)
         if not href:
             return base
-        joined = resolve(base, href)
-        short = len(base) + len(href) <= _MEMO_CHARS
-        if joined is not None and short and _OF_FOLDER.match(href) and is_http(base):
-            self._here[href] = joined
+        if not is_http(base):
+            return resolve(base, href)
+        joined = self._folder + href if _PLAIN.match(href) else resolve(base, href)
+        if joined is not None and len(base) + len(href) <= _MEMO_CHARS and _OF_FOLDER.match(href):
+            self._here[href] = CanonicalUrl(joined)
             self._entries += 1
         return joined
 
-    def _enter(self, base: str) -> dict[str, str]:
+    def _enter(self, base: str) -> dict[str, CanonicalUrl]:
         """The memory of the folder that `base` lies in, which is young now."""
         if self._entries >= _MEMO_ENTRIES:
             self._old, self._young, self._entries = self._young, {}, 0
-        folder = base[: base.rfind("/", 0, _query_start(base)) + 1]
+        folder = self._folder = base[: base.rfind("/", 0, _query_start(base)) + 1]
         if len(folder) > _MEMO_CHARS:
             return {}
         if folder not in self._young:

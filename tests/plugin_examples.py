@@ -15,6 +15,10 @@ def on_page(page: Page) -> Iterator[Value | Follow]:
     yield Follow("/hidden")
 
 
+def broken_text(page: Page) -> Follow:
+    return Follow("/x", "a lone \ud800")
+
+
 def headline(page: Page) -> dict[str, str | int | None]:
     found = page.first("h1")
     return {"headline": found.text if found else None, "links": len(page.links), "title": page.title}

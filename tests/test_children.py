@@ -11,8 +11,11 @@ from contextlib import suppress
 import pytest
 
 from crawler.messages import CanonicalUrl
-from stages.extractors.children import Children, Limits, ParseFailed
+from stages.extractors.children import LARGE_BYTES, Children, Limits, ParseFailed
+from stages.extractors.frames import LENGTH, FrameReader, framed
 from stages.extractors.html import HtmlExtractor
+from stages.extractors.lane import IN_HAND
+from stages.extractors.slots import SLOT_BYTES
 from stages.parse import Weight
 
 URL = CanonicalUrl("http://127.0.0.1/folder/page")
@@ -46,6 +49,35 @@ class TestChildren:
         contents = await asyncio.gather(*(children.extract(body, url=URL) for body in bodies))
 
         assert [content.title for content in contents] == [str(number) for number in range(100)]
+
+    @pytest.mark.parametrize("size", [10, SLOT_BYTES, SLOT_BYTES + 1, LARGE_BYTES + 1])
+    async def test_a_page_of_any_size_reaches_the_child_whole(self, size: int) -> None:
+        """In a slot of the memory that both share, or through the socket."""
+        children = Children(1)
+        body = (b"<title>" + b"x" * size)[:size]
+        try:
+            contents = await asyncio.gather(*(children.extract(body, url=URL) for _ in range(IN_HAND + 1)))
+        finally:
+            await children.close()
+
+        assert {content.title for content in contents} == {"x" * max(size - len("<title>"), 0)}
+
+    async def test_without_memory_to_share_the_socket_does(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+        children = Children(1)
+        try:
+            assert (await children.extract(PAGE, url=URL)).title == "A page"
+        finally:
+            await children.close()
+
+    async def test_a_slot_is_free_again_once_its_page_is_read(self, children: Children) -> None:
+        for number in range(3 * IN_HAND):
+            await children.extract(b"<title>%d" % number, url=URL)
+        [child] = children._quick.children
+
+        slots = child.slots
+
+        assert slots is None or [slots.put(PAGE) is not None for _ in range(IN_HAND)] == [True] * IN_HAND
 
     async def test_a_page_that_needs_too_much_fails_and_those_behind_it_do_not(self) -> None:
         children = Children(1, quick=Limits(20.0, 20 << 20), slow=Limits(20.0, 40 << 20), deadline=20.0)
@@ -84,6 +116,23 @@ class TestChildren:
 
         assert processes
         assert all(process.poll() is not None for process in processes)
+
+
+class TestFrames:
+    @pytest.mark.parametrize("most", [1, 3, 100, 1 << 20])
+    def test_they_are_put_together_again_from_any_pieces(self, most: int) -> None:
+        frames = [b"", b"a", b"b" * 200_000, b"", b"c" * 7]
+        stream = b"".join(piece for frame in frames for piece in framed(frame))
+        reader, read, at = FrameReader(), [], 0
+        while at < len(stream):
+            room = reader.room()
+            piece = stream[at : at + min(most if at < 100 or at > 200_000 else 60_000, len(room))]
+            room[: len(piece)] = piece
+            read += reader.took(len(piece))
+            at += len(piece)
+
+        assert read == frames
+        assert len(reader.room()) >= LENGTH.size
 
 
 class TestWeight:

@@ -151,6 +151,21 @@ class TestLinks:
         body = "<a href='/é?q=é'>x</a>".encode("windows-1252")
 
         assert targets(read(body, charset="windows-1252")) == ["http://example.com/%C3%A9?q=%E9"]
+
+    def test_the_same_query_in_another_encoding_is_another_url(self) -> None:
+        """What is remembered of the pages before, of the same folder, does not answer for this one."""
+        extractor, html = HtmlExtractor(), "<a href='x?q=é'>x</a>"
+
+        contents = [
+            extractor.extract(html.encode(label), url=PAGE, charset=label)
+            for label in ("utf-8", "windows-1252", "utf-8")
+        ]
+
+        assert [target.rpartition("=")[2] for [target] in map(targets, contents)] == [
+            "%C3%A9",
+            "%E9",
+            "%C3%A9",
+        ]
         assert targets(read("<a href='/é?q=é'>x</a>")) == ["http://example.com/%C3%A9?q=%C3%A9"]
 
 

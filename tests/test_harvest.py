@@ -108,6 +108,16 @@ class TestElsewhere:
         assert [item.error for item in here.harvest.items] == ["bad_json"]
         assert [link.url for link in here.links] == ["http://h/hidden"]
 
+    async def test_a_plugins_text_that_is_no_unicode_comes_back_mended(self) -> None:
+        plan = Plan(plugins=["tests.plugin_examples:broken_text"])
+        children = Children(1, plan=plan)
+        try:
+            there = await children.extract(b"<p>", url=CanonicalUrl("http://h/"))
+        finally:
+            await children.close()
+
+        assert [link.text for link in there.links] == ["a lone ?"]
+
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals as POSIX has them")
 class TestKill:

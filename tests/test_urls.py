@@ -231,6 +231,11 @@ class TestJoiner:
 
         assert [joiner(*pair) for pair in pairs * 2] == [resolve(*pair) for pair in pairs * 2]
 
+    @settings(deadline=None, max_examples=200)
+    @given(BASES, st.lists(st.sampled_from(["a", "B", "0", "_", "-", ".", "/"]), min_size=1).map("".join))
+    def test_it_joins_a_plain_path_by_hand_as_resolve_does(self, base: str, href: str) -> None:
+        assert Joiner()(base, href) == resolve(base, href)
+
     def test_it_joins_as_resolve_does_on_the_standards_own_cases(self) -> None:
         joiner, compared = Joiner(), []
         for case in read_cases("url/wpt_urltestdata.json"):

@@ -1,14 +1,13 @@
 """Child: the program of a parser process. Reads documents from a socket, writes what it read in them.
 
-May touch: standard input (a socket), resource limits. Started by `children.py`, nobody else.
+May touch: standard input (a socket), slots, resource limits. Started by `lane.py`, nobody else.
 
 It owns nothing worth saving: it may be killed at any moment, and it ends by itself when
 its parent has gone, whose end of the socket then is closed.
 
-Frames, both ways: four bytes of length (network order), then a marshalled tuple. Marshal,
-because both ends are the same interpreter, and it is ten times as fast as pickle. The
-first frame is the plan of what is wanted of each page, or None; an empty frame answers
-it, once all is loaded.
+Frames, both ways. The first one is the plan (marshalled) of what is wanted of each
+page, or None; an empty frame answers it, once all is loaded. The last part of a request is
+the body, or the slot in which it lies and its length.
 """
 
 from __future__ import annotations
@@ -16,29 +15,37 @@ from __future__ import annotations
 import gc
 import marshal
 import signal
-import socket
-import struct
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from stages.extractors.frames import content_fields, sitemap_fields
+from stages.extractors.frames import LENGTH, content_frame, sitemap_frame
 from stages.extractors.html import HtmlExtractor
+from stages.extractors.slots import slot_reader
 
 if TYPE_CHECKING:
     from stages.extractors.harvest import Harvester
 
-LENGTH = struct.Struct("!I")
 LONGEST = 25  # seconds for one document; the parent's own deadline comes first, if it still lives
+
+
+# What glibc shall keep for the next page, of the memory of the one before: it learns that from
+# the largest piece it was given back. By itself it asks the system again for each heavy page.
+_KEPT_BYTES = 4 << 20
 
 
 def main() -> None:
     """Serve until the parent closes its end.
 
-    argv: seconds of processor time for one document, bytes of address space above the start's.
+    argv: seconds of processor time for one document, bytes of address space above the start's,
+    the descriptor of the slots, if there are any.
     """
+    sys.modules.pop("typing_extensions", None)  # plugins may have a use for it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     cpu_seconds = float(sys.argv[1])
-    with socket.socket(fileno=sys.stdin.fileno()) as parent:
+    bytes(_KEPT_BYTES)
+    read_slot = slot_reader(int(sys.argv[3])) if len(sys.argv) > 3 else None
+    # Not the socket module, which takes 5 ms to load: to read and to write a descriptor will do.
+    with open(0, "rb") as parent, open(0, "wb", closefd=False) as answers:
         if (plan := _receive(parent)) is None:
             return
         # First the plugins, then the limit: what they import is not the pages' doing.
@@ -47,21 +54,22 @@ def main() -> None:
         _limit_memory(int(sys.argv[2]))
         gc.freeze()  # no cycles come of reading a page, so there is no need to look for them often
         gc.set_threshold(10_000, 10, 10)
-        parent.sendall(LENGTH.pack(0))
+        _answer(answers, b"")
         while (frame := _receive(parent)) is not None:
             _must_end_within(LONGEST, cpu_seconds)
             kind, url, charset, nofollow, body = marshal.loads(frame)
             del frame  # a second copy of the body
+            if read_slot is not None and isinstance(body, tuple):
+                body = read_slot(*body)
             if kind == "sitemap":
                 from stages.extractors.sitemap import read_sitemap  # most children never see one
 
-                fields = sitemap_fields(read_sitemap(body, url=url, charset=charset))
+                answer = sitemap_frame(read_sitemap(body, url=url, charset=charset))
             else:
                 content = extractor.extract(body, url=url, charset=charset, nofollow=nofollow)
-                fields = content_fields(content)
+                answer = content_frame(content)
             _must_end_within(0, 0.0)
-            answer = marshal.dumps(fields)
-            parent.sendall(LENGTH.pack(len(answer)) + answer)
+            _answer(answers, answer)
 
 
 def _harvester(wire: Any) -> Harvester:
@@ -78,24 +86,21 @@ def _must_end_within(seconds: int, cpu_seconds: float) -> None:
         signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
 
 
-def _receive(parent: socket.socket) -> bytearray | None:
+def _receive(parent: BinaryIO) -> bytes | None:
     """One frame; None when the parent has gone."""
-    head = _exactly(parent, LENGTH.size)
-    return None if head is None else _exactly(parent, LENGTH.unpack(head)[0])
+    try:
+        head = parent.read(LENGTH.size)
+        if len(head) < LENGTH.size:
+            return None
+        frame = parent.read(count := LENGTH.unpack(head)[0])
+    except ConnectionError:
+        return None
+    return frame if len(frame) == count else None
 
 
-def _exactly(parent: socket.socket, count: int) -> bytearray | None:
-    data = bytearray(count)
-    view = memoryview(data)
-    while view:
-        try:
-            got = parent.recv_into(view)
-        except ConnectionError:
-            return None
-        if not got:
-            return None
-        view = view[got:]
-    return data
+def _answer(parent: BinaryIO, frame: bytes) -> None:
+    parent.write(LENGTH.pack(len(frame)) + frame)
+    parent.flush()
 
 
 def _limit_memory(headroom: int) -> None:
@@ -108,7 +113,3 @@ def _limit_memory(headroom: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (now + headroom, now + headroom))
     except (ImportError, OSError, ValueError):
         return  # no such limit on this system; the deadline still holds
-
-
-if __name__ == "__main__":
-    main()

@@ -47,7 +47,7 @@ class Children:
         may_read: Callable[[], bool] = lambda: True,
     ) -> None:
         """While `may_read` says no, no document is begun; `hand_out` is told that this may have changed."""
-        wanted = marshal.dumps(plan.wire() if plan is not None else None)
+        wanted = marshal.dumps(plan.wire()) if plan is not None else None
         self._slow = Lane(1, slow, wanted, deadline, may_read, _fail)
         # Whatever the first death was (it may have come from outside), another try decides.
         self._quick = Lane(count, quick, wanted, deadline, may_read, lambda job, _: self._slow.put(job))
@@ -69,20 +69,20 @@ class Children:
         self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
     ) -> Content:
         """Read a document in a child. Raises ParseFailed."""
-        return content_of(await self._ask("page", str(url), charset, nofollow, body))
+        return content_of(await self._ask(body, "page", str(url), charset, nofollow))
 
     async def read_sitemap(self, body: bytes, *, url: CanonicalUrl, charset: str | None = None) -> Sitemap:
         """Read a sitemap in a child. Raises ParseFailed."""
-        return sitemap_of(await self._ask("sitemap", str(url), charset, False, body))
+        return sitemap_of(await self._ask(body, "sitemap", str(url), charset, False))
 
     async def close(self) -> None:
         """End all children; nobody waits for one any more."""
         await self._quick.close()
         await self._slow.close()
 
-    async def _ask(self, *request: str | bytes | bool | None) -> bytes:
-        job = Job(request, asyncio.get_running_loop().create_future())
-        (self._slow if job.size > LARGE_BYTES else self._quick).put(job)
+    async def _ask(self, body: bytes, *request: str | bool | None) -> bytes:
+        job = Job(request, body, asyncio.get_running_loop().create_future())
+        (self._slow if len(body) > LARGE_BYTES else self._quick).put(job)
         try:
             return await job.future
         finally:

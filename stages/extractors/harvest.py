@@ -181,11 +181,16 @@ def _follow(source: str, found: Follow, given: _Given, resolve: Callable[[str], 
     if not isinstance(found.url, str):
         given.basket.miss(source, f"Follow takes text, not {type(found.url).__name__}")
         return
-    url = resolve(without_fragment(found.url.encode("utf-8", "replace").decode()))
+    url = resolve(without_fragment(_unicode(found.url)))
     if not is_http(url):
         given.basket.miss(source, f"no http(s) URL, or too long a one: {found.url!r}")
     else:
-        given.links.setdefault(CanonicalUrl(url), str(found.text)[:1000])
+        given.links.setdefault(CanonicalUrl(url), _unicode(str(found.text)[:1000]))
+
+
+def _unicode(text: str) -> str:
+    """A plugin's text may have lone surrogates, which are no Unicode."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _joined(links: Sequence[Link], more: Mapping[CanonicalUrl, str]) -> Sequence[Link]:

@@ -10,10 +10,10 @@ how many spellings, it repeats a link.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
 from crawler.messages import CanonicalUrl, Content, Link
@@ -96,8 +96,7 @@ class HtmlExtractor:
         return self._harvester.add(content, tree, utf8, url=url, base=base, resolve=links.resolve)
 
 
-@dataclass(slots=True)
-class _Mention:
+class _Mention(Struct):
     """A link that is no `a` element, in the shape of a node that is one."""
 
     attributes: Mapping[str, str | None]
@@ -107,8 +106,7 @@ class _Mention:
         return self.text
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     """What one walk over the document met, not yet resolved: the base may come last."""
 
     mentions: list[LexborNode | _Mention] = field(default_factory=list)
@@ -185,6 +183,7 @@ class _Links:
         make a small page yield any amount of text, each repeating all that is within it.
         """
         refused = self.refused
+        remembered = self._join.known(self._base)  # of pages before; good for nearly all hrefs
         known: dict[str, CanonicalUrl] = {}  # 28 to 66 % of a page's hrefs repeat within it
         texts: dict[CanonicalUrl, str] = {}
         rels: dict[CanonicalUrl, list[str]] = {}
@@ -195,18 +194,22 @@ class _Links:
             href = attributes.get("href") or attributes.get("xlink:href") or ""
             if "#" in href:
                 href = without_fragment(href)
-            url = known.get(href)
+            # What is not ASCII may mean something else in another encoding.
+            url = remembered.get(href) if href.isascii() else None
             if url is None:
-                url = known[href] = self.resolve(href)
-            if url in refused:
-                refused[url] += 1
-                continue
-            if url not in texts:
+                url = known.get(href)
+                if url is None:
+                    url = known[href] = self.resolve(href)
+                if url in refused:
+                    refused[url] += 1
+                    continue
+            text = texts.get(url)
+            if text is None:
                 room -= len(url)
                 if room < 0 or len(texts) >= MAX_LINKS:
                     self.dropped = len(mentions) - position
                     break
-            if not texts.get(url):
+            if not text:
                 text = mention.text_lexbor() if text_chars > 0 else ""
                 text_chars -= len(text)
                 texts[url] = collapse(text)

@@ -24,12 +24,20 @@ from typing import NamedTuple
 
 from crawler.environment import without_secrets
 from crawler.logs import get_logger
-from stages.extractors.child import LENGTH
+from stages.extractors.frames import FrameReader, framed
+from stages.extractors.slots import Slots
 
 START_UP = 30.0  # seconds for a child to start and to load the plugins
 IN_HAND = 4  # documents per child ...
 IN_HAND_BYTES = 256 << 10  # ... while they are no more than this in all
-_PIECE_BYTES = 256 << 10
+
+# msgspec would load it for the sake of older Pythons, and with it `inspect`: a sixth of the start.
+_PROGRAM = """
+import sys
+sys.modules["typing_extensions"] = None
+from stages.extractors.child import main
+main()
+"""
 
 log = get_logger()
 
@@ -51,31 +59,30 @@ class ParseFailed(Exception):
 
 @dataclass(slots=True, eq=False)
 class Job:
-    request: tuple[str | bytes | bool | None, ...]  # the body is its last part
+    request: tuple[str | bool | None, ...]  # what is to be said of the body
+    body: bytes
     future: asyncio.Future[bytes]  # the answer's frame
-
-    @property
-    def size(self) -> int:
-        return len(self.request[-1])  # type: ignore[arg-type]
+    slot: int | None = None  # where its child finds the body
 
 
 @dataclass(slots=True, eq=False)
-class _Child(asyncio.Protocol):
+class _Child(asyncio.BufferedProtocol):
     """One process and what it has in hand; the first is being parsed."""
 
     lane: Lane
     process: subprocess.Popen[bytes]
+    slots: Slots | None
     jobs: deque[Job] = field(default_factory=deque)
     transport: asyncio.Transport | None = None
     clock: asyncio.TimerHandle | None = None
     timed_out: bool = False
     ready: bool = False  # it has said that it is there; what that takes is no document's doing
-    buffer: bytearray = field(default_factory=bytearray)
+    reader: FrameReader = field(default_factory=FrameReader)
 
     @property
     def has_room(self) -> bool:
         return not self.jobs or (
-            len(self.jobs) < IN_HAND and sum(job.size for job in self.jobs) < IN_HAND_BYTES
+            len(self.jobs) < IN_HAND and sum(len(job.body) for job in self.jobs) < IN_HAND_BYTES
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -85,26 +92,25 @@ class _Child(asyncio.Protocol):
     def give(self, job: Job) -> None:
         assert self.transport is not None
         self.jobs.append(job)
-        frame = marshal.dumps(job.request)
-        self.transport.write(LENGTH.pack(len(frame)) + frame[:_PIECE_BYTES])
-        for start in range(_PIECE_BYTES, len(frame), _PIECE_BYTES):  # the whole would be copied twice more
-            self.transport.write(frame[start : start + _PIECE_BYTES])
+        job.slot = self.slots.put(job.body) if self.slots is not None else None
+        where = (job.slot, len(job.body)) if job.slot is not None else job.body
+        for piece in framed(marshal.dumps((*job.request, where))):
+            self.transport.write(piece)
         if len(self.jobs) == 1:
             self._start_clock()
 
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while len(self.buffer) >= LENGTH.size:
-            end = LENGTH.size + LENGTH.unpack_from(self.buffer)[0]
-            if len(self.buffer) < end:
-                return
-            frame = bytes(self.buffer[LENGTH.size : end])
-            del self.buffer[:end]
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.reader.room()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        for frame in self.reader.took(nbytes):
             if not self.ready:
                 self.ready = True
                 self._start_clock()
                 continue
             job = self.jobs.popleft()
+            if self.slots is not None and job.slot is not None:
+                self.slots.free(job.slot)
             self._start_clock()
             if not job.future.done():
                 job.future.set_result(frame)
@@ -112,6 +118,8 @@ class _Child(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.kill()
+        if self.slots is not None:
+            self.slots.close()
         self.lane.lost(self)
 
     def kill(self) -> None:
@@ -141,7 +149,7 @@ class _Child(asyncio.Protocol):
 class Lane:
     """`count` children with the same limits, started when first needed, replaced when lost.
 
-    `plan` is the first frame they get: what is wanted of each page.
+    `plan` is the first frame they get: what is wanted of each page; None: its links and no more.
     `give_up` is told which document ended a child, and why.
     """
 
@@ -149,7 +157,7 @@ class Lane:
         self,
         count: int,
         limits: Limits,
-        plan: bytes,
+        plan: bytes | None,
         deadline: float,
         may_read: Callable[[], bool],
         give_up: Callable[[Job, str], None],
@@ -223,22 +231,37 @@ class Lane:
 
     async def _start(self) -> None:
         ours, theirs = socket.socketpair()
+        slots = Slots.open(IN_HAND)
         with theirs:
-            # A process group of its own: Ctrl-C goes to the parent alone.
-            process = subprocess.Popen(  # noqa: ASYNC220 (vfork and exec: a few milliseconds)
-                [sys.executable, "-m", "stages.extractors.child", *map(str, self._limits)],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={**without_secrets(os.environ), "PYTHONPATH": str(Path(__file__).parents[2])},
-                process_group=0,
-            )
+            try:
+                process = self._spawn(theirs, [] if slots is None else [slots.fd])
+            except OSError:
+                ours.close()
+                if slots is not None:
+                    slots.close()
+                raise
         ours.setblocking(False)
-        child = _Child(self, process)
+        child = _Child(self, process, slots)
         await asyncio.get_running_loop().create_connection(lambda: child, sock=ours)
         assert child.transport is not None
-        child.transport.write(LENGTH.pack(len(self._plan)) + self._plan)
+        for piece in framed(self._plan or marshal.dumps(None)):
+            child.transport.write(piece)
         self.children.append(child)
+
+    def _spawn(self, parent: socket.socket, slots: list[int]) -> subprocess.Popen[bytes]:
+        # vfork and exec: a few milliseconds. A process group of its own: Ctrl-C goes to the parent alone.
+        # Only plugins may be installed in a way that nothing but `site` knows how to find.
+        flags = ["-S"] if self._plan is None else []
+        path = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
+        return subprocess.Popen(
+            [sys.executable, *flags, "-c", _PROGRAM, *map(str, (*self._limits, *slots))],
+            stdin=parent.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=slots,
+            env={**without_secrets(os.environ), "PYTHONPATH": os.pathsep.join(path)},
+            process_group=0,
+        )
 
     def _started(self, task: asyncio.Task[None]) -> None:
         self._starts.discard(task)
