@@ -54,12 +54,20 @@ class OneAnswer(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         if self._rest and data:
             self._rest += data
-        elif not self._has_lines or data.count(b"\r\n") <= MANY_LINES:
+        elif not self._has_lines or self._few_lines(data):
             self._take(data)
         else:
             self._rest = data
             self._read_at_once(SIP_BYTES)
             self._sip()
+
+    def _few_lines(self, data: bytes) -> bool:
+        # A page's own lines end without a CR, mostly, and to look for one is quick; to count the
+        # lines of a whole page would take longer than to parse its head.
+        end = data.find(b"\r\n\r\n")
+        if end >= 0 and data.find(b"\r", end + 4) < 0:
+            data = data[: end + 4]
+        return data.count(b"\r\n") <= MANY_LINES
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         super().resume_reading(resume_parser)
