@@ -16,6 +16,7 @@ from tests.fakes import task
 from tests.rawserver import html
 
 ANSWER = html(body=b"<title>asked for</title>")
+CLOSE = b"(closes here)"
 FOREIGN = html(body=b"<title>foreign</title>")
 
 
@@ -26,6 +27,7 @@ class Talker:
         self.answers = list(answers)
         self.connections: list[asyncio.StreamWriter] = []
         self.ended = asyncio.Event()  # a client closed its connection
+        self.requests = 0
         self.url = ""
         self.closes = False  # behind the last answer
 
@@ -46,7 +48,11 @@ class Talker:
         try:
             while self.answers:
                 await reader.readuntil(b"\r\n\r\n")
-                writer.write(self.answers.pop(0))
+                self.requests += 1
+                answer = self.answers.pop(0)
+                writer.write(answer.removesuffix(CLOSE))
+                if answer.endswith(CLOSE):
+                    writer.close()
             if self.closes:
                 writer.close()
             await reader.read()
@@ -147,3 +153,39 @@ class TestOneAnswer:
 
         assert isinstance(result, Fetched)
         assert result.body == b"x" * count
+
+
+class TestClosed:
+    """RFC 9112 section 9.3.1: a server may close an idle connection just when we ask on it."""
+
+    async def test_it_is_asked_again_once_if_the_connection_was_an_old_one(self) -> None:
+        async with fetching(ANSWER, CLOSE, ANSWER) as (server, fetcher):
+            for _ in range(2):
+                assert isinstance(await fetcher.get(task(server.url)), Fetched)
+
+            assert (len(server.connections), server.requests) == (2, 3)
+
+    async def test_but_once_only(self) -> None:
+        """However many old connections there are."""
+        async with fetching(ANSWER, ANSWER, CLOSE, CLOSE, ANSWER) as (server, fetcher):
+            await asyncio.gather(*(fetcher.get(task(server.url)) for _ in range(2)))
+            result = await fetcher.get(task(server.url))
+
+            assert isinstance(result, Failed)
+            assert (result.reason, len(server.connections), server.requests) == ("reset", 2, 4)
+
+    async def test_on_a_new_connection_it_means_what_it_says(self) -> None:
+        async with fetching(CLOSE, ANSWER) as (server, fetcher):
+            result = await fetcher.get(task(server.url))
+
+            assert isinstance(result, Failed)
+            assert (result.reason, server.requests) == ("reset", 1)
+
+    async def test_nor_is_half_an_answer_asked_for_again(self) -> None:
+        """It was asked in time, and another request might cost the server twice."""
+        async with fetching(ANSWER, html(length=99) + CLOSE, ANSWER) as (server, fetcher):
+            await fetcher.get(task(server.url))
+            result = await fetcher.get(task(server.url))
+
+            assert isinstance(result, Failed)
+            assert (result.reason, server.requests) == ("truncated", 2)

@@ -269,7 +269,7 @@ class TestBodies:
     async def test_with_save_bodies_every_200_is_downloaded_with_its_headers(
         self, server: RawServer, fetcher: MakeFetcher
     ) -> None:
-        server.answers["/a"] = http("Content-Type: image/png", "X-One: 1", "X-One: 2")
+        server.answers["/a"] = http("Content-Type: image/png", "X-One: 1", "X-One: 2", "Set-Cookie: a=b")
         server.answers["/b"] = http("Content-Type: text/html", status="404 Not Found")
         one = fetcher(keep_bodies=True)
 
@@ -277,6 +277,7 @@ class TestBodies:
 
         assert (file.body, page.body) == (PAGE, None)
         assert [value for name, value in file.answer.headers if name == "X-One"] == ["1", "2"]
+        assert ("Set-Cookie", "a=b") in file.answer.headers  # nobody said who we are, so it is no key
 
     async def test_a_page_over_the_bound_fails_as_soon_as_that_is_known(
         self, server: RawServer, fetcher: MakeFetcher
@@ -361,6 +362,32 @@ class TestMemory:
         oldest.release()
 
         assert isinstance(await getting, Fetched)
+
+    async def test_whoever_waits_for_memory_reads_no_further_and_goes_on(
+        self, server: RawServer, fetcher: MakeFetcher
+    ) -> None:
+        """More than the system's buffers hold, so that the server has to wait too."""
+        budget = BodyBudget(1)
+        oldest = budget.open()
+        oldest.try_reserve(1)
+        sent = asyncio.Event()
+
+        async def say(writer: asyncio.StreamWriter) -> None:
+            writer.write(html(body=b"x" * (32 << 20)))
+            await writer.drain()
+            sent.set()
+
+        server.answers["/"] = say
+        patient = fetcher(budget=budget, max_body=1 << 26)
+        getting = asyncio.create_task(patient.get(task(server.url + "/")))
+
+        await asyncio.wait([getting], timeout=0.1)
+        assert not sent.is_set()
+        oldest.release()
+        result = await getting
+
+        assert isinstance(result, Fetched)
+        assert result.answer.body_bytes == 32 << 20
 
     async def test_bodies_come_no_faster_than_the_bandwidth_and_that_is_no_timeout(
         self, server: RawServer, fetcher: MakeFetcher

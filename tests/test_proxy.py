@@ -158,6 +158,15 @@ class TestSocks:
         async with socks(proxy, reply) as way:
             assert await reason(fetcher(proxy=read_proxy(way.url)), "http://site.test/") == word
 
+    async def test_what_comes_through_it_is_held_to_the_same_bounds(
+        self, proxy: RawServer, fetcher: MakeFetcher
+    ) -> None:
+        """The library brings a protocol of its own, which would take hints without end."""
+        hints = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 10_000
+        proxy.answers["/"] = hints + html("Connection: close")
+        async with socks(proxy) as way:
+            assert await reason(fetcher(proxy=read_proxy(way.url)), "http://site.test/") == "bad_http"
+
     async def test_one_that_is_not_there_is_no_fault_of_the_host(self, fetcher: MakeFetcher) -> None:
         dead = read_proxy(f"socks5://127.0.0.1:{free_port()}")
 

@@ -20,15 +20,20 @@ from crawler.urls import origin
 
 MOST_TOLD = 5  # more would be noise in a crawl of many sites
 
+Lines = tuple[tuple[str, str], ...]  # of headers: names and values
+
 log = get_logger()
 
 
 class Carried(NamedTuple):
-    """What one request carries besides what all do."""
+    """What one request carries besides what all do. Equal ones make equal requests."""
 
-    in_request: Mapping[str, str]
-    in_tunnel: Mapping[str, str] | None = None  # in the proxy's CONNECT
+    in_request: Lines = ()
+    in_tunnel: Lines = ()  # in the proxy's CONNECT
     known: bool = False  # it says who we are, so a cookie in its answer may be a key
+
+
+NOTHING = Carried()
 
 
 class Carrier:
@@ -45,17 +50,17 @@ class Carrier:
         self._origins = origins or frozenset()
         self._cookies = cookies
         self._proxy = proxy
+        authorization = None if proxy is None or proxy.is_socks else proxy.authorization
+        self._to_proxy: Lines = () if authorization is None else (("Proxy-Authorization", authorization),)
         self._told: set[str] = set()
 
     def carried(self, url: CanonicalUrl) -> Carried:
-        own = dict(self._own(url))
-        asked = self._proxy.authorization if self._proxy is not None and not self._proxy.is_socks else None
-        if asked is None:
-            return Carried(own, known=bool(own))
-        to_proxy = {"Proxy-Authorization": asked}
+        if not self._origins and not self._to_proxy:
+            return NOTHING
+        own = tuple(self._own(url).items())
         if url.startswith("https:"):
-            return Carried(own, to_proxy, known=bool(own))
-        return Carried(own | to_proxy, known=bool(own))
+            return Carried(own, self._to_proxy, known=bool(own))
+        return Carried(own + self._to_proxy, known=bool(own))
 
     def _own(self, url: CanonicalUrl) -> Mapping[str, str]:
         if origin(url) not in self._origins:

@@ -92,7 +92,9 @@ class Decoder:
 
 
 def _codings(header: str | None) -> list[str]:
-    names = [name.strip().lower() for name in (header or "").split(",")]
+    if not header:
+        return []
+    names = [name.strip().lower() for name in header.split(",")]
     names = [name for name in names if name not in ("", "identity")]
     if len(names) > MAX_CODINGS or not all(name in ("gzip", "x-gzip", "deflate") for name in names):
         raise CodingError("unknown_coding")

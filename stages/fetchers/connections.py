@@ -1,16 +1,16 @@
-"""Connections: aiohttp's pool of them, made to say whether a request had a new one.
+"""Connections: aiohttp's pool of them, made to say when each was made.
 
 May touch: aiohttp's connector.
 
 A server may close an idle connection at the moment we send on it. That failure is nobody's
 fault and is asked again once, at no cost; on a new connection the same failure means what
-it says. aiohttp repeats both, uncounted and unthrottled, so its own way is switched off.
+it says. So each connection knows how old it is.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -20,9 +20,6 @@ from aiohttp.client_proto import ResponseHandler
 from crawler.credentials import Proxy
 from stages.fetchers.one_answer import OneAnswer
 from stages.fetchers.resolver import PublicResolver, public_socket
-
-made_at: ContextVar[float | None] = ContextVar("made_at", default=None)
-"""When the connection of this task's latest request was made for it, monotonic seconds; None: it was not."""
 
 
 class ProxyFailed(Exception):
@@ -34,17 +31,28 @@ class ProxyFailed(Exception):
 
 
 class Connector(aiohttp.TCPConnector):
+    most_seconds: float | None = None  # for a new connection: its name, all its addresses, its TLS
+
     async def _create_connection(self, *args: Any, **kwargs: Any) -> ResponseHandler:
-        made_at.set(time.monotonic())  # also if it fails: there was no old one then
-        connection = await super()._create_connection(*args, **kwargs)
-        made_at.set(time.monotonic())
+        try:
+            async with asyncio.timeout(self.most_seconds) as whole:
+                connection = await super()._create_connection(*args, **kwargs)
+        except TimeoutError as error:
+            if whole.expired():
+                raise
+            raise aiohttp.ConnectionTimeoutError from error  # of the one address it tried last
+        assert isinstance(connection, OneAnswer)
+        connection.made_at = time.monotonic()
         return connection
 
 
-def connector(*, public_only: bool, proxy: Proxy | None = None) -> Connector:
+def connector(
+    *, public_only: bool, proxy: Proxy | None = None, most_seconds: float | None = None
+) -> Connector:
     """Without a limit: the frontier counts connections per host, the pool in all, and a wait
     inside the connector would eat into the fetch's own deadline."""
     made = _connector(public_only, proxy)
+    made.most_seconds = most_seconds
     made._factory = partial(OneAnswer, loop=made._loop)  # type: ignore[assignment]
     return made
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from stages.fetchers.coding import CodingError
 from stages.fetchers.connections import ProxyFailed
@@ -51,7 +52,7 @@ def reason_of(error: Exception) -> str | None:
             return "reset"
         case aiohttp.InvalidURL() | UnicodeError() | AssertionError():
             return "bad_url"
-        case aiohttp.ClientResponseError():
+        case aiohttp.ClientResponseError() | HttpProcessingError():
             return "bad_http"
         case aiohttp.ClientError() | OSError():
             return "network"

@@ -11,12 +11,15 @@ number: those allow 60 MiB, and 1xx answers without end.
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import Any
 
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 
+MAX_HEADER_BYTES = 64 * 1024  # per line; aiohttp's default of 8 KiB fails real cookies and policies
+MAX_HEADERS = 1_000
 MAX_HEAD_BYTES = 256 * 1024  # 1xx answers, status line and headers; Chrome's bound, and about curl's
 
 # What is read at once is parsed at once, on the event loop: 256 KiB, asyncio's own choice, can
@@ -31,6 +34,9 @@ class OneAnswer(ResponseHandler):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
+        self.kept_alive: object = None  # whatever has to live as long as the connection
+        self.made_at = 0.0  # monotonic seconds
+        self.heard_at = 0.0  # when it last said anything, or was asked
         self._head_bytes = 0
         self._in_head = True
         self._has_lines = True  # a head, or chunks
@@ -38,6 +44,21 @@ class OneAnswer(ResponseHandler):
         self._sips = False  # also what has not arrived yet
         self._sip_is_due = False
         self._lost: tuple[BaseException | None] | None = None  # why; told once the rest was taken
+
+    def ask(self, request: bytes, *, is_head: bool) -> None:
+        """Send `request`. Its answer is what `read` returns: one or more 1xx, and the final one."""
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError("closed while it was idle")
+        self.set_response_params(
+            skip_payload=is_head,
+            read_until_eof=True,
+            auto_decompress=False,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            max_headers=MAX_HEADERS,
+        )
+        self.heard_at = time.monotonic()
+        self.transport.write(request)
 
     def set_response_params(self, **params: Any) -> None:  # a request is about to be sent
         self._head_bytes, self._in_head, self._has_lines = 0, True, True
@@ -52,17 +73,28 @@ class OneAnswer(ResponseHandler):
         super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:
+        if data:
+            self.heard_at = time.monotonic()
         if self._rest and data:
             self._rest += data
-        elif not self._has_lines or data.count(b"\r\n") <= MANY_LINES:
+        elif not self._has_lines or self._few_lines(data):
             self._take(data)
         else:
             self._rest = data
             self._read_at_once(SIP_BYTES)
             self._sip()
 
+    def _few_lines(self, data: bytes) -> bool:
+        # A page's own lines end without a CR, mostly, and to look for one is quick; to count the
+        # lines of a whole page would take longer than to parse its head.
+        end = data.find(b"\r\n\r\n")
+        if end >= 0 and data.find(b"\r", end + 4) < 0:
+            data = data[: end + 4]
+        return data.count(b"\r\n") <= MANY_LINES
+
     def resume_reading(self, resume_parser: bool = True) -> None:
-        super().resume_reading(resume_parser)
+        if self._reading_paused:  # it is asked for with every piece that is handed out
+            super().resume_reading(resume_parser)
         self._sip_soon()
 
     def connection_lost(self, exc: BaseException | None) -> None:

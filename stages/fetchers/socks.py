@@ -16,6 +16,7 @@ from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError, Prox
 
 from crawler.credentials import Proxy
 from stages.fetchers.connections import Connector, ProxyFailed
+from stages.fetchers.one_answer import OneAnswer
 
 # RFC 1928 §6: what the proxy says of the host rather than of itself.
 _REASONS = {3: "connect", 4: "connect", 5: "refused", 6: "connect"}
@@ -37,8 +38,15 @@ class SocksConnector(Connector, ProxyConnector):
 
     async def _wrap_create_connection(self, *args: Any, **kwargs: Any) -> tuple[Any, ResponseHandler]:
         try:
-            return await super()._wrap_create_connection(*args, **kwargs)
+            transport, protocol = await super()._wrap_create_connection(*args, **kwargs)
         except ProxyError as error:
             raise ProxyFailed(_REASONS.get(error.error_code or 0, "proxy")) from error
         except (ProxyConnectionError, ProxyTimeoutError) as error:
             raise ProxyFailed("proxy") from error
+        # The library brings a protocol of its own, which knows nothing of our bounds. Its stream
+        # would close the transport if it were collected.
+        ours = OneAnswer(self._loop)
+        ours.kept_alive = protocol
+        transport.set_protocol(ours)
+        ours.connection_made(transport)
+        return transport, ours
