@@ -10,10 +10,10 @@ how many spellings, it repeats a link.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
 from crawler.messages import CanonicalUrl, Content, Link
@@ -96,8 +96,7 @@ class HtmlExtractor:
         return self._harvester.add(content, tree, utf8, url=url, base=base, resolve=links.resolve)
 
 
-@dataclass(slots=True)
-class _Mention:
+class _Mention(Struct):
     """A link that is no `a` element, in the shape of a node that is one."""
 
     attributes: Mapping[str, str | None]
@@ -107,8 +106,7 @@ class _Mention:
         return self.text
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     """What one walk over the document met, not yet resolved: the base may come last."""
 
     mentions: list[LexborNode | _Mention] = field(default_factory=list)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from yarl import URL
@@ -24,7 +24,6 @@ from yarl import URL
 from crawler.credentials import Proxy
 from crawler.messages import Answer, CanonicalUrl, Failed, Fetched, FetchTask
 from crawler.policies.bandwidth import Bandwidth
-from crawler.policies.cookies import Cookies
 from crawler.ports import ByteBudget, ByteHold
 from crawler.urls import resolve
 from stages.fetchers.carried import Carrier
@@ -33,6 +32,9 @@ from stages.fetchers.connections import connector, made_at
 from stages.fetchers.failures import reason_of
 from stages.fetchers.headers import content_length, parse_retry_after, text_of
 from stages.fetchers.mime import is_html, parse_mime
+
+if TYPE_CHECKING:
+    from crawler.policies.cookies import Cookies
 
 MAX_HEADER_BYTES = 64 * 1024  # per line; aiohttp's default of 8 KiB fails real cookies and policies
 MAX_HEADERS = 1_000
