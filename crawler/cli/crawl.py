@@ -73,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _crawled(config: CrawlConfig, view: View, called: Sequence[str]) -> Report:
     """Run the crawl to its end; what stops it on the way is told how to go on."""
-    with _loading():
+    from stages.fetchers.certificates import read_at_first_use
+
+    with _loading(), read_at_first_use():
         import asyncio
 
         from crawler.app import Crawl
