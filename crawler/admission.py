@@ -13,7 +13,7 @@ and again only when a better way to it turns up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from crawler.messages import CanonicalUrl
 from crawler.policies.reach import DYNAMIC_RULES, Horizon, Reach
@@ -21,8 +21,7 @@ from crawler.policies.scope import Scope
 from crawler.policies.traps import Traps, run_of, shape
 
 
-@dataclass(slots=True)
-class Admission:
+class Admission(Struct):
     """Name the rule that keeps a URL out; None lets it in."""
 
     scope: Scope

@@ -23,13 +23,12 @@ from crawler.logs import get_logger
 from crawler.memory import BodyBudget
 from crawler.messages import CanonicalUrl, RobotsAnswer
 from crawler.metrics import serving
-from crawler.parts import note_end, plain_options
+from crawler.parts import harvester_of, note_end, plain_options, rewrite_of
 from crawler.policies.breaker import Breaker
 from crawler.policies.budget import Budget
 from crawler.policies.politeness import Politeness
 from crawler.policies.reach import Horizon
 from crawler.policies.retry import Retry
-from crawler.policies.rewrite import Rewrite
 from crawler.policies.robots import RobotsPolicy
 from crawler.policies.robots_txt import product_token
 from crawler.policies.scope import Scope
@@ -43,9 +42,8 @@ from crawler.stats import Snapshot
 from crawler.tally import Tally
 from crawler.telemetry import Telemetry
 from crawler.trend import Left
-from crawler.watch import pool_lines, task_lines, warn_of_slow_plugin, watch
+from crawler.watch import pool_lines, task_lines, watch
 from stages.extractors.children import Children
-from stages.extractors.harvest import Harvester
 from stages.extractors.html import HtmlExtractor
 from stages.extractors.plan import plan_of
 from stages.fetch import FetchStage
@@ -77,9 +75,8 @@ class Crawl:
         self._extractor = extractor
         self._seen = seen
         self._plan = plan = plan_of(config)
-        self._harvester = Harvester(plan, on_slow=warn_of_slow_plugin) if plan is not None else None
-        rules = Rewrite(config.strip_param, config.strip_sessions, config.sort_query, config.fold_index)
-        self._rewrite = rules or None  # None costs nothing
+        self._harvester = harvester_of(plan)
+        self._rewrite = rewrite_of(config)
         self._robots = RobotsPolicy(token=product_token(config.agent))
         self._stopping = Stopping()
         self._lag = LoopLag()

@@ -9,21 +9,24 @@ wrong is reported together. Secrets leave it through `headers` and `exit` only; 
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from crawler import checks, credentials
 from crawler.checks import each, one_of, optional, seconds, truth, whole
 from crawler.errors import BadConfig
 from crawler.messages import CanonicalUrl
-from crawler.plugins import Hook, name_of, plugins
-from crawler.rules import SelectRule, rules
 from crawler.seeds import all_seeds, seed
 from crawler.urls import origin
 from crawler.version import VERSION
+
+if TYPE_CHECKING:
+    from crawler.plugins import Hook
+    from crawler.rules import SelectRule
 
 URL_RULES = 1  # raised when the canonical form of any URL changes: old databases would not match
 
@@ -144,7 +147,16 @@ class CrawlConfig:
 
     @property
     def select_rules(self) -> tuple[SelectRule, ...]:
-        return rules("--select", self.select)
+        return cast("tuple[SelectRule, ...]", self.select)
+
+    @property
+    def plugin_names(self) -> list[str]:
+        """As --plugin takes them."""
+        if not self.plugins:
+            return []
+        from crawler.plugins import name_of
+
+        return [name_of(plugin) for plugin in self.plugins]
 
     @property
     def agent(self) -> str:
@@ -175,7 +187,7 @@ class CrawlConfig:
             said[name] = list(value) if isinstance(value, tuple) else value
         said["db"] = str(self.db)
         said["select"] = [rule.as_dict() for rule in self.select_rules]
-        said["plugins"] = [name_of(plugin) for plugin in self.plugins]
+        said["plugins"] = self.plugin_names
         said["header"] = [text.partition(":")[0] for text in self.header]
         said["auth"] = None if self.auth is None else credentials.SET
         said["cookies"] = None if self.cookies is None else str(self.cookies)
@@ -202,6 +214,15 @@ def flag_of(name: str) -> str:
 
 
 _SINGULAR = {"seeds": "seed", "plugins": "plugin"}  # a flag is repeated, a keyword takes them all
+
+
+def _of(module: str, name: str) -> checks.Check:
+    """A check from a module that is loaded once there is something to check."""
+
+    def check(flag: str, value: object) -> object:
+        return () if value == () else getattr(importlib.import_module(module), name)(flag, value)
+
+    return check
 
 
 def _finder(expressions: Sequence[str]) -> Callable[[str], bool] | None:
@@ -263,9 +284,9 @@ _CHECKS: Mapping[str, checks.Check] = {
     "max_retry_after": seconds(0, _DAY),
     "resources": truth,
     "retry_failed": truth,
-    "select": rules,
+    "select": _of("crawler.rules", "rules"),
     "structured": truth,
-    "plugins": plugins,
+    "plugins": _of("crawler.plugins", "plugins"),
     "search": truth,
     "save_bodies": truth,
     "durable": truth,

@@ -6,7 +6,8 @@ May touch: ports, stats.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from crawler.errors import PenstockError
 from crawler.ports import Totals
@@ -17,8 +18,7 @@ BY_SIGNAL = {"sighup": 129, "sigint": 130, "sigterm": 143}  # 128 and the signal
 BUDGETS = frozenset({"max_pages", "max_pages_per_host", "max_time", "max_bytes"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """How a run ended. `totals` are the whole crawl's, read from the database at the end."""
 
     exit_code: int

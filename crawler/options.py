@@ -8,11 +8,9 @@ decided here but by `CrawlConfig`, so a file and a flag are held to the same rul
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import sys
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -71,6 +69,8 @@ def read_seeds(path: str) -> list[str]:
 
 def close_match(word: str, known: Iterable[str]) -> str:
     """A hint for a word that is nearly a known one, or ''."""
+    import difflib  # here and below: most command lines need neither
+
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean {found[0]}?)" if found else ""
 
@@ -85,6 +85,8 @@ def as_toml(values: Mapping[str, object]) -> str:
 
 
 def _toml(path: str) -> dict[str, object]:
+    import tomllib
+
     try:
         return tomllib.loads(read_text("--config", path))
     except (ValueError, RecursionError) as error:  # also for integers too long for Python

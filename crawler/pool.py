@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+from msgspec import Struct, field
 
 from crawler.logs import get_logger
 from crawler.messages import Failed, FetchTask, Message, RobotsTask, Task
@@ -33,8 +34,7 @@ class Pill(Enum):
 Inbox = asyncio.Queue[Message | Pill]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class Pool(Struct, frozen=True, kw_only=True):
     """`workers` copies of one stage's loop on one bounded inbox."""
 
     stage: Stage[Any]

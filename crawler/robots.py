@@ -10,7 +10,8 @@ left to do. How often it was asked stands with its answer on disk; nothing is ke
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from crawler.logs import get_logger
 from crawler.messages import CanonicalUrl, RobotsAnswer
@@ -23,8 +24,7 @@ from crawler.ports import FrontierStore
 log = get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class RobotsRules:
+class RobotsRules(Struct, frozen=True):
     """What an origin allows. URLs are those of this origin; that is not checked."""
 
     meaning: RobotsMeaning

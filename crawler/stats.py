@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 
 class StageView(NamedTuple):
@@ -41,8 +43,7 @@ class Event(NamedTuple):
     text: str  # parts of it come from the web
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Sample(Struct, frozen=True, kw_only=True):
     """One second of a crawl, for the table `telemetry`."""
 
     at: int  # unix seconds
@@ -60,8 +61,7 @@ class Sample:
     stages: Mapping[str, StageView]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """One look at a running crawl. Counts marked "run" begin at 0 with this run."""
 
     elapsed_s: float  # run
@@ -87,15 +87,14 @@ class Snapshot:
     stopping: str | None = None  # the reason, once the crawl winds down
 
     def to_json(self) -> str:
-        return json.dumps({each.name: getattr(self, each.name) for each in fields(self)})
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Snapshot:
         """What `to_json` wrote, perhaps in another version. Raises ValueError for what has no such shape."""
-        known = {each.name for each in fields(cls)}
         try:
             values: dict[str, Any] = {
-                name: value for name, value in json.loads(text).items() if name in known
+                name: value for name, value in json.loads(text).items() if name in cls.__struct_fields__
             }
             values["stages"] = {name: StageView(*row) for name, row in values["stages"].items()}
             values["busiest"] = [HostView(*row) for row in values["busiest"]]

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from crawler.messages import CanonicalUrl, Failed, Fetched, FetchTask, Message, RobotsAnswer, RobotsTask
 from crawler.policies.robots import RobotsPolicy
@@ -18,8 +19,7 @@ from crawler.ports import Fetcher, HostGate
 from crawler.urls import is_http
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchStage:
+class FetchStage(Struct, frozen=True, kw_only=True):
     fetchers: Mapping[str, Fetcher]  # by tier
     gate: HostGate
     robots_fetcher: Fetcher  # takes the body of any type, cut at the policy's bound

@@ -14,9 +14,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Message, ParsedPage, Sitemap
 from crawler.policies.robots_tag import forbids_following
@@ -24,7 +25,6 @@ from crawler.policies.robots_txt import PRODUCT_TOKEN
 from crawler.policies.sessions import fingerprint
 from crawler.ports import ByteBudget, ByteHold, Extractor, ParseMarker
 from stages.extractors.children import ParseFailed
-from stages.extractors.sitemap import read_sitemap
 from stages.rewriting import Rewrite, rewrite_answer, rewrite_content, rewrite_sitemap
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
@@ -49,8 +49,7 @@ class Readers(Protocol):
     ) -> Sitemap: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weight:
+class Weight(Struct, frozen=True, kw_only=True):
     """What may be read on the event loop. The worst page within it holds everybody up for 0.04 s.
 
     Measured on nested, misnested and attribute-laden pages, on which the parser's time and
@@ -66,8 +65,7 @@ class Weight:
         return len(body) <= self.max_bytes and body.count(b"<") <= self.max_tags
 
 
-@dataclass(slots=True, kw_only=True)
-class ParseStage:
+class ParseStage(Struct, kw_only=True):
     extractor: Extractor
     marker: ParseMarker
     readers: Readers | None = None  # None: everything is read here
@@ -159,6 +157,8 @@ class ParseStage:
         if self.readers is not None and len(body) > self.weight.max_bytes:
             sitemap = await self.readers.read_sitemap(body, url=url, charset=charset)
         else:
+            from stages.extractors.sitemap import read_sitemap  # slow to load, and many sites have none
+
             sitemap = read_sitemap(body, url=url, charset=charset)
         if yielded is not None:
             yielded.resize(len(sitemap.locations) * LINK_BYTES + sum(map(len, sitemap.locations)))

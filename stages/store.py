@@ -13,9 +13,9 @@ import math
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from crawler.clock import Clock
@@ -48,8 +48,7 @@ class Settles(Protocol):
     def settled(self, verdict: Verdict, saved: Saved) -> None: ...
 
 
-@dataclass(slots=True, kw_only=True)
-class StoreStage:
+class StoreStage(Struct, kw_only=True):
     store: CrawlStore
     frontier: Settles
     retry: Retry

@@ -6,15 +6,15 @@ May touch: messages, rows. Pure.
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
 from storage.pages import redirect_target
 from storage.rows import KIND_NUMBERS, Key, UrlKind, key_of
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """What a batch adds to its run (COUNT_RUN)."""
 
     requests: int = 0

@@ -12,10 +12,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from crawler.admission import Admission
 from crawler.errors import BadDatabase, StorageFailed
@@ -40,8 +41,7 @@ from storage.writer import Writer
 SEEN_ROWS_AT_ONCE = 2_000  # some 5 ms of filling the seen set between two looks at the event loop
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CrawlSettings:
+class CrawlSettings(Struct, frozen=True, kw_only=True):
     """What the file must know of a configuration."""
 
     identity: Mapping[str, Any]
@@ -56,8 +56,7 @@ class CrawlSettings:
     longest_wait: float = 450.0  # seconds; no retry is ever further ahead
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenRun:
+class OpenRun(Struct, frozen=True, kw_only=True):
     """What a run of a crawl works with."""
 
     id: int

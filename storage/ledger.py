@@ -13,8 +13,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from crawler.admission import Admission
 from crawler.messages import CanonicalUrl, Link
@@ -31,8 +32,7 @@ from storage.url_table import UrlTable
 MAX_SITEMAP_NESTING = 3  # the protocol knows one level of index; some sites have two
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(Struct):
     """What a batch has changed so far."""
 
     new: list[UrlRow] = field(default_factory=list)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+
+from msgspec.structs import asdict
 
 from crawler.errors import StorageFailed
 from crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict

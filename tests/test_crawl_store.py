@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.errors import BadDatabase
 from crawler.messages import Dead, RetryAt, Skipped
@@ -69,8 +70,7 @@ class TestCreating:
 
     async def test_a_start_that_fails_leaves_no_half_crawl(self, path: Path) -> None:
         store = await CrawlStore.open(path, settings(SEED))
-        broken = settings(SEED)
-        object.__setattr__(broken, "public", {"no": object()})
+        broken = replace(settings(SEED), public={"no": object()})
         try:
             with pytest.raises(TypeError):
                 await store.begin(broken, admission(SEED), SeenFilter(), max_batch=1)

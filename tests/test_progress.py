@@ -8,9 +8,9 @@ import json
 import re
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from crawler import logs, terminal
 from crawler.cli.figures import duration, rate, size

@@ -6,10 +6,10 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.bottleneck import bottleneck
 from crawler.errors import StorageFailed

@@ -21,7 +21,6 @@ from crawler.cli.flags import add_flags
 from crawler.cli.view import VIEW_NAMES, View
 from crawler.config import CrawlConfig
 from crawler.errors import BadConfig, PenstockError, Refusal
-from crawler.plugins import name_of
 from crawler.terminal import harmless
 
 if TYPE_CHECKING:
@@ -74,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _crawled(config: CrawlConfig, view: View, called: Sequence[str]) -> Report:
     """Run the crawl to its end; what stops it on the way is told how to go on."""
-    with _loading():
+    from stages.fetchers.certificates import read_at_first_use
+
+    with _loading(), read_at_first_use():
         import asyncio
 
         from crawler.app import Crawl
@@ -147,7 +148,7 @@ def _print_config(config: CrawlConfig, view: View) -> None:
     values |= {name: getattr(view, name) for name in VIEW_NAMES}
     values["depth"] = "inf" if config.depth is None else config.depth
     values["select"] = [rule.as_dict() for rule in config.select_rules]
-    values["plugins"] = [name_of(plugin) for plugin in config.plugins]
+    values["plugins"] = config.plugin_names
     hidden = [f"header {text.partition(':')[0]}" for text in values.pop("header")]  # type: ignore[attr-defined]
     if values.pop("auth") is not None:
         hidden.append("auth")

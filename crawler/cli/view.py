@@ -9,7 +9,8 @@ event, the closing figures and the progress too.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+
+from msgspec import Struct
 
 from crawler import checks
 from crawler.config import flag_of
@@ -21,8 +22,7 @@ FORMATS = ("console", "json")  # as `crawler.logs` has them; that is too slow to
 LEVELS = ("debug", "info", "warning", "error")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Struct, frozen=True, kw_only=True):
     """The options of `crawl` that change nothing in the crawl. Checked like `CrawlConfig`."""
 
     progress: str = "auto"
@@ -61,7 +61,7 @@ class View:
                 say(line)
 
 
-VIEW_NAMES = tuple(field.name for field in fields(View))
+VIEW_NAMES = View.__struct_fields__
 
 _CHECKS: Mapping[str, checks.Check] = {
     "progress": checks.one_of(*PROGRESS),

@@ -8,8 +8,9 @@ alive, and its throttle looks after it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 NO_ANSWER = frozenset({"dns", "refused", "connect", "reset", "timeout_connect", "timeout_read", "timeout"})
 """Reasons that speak of the host, if no status line came before them."""
@@ -25,8 +26,7 @@ class Silence(NamedTuple):
 ANSWERED = Silence()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breaker:
+class Breaker(Struct, frozen=True, kw_only=True):
     """Open after `threshold` failures in a row; then one request at a time, each after a longer rest.
 
     After `max_rests` in vain the host is given up for this run: its URLs fail unasked, and

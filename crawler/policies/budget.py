@@ -5,11 +5,10 @@ May touch: nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class Budget(Struct, frozen=True, kw_only=True):
     """Bounds on what is stored. None: no bound."""
 
     max_pages: int | None = None  # pages of status 200 without error

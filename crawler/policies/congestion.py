@@ -11,8 +11,9 @@ gradient limits: a delay is a sign of a queue, long before anything is lost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 
 class Width(NamedTuple):
@@ -36,8 +37,7 @@ class Heard(NamedTuple):
     busy: bool = True  # all the connections it may have were in use, and we could use more
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Congestion:
+class Congestion(Struct, frozen=True, kw_only=True):
     """From 1 to `most` open requests."""
 
     most: int = 8

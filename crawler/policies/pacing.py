@@ -10,8 +10,9 @@ search that costs few refusals, where a steady climb would run into one again an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 UNPACED = float("inf")
 
@@ -58,8 +59,7 @@ class Pace(NamedTuple):
         return 1.0 / self.rate if self.rate < UNPACED else 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pacing:
+class Pacing(Struct, frozen=True, kw_only=True):
     margin: float = 0.9  # of what was answered, or of what was refused
     near: float = 0.95  # of the ceiling: closer it does not go by itself
     step_after: int = 20  # clean answers

@@ -5,11 +5,10 @@ May touch: nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Politeness:
+class Politeness(Struct, frozen=True, kw_only=True):
     """One throttle per host: a bound on open requests and a pause between their starts."""
 
     per_host: int = 8

@@ -10,8 +10,9 @@ no other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 DYNAMIC_RULES = frozenset({"nofollow", "depth", "redirect_limit", "trap:shape"})
 """Rules that a better way to the URL can lift."""
@@ -53,8 +54,7 @@ RUNS_FROM = 20
 """Runs are counted from this depth on: hardly a site is deeper, so hardly a link pays for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Horizon:
+class Horizon(Struct, frozen=True, kw_only=True):
     """Decide whether a reach is near enough to be fetched. What a sitemap names is, at any depth."""
 
     depth: int | None  # link hops; None: no limit

@@ -5,7 +5,7 @@ May touch: nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 # What passes by itself: overload, gateways, and Cloudflare's own 52x (the origin did not answer).
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504, *range(520, 530)})
@@ -28,20 +28,17 @@ RETRIED_REASONS = frozenset(
 RETRY_AFTER_TOO_LONG = "retry_after_too_long"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
+class Wait(Struct, frozen=True, kw_only=True):
     """Ask again after so many seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GiveUp:
+class GiveUp(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
+class Retry(Struct, frozen=True, kw_only=True):
     """Exponential backoff with jitter (half to one and a half of the nominal wait).
 
     The jitter keeps URLs that failed together from coming back together. A 429 is the

@@ -46,10 +46,6 @@ class Rewrite:
         globs = [translate(glob.replace("[", "[[]")) for glob in self.strip_params]
         object.__setattr__(self, "_stripped", re.compile("|".join(globs)) if globs else None)
 
-    def __bool__(self) -> bool:
-        """False if no rule was asked for."""
-        return bool(self.strip_params or self.strip_sessions or self.sort_query or self.fold_index)
-
     def __call__(self, url: CanonicalUrl) -> CanonicalUrl:
         """Idempotent, and canonical again. Does not raise."""
         if not (self.fold_index or "?" in url or (self.strip_sessions and ";" in url)):

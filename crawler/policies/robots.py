@@ -5,8 +5,9 @@ May touch: robots_txt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from crawler.policies.robots_txt import PRODUCT_TOKEN
 
@@ -17,8 +18,7 @@ class RobotsMeaning(Enum):
     UNREACHABLE = "unreachable"  # 5xx, 429 and network errors: nothing may be asked
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RobotsPolicy:
+class RobotsPolicy(Struct, frozen=True, kw_only=True):
     """RFC 9309's bounds, and the name that groups call us by."""
 
     token: str = PRODUCT_TOKEN  # section 2.2.1

@@ -12,9 +12,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from crawler.messages import CanonicalUrl
 from crawler.policies.robots_rules import Rule, RuleBook, rule
@@ -58,8 +59,7 @@ class Directive(NamedTuple):
     value: str  # without comment and surrounding blanks; one character per octet
 
 
-@dataclass(frozen=True, slots=True)
-class RobotsTxt:
+class RobotsTxt(Struct, frozen=True):
     """What a file says to one crawler."""
 
     rules: RuleBook

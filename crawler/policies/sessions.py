@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from crawler.messages import CanonicalUrl
 from crawler.urls import split
@@ -106,8 +107,7 @@ def fingerprint(url: CanonicalUrl, body: bytes) -> bytes | None:
     return sha256(body).digest()
 
 
-@dataclass(slots=True, kw_only=True)
-class Sessions:
+class Sessions(Struct, kw_only=True):
     """Learns from pages which parameters are sessions; names the URLs that they made.
 
     A parameter of a host is found out when `witnesses` of its values gave the same content

@@ -10,7 +10,8 @@ the square of its length. What does not fit any more is left out, and the page s
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from crawler.messages import Mishap, Scalar, Value
 
@@ -22,8 +23,7 @@ MAX_ERROR = 300  # characters
 _LARGEST = 2**63 - 1  # SQLite's
 
 
-@dataclass(slots=True)
-class Basket:
+class Basket(Struct):
     """Values, links and mishaps of one page."""
 
     values: list[Value] = field(default_factory=list)

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from crawler.plugins import Hook, load
-from crawler.rules import SelectRule
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from crawler.config import CrawlConfig
+    from crawler.plugins import Hook
+    from crawler.rules import SelectRule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """What is wanted of each page."""
 
     rules: Sequence[SelectRule] = ()
@@ -29,6 +28,8 @@ class Plan:
 
     def wire(self) -> tuple[Any, ...]:
         """The plan as plain values, for another process; `harvest.unwire` reads it there."""
+        from crawler.plugins import load
+
         importable = [(plugin.name, plugin.importable) for plugin in map(load, self.plugins)]
         rules = [rule.as_dict() for rule in self.rules]
         return rules, self.structured, self.text, importable, sys.path, self.resources

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from crawler.credentials import Proxy
 from crawler.logs import get_logger
 from crawler.messages import CanonicalUrl
-from crawler.policies.cookies import Cookies
 from crawler.urls import origin
+
+if TYPE_CHECKING:
+    from crawler.policies.cookies import Cookies
 
 MOST_TOLD = 5  # more would be noise in a crawl of many sites
 

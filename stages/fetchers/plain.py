@@ -13,11 +13,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from crawler.credentials import Proxy
 from crawler.messages import Failed, Fetched, FetchTask
 from crawler.policies.bandwidth import Bandwidth
-from crawler.policies.cookies import Cookies
 from crawler.ports import ByteBudget, ByteHold
 from stages.fetchers.body import Body, read_body
 from stages.fetchers.carried import Carrier
@@ -26,6 +26,9 @@ from stages.fetchers.failures import reason_of
 from stages.fetchers.head import Head
 from stages.fetchers.mime import is_html
 from stages.fetchers.prepared import Requests
+
+if TYPE_CHECKING:
+    from crawler.policies.cookies import Cookies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
