@@ -21,7 +21,7 @@ from crawler.messages import CanonicalUrl
 from crawler.urls import origin
 from stages.fetchers.carried import Carried
 
-MAX_PREPARED = 1_024  # origins, about 5 KiB each
+MAX_PREPARED = 1_024  # origins, about 2 KiB each
 
 
 class Prepared(NamedTuple):
