@@ -3,9 +3,10 @@
 import gc
 import sys
 
-gc.disable()  # what is loaded is there to stay: thirty searches for circles in it find none
+gc.disable()  # what is loaded is there to stay: nobody need ever look for circles in it
 from crawler.cli import main  # noqa: E402
 
+gc.freeze()
 gc.enable()
 
 if __name__ == "__main__":
