@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.policies.bandwidth import Bandwidth
 from crawler.policies.congestion import Congestion, Heard, Width
@@ -133,7 +134,7 @@ class TestPacing:
 
     def test_a_refusal_right_after_a_resume_is_no_reason_to_despair(self) -> None:
         known = Pacing().recalled(20.0)
-        pace = Pacing().after(known._replace(taken=30), refused=True, now=1e9, in_flight=0)
+        pace = Pacing().after(replace(known, taken=30), refused=True, now=1e9, in_flight=0)
 
         assert pace.rate == 18
 

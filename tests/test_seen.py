@@ -33,10 +33,19 @@ class TestSeenFilter:
     def test_that_holds_beyond_its_capacity(self) -> None:
         """Full, the filter grows; what the earlier parts hold is not forgotten."""
         filter_ = SeenFilter()
-        urls = [url(f"http://h/{number}") for number in range(int(1.2 * seen.MIN_CAPACITY))]
+        urls = [url(f"http://h/{number}") for number in range(seen.FIRST + int(1.2 * seen.MIN_CAPACITY))]
         filter_.load(urls)
 
         assert all(filter_.probe(one) for one in urls[:: len(urls) // 1000])
+
+    def test_the_first_are_known_for_good(self) -> None:
+        """Also when the filters behind them have taken over."""
+        filter_ = SeenFilter()
+        first = [url(f"http://h/{number}") for number in range(seen.FIRST)]
+
+        assert not any(filter_.probe(one) for one in first)
+        filter_.load(url(f"http://h/new/{number}") for number in range(1_000))
+        assert all(filter_.probe(one) for one in first)
 
     def test_until_it_is_loaded_everything_is_maybe(self) -> None:
         """What it does not hold yet the table may."""
@@ -57,7 +66,7 @@ class TestSeenFilter:
     def test_most_new_urls_are_surely_new(self) -> None:
         """Else it would be of no use. The library's real error rate is several times the one asked for."""
         filter_ = SeenFilter()
-        filter_.load(url(f"http://h/{number}") for number in range(20_000))
+        filter_.load(url(f"http://h/{number}") for number in range(seen.FIRST + 20_000))
 
         wrong = sum(filter_.probe(url(f"http://h/new/{number}")) for number in range(5_000))
 

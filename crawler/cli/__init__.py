@@ -94,7 +94,8 @@ def _run(words: list[str], args: argparse.Namespace) -> int:
 
 
 def _parsers(command: str, program: Sequence[str]) -> tuple[Parser, Parser]:
-    """The whole parser, with the flags of one command only, and that command's own."""
+    """The whole parser with one command and its flags, and that command's own; with all commands,
+    and no flags, if none is named."""
     parser = Parser(
         prog=" ".join(program), description="Penstock, a web crawler that remembers where it was."
     )
@@ -103,7 +104,7 @@ def _parsers(command: str, program: Sequence[str]) -> tuple[Parser, Parser]:
     for name, text in COMMANDS.items():
         if name == command:
             importlib.import_module(f"crawler.cli.{name}").add_parser(subparsers)
-        else:
+        elif command not in COMMANDS:  # help and the version; to make them all takes a millisecond
             subparsers.add_parser(name, help=text)
     return parser, subparsers.choices.get(command, parser)
 

@@ -11,12 +11,11 @@ gradient limits: a delay is a sign of a queue, long before anything is lost.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from msgspec import Struct
+from msgspec.structs import replace
 
 
-class Width(NamedTuple):
+class Width(Struct, frozen=True, gc=False):
     """What is known of one host's room."""
 
     limit: int = 1  # requests that may be open now
@@ -28,7 +27,7 @@ class Width(NamedTuple):
     patience: int = 64  # the hold after the next step down
 
 
-class Heard(NamedTuple):
+class Heard(Struct, frozen=True, gc=False):
     """One answer, as far as it says something of the host's load."""
 
     latency: float | None  # seconds to the status line, connecting not counted; None: none came
@@ -51,16 +50,16 @@ class Congestion(Struct, frozen=True, kw_only=True):
         may be our own doing, such as a busy event loop.
         """
         if width.skip:
-            return width._replace(skip=min(width.skip - 1, in_flight))
+            return replace(width, skip=min(width.skip - 1, in_flight))
         if heard.overloaded:
             return self._narrow(width, width.limit // 2, in_flight)
         if heard.refused:
             # Not for long: from here on it is the pace that keeps us within what the host takes.
-            return width._replace(limit=max(width.limit // 2, 1), window=(), skip=in_flight)
+            return replace(width, limit=max(width.limit // 2, 1), window=(), skip=in_flight)
         if heard.latency is None:
             return width
         window = (*width.window, heard.latency)
-        width = width._replace(window=window, hold=max(width.hold - 1, 0))
+        width = replace(width, window=window, hold=max(width.hold - 1, 0))
         if len(window) < max(4, 2 * width.limit):
             return width
         return self._judge(width, heard.busy, in_flight, noise)
@@ -76,20 +75,20 @@ class Congestion(Struct, frozen=True, kw_only=True):
         queueing = 0.0 < self._longest(width.base, noise) < typical
         if width.limit == 1:
             # Nobody queues behind oneself: this is what unloaded means now.
-            width = width._replace(base=typical)
+            width = replace(width, base=typical)
             if queueing:
-                width = width._replace(knee=self.most, hold=0, patience=Width().patience)
+                width = replace(width, knee=self.most, hold=0, patience=Width().patience)
         elif queueing:
             return self._narrow(
                 width, min(round(width.limit * width.base / typical), width.limit - 1), in_flight
             )
         else:
-            width = width._replace(base=min(width.base, typical) if width.base else typical)
+            width = replace(width, base=min(width.base, typical) if width.base else typical)
         if not busy or width.hold or width.limit >= self.most:
-            return width._replace(window=())
+            return replace(width, window=())
         step = width.limit if 2 * width.limit <= width.knee else 1
         limit = min(width.limit + step, self.most)
-        return width._replace(limit=limit, window=(), skip=in_flight)
+        return replace(width, limit=limit, window=(), skip=in_flight)
 
     def _longest(self, base: float, noise: float) -> float:
         """What is still near the unloaded latency; 0 if that is not known."""
@@ -97,7 +96,8 @@ class Congestion(Struct, frozen=True, kw_only=True):
 
     def _narrow(self, width: Width, limit: int, in_flight: int) -> Width:
         limit = max(limit, 1)
-        return width._replace(
+        return replace(
+            width,
             limit=limit,
             knee=limit,
             window=(),

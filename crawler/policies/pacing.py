@@ -10,14 +10,13 @@ search that costs few refusals, where a steady climb would run into one again an
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from msgspec import Struct
+from msgspec.structs import replace
 
 UNPACED = float("inf")
 
 
-class Meter(NamedTuple):
+class Meter(Struct, frozen=True, gc=False):
     """Answers counted over the last one to two spans."""
 
     since: float = 0.0  # unix seconds
@@ -27,7 +26,7 @@ class Meter(NamedTuple):
 
     def add(self, now: float, span: float) -> Meter:
         if now - self.since < span:
-            return self._replace(seen=self.seen + 1)
+            return replace(self, seen=self.seen + 1)
         if now - self.since < 2 * span:
             return Meter(now, 1, self.since, self.seen)
         return Meter(now, 1, now, 0)
@@ -39,7 +38,7 @@ class Meter(NamedTuple):
         )
 
 
-class Pace(NamedTuple):
+class Pace(Struct, frozen=True, gc=False):
     """What is known of one host's patience."""
 
     rate: float = UNPACED  # starts a second
@@ -74,13 +73,13 @@ class Pacing(Struct, frozen=True, kw_only=True):
         """The pace after one more answer; `refused` if it was a 429."""
         if refused:
             if pace.skip:
-                return pace._replace(skip=min(pace.skip - 1, in_flight))
+                return replace(pace, skip=min(pace.skip - 1, in_flight))
             return self._refused(pace, now, in_flight)
         if pace.rate == UNPACED:
-            return pace._replace(meter=pace.meter.add(now, self.span))
+            return replace(pace, meter=pace.meter.add(now, self.span))
         if pace.skip:
-            return pace._replace(skip=min(pace.skip - 1, in_flight))
-        return self._taken(pace._replace(clean=pace.clean + 1, taken=pace.taken + 1))
+            return replace(pace, skip=min(pace.skip - 1, in_flight))
+        return self._taken(replace(pace, clean=pace.clean + 1, taken=pace.taken + 1))
 
     def recalled(self, rate: float | None) -> Pace:
         """The pace of a host that an earlier run got to know."""
@@ -94,7 +93,7 @@ class Pacing(Struct, frozen=True, kw_only=True):
             patience = pace.patience
         elif not pace.taken:
             # Not even the first one after the rest: the rate says nothing, a longer rest may help.
-            return pace._replace(rest=min(3 * pace.rest, self.longest_rest), skip=in_flight)
+            return replace(pace, rest=min(3 * pace.rest, self.longest_rest), skip=in_flight)
         else:
             # Over the whole time since the last refusal, rests and all: some hosts count by the minute.
             taken = pace.taken / max(now - pace.since, 1.0)
@@ -120,10 +119,10 @@ class Pacing(Struct, frozen=True, kw_only=True):
             return pace
         rate = min(1.25 * pace.rate, (pace.rate + goal) / 2)
         # The last steps of a halving would never end.
-        return pace._replace(rate=rate if rate < 0.98 * goal else goal, clean=0)
+        return replace(pace, rate=rate if rate < 0.98 * goal else goal, clean=0)
 
     def _try_more(self, pace: Pace) -> Pace:
         """Ever bolder while nothing is refused: the host may have changed, or was misjudged."""
         patience = max(pace.patience // 2, self.step_after) if pace.tries else pace.patience
         raised = pace.ceiling * (1 + 0.1 * 2 ** min(pace.tries, 3))
-        return pace._replace(ceiling=raised, clean=0, tries=pace.tries + 1, patience=patience)
+        return replace(pace, ceiling=raised, clean=0, tries=pace.tries + 1, patience=patience)
