@@ -78,7 +78,7 @@ class Phrases:
     async def write(self) -> None:
         if self._new:
             new, self._new = self._new, []
-            await self._database.insert(sql.ADD_PHRASE, new)
+            await self._database.run_wide(sql.ADD_PHRASE, new)
 
     def rotate(self) -> None:
         self._whole = not self._known.rotate(self._bulky) and self._whole

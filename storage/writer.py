@@ -194,8 +194,8 @@ class Writer:
                     row.state, row.reason = State.SKIPPED, reason
                     settled.append((row.state, reason, None, False, row.id))
         await self._phrases.write()
-        await self._database.run_many(sql.SETTLE_URL, settled)
-        await self._database.run_many(sql.SAVE_FETCH, fetched)
+        await self._database.run_wide(sql.SETTLE_URL, settled)
+        await self._database.run_wide(sql.SAVE_FETCH, fetched)
         if sitemaps:
             await self._database.run_many(sql.SAVE_SITEMAP, sitemaps)
         if sessions:
