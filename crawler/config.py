@@ -63,7 +63,7 @@ class CrawlConfig:
     max_bytes: int | None = None  # over the crawl's life
     fetchers: int = 64
     parsers: int = 64  # pages in the parser's hands: many may wait for its processes
-    storers: int = 64  # waiting for one writer, which commits them in groups
+    storers: int = 128  # waiting for one writer, which commits them in groups
     queue_size: int = 64  # messages
     per_host: int = 8  # connections
     delay: float = 0.0  # seconds between two starts on one host, at least

@@ -45,13 +45,20 @@ class Tally:
     def settled(self, verdict: Verdict) -> None:
         self.verdicts += 1
         match verdict:
+            case Done(task=task, answer=answer) if task.kind == "page":  # first, because nearly all are
+                self.requests += 1
+                self._answered(str(answer.status))
+                self.pages += answer.status == 200
+                self.bytes += (answer.body_bytes or 0) if answer.content_hash is not None else 0
             case RobotsAnswer(error=error):
                 self.internal += is_internal(error)
                 return
             case Dead(task=task, reason=reason) if task.kind != "page":
                 self.internal += is_internal(reason)
                 return
-            case Done(task=task) | RetryAt(task=task) | Skipped(task=task) if task.kind != "page":
+            case Done():
+                return
+            case RetryAt(task=task) | Skipped(task=task) if task.kind != "page":
                 return
             case RetryAt(requested=requested, reason=reason):
                 if requested:
@@ -63,11 +70,6 @@ class Tally:
                 self.skipped += 1
             case Dead():
                 self._given_up(verdict)
-            case Done(answer=answer):
-                self.requests += 1
-                self._answered(str(answer.status))
-                self.pages += answer.status == 200
-                self.bytes += (answer.body_bytes or 0) if answer.content_hash is not None else 0
         self.pending -= 1
         self.settled_urls += 1
 

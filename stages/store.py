@@ -74,6 +74,8 @@ class StoreStage(Struct, kw_only=True):
 
     def judge(self, message: ParsedPage | RobotsAnswer | Failed | Refused) -> Verdict:
         match message:
+            case ParsedPage(task=task, answer=answer):  # first, because nearly all are
+                return self._judge_answer(task, answer, message)
             case RobotsAnswer():
                 return replace(message, sitemaps=self.sitemaps_of(message))
             case Refused(task=task, state="skipped", reason=reason):
@@ -88,8 +90,6 @@ class StoreStage(Struct, kw_only=True):
                 if reason == "address":
                     return Skipped(task=task, reason=reason)  # a rule of ours, nothing was sent
                 return self._again_or_dead(task, reason, answer, status=None)
-            case ParsedPage(task=task, answer=answer):
-                return self._judge_answer(task, answer, message)
 
     def _judge_answer(self, task: FetchTask, answer: Answer, page: ParsedPage) -> Verdict:
         status = answer.status
@@ -124,13 +124,14 @@ class StoreStage(Struct, kw_only=True):
 
     def _watch(self, verdict: Verdict) -> None:
         """A bug that strikes every page must not eat the whole frontier."""
-        if isinstance(verdict, RobotsAnswer | Skipped) or (
-            isinstance(verdict, Dead | RetryAt) and not verdict.requested
-        ):
-            return  # no page, so it says nothing of the pages before and after
-        if not (isinstance(verdict, Dead) and is_internal(verdict.reason)):
-            self.internal_in_a_row = 0
-            return
+        match verdict:
+            case Dead(requested=True, reason=reason) if is_internal(reason):
+                pass
+            case Done() | Dead(requested=True) | RetryAt(requested=True):
+                self.internal_in_a_row = 0
+                return
+            case _:
+                return  # no page, so it says nothing of the pages before and after
         self.internal_in_a_row += 1
         if self.internal_in_a_row >= MAX_INTERNAL_FAILURES_IN_A_ROW:
             raise TooManyInternalFailures(

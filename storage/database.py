@@ -21,7 +21,7 @@ import aiosqlite
 from crawler.errors import BadDatabase, StorageFailed
 from storage.file_lock import FileLock
 from storage.migration import migrate, refuse_other_databases
-from storage.sayings import INSERT, MANY, Params, Saying, say_all
+from storage.sayings import MANY, WIDE, Params, Saying, say_all
 
 BUSY_SECONDS = 10.0  # how long another program may hold the write lock before it is an error
 
@@ -85,9 +85,9 @@ class Database:
         """One statement for many rows."""
         await self._gather(Saying(sql, rows, MANY))
 
-    async def insert(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
-        """The same for an INSERT OR FAIL that ends in the VALUES of one row: half the time."""
-        await self._gather(Saying(sql, rows, INSERT))
+    async def run_wide(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """The same for a statement with VALUES of one row, which is given many: in half the time."""
+        await self._gather(Saying(sql, rows, WIDE))
 
     async def _gather(self, saying: Saying) -> None:
         if self._unsaid is None:

@@ -139,7 +139,7 @@ class Ledger:
         while changes.widened:
             await self._let_in(changes, changes.widened.pop())
         changes.grown |= await self._urls.write_new(changes.new, changes.seeds)
-        await self._database.insert(sql.ADD_LINK, changes.links)
+        await self._database.run_wide(sql.ADD_LINK, changes.links)
         while changes.spreading or changes.widened:
             await self._spread(changes)
             while changes.widened:

@@ -51,7 +51,8 @@ class Phrases:
     async def _remember(self, texts: Iterable[str]) -> None:
         asked = self._known.missing(filter(None, texts))
         young = self.young
-        missing = self._known.missing(map(storable, asked))
+        stored = list(map(storable, asked))
+        missing = self._known.missing(stored)
         if not self._whole:
             await self._look_up(missing)
         for text in missing:
@@ -59,10 +60,11 @@ class Phrases:
                 young[text] = self._next
                 self._new.append((self._next, text))
                 self._next += 1
-        for text in asked:
-            young[text] = young[storable(text)]
+        for text, kept in zip(asked, stored, strict=True):
+            if text is not kept:
+                young[text] = young[kept]
             if len(text) > BULKY:
-                self._bulky += (text, storable(text))
+                self._bulky += (text, kept)
 
     async def _look_up(self, missing: Sequence[str]) -> None:
         for start in range(0, len(missing), LOOKED_UP_AT_ONCE):
@@ -76,7 +78,7 @@ class Phrases:
     async def write(self) -> None:
         if self._new:
             new, self._new = self._new, []
-            await self._database.insert(sql.ADD_PHRASE, new)
+            await self._database.run_wide(sql.ADD_PHRASE, new)
 
     def rotate(self) -> None:
         self._whole = not self._known.rotate(self._bulky) and self._whole

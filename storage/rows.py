@@ -109,7 +109,8 @@ class TwoGenerations(Generic[K, V]):
     def missing(self, keys: Iterable[K]) -> list[K]:
         """Those of `keys` that are not remembered, each once; the others become young."""
         young = self.young
-        return [key for key in dict.fromkeys(keys) if key not in young and self.get(key) is None]
+        strange = [key for key in dict.fromkeys(keys) if key not in young]
+        return [key for key in strange if self.get(key) is None] if self._old else strange
 
     def rotate(self, bulky: Iterable[K] = ()) -> bool:
         """Between batches: forget what is too old, and `bulky` keys, whatever their age. True if

@@ -5,23 +5,26 @@ May touch: sqlite3 connections that others opened.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, NamedTuple
 
 Params = Mapping[str, object] | Sequence[object]
 
-ONCE, MANY, INSERT = range(3)
+_ROW = re.compile(r"(?<=VALUES )(\([^()]*\))")
+
+ONCE, MANY, WIDE = range(3)
 MOST_PARAMETERS = 999  # of one statement; SQLite's oldest bound
-ROWS_AT_ONCE = 50  # more are hardly faster, and what is left over goes row by row
+MOST_ROWS = 128  # of one statement; a power of two, as are those that take what is left over
 
 
 class Saying(NamedTuple):
     sql: str
     of: Params | Iterable[Sequence[object]] = ()  # parameters; rows of them, unless it is said once
-    how: int = ONCE  # MANY: once for every row; INSERT: for many rows at a time
+    how: int = ONCE  # MANY: for every row; WIDE: for many rows at a time, OR FAIL
 
 
 def say_all(connection: sqlite3.Connection, sayings: Sequence[Saying]) -> list[Any]:
@@ -37,34 +40,33 @@ def say(connection: sqlite3.Connection, saying: Saying) -> list[Any]:
     sql, of, how = saying
     if how == ONCE:
         return connection.execute(sql, of).fetchall()  # type: ignore[arg-type]
-    if how == INSERT:
-        _insert(connection, sql, of)  # type: ignore[arg-type]
+    if how == WIDE:
+        _say_wide(connection, sql, of)  # type: ignore[arg-type]
     else:
         connection.executemany(sql, of)  # type: ignore[arg-type]
     return []
 
 
-def _insert(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[object]]) -> None:
-    """Insert many rows with each statement.
+def _say_wide(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[object]]) -> None:
+    """Say it of many rows at a time.
 
-    That spares the machinery of a statement for each row, and the interpreter's lock is let go
-    and fetched again, often from a busy event loop, as seldom. OR FAIL, because OR ABORT keeps
-    a copy of every page it changes, in case that row 49 fails; we roll the transaction back.
+    That spares the machinery of a statement for each row; and the interpreter's lock, which every
+    step of a statement lets go of and fetches again from a busy event loop, changes hands seldom.
+    OR FAIL, because OR ABORT keeps a copy of every page that is changed, in case that a later row
+    fails; the transaction is rolled back anyway.
     """
-    if not rows:
-        return
-    size = min(ROWS_AT_ONCE, MOST_PARAMETERS // len(rows[0]))
-    whole = len(rows) - len(rows) % size
-    if whole:
-        wide, rest = _wide(sql, size), iter(rows)
-        for _ in range(0, whole, size):
-            connection.execute(wide, list(chain.from_iterable(islice(rest, size))))
-    if whole < len(rows):
-        connection.executemany(sql, rows[whole:])
+    begin = 0
+    size = MOST_ROWS
+    while begin < len(rows):
+        while size > len(rows) - begin or size * len(rows[0]) > MOST_PARAMETERS:
+            size //= 2
+        some = rows[begin : begin + size]
+        connection.execute(_wide(sql, size), list(chain.from_iterable(some)))
+        begin += size
 
 
 @cache
 def _wide(sql: str, rows: int) -> str:
     """The statement for so many rows."""
-    head, values, row = sql.rstrip().rpartition("VALUES ")
-    return f"{head}{values}{', '.join([row] * rows)}"
+    head, row, tail = _ROW.split(sql)
+    return f"{head}{', '.join([row] * rows)}{tail}"

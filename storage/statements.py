@@ -1,7 +1,7 @@
 """Statements: the SQL that the writing side says, named like verbs. No logic.
 
-May touch: nothing. Each can be pasted into a shell; parameters are named. Those that insert OR
-FAIL are said for many rows at a time (`storage.sayings`).
+May touch: nothing. Each can be pasted into a shell; parameters are named. Those with
+OR FAIL are given many rows at a time (`storage.sayings`).
 """
 
 # -- URLs and hosts
@@ -27,8 +27,11 @@ ADD_URL = """
 MOVE_URL = """
     UPDATE url SET depth = ?, hops = ?, followed = ?, listed = ?, run = ?, state = ?, reason = ? WHERE id = ?
 """
+# A URL is in flight until the commit, so it is there once.
 SETTLE_URL = """
-    UPDATE url SET state = ?, reason = ?, retry_at = ?, attempts = attempts + ? WHERE id = ?
+    UPDATE OR FAIL url
+    SET state = now.column1, reason = now.column2, retry_at = now.column3, attempts = attempts + now.column4
+    FROM (VALUES (?, ?, ?, ?, ?)) AS now WHERE url.id = now.column5
 """
 # A page whose depth fell passes it on along its stored links and redirect.
 FIND_CHILDREN = """

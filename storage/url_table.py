@@ -88,7 +88,7 @@ class UrlTable:
     async def _write_new(self, rows: Sequence[UrlRow], seeds: set[int], grown: set[str]) -> None:
         parts = [split(row.url) for row in rows]
         hosts = await self._host_numbers(host for _, host, _ in parts)
-        await self._database.insert(
+        await self._database.run_wide(
             sql.ADD_URL,
             [
                 (
@@ -151,7 +151,7 @@ class UrlTable:
             new = [name for name in missing if name not in found]
             found.update((name, self._next_host + i) for i, name in enumerate(new))
             self._next_host += len(new)
-            await self._database.insert(sql.ADD_HOST, [(found[name], name) for name in new])
+            await self._database.run_wide(sql.ADD_HOST, [(found[name], name) for name in new])
             self._hosts.young.update(found)
         return self._hosts.young
 

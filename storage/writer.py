@@ -31,7 +31,8 @@ from storage.telemetry import Samples
 from storage.url_table import UrlTable
 
 LINGER_PER_COMMIT = 4.0  # so at most a fifth of the time goes to commits
-MAX_LINGER = 0.05  # seconds
+CROWDED_LINGER_PER_COMMIT = 8.0  # the same while the batches are half full or fuller
+MAX_LINGER = 0.1  # seconds
 
 Waiting = tuple[Verdict, "asyncio.Future[Saved]"]
 
@@ -111,16 +112,21 @@ class Writer:
                 started = loop.time()
                 await self._commit(batch)
                 # A batch of one means that nobody else was under way: the next is not kept waiting.
-                busy = len(batch) > 1
-                linger = min(LINGER_PER_COMMIT * (loop.time() - started), MAX_LINGER) if busy else 0.0
+                linger = self._patience(len(batch)) * (loop.time() - started)
             elif self.samples.due:
                 await self.samples.commit()
             if self._closing and not self._waiting:
                 return
 
+    def _patience(self, batch: int) -> float:
+        """How long to wait for company after a commit of so many, in times of what it took."""
+        if batch == 1:
+            return 0.0
+        return LINGER_PER_COMMIT if 2 * batch < self._max_batch else CROWDED_LINGER_PER_COMMIT
+
     async def _linger(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(min(seconds, MAX_LINGER)):
                 await self._full.wait()
         except TimeoutError:
             return
@@ -194,8 +200,8 @@ class Writer:
                     row.state, row.reason = State.SKIPPED, reason
                     settled.append((row.state, reason, None, False, row.id))
         await self._phrases.write()
-        await self._database.run_many(sql.SETTLE_URL, settled)
-        await self._database.run_many(sql.SAVE_FETCH, fetched)
+        await self._database.run_wide(sql.SETTLE_URL, settled)
+        await self._database.run_wide(sql.SAVE_FETCH, fetched)
         if sitemaps:
             await self._database.run_many(sql.SAVE_SITEMAP, sitemaps)
         if sessions:

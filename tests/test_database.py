@@ -21,7 +21,7 @@ from storage import database, file_lock, migration
 from storage.database import Database, explain
 from storage.file_lock import FileLock
 from storage.migration import APPLICATION_ID, schema_files
-from storage.sayings import ROWS_AT_ONCE
+from storage.sayings import MOST_ROWS
 
 
 @pytest.fixture
@@ -362,7 +362,7 @@ class TestTransaction:
         async with db.transaction():
             await db.run(NOTE, ["a"])
             await db.run_many(NOTE, [("b",), ("c",)])
-            await db.insert(INSERT_NOTE, [("d",)])
+            await db.run_wide(INSERT_NOTE, [("d",)])
             assert await self.notes(db) == ["a", "b", "c", "d"]
             await db.run("DELETE FROM runs WHERE started_at = 'a'")
 
@@ -387,19 +387,19 @@ class TestTransaction:
 
         assert visits == 1
 
-    @pytest.mark.parametrize("count", [0, 1, ROWS_AT_ONCE - 1, ROWS_AT_ONCE, 2 * ROWS_AT_ONCE + 1])
+    @pytest.mark.parametrize("count", [0, 1, MOST_ROWS - 1, MOST_ROWS, 2 * MOST_ROWS + 1])
     async def test_rows_are_inserted_in_their_order_however_many_they_are(
         self, db: Database, count: int
     ) -> None:
         async with db.transaction():
-            await db.insert(INSERT_NOTE, [(str(number),) for number in range(count)])
+            await db.run_wide(INSERT_NOTE, [(str(number),) for number in range(count)])
 
         assert await self.notes(db) == [str(number) for number in range(count)]
 
-    @pytest.mark.parametrize("at", [0, ROWS_AT_ONCE - 1, ROWS_AT_ONCE + 3])
+    @pytest.mark.parametrize("at", [0, MOST_ROWS - 1, MOST_ROWS + 3])
     async def test_a_row_that_cannot_be_inserted_takes_all_of_it_back(self, db: Database, at: int) -> None:
         """OR FAIL keeps the rows before it; the transaction does not."""
-        rows = [(str(number),) for number in range(ROWS_AT_ONCE + 4)]
+        rows = [(str(number),) for number in range(MOST_ROWS + 4)]
         with pytest.raises(StorageFailed, match="NOT NULL constraint failed"):
             await self.insert(db, [*rows[:at], (None,), *rows[at + 1 :]])
 
@@ -407,7 +407,7 @@ class TestTransaction:
 
     async def insert(self, db: Database, rows: Sequence[Sequence[object]]) -> None:
         async with db.transaction():
-            await db.insert(INSERT_NOTE, rows)
+            await db.run_wide(INSERT_NOTE, rows)
 
     async def test_an_error_of_sqlite_is_ours_and_says_what_to_do(self, db: Database) -> None:
         with pytest.raises(StorageFailed, match="UNIQUE constraint failed"):
