@@ -54,6 +54,7 @@ def main() -> None:
         _limit_memory(int(sys.argv[2]))
         gc.freeze()  # no cycles come of reading a page, so there is no need to look for them often
         gc.set_threshold(10_000, 10, 10)
+        gc.enable()
         _answer(answers, b"")
         while (frame := _receive(parent)) is not None:
             _must_end_within(LONGEST, cpu_seconds)

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Children", "Limits", "ParseFailed"]
 
 DEADLINE = 20.0  # seconds for one document, however little of them the system gave to its child
-QUICK = Limits(0.25, 32 << 20)  # an ordinary page of 100 kB needs 0.005 s and 2 MiB
+QUICK = Limits(0.25, 40 << 20)  # an ordinary page needs 14 times its size: 2.5 MB of it 0.05 s and 34 MiB
 SLOW = Limits(2.0, 128 << 20)  # 10 MiB of text need 0.3 s and 100 MiB; dense markup up to 20 times its size
-LARGE_BYTES = 512 << 10  # what the quick lane would hardly finish
+LARGE_BYTES = 3 << 20  # what the quick lane would hardly finish; so most sites need no slow one
 
 
 class Children:
