@@ -179,7 +179,7 @@ class Crawl:
         marks = run.open_marks(config.parsers)  # first: it may fail, and nothing is open yet
         fetcher = PlainFetcher(self._fetching, BodyBudget(config.body_memory))
         results = BodyBudget(MAX_RESULT_BYTES)
-        children = Children(max(config.processes - 1, 1), plan=self._plan, may_read=lambda: results.has_room)
+        children = Children(max(config.processes - 1, 1), plan=self._plan, results=results)
         results.on_release = children.hand_out
         stages = self._stages(run, fetcher, children, results, marks, retry, clock)
         self._pools = [

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import marshal
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from crawler.messages import CanonicalUrl, Content, Sitemap
 from stages.extractors.frames import content_of, sitemap_of
@@ -33,6 +32,15 @@ SLOW = Limits(2.0, 128 << 20)  # 10 MiB of text need 0.3 s and 100 MiB; dense ma
 LARGE_BYTES = 3 << 20  # what the quick lane would hardly finish; so most sites need no slow one
 
 
+class Room(Protocol):
+    """For what was read and is not stored yet (`crawler.memory.BodyBudget`)."""
+
+    @property
+    def has_room(self) -> bool: ...
+    @property
+    def has_room_for_large(self) -> bool: ...
+
+
 class Children:
     """`count` parser processes, and one more for slow documents. `close` them."""
 
@@ -44,13 +52,16 @@ class Children:
         quick: Limits = QUICK,
         slow: Limits = SLOW,
         deadline: float = DEADLINE,
-        may_read: Callable[[], bool] = lambda: True,
+        results: Room | None = None,
     ) -> None:
-        """While `may_read` says no, no document is begun; `hand_out` is told that this may have changed."""
+        """Without room for its results no document is begun; `hand_out` is told that there may be some."""
         wanted = marshal.dumps(plan.wire()) if plan is not None else None
-        self._slow = Lane(1, slow, wanted, deadline, may_read, _fail)
+        # A small page may not wait until what a large one led to is stored, so it gets the more room.
+        has_room = (lambda: results.has_room) if results is not None else _always
+        has_much = (lambda: results.has_room_for_large) if results is not None else _always
+        self._slow = Lane(1, slow, wanted, deadline, has_much, _fail)
         # Whatever the first death was (it may have come from outside), another try decides.
-        self._quick = Lane(count, quick, wanted, deadline, may_read, lambda job, _: self._slow.put(job))
+        self._quick = Lane(count, quick, wanted, deadline, has_room, lambda job, _: self._slow.put(job))
 
     @property
     def has_room(self) -> bool:
@@ -89,6 +100,10 @@ class Children:
             # What is raised holds this frame, and the job what is raised: a circle with a body in it,
             # which would stay until somebody looks for circles.
             del job
+
+
+def _always() -> bool:
+    return True
 
 
 def _fail(job: Job, reason: str) -> None:

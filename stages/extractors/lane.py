@@ -116,7 +116,8 @@ class _Child(asyncio.BufferedProtocol):
             self._start_clock()
             if not job.future.done():
                 job.future.set_result(frame)
-            self.lane.hand_out()
+            # Not before whoever waited for it has said how much was in it: there may be no room now.
+            asyncio.get_running_loop().call_soon(self.lane.hand_out)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.kill()
