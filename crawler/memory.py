@@ -63,8 +63,13 @@ class BodyBudget:
 
     @property
     def has_room_for_large(self) -> bool:
-        """True if what is large may be begun, of which nobody knows how much it will take."""
-        return self.used <= self.limit // 4
+        """True if something large may be begun, of which nobody knows how much it will take.
+
+        So it may as soon as others of its kind, with more than a 32nd of the whole each, have
+        little; how much small ones have, which never end, is another matter.
+        """
+        large = sum(hold.count for hold in self._holds if hold.count > self.limit // 32)
+        return self.has_room and large <= self.limit // 4
 
     async def _until_released(self) -> None:
         future = asyncio.get_running_loop().create_future()

@@ -142,7 +142,7 @@ class TestBodyBudget:
         assert not second.try_reserve(1)
         assert first.try_reserve(1)  # the oldest
 
-    async def test_what_is_large_is_begun_only_while_most_of_it_is_free(self) -> None:
+    async def test_something_large_is_begun_while_others_of_its_kind_have_little(self) -> None:
         budget = BodyBudget(100)
         hold = budget.open()
 
@@ -152,6 +152,16 @@ class TestBodyBudget:
             seen.append((budget.has_room_for_large, budget.has_room))
 
         assert seen == [(True, True), (False, True), (False, True), (False, False)]
+
+    async def test_something_large_does_not_wait_until_there_is_nothing_small(self) -> None:
+        """In a crawl that waits for its disk there always is."""
+        budget = BodyBudget(100)
+        for _ in range(33):
+            budget.open().resize(3)
+
+        assert budget.has_room_for_large
+        budget.open().resize(3)
+        assert not budget.has_room_for_large
 
     async def test_a_body_larger_than_the_whole_budget_gets_through(self) -> None:
         hold = BodyBudget(10).open()
