@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 MAPPED_BYTES = 512 << 10  # blocks from here on are the system's as soon as they are freed
-KEPT_BYTES = 1 << 20  # at the heap's end
+KEPT_BYTES = 16 << 20  # at the heap's end
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 

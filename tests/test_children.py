@@ -236,7 +236,7 @@ class TestLanes:
             await children.extract(PAGE + LINK * 60_000, url=URL)
             [large] = children._slow.children
 
-            assert _resident(large) < _resident(small) + (24 << 20)
+            assert _resident(large) < _resident(small) + (56 << 20)
         finally:
             await children.close()
 

@@ -33,7 +33,7 @@ LONGEST = 25  # seconds for one document; the parent's own deadline comes first,
 # What glibc shall keep for the next page, of the memory of the one before: it learns that from
 # the largest piece it was given back. By itself it asks the system again for each heavy page.
 _KEPT_BYTES = 4 << 20
-_MOST_KEPT_BYTES = 16 << 20  # what a document took beyond is given back after it
+_MOST_KEPT_BYTES = 48 << 20  # what a document took beyond is given back after it
 
 
 def main() -> None:
