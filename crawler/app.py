@@ -18,6 +18,7 @@ from crawler.domains import registrable
 from crawler.ending import Report, exit_code, worst
 from crawler.engine import Stopping, crawl
 from crawler.frontier import Frontier
+from crawler.heap import keep_freed
 from crawler.lag import LoopLag
 from crawler.logs import get_logger
 from crawler.memory import BodyBudget
@@ -106,6 +107,7 @@ class Crawl:
         """
         config = self._config
         self._started = time.monotonic()
+        keep_freed()
         settings = CrawlSettings(
             identity=config.identity(),
             seeds=self._rewritten(config.canonical_seeds),

@@ -15,7 +15,7 @@ import pytest
 
 from crawler.memory import BodyBudget
 from crawler.messages import CanonicalUrl
-from stages.extractors.children import LARGE_BYTES, Children, Limits, ParseFailed
+from stages.extractors.children import LARGE_BYTES, MANY_TAGS, Children, Limits, ParseFailed
 from stages.extractors.frames import LENGTH, FrameReader, framed
 from stages.extractors.html import HtmlExtractor
 from stages.extractors.lane import IN_HAND
@@ -171,6 +171,16 @@ class TestLanes:
             await children.close()
 
         assert ended == ["page"] * 6 + ["slow"]
+
+    async def test_a_page_of_very_many_tags_is_not_tried_in_the_quick_lane(self) -> None:
+        """There it would keep the others waiting until its time is over, and be read twice."""
+        children = Children(1)
+        try:
+            await children.extract(PAGE + b"<b></b>" * (MANY_TAGS // 2), url=URL)
+
+            assert (len(children._quick.children), len(children._slow.children)) == (0, 1)
+        finally:
+            await children.close()
 
     async def test_no_document_is_begun_while_others_results_fill_the_memory(self) -> None:
         results = BodyBudget(1_000)

@@ -54,3 +54,25 @@ def test_a_system_that_tells_nothing_is_no_reason_to_fail(monkeypatch: pytest.Mo
 
     heap.Excess(0).give_back()
     heap.give_back()
+
+
+# What a page takes, again and again. Says how many pages of memory the system had to find for it.
+PAGES = """
+import resource
+from crawler import heap
+{first}
+for turn in range(50):
+    if turn == 10:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    pieces = [b"x" * 300_000 for _ in range(6)]
+    del pieces
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@GLIBC
+def test_what_one_page_took_is_kept_for_the_next() -> None:
+    def faults(first: str) -> int:
+        return int(subprocess.check_output([sys.executable, "-c", PAGES.format(first=first)], text=True))
+
+    assert faults("heap.keep_freed()") < faults("") / 10

@@ -18,7 +18,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from crawler.heap import Excess
+from crawler.heap import Excess, keep_freed
 from stages.extractors.frames import LENGTH, content_frame, sitemap_frame
 from stages.extractors.html import HtmlExtractor
 from stages.extractors.slots import slot_reader
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from stages.extractors.harvest import Harvester
 
 LONGEST = 25  # seconds for one document; the parent's own deadline comes first, if it still lives
-
-
-# What glibc shall keep for the next page, of the memory of the one before: it learns that from
-# the largest piece it was given back. By itself it asks the system again for each heavy page.
-_KEPT_BYTES = 4 << 20
 _MOST_KEPT_BYTES = 48 << 20  # what a document took beyond is given back after it
 
 
@@ -45,7 +40,7 @@ def main() -> None:
     sys.modules.pop("typing_extensions", None)  # plugins may have a use for it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     cpu_seconds = float(sys.argv[1])
-    bytes(_KEPT_BYTES)
+    keep_freed()
     read_slot = slot_reader(int(sys.argv[3])) if len(sys.argv) > 3 else None
     # Not the socket module, which takes 5 ms to load: to read and to write a descriptor will do.
     with open(0, "rb") as parent, open(0, "wb", closefd=False) as answers:

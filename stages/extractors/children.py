@@ -29,7 +29,11 @@ __all__ = ["Children", "Limits", "ParseFailed"]
 DEADLINE = 20.0  # seconds for one document, however little of them the system gave to its child
 QUICK = Limits(0.25, 40 << 20)  # an ordinary page needs 14 times its size: 2.5 MB of it 0.05 s and 34 MiB
 SLOW = Limits(2.0, 128 << 20)  # 10 MiB of text need 0.3 s and 100 MiB; dense markup up to 20 times its size
-LARGE_BYTES = 3 << 20  # what the quick lane would hardly finish; so most sites need no slow one
+
+# What the quick lane would hardly finish, and what it need not try; so most sites need no slow one.
+# The densest of ordinary pages (tables of contents of 2.5 MB) have 100,000 tags.
+LARGE_BYTES = 3 << 20
+MANY_TAGS = 120_000
 
 
 class Room(Protocol):
@@ -93,13 +97,17 @@ class Children:
 
     async def _ask(self, body: bytes, *request: str | bool | None) -> bytes:
         job = Job(request, body, asyncio.get_running_loop().create_future())
-        (self._slow if len(body) > LARGE_BYTES else self._quick).put(job)
+        (self._slow if _is_large(body) else self._quick).put(job)
         try:
             return await job.future
         finally:
             # What is raised holds this frame, and the job what is raised: a circle with a body in it,
             # which would stay until somebody looks for circles.
             del job
+
+
+def _is_large(body: bytes) -> bool:
+    return len(body) > LARGE_BYTES or (len(body) > MANY_TAGS and body.count(b"<") > MANY_TAGS)
 
 
 def _always() -> bool:
