@@ -18,7 +18,7 @@ from crawler.messages import CanonicalUrl
 from stages.extractors.children import LARGE_BYTES, MANY_TAGS, Children, Limits, ParseFailed
 from stages.extractors.frames import LENGTH, FrameReader, framed
 from stages.extractors.html import HtmlExtractor
-from stages.extractors.lane import IN_HAND
+from stages.extractors.reader import IN_HAND, IN_HAND_BYTES
 from stages.extractors.slots import SLOT_BYTES
 from stages.parse import Weight
 from tests.fakes import all_else
@@ -212,6 +212,21 @@ class TestLanes:
 
             assert not large.done()
             assert not children._slow.children[0].jobs
+            large.cancel()
+        finally:
+            await children.close()
+
+    async def test_nor_for_that_of_a_large_one_before_it_in_the_same_lane(self) -> None:
+        results = BodyBudget(1_000)
+        children = Children(1, results=results)
+        try:
+            results.open().resize(500)
+            large = asyncio.create_task(children.extract(PAGE + b" " * IN_HAND_BYTES, url=URL))
+            await all_else()
+
+            assert (await children.extract(PAGE, url=URL)).title == "A page"
+
+            assert not large.done()
             large.cancel()
         finally:
             await children.close()

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import marshal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from crawler.messages import CanonicalUrl, Content, Sitemap
 from stages.extractors.frames import content_of, sitemap_of
-from stages.extractors.lane import Job, Lane, Limits, ParseFailed
+from stages.extractors.lane import Lane, Limits, ParseFailed, Room
+from stages.extractors.reader import Job
 
 if TYPE_CHECKING:
     from stages.extractors.plan import Plan
@@ -34,15 +35,6 @@ SLOW = Limits(2.0, 128 << 20)  # 10 MiB of text need 0.3 s and 100 MiB; dense ma
 # The densest of ordinary pages (tables of contents of 2.5 MB) have 100,000 tags.
 LARGE_BYTES = 3 << 20
 MANY_TAGS = 120_000
-
-
-class Room(Protocol):
-    """For what was read and is not stored yet (`crawler.memory.BodyBudget`)."""
-
-    @property
-    def has_room(self) -> bool: ...
-    @property
-    def has_room_for_large(self) -> bool: ...
 
 
 class Children:
@@ -60,12 +52,10 @@ class Children:
     ) -> None:
         """Without room for its results no document is begun; `hand_out` is told that there may be some."""
         wanted = marshal.dumps(plan.wire()) if plan is not None else None
-        # A small page may not wait until what a large one led to is stored, so it gets the more room.
-        has_room = (lambda: results.has_room) if results is not None else _always
-        has_much = (lambda: results.has_room_for_large) if results is not None else _always
-        self._slow = Lane(1, slow, wanted, deadline, has_much, _fail)
+        room = results or _Unbounded()
+        self._slow = Lane(1, slow, wanted, deadline, room, _fail)
         # Whatever the first death was (it may have come from outside), another try decides.
-        self._quick = Lane(count, quick, wanted, deadline, has_room, lambda job, _: self._slow.put(job))
+        self._quick = Lane(count, quick, wanted, deadline, room, lambda job, _: self._slow.put(job))
 
     @property
     def has_room(self) -> bool:
@@ -110,8 +100,10 @@ def _is_large(body: bytes) -> bool:
     return len(body) > LARGE_BYTES or (len(body) > MANY_TAGS and body.count(b"<") > MANY_TAGS)
 
 
-def _always() -> bool:
-    return True
+class _Unbounded:
+    """For those who keep what they get elsewhere."""
+
+    has_room = has_room_for_large = True
 
 
 def _fail(job: Job, reason: str) -> None:
