@@ -18,6 +18,7 @@ from crawler.domains import registrable
 from crawler.ending import Report, exit_code, worst
 from crawler.engine import Stopping, crawl
 from crawler.frontier import Frontier
+from crawler.heap import keep_freed
 from crawler.lag import LoopLag
 from crawler.logs import get_logger
 from crawler.memory import BodyBudget
@@ -106,6 +107,7 @@ class Crawl:
         """
         config = self._config
         self._started = time.monotonic()
+        keep_freed()
         settings = CrawlSettings(
             identity=config.identity(),
             seeds=self._rewritten(config.canonical_seeds),
@@ -179,7 +181,7 @@ class Crawl:
         marks = run.open_marks(config.parsers)  # first: it may fail, and nothing is open yet
         fetcher = PlainFetcher(self._fetching, BodyBudget(config.body_memory))
         results = BodyBudget(MAX_RESULT_BYTES)
-        children = Children(max(config.processes - 1, 1), plan=self._plan, may_read=lambda: results.has_room)
+        children = Children(max(config.processes - 1, 1), plan=self._plan, results=results)
         results.on_release = children.hand_out
         stages = self._stages(run, fetcher, children, results, marks, retry, clock)
         self._pools = [

@@ -1,16 +1,24 @@
 """Memory: budgets of bytes, for all bodies under way and for all that was read in them.
 
-May touch: asyncio.
+May touch: asyncio, the heap.
 
 A fetcher reserves as it reads. When the budget is spent everybody waits but the oldest
 hold, which alone may exceed it: so some body always gets through to the parser and
 gives its bytes back, and the whole can never wait for itself.
+
+What is large may not fill the budget alone: half of it is kept for small bodies. So pages of
+megabytes keep no ordinary one waiting, and their readers, who take many times a body's size,
+meet no more of them than there is memory for.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+
+from crawler.heap import MAPPED_BYTES, map_large_blocks
+
+LARGE_BYTES = 128 << 10  # hardly any page is; 64 fetchers with less than that hold 8 MiB
 
 
 class BodyBudget:
@@ -30,7 +38,11 @@ class BodyBudget:
         return hold
 
     def _take(self, hold: BodyHold, count: int) -> bool:
-        if self.used + count > self.limit and next(iter(self._holds)) is not hold:
+        size = hold.count + count
+        if size > MAPPED_BYTES:
+            map_large_blocks()
+        limit = self.limit if size <= LARGE_BYTES else self.limit // 2
+        if self.used + count > limit and next(iter(self._holds)) is not hold:
             return False
         self.used += count
         self.peak = max(self.peak, self.used)
@@ -49,6 +61,16 @@ class BodyBudget:
     def has_room(self) -> bool:
         return self.used <= self.limit
 
+    @property
+    def has_room_for_large(self) -> bool:
+        """True if something large may be begun, of which nobody knows how much it will take.
+
+        So it may as soon as others of its kind, with more than a 32nd of the whole each, have
+        little; how much small ones have, which never end, is another matter.
+        """
+        large = sum(hold.count for hold in self._holds if hold.count > self.limit // 32)
+        return self.has_room and large <= self.limit // 4
+
     async def _until_released(self) -> None:
         future = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
@@ -58,18 +80,18 @@ class BodyBudget:
 class BodyHold:
     """One body's share, from its first byte until whoever drops it calls `release`."""
 
-    __slots__ = ("_budget", "_count", "_released")
+    __slots__ = ("_budget", "_released", "count")
 
     def __init__(self, budget: BodyBudget) -> None:
         self._budget = budget
-        self._count = 0
+        self.count = 0  # bytes
         self._released = False
 
     def try_reserve(self, count: int) -> bool:
         """Take `count` more bytes if they may be had at once."""
         if not self._budget._take(self, count):
             return False
-        self._count += count
+        self.count += count
         return True
 
     async def reserve(self, count: int) -> None:
@@ -79,11 +101,11 @@ class BodyHold:
 
     def resize(self, count: int) -> None:
         """Have `count` bytes from now on, at once."""
-        self._budget.used += count - self._count
-        self._count = count
+        self._budget.used += count - self.count
+        self.count = count
         self._budget.peak = max(self._budget.peak, self._budget.used)
 
     def release(self) -> None:
         if not self._released:
             self._released = True
-            self._budget._give_back(self, self._count)
+            self._budget._give_back(self, self.count)

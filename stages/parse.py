@@ -28,7 +28,7 @@ from stages.extractors.children import ParseFailed
 from stages.rewriting import Rewrite, rewrite_answer, rewrite_content, rewrite_sitemap
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
-LINK_BYTES = 1_000  # that a link takes in memory until its commit is over, the text of its URL apart
+LINK_BYTES = 300  # that a link takes in memory until its commit is over, texts apart
 TURN_SECONDS = 0.02  # of reading here, before others have their turn
 _URL = attrgetter("url")  # of a Link, of a Resource
 

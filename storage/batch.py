@@ -5,13 +5,55 @@ May touch: messages, rows. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Container
+import asyncio
+from collections.abc import Container, Sequence
 
 from msgspec import Struct
 
 from crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
+from crawler.ports import Saved
 from storage.pages import redirect_target
 from storage.rows import KIND_NUMBERS, Key, UrlKind, key_of
+
+# URLs that one commit may lead to, which is what its memory and its time depend on: a second for
+# 30,000. One page or sitemap may have as many, and then is alone.
+MOST_LEADS = 30_000
+FEW_LEADS = 1_000  # of a verdict that shall not wait for one like that
+
+Waiting = tuple[Verdict, "asyncio.Future[Saved]"]
+
+
+def take(waiting: Sequence[Waiting], *, small_first: bool) -> tuple[list[Waiting], list[Waiting]]:
+    """What is to be committed next, and what is left, both in the order of arrival.
+
+    `small_first`: the small ones overtake. Else nobody does, and so, if both take turns, all
+    have theirs, and a small one waits for one large one at most.
+    """
+    leads = [leads_of(verdict) for verdict, _ in waiting]
+    if sum(leads) <= MOST_LEADS:
+        return list(waiting), []
+    small_first = small_first and min(leads) <= FEW_LEADS
+    batch: list[Waiting] = []
+    rest: list[Waiting] = []
+    room = MOST_LEADS
+    for each, count in zip(waiting, leads, strict=True):
+        if (small_first and count > FEW_LEADS) or (batch and count > room):
+            rest.append(each)
+        else:
+            batch.append(each)
+            room -= count
+    return batch, rest
+
+
+def leads_of(verdict: Verdict) -> int:
+    """How many URLs a verdict leads to, roughly."""
+    count = 0
+    if isinstance(verdict, Done):
+        if verdict.content is not None:
+            count += len(verdict.content.links) + len(verdict.content.resources)
+        if verdict.sitemap is not None:
+            count += len(verdict.sitemap.locations)
+    return count
 
 
 class Counts(Struct):

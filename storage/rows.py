@@ -1,6 +1,6 @@
 """Rows: what the writer keeps in memory of the tables, bounded. Exact, because it is the only writer.
 
-May touch: messages, policies, ports.
+May touch: messages, policies, ports, msgspec for the shape of a row.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Generic, TypeVar, cast
+
+from msgspec import Struct
 
 from crawler.messages import CanonicalUrl, Kind
 from crawler.policies.reach import Reach
@@ -57,26 +59,23 @@ def split_key(key: Key) -> tuple[CanonicalUrl, UrlKind]:
     return (CanonicalUrl(url), KIND_NUMBERS[cast(Kind, kind)]) if blank else (CanonicalUrl(key), UrlKind.PAGE)
 
 
-class UrlRow:
-    """One row of `url`, as it will stand after the commit under way."""
+class UrlRow(Struct, eq=False, gc=False):
+    """One row of `url`, as it will stand after the commit under way.
 
-    __slots__ = ("depth", "followed", "hops", "id", "kind", "listed", "reason", "run", "state", "url")
+    A hundred thousand of them are kept: each search for circles, which none of them can be
+    part of, would hold up the event loop for 0.1 s if it had to look at all.
+    """
 
-    def __init__(
-        self,
-        id: int,
-        url: CanonicalUrl,
-        reach: Reach,
-        state: int,
-        reason: str | None,
-        kind: UrlKind = UrlKind.PAGE,
-    ) -> None:
-        self.id = id
-        self.url = url
-        self.kind = kind
-        self.depth, self.hops, self.followed, self.listed, self.run = reach
-        self.state = state
-        self.reason = reason
+    id: int
+    url: CanonicalUrl
+    depth: int
+    hops: int
+    followed: bool
+    listed: bool
+    run: int
+    state: int
+    reason: str | None
+    kind: UrlKind = UrlKind.PAGE
 
     def __repr__(self) -> str:
         return f"<UrlRow {self.id} {self.url} depth={self.depth} state={State(self.state).name}>"
@@ -122,6 +121,10 @@ class TwoGenerations(Generic[K, V]):
         if len(self.young) > self._limit:
             dropped = dropped or sizes[1] > 0
             self._old, self.young = self.young, {}
+            # Only what one batch brought can be much more. It is the youngest, and goes first.
+            while len(self._old) > self._limit + self._limit // 4:
+                self._old.popitem()
+                dropped = True
         return dropped
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # A link costs some 20 us from here to the disk, a few of them in each place that takes turns.
-IN_A_TURN = 2_000
+IN_A_TURN = 1_000
 
 
 async def in_turns(items: Iterable[T], size: int = IN_A_TURN) -> AsyncIterator[Sequence[T]]:

@@ -21,7 +21,7 @@ from storage.database import Database
 from storage.rows import BULKY, Key, State, TwoGenerations, UrlKind, UrlRow, key_of, split_key
 from storage.turns import in_turns
 
-CACHED_URLS = 40_000  # in each of two generations; about 300 bytes a row
+CACHED_URLS = 30_000  # in each of two generations; about 300 bytes a row
 CACHED_HOSTS = 10_000
 
 
@@ -65,7 +65,7 @@ class UrlTable:
     def add(self, url: CanonicalUrl, reach: Reach, rule: str | None, kind: UrlKind = UrlKind.PAGE) -> UrlRow:
         """A new row, in memory; `rule` keeps it out, None makes it pending."""
         state = State.PENDING if rule is None else State.SKIPPED
-        row = UrlRow(self._next_url, url, reach, state, rule, kind)
+        row = UrlRow(self._next_url, url, *reach, state, rule, kind)
         self._next_url += 1
         self._keep(key_of(url, kind), row)
         return row
@@ -132,8 +132,8 @@ class UrlTable:
         key = key_of(url, kind)
         row = self._rows.get(key)
         if row is None:
-            reach = Reach(depth, hops, bool(followed), bool(listed), run)
-            row = UrlRow(id_, url, reach, state, reason, UrlKind(kind))
+            reach = (depth, hops, bool(followed), bool(listed), run)
+            row = UrlRow(id_, url, *reach, state, reason, UrlKind(kind))
             self._keep(key, row)
         return row
 

@@ -19,7 +19,7 @@ from crawler.errors import StorageFailed
 from crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
 from crawler.ports import HostClocks, Saved
 from storage import statements as sql
-from storage.batch import Counts, key_of_page, targets
+from storage.batch import Counts, Waiting, key_of_page, take, targets
 from storage.database import Database
 from storage.harvests import Gathered, Harvests
 from storage.ledger import Changes, Ledger
@@ -33,8 +33,6 @@ from storage.url_table import UrlTable
 LINGER_PER_COMMIT = 4.0  # so at most a fifth of the time goes to commits
 CROWDED_LINGER_PER_COMMIT = 8.0  # the same while the batches are half full or fuller
 MAX_LINGER = 0.1  # seconds
-
-Waiting = tuple[Verdict, "asyncio.Future[Saved]"]
 
 
 class Writer:
@@ -101,18 +99,22 @@ class Writer:
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         linger = 0.0
+        small_first = True
         while True:
             await self._bell.wait()
             if linger and not self._closing:
                 await self._linger(linger)
-            batch, self._waiting = self._waiting, []
-            self._bell.clear()
+            batch, self._waiting = take(self._waiting, small_first=small_first)
+            left_over = bool(self._waiting)
+            small_first = not (small_first and left_over)
             self._full.clear()
+            if not left_over:
+                self._bell.clear()
             if batch:
                 started = loop.time()
                 await self._commit(batch)
                 # A batch of one means that nobody else was under way: the next is not kept waiting.
-                linger = self._patience(len(batch)) * (loop.time() - started)
+                linger = 0.0 if left_over else self._patience(len(batch)) * (loop.time() - started)
             elif self.samples.due:
                 await self.samples.commit()
             if self._closing and not self._waiting:

@@ -5,22 +5,29 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
+import psutil
 import pytest
 
+from crawler.memory import BodyBudget
 from crawler.messages import CanonicalUrl
-from stages.extractors.children import LARGE_BYTES, Children, Limits, ParseFailed
+from stages.extractors.children import LARGE_BYTES, MANY_TAGS, Children, Limits, ParseFailed
 from stages.extractors.frames import LENGTH, FrameReader, framed
 from stages.extractors.html import HtmlExtractor
-from stages.extractors.lane import IN_HAND
+from stages.extractors.reader import IN_HAND, IN_HAND_BYTES
 from stages.extractors.slots import SLOT_BYTES
 from stages.parse import Weight
+from tests.fakes import all_else
 
 URL = CanonicalUrl("http://127.0.0.1/folder/page")
 PAGE = b"<html lang=en><title> A  page </title><a href='x#y' rel=nofollow>one</a><a href=/z>two</a></html>"
 # 13 s and 2.9 GiB in the parser, out of 75 kB: every p opens all the fonts before it again.
+LINK = b"<a href=/y>y</a>"
+LARGE = PAGE + b" " * LARGE_BYTES
 HOSTILE = b"".join(b"<font size=%d><p>" % number for number in range(4_000))
 
 
@@ -165,19 +172,100 @@ class TestLanes:
 
         assert ended == ["page"] * 6 + ["slow"]
 
+    async def test_a_page_of_very_many_tags_is_not_tried_in_the_quick_lane(self) -> None:
+        """There it would keep the others waiting until its time is over, and be read twice."""
+        children = Children(1)
+        try:
+            await children.extract(PAGE + b"<b></b>" * (MANY_TAGS // 2), url=URL)
+
+            assert (len(children._quick.children), len(children._slow.children)) == (0, 1)
+        finally:
+            await children.close()
+
     async def test_no_document_is_begun_while_others_results_fill_the_memory(self) -> None:
-        full = False
-        children = Children(1, may_read=lambda: not full)
+        results = BodyBudget(1_000)
+        children = Children(1, results=results)
         try:
             await children.extract(PAGE, url=URL)
-            full = True
+            stored = results.open()
+            stored.resize(2_000)
             reading = asyncio.create_task(children.extract(PAGE, url=URL))
             await asyncio.wait([reading], timeout=0.05)
             assert not reading.done()
 
-            full = False
+            stored.release()
             children.hand_out()
 
             assert (await reading).title == "A page"
         finally:
             await children.close()
+
+    async def test_a_small_page_does_not_wait_for_the_room_that_a_large_one_needs(self) -> None:
+        results = BodyBudget(1_000)
+        children = Children(1, results=results)
+        try:
+            await children.extract(LARGE, url=URL)  # so that its child is there
+            results.open().resize(500)
+            large = asyncio.create_task(children.extract(LARGE, url=URL))
+
+            assert (await children.extract(PAGE, url=URL)).title == "A page"
+
+            assert not large.done()
+            assert not children._slow.children[0].jobs
+            large.cancel()
+        finally:
+            await children.close()
+
+    async def test_nor_for_that_of_a_large_one_before_it_in_the_same_lane(self) -> None:
+        results = BodyBudget(1_000)
+        children = Children(1, results=results)
+        try:
+            results.open().resize(500)
+            large = asyncio.create_task(children.extract(PAGE + b" " * IN_HAND_BYTES, url=URL))
+            await all_else()
+
+            assert (await children.extract(PAGE, url=URL)).title == "A page"
+
+            assert not large.done()
+            large.cancel()
+        finally:
+            await children.close()
+
+    async def test_no_large_page_is_begun_before_it_is_known_what_the_last_one_led_to(self) -> None:
+        results = BodyBudget(1_000)
+        children = Children(1, results=results)
+
+        async def read() -> None:
+            hold = results.open()
+            await children.extract(LARGE, url=URL)
+            hold.resize(500)
+
+        reading = [asyncio.create_task(read()) for _ in range(2)]
+        try:
+            await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+            await all_else()
+
+            assert not children._slow.children[0].jobs
+        finally:
+            await children.close()
+            for task in reading:
+                task.cancel()
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="what other systems keep is not told")
+    async def test_what_a_large_page_took_is_given_back(self) -> None:
+        """Else a child that has read one would keep 100 MiB for the rest of the crawl."""
+        children = Children(1, quick=Limits(2.0, 256 << 20))
+        try:
+            await children.extract(PAGE, url=URL)
+            [child] = children._quick.children
+            before = _resident(child)
+            await children.extract(PAGE + LINK * 150_000, url=URL)
+
+            assert child in children._quick.children
+            assert _resident(child) < before + (56 << 20)
+        finally:
+            await children.close()
+
+
+def _resident(child: Any) -> int:
+    return int(psutil.Process(child.process.pid).memory_info().rss)

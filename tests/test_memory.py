@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from crawler.memory import BodyBudget, BodyHold
+from crawler.memory import LARGE_BYTES, BodyBudget, BodyHold
 from tests.fakes import all_else, in_virtual_time, still_waiting
 
 
@@ -118,6 +118,50 @@ class TestBodyBudget:
 
         assert budget.used == 0
         assert limit < budget.peak <= limit + largest
+
+    async def test_large_bodies_leave_half_of_it_to_small_ones(self) -> None:
+        """So pages of megabytes, which wait for their parser, keep no ordinary page waiting."""
+        budget = BodyBudget(8 * LARGE_BYTES)
+        first, *others = (budget.open() for _ in range(10))
+        first.try_reserve(2 * LARGE_BYTES)
+
+        large = [hold.try_reserve(2 * LARGE_BYTES) for hold in others[:3]]
+        small = [hold.try_reserve(LARGE_BYTES) for hold in others[3:8]]
+
+        assert large == [True, False, False]
+        assert small == [True, True, True, True, False]
+
+    async def test_a_body_grows_large_by_and_by(self) -> None:
+        budget = BodyBudget(4 * LARGE_BYTES)
+        first, second, third = (budget.open() for _ in range(3))
+        first.try_reserve(LARGE_BYTES)
+        second.try_reserve(LARGE_BYTES)
+
+        assert not third.try_reserve(LARGE_BYTES + 1)
+        assert third.try_reserve(LARGE_BYTES)
+        assert not second.try_reserve(1)
+        assert first.try_reserve(1)  # the oldest
+
+    async def test_something_large_is_begun_while_others_of_its_kind_have_little(self) -> None:
+        budget = BodyBudget(100)
+        hold = budget.open()
+
+        seen = []
+        for used in (25, 26, 100, 101):
+            hold.resize(used)
+            seen.append((budget.has_room_for_large, budget.has_room))
+
+        assert seen == [(True, True), (False, True), (False, True), (False, False)]
+
+    async def test_something_large_does_not_wait_until_there_is_nothing_small(self) -> None:
+        """In a crawl that waits for its disk there always is."""
+        budget = BodyBudget(100)
+        for _ in range(33):
+            budget.open().resize(3)
+
+        assert budget.has_room_for_large
+        budget.open().resize(3)
+        assert not budget.has_room_for_large
 
     async def test_a_body_larger_than_the_whole_budget_gets_through(self) -> None:
         hold = BodyBudget(10).open()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from storage.rows import TwoGenerations
+import gc
+
+from crawler.messages import CanonicalUrl
+from crawler.policies.reach import SEED
+from storage.rows import State, TwoGenerations, UrlRow
 
 
 class TestTwoGenerations:
@@ -14,3 +18,28 @@ class TestTwoGenerations:
         memory.rotate(bulky=["long", "gone already"])
 
         assert (memory.get("short"), memory.get("long")) == (1, None)
+
+    def test_what_one_batch_brought_displaces_little(self) -> None:
+        """A page leads to 30,000 URLs that nobody asks for again: what was there before them stays."""
+        memory: TwoGenerations[int, int] = TwoGenerations(8)
+        memory.young |= dict.fromkeys(range(100), 0)
+
+        assert memory.rotate()
+
+        assert [key for key in range(100) if memory.get(key) is not None] == list(range(10))
+
+    def test_a_batch_that_is_no_larger_than_usual_is_kept_whole(self) -> None:
+        memory: TwoGenerations[int, int] = TwoGenerations(8)
+        memory.young |= dict.fromkeys(range(10), 0)
+
+        assert not memory.rotate()
+        assert memory.missing(range(10)) == []
+
+
+class TestUrlRow:
+    def test_no_search_for_circles_looks_at_it(self) -> None:
+        """With two of 90,000 links each in memory such a search took 0.15 s, on the event loop."""
+        row = UrlRow(1, CanonicalUrl("http://h/"), *SEED, State.PENDING, None)
+
+        assert not gc.is_tracked(row)
+        assert row.reach == SEED

@@ -12,7 +12,7 @@ import pytest
 from crawler.memory import BodyBudget
 from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Link, ParsedPage, Sitemap
 from stages.extractors.children import ParseFailed
-from stages.parse import WARM_UP_PAGES, ParseStage, Weight
+from stages.parse import LINK_BYTES, WARM_UP_PAGES, ParseStage, Weight
 from stages.rewriting import rewrite_sitemap
 from tests.fakes import FakeHold, answer, links, task
 
@@ -241,7 +241,7 @@ class TestTurns:
         [result] = await parse_stage(results=budget).handle(fetched())
 
         assert isinstance(result, ParsedPage)
-        assert budget.used > 1_000
+        assert budget.used > LINK_BYTES
         for hold in result.holds:
             hold.release()
         assert budget.used == 0

@@ -189,6 +189,28 @@ class TestGroupCommit:
         assert patience[0] == 0
         assert 0 < patience[1] == patience[2] < patience[3] == patience[4]
 
+    async def test_pages_with_many_links_commit_by_themselves_and_small_ones_between_them(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One commit of 30,000 links takes a second; 64 of them would take the memory of two million."""
+        monkeypatch.setattr("storage.batch.MOST_LEADS", 10)
+        monkeypatch.setattr("storage.batch.FEW_LEADS", 2)
+        ended: list[str] = []
+        commits: list[Saved] = []
+        names = ["large1", "large2", "small1", "small2"]
+        seeds = [f"{SEED}{name}" for name in names]
+        async with stored(path, *seeds, max_batch=4, on_commit=commits.append) as file:
+
+            async def save(name: str) -> None:
+                targets = [f"{SEED}{name}/{n}" for n in range(10 if "large" in name else 1)]
+                await file.run.writer.save(done(task(f"{SEED}{name}"), *targets))
+                ended.append(name)
+
+            await asyncio.gather(*map(save, names))
+
+        assert ended == ["small1", "small2", "large1", "large2"]
+        assert [saved.pending for saved in commits] == [2, 10, 10]
+
     async def test_closing_commits_what_waits(self, path: Path) -> None:
         async with stored(path, end=None) as file:
             saving = asyncio.create_task(file.run.writer.save(done(PAGE, A)))

@@ -18,19 +18,17 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from crawler.heap import Excess, keep_freed
 from stages.extractors.frames import LENGTH, content_frame, sitemap_frame
 from stages.extractors.html import HtmlExtractor
 from stages.extractors.slots import slot_reader
 
 if TYPE_CHECKING:
+    from crawler.messages import CanonicalUrl
     from stages.extractors.harvest import Harvester
 
 LONGEST = 25  # seconds for one document; the parent's own deadline comes first, if it still lives
-
-
-# What glibc shall keep for the next page, of the memory of the one before: it learns that from
-# the largest piece it was given back. By itself it asks the system again for each heavy page.
-_KEPT_BYTES = 4 << 20
+_MOST_KEPT_BYTES = 48 << 20  # what a document took beyond is given back after it
 
 
 def main() -> None:
@@ -42,7 +40,7 @@ def main() -> None:
     sys.modules.pop("typing_extensions", None)  # plugins may have a use for it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     cpu_seconds = float(sys.argv[1])
-    bytes(_KEPT_BYTES)
+    keep_freed()
     read_slot = slot_reader(int(sys.argv[3])) if len(sys.argv) > 3 else None
     # Not the socket module, which takes 5 ms to load: to read and to write a descriptor will do.
     with open(0, "rb") as parent, open(0, "wb", closefd=False) as answers:
@@ -55,6 +53,7 @@ def main() -> None:
         gc.freeze()  # no cycles come of reading a page, so there is no need to look for them often
         gc.set_threshold(10_000, 10, 10)
         gc.enable()
+        excess = Excess(_MOST_KEPT_BYTES)
         _answer(answers, b"")
         while (frame := _receive(parent)) is not None:
             _must_end_within(LONGEST, cpu_seconds)
@@ -62,15 +61,22 @@ def main() -> None:
             del frame  # a second copy of the body
             if read_slot is not None and isinstance(body, tuple):
                 body = read_slot(*body)
-            if kind == "sitemap":
-                from stages.extractors.sitemap import read_sitemap  # most children never see one
-
-                answer = sitemap_frame(read_sitemap(body, url=url, charset=charset))
-            else:
-                content = extractor.extract(body, url=url, charset=charset, nofollow=nofollow)
-                answer = content_frame(content)
+            answer = _read(extractor, kind, url, charset, nofollow, body)
+            del body
             _must_end_within(0, 0.0)
+            excess.give_back()
             _answer(answers, answer)
+
+
+def _read(
+    extractor: HtmlExtractor, kind: str, url: CanonicalUrl, charset: str | None, nofollow: bool, body: bytes
+) -> bytes:
+    """What is in one document, as a frame."""
+    if kind == "sitemap":
+        from stages.extractors.sitemap import read_sitemap  # most children never see one
+
+        return sitemap_frame(read_sitemap(body, url=url, charset=charset))
+    return content_frame(extractor.extract(body, url=url, charset=charset, nofollow=nofollow))
 
 
 def _harvester(wire: Any) -> Harvester:

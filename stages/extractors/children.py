@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import marshal
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crawler.messages import CanonicalUrl, Content, Sitemap
 from stages.extractors.frames import content_of, sitemap_of
-from stages.extractors.lane import Job, Lane, Limits, ParseFailed
+from stages.extractors.lane import Lane, Limits, ParseFailed, Room
+from stages.extractors.reader import Job
 
 if TYPE_CHECKING:
     from stages.extractors.plan import Plan
@@ -30,7 +30,11 @@ __all__ = ["Children", "Limits", "ParseFailed"]
 DEADLINE = 20.0  # seconds for one document, however little of them the system gave to its child
 QUICK = Limits(0.25, 40 << 20)  # an ordinary page needs 14 times its size: 2.5 MB of it 0.05 s and 34 MiB
 SLOW = Limits(2.0, 128 << 20)  # 10 MiB of text need 0.3 s and 100 MiB; dense markup up to 20 times its size
-LARGE_BYTES = 3 << 20  # what the quick lane would hardly finish; so most sites need no slow one
+
+# What the quick lane would hardly finish, and what it need not try; so most sites need no slow one.
+# The densest of ordinary pages (tables of contents of 2.5 MB) have 100,000 tags.
+LARGE_BYTES = 3 << 20
+MANY_TAGS = 120_000
 
 
 class Children:
@@ -44,13 +48,14 @@ class Children:
         quick: Limits = QUICK,
         slow: Limits = SLOW,
         deadline: float = DEADLINE,
-        may_read: Callable[[], bool] = lambda: True,
+        results: Room | None = None,
     ) -> None:
-        """While `may_read` says no, no document is begun; `hand_out` is told that this may have changed."""
+        """Without room for its results no document is begun; `hand_out` is told that there may be some."""
         wanted = marshal.dumps(plan.wire()) if plan is not None else None
-        self._slow = Lane(1, slow, wanted, deadline, may_read, _fail)
+        room = results or _Unbounded()
+        self._slow = Lane(1, slow, wanted, deadline, room, _fail)
         # Whatever the first death was (it may have come from outside), another try decides.
-        self._quick = Lane(count, quick, wanted, deadline, may_read, lambda job, _: self._slow.put(job))
+        self._quick = Lane(count, quick, wanted, deadline, room, lambda job, _: self._slow.put(job))
 
     @property
     def has_room(self) -> bool:
@@ -82,13 +87,23 @@ class Children:
 
     async def _ask(self, body: bytes, *request: str | bool | None) -> bytes:
         job = Job(request, body, asyncio.get_running_loop().create_future())
-        (self._slow if len(body) > LARGE_BYTES else self._quick).put(job)
+        (self._slow if _is_large(body) else self._quick).put(job)
         try:
             return await job.future
         finally:
             # What is raised holds this frame, and the job what is raised: a circle with a body in it,
             # which would stay until somebody looks for circles.
             del job
+
+
+def _is_large(body: bytes) -> bool:
+    return len(body) > LARGE_BYTES or (len(body) > MANY_TAGS and body.count(b"<") > MANY_TAGS)
+
+
+class _Unbounded:
+    """For those who keep what they get elsewhere."""
+
+    has_room = has_room_for_large = True
 
 
 def _fail(job: Job, reason: str) -> None:

@@ -2,9 +2,8 @@
 
 May touch: subprocesses and sockets.
 
-Each child has a few documents in hand, so that it never waits for the next one. The first
-of them is the one being parsed, and the culprit if the child dies or its time is over; the
-others are given to another child.
+Small documents go before large ones, and do so while there is little room for what is read:
+what a page of 30,000 links led to takes a second to store.
 """
 
 from __future__ import annotations
@@ -18,18 +17,14 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from crawler.environment import without_secrets
 from crawler.logs import get_logger
-from stages.extractors.frames import FrameReader, framed
+from stages.extractors.frames import framed
+from stages.extractors.reader import IN_HAND, Job, Reader
 from stages.extractors.slots import Slots
-
-START_UP = 30.0  # seconds for a child to start and to load the plugins
-IN_HAND = 4  # documents per child ...
-IN_HAND_BYTES = 256 << 10  # ... while they are no more than this in all
 
 # To look for cycles while modules load finds none, and takes 2 ms. msgspec would load
 # typing_extensions for the sake of older Pythons, and with it `inspect`: 7 ms.
@@ -42,6 +37,15 @@ main()
 """
 
 log = get_logger()
+
+
+class Room(Protocol):
+    """For what was read and is not stored yet (`crawler.memory.BodyBudget`)."""
+
+    @property
+    def has_room(self) -> bool: ...
+    @property
+    def has_room_for_large(self) -> bool: ...
 
 
 class Limits(NamedTuple):
@@ -59,95 +63,6 @@ class ParseFailed(Exception):
         self.reason = reason
 
 
-@dataclass(slots=True, eq=False)
-class Job:
-    request: tuple[str | bool | None, ...]  # what is to be said of the body
-    body: bytes
-    future: asyncio.Future[bytes]  # the answer's frame
-    slot: int | None = None  # where its child finds the body
-
-
-@dataclass(slots=True, eq=False)
-class _Child(asyncio.BufferedProtocol):
-    """One process and what it has in hand; the first is being parsed."""
-
-    lane: Lane
-    process: subprocess.Popen[bytes]
-    slots: Slots | None
-    jobs: deque[Job] = field(default_factory=deque)
-    transport: asyncio.Transport | None = None
-    clock: asyncio.TimerHandle | None = None
-    timed_out: bool = False
-    ready: bool = False  # it has said that it is there; what that takes is no document's doing
-    reader: FrameReader = field(default_factory=FrameReader)
-
-    @property
-    def has_room(self) -> bool:
-        return not self.jobs or (
-            len(self.jobs) < IN_HAND and sum(len(job.body) for job in self.jobs) < IN_HAND_BYTES
-        )
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-
-    def give(self, job: Job) -> None:
-        assert self.transport is not None
-        self.jobs.append(job)
-        job.slot = self.slots.put(job.body) if self.slots is not None else None
-        where = (job.slot, len(job.body)) if job.slot is not None else job.body
-        for piece in framed(marshal.dumps((*job.request, where))):
-            self.transport.write(piece)
-        if len(self.jobs) == 1:
-            self._start_clock()
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self.reader.room()
-
-    def buffer_updated(self, nbytes: int) -> None:
-        for frame in self.reader.took(nbytes):
-            if not self.ready:
-                self.ready = True
-                self._start_clock()
-                continue
-            job = self.jobs.popleft()
-            if self.slots is not None and job.slot is not None:
-                self.slots.free(job.slot)
-            self._start_clock()
-            if not job.future.done():
-                job.future.set_result(frame)
-            self.lane.hand_out()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.kill()
-        if self.slots is not None:
-            self.slots.close()
-        self.lane.lost(self)
-
-    def kill(self) -> None:
-        """End it now; `connection_lost` follows."""
-        self._stop_clock()
-        if self.process.poll() is None:
-            self.process.kill()
-        if self.transport is not None:
-            self.transport.abort()
-
-    def _start_clock(self) -> None:
-        self._stop_clock()
-        if self.jobs:
-            seconds = self.lane.deadline if self.ready else START_UP
-            self.clock = asyncio.get_running_loop().call_later(seconds, self._too_late)
-
-    def _stop_clock(self) -> None:
-        if self.clock is not None:
-            self.clock.cancel()
-            self.clock = None
-
-    def _too_late(self) -> None:
-        self.timed_out = True
-        self.kill()
-
-
 class Lane:
     """`count` children with the same limits, started when first needed, replaced when lost.
 
@@ -161,28 +76,29 @@ class Lane:
         limits: Limits,
         plan: bytes | None,
         deadline: float,
-        may_read: Callable[[], bool],
+        room: Room,
         give_up: Callable[[Job, str], None],
     ) -> None:
         self.deadline = deadline
-        self.children: list[_Child] = []
+        self.children: list[Reader] = []
         self._count = count
         self._limits = limits
         self._plan = plan
-        self._may_read = may_read
+        self._room = room
         self._give_up = give_up
         self._starts: set[asyncio.Task[None]] = set()
         self._ending: set[asyncio.Task[None]] = set()  # dead, and not yet reaped
-        self._waiting: deque[Job] = deque()
+        self._small: deque[Job] = deque()  # waiting, as the large ones; they may overtake these
+        self._large: deque[Job] = deque()
         self._closed = False
 
     @property
     def has_room(self) -> bool:
         """True if a document given now would be in somebody's hand at once."""
-        return not self._waiting and any(child.has_room for child in self.children)
+        return not self._small and any(child.has_room for child in self.children)
 
     def put(self, job: Job) -> None:
-        self._waiting.append(job)
+        self._line_of(job).append(job)
         self.hand_out()
 
     def start(self) -> None:
@@ -194,20 +110,28 @@ class Lane:
 
     def hand_out(self) -> None:
         """Give what waits to whoever has the least in hand."""
-        while self._waiting and self._may_read():
-            if not (free := [child for child in self.children if child.has_room]):
-                break
-            job = self._waiting.popleft()
-            if not job.future.done():  # its caller may have gone
-                min(free, key=_in_hand).give(job)
-        if self._waiting and not self._closed:
+        self._hand_out(self._small, lambda: self._room.has_room)
+        self._hand_out(self._large, lambda: self._room.has_room_for_large)
+        if (self._small or self._large) and not self._closed:
             self.start()
 
-    def lost(self, child: _Child) -> None:
+    def _hand_out(self, line: deque[Job], may_read: Callable[[], bool]) -> None:
+        while line and may_read():
+            if not (free := [child for child in self.children if child.has_room]):
+                break
+            job = line.popleft()
+            if not job.future.done():  # its caller may have gone
+                min(free, key=_in_hand).give(job)
+
+    def _line_of(self, job: Job) -> deque[Job]:
+        return self._large if job.is_large else self._small
+
+    def lost(self, child: Reader) -> None:
         """It died or was killed. The document in its hand is the culprit; what was behind it goes on."""
         self.children.remove(child)
         culprit = child.jobs.popleft() if child.jobs else None
-        self._waiting.extendleft(reversed(child.jobs))
+        for job in reversed(child.jobs):
+            self._line_of(job).appendleft(job)
         ending = asyncio.get_running_loop().create_task(self._bury(child, culprit), name="parser-end")
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
@@ -222,7 +146,7 @@ class Lane:
             await asyncio.gather(*self._ending)
             await asyncio.sleep(0)  # connection_lost of the last ones
 
-    async def _bury(self, child: _Child, culprit: Job | None) -> None:
+    async def _bury(self, child: Reader, culprit: Job | None) -> None:
         """Wait for its end, which says what it died of."""
         status = await asyncio.to_thread(child.process.wait)
         if self._closed or culprit is None or culprit.future.done():
@@ -243,7 +167,7 @@ class Lane:
                     slots.close()
                 raise
         ours.setblocking(False)
-        child = _Child(self, process, slots)
+        child = Reader(self, process, slots)
         await asyncio.get_running_loop().create_connection(lambda: child, sock=ours)
         assert child.transport is not None
         for piece in framed(self._plan or marshal.dumps(None)):
@@ -271,9 +195,10 @@ class Lane:
             self.hand_out()
             return
         # No process is to be had (limits of the system): who waits is told, the crawl goes on.
-        while self._waiting:
-            self._waiting.popleft().future.set_exception(error)
+        for line in (self._small, self._large):
+            while line:
+                line.popleft().future.set_exception(error)
 
 
-def _in_hand(child: _Child) -> int:
+def _in_hand(child: Reader) -> int:
     return len(child.jobs)

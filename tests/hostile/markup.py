@@ -53,6 +53,8 @@ CASES = (
         "links-with-texts-100000",
         lambda: b"".join(b"<a href=/far/%d>text %d</a>" % (n, n) for n in range(100_000 // SCALE)),
     ),
+    # No other copy of the page has any of them: every one is a new row.
+    markup("links-of-its-own-30000", lambda: repeated(b"<a href=?/far/%d>x</a>", 30_000 // SCALE)),
     markup("links-to-100000-hosts", lambda: repeated(b"<a href=//h%d.test/>x</a>", 100_000 // SCALE)),
     markup(
         "links-of-2000-chars",
