@@ -61,6 +61,7 @@ class Contender:
     requirements: str | None = None  # of an environment of its own
     program: str | None = None  # which must be installed
     needs_list: bool = False
+    good: tuple[int, ...] = (0,)  # what it may end with
 
 
 def script(name: str, *, list_given: bool = False) -> Callable[[Job], Command]:
@@ -102,7 +103,7 @@ KNOWN = {
     "scrapy-lean": Contender(script("scrapy_lean"), requirements="scrapy"),
     "crawlee": Contender(script("crawlee_parsel"), requirements="crawlee"),
     "scrapling": Contender(script("scrapling_spider"), requirements="scrapling"),
-    "wget2": Contender(wget2, program="wget2"),
+    "wget2": Contender(wget2, program="wget2", good=(0, 8)),  # 8: the server said no to something
 }
 
 
@@ -153,7 +154,11 @@ class Benchmark:
             python = self._environment(contender.requirements)
         job = Job(url, self._folder, self._list, python, self._trees)
         measured = process.run(
-            contender.command(job), cwd=self._folder, log=self._folder / "log", timeout=self._timeout
+            contender.command(job),
+            cwd=self._folder,
+            log=self._folder / "log",
+            timeout=self._timeout,
+            good=contender.good,
         )
         return measured, requested(job.output)
 

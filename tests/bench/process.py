@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,8 +46,10 @@ def as_used(cache: Path = CACHE) -> dict[str, str]:
     return {**kept, "PYTHONPYCACHEPREFIX": str(cache / "compiled"), "PYTHONPATH": str(ROOT)}
 
 
-def run(command: Sequence[str | Path], *, cwd: Path, log: Path, timeout: float) -> Measured:
-    """Run `command` to its end; what it says goes to `log`. Raises CommandFailed."""
+def run(
+    command: Sequence[str | Path], *, cwd: Path, log: Path, timeout: float, good: Container[int] = (0,)
+) -> Measured:
+    """Run `command` to its end; what it says goes to `log`. CommandFailed unless its code is `good`."""
     started = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=cwd, env=as_used(), stdout=output, stderr=subprocess.STDOUT)
@@ -65,7 +67,7 @@ def run(command: Sequence[str | Path], *, cwd: Path, log: Path, timeout: float) 
     finally:
         killer.cancel()
         memory.stop()
-    if process.returncode:
+    if process.returncode not in good:
         end = log.read_text("utf-8", "replace")[-2_000:]
         raise CommandFailed(f"{command[0]} ended with {process.returncode} after {wall:.0f} s:\n{end}")
     # What a process that was alone ever used at once is known exactly.
