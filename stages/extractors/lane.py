@@ -116,9 +116,7 @@ class Lane:
             self.start()
 
     def _hand_out(self, line: deque[Job], may_read: Callable[[], bool]) -> None:
-        while line and may_read():
-            if not (free := [child for child in self.children if child.has_room]):
-                break
+        while line and (free := [child for child in self.children if child.has_room]) and may_read():
             job = line.popleft()
             if not job.future.done():  # its caller may have gone
                 min(free, key=_in_hand).give(job)
