@@ -25,6 +25,9 @@ CanonicalUrl = NewType("CanonicalUrl", str)
 Kind = Literal["page", "sitemap", "resource"]
 """What a URL is asked for as. The same URL may be several, each with an answer of its own."""
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""The statuses whose Location is another URL to ask for (RFC 9110 section 15.4)."""
+
 
 class Hold(Protocol):
     """A share of a byte budget; whoever drops what it stands for releases it, once."""

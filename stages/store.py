@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from crawler.clock import Clock
 from crawler.errors import TooManyInternalFailures
 from crawler.messages import (
+    REDIRECTS,
     Answer,
     CanonicalUrl,
     Dead,
@@ -40,7 +41,6 @@ from crawler.messages import (
 from crawler.policies.retry import RETRY_AFTER_TOO_LONG, GiveUp, Retry
 from crawler.ports import CrawlStore, Saved
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_INTERNAL_FAILURES_IN_A_ROW = 20
 
 

@@ -10,14 +10,12 @@ import time
 from aiohttp import hdrs
 from aiohttp.http import RawResponseMessage
 
-from crawler.messages import Answer, CanonicalUrl
+from crawler.messages import REDIRECTS, Answer, CanonicalUrl
 from crawler.urls import resolve
 from stages.fetchers.body import Body
 from stages.fetchers.carried import Lines
 from stages.fetchers.headers import content_length, parse_retry_after, text_of
 from stages.fetchers.mime import parse_mime
-
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Head:
