@@ -120,7 +120,6 @@ class Database:
                 yield
                 await self._say(Saying("COMMIT"))
             except BaseException:
-                self._unsaid = None
                 await self._roll_back()
                 raise
             finally:
