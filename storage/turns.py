@@ -25,3 +25,10 @@ async def in_turns(items: Iterable[T], size: int = IN_A_TURN) -> AsyncIterator[S
         some = list(islice(rest, size))
         if some:
             await asyncio.sleep(0)
+
+
+async def one_by_one(items: Iterable[T], size: int) -> AsyncIterator[T]:
+    """Yield each of `items`; after `size` of them everybody else has a turn."""
+    async for some in in_turns(items, size):
+        for item in some:
+            yield item

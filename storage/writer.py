@@ -28,7 +28,7 @@ from storage.phrases import Phrases
 from storage.resources import ResourceBook
 from storage.rows import State, UrlKind, UrlRow
 from storage.telemetry import Samples
-from storage.turns import in_turns
+from storage.turns import one_by_one
 from storage.url_table import UrlTable
 
 LINGER_PER_COMMIT = 4.0  # so at most a fifth of the time goes to commits
@@ -172,40 +172,37 @@ class Writer:
         sitemaps: list[tuple[object, ...]] = []
         sessions: list[tuple[object, ...]] = []
         gathered: list[Gathered] = []
-        async for some in in_turns(pages, PAGES_IN_A_TURN):
-            for page in some:
-                row = self._urls.young[key_of_page(page)]
-                match page:
-                    case Done() | Dead():
-                        row.state = State.DONE if isinstance(page, Done) else State.FAILED
-                        row.reason = None if isinstance(page, Done) else page.reason
-                        requested = isinstance(page, Done) or page.requested
-                        if row.kind == UrlKind.SITEMAP:
-                            sitemaps.append(await self._sitemap(changes, page, row))
-                        elif row.kind == UrlKind.RESOURCE:
-                            self._resources.answered(changes, page, row)
-                        elif requested:
-                            fetched.append(await self._page(changes, page, row))
-                        settled.append((row.state, row.reason, None, requested, row.id))
-                        counts.settled(page, requested)
-                        if isinstance(page, Done) and page.body is not None:
-                            bodies.append((page, row.id))
-                        if isinstance(page, Done) and page.fingerprint is not None:
-                            sessions.append((row.id, page.fingerprint))
-                        content = page.content if isinstance(page, Done) else None
-                        if content is not None and content.resources:
-                            await self._resources.used(changes, row, content.resources)
-                        if content is not None and content.harvest is not None:
-                            gathered.append(
-                                Gathered(row.id, self._generation, content.title, content.harvest)
-                            )
-                    case RetryAt(at=at, reason=reason, requested=requested):
-                        row.state, row.reason = State.WAITING, reason
-                        settled.append((row.state, reason, at, requested, row.id))
-                        counts.put_off(page)
-                    case Skipped(reason=reason):
-                        row.state, row.reason = State.SKIPPED, reason
-                        settled.append((row.state, reason, None, False, row.id))
+        async for page in one_by_one(pages, PAGES_IN_A_TURN):
+            row = self._urls.young[key_of_page(page)]
+            match page:
+                case Done() | Dead():
+                    row.state = State.DONE if isinstance(page, Done) else State.FAILED
+                    row.reason = None if isinstance(page, Done) else page.reason
+                    requested = isinstance(page, Done) or page.requested
+                    if row.kind == UrlKind.SITEMAP:
+                        sitemaps.append(await self._sitemap(changes, page, row))
+                    elif row.kind == UrlKind.RESOURCE:
+                        self._resources.answered(changes, page, row)
+                    elif requested:
+                        fetched.append(await self._page(changes, page, row))
+                    settled.append((row.state, row.reason, None, requested, row.id))
+                    counts.settled(page, requested)
+                    if isinstance(page, Done) and page.body is not None:
+                        bodies.append((page, row.id))
+                    if isinstance(page, Done) and page.fingerprint is not None:
+                        sessions.append((row.id, page.fingerprint))
+                    content = page.content if isinstance(page, Done) else None
+                    if content is not None and content.resources:
+                        await self._resources.used(changes, row, content.resources)
+                    if content is not None and content.harvest is not None:
+                        gathered.append(Gathered(row.id, self._generation, content.title, content.harvest))
+                case RetryAt(at=at, reason=reason, requested=requested):
+                    row.state, row.reason = State.WAITING, reason
+                    settled.append((row.state, reason, at, requested, row.id))
+                    counts.put_off(page)
+                case Skipped(reason=reason):
+                    row.state, row.reason = State.SKIPPED, reason
+                    settled.append((row.state, reason, None, False, row.id))
         await self._phrases.write()
         await self._database.run_wide(sql.SETTLE_URL, settled)
         await self._database.run_wide(sql.SAVE_FETCH, fetched)
