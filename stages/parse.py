@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Protocol
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Message, ParsedPage, Sitemap
 from crawler.policies.robots_tag import forbids_following
@@ -29,7 +29,7 @@ from stages.rewriting import Rewrite, rewrite_answer, rewrite_content, rewrite_s
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 LINK_BYTES = 300  # that a link takes in memory until its commit is over, texts apart
-TURN_SECONDS = 0.01  # of reading here, before others have their turn
+TURN_SECONDS = 0.005  # of reading here, before others have their turn
 _URL = attrgetter("url")  # of a Link, of a Resource
 
 WARM_UP_PAGES = 150  # before that a crawl is too small to pay for starting processes
@@ -79,7 +79,6 @@ class ParseStage(Struct, kw_only=True):
     is_last: bool = False
     results: ByteBudget | None = None  # for what was read and is not stored yet
     pages_read: int = 0
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     busy: float = 0.0  # seconds of reading here since the event loop last went round
 
     async def handle(self, message: Fetched) -> Sequence[Message]:
@@ -129,28 +128,37 @@ class ParseStage(Struct, kw_only=True):
         if self.readers is not None and not self._stays(body):
             content = await self.readers.extract(body, url=url, charset=answer.charset, nofollow=nofollow)
         else:
-            async with self.turn:
-                await self._take_turn(yielded)
-                content = self._read_here(body, url, answer.charset, nofollow)
+            await self._take_turn(yielded)
+            content = self._read_here(body, url, answer.charset, nofollow)
         if yielded is not None:
             yielded.resize(_size(content, len(body)))
         return content
 
     async def _take_turn(self, yielded: ByteHold | None) -> None:
-        """Let a queue full of slow pages hold up neither the event loop nor the memory."""
-        if yielded is not None:
-            await yielded.reserve(0)  # waits while too much of others is not stored yet
-        if self.busy > TURN_SECONDS:
-            self.busy = 0.0
-            await asyncio.sleep(0)
+        """Let a queue full of slow pages hold up neither the event loop nor the memory.
+
+        No lock: it would pass from page to page, and the event loop go round, for each of them.
+        """
+        while True:
+            if self.busy > TURN_SECONDS:
+                await asyncio.sleep(0)
+            elif yielded is not None and not yielded.try_reserve(0):
+                await yielded.reserve(0)  # too much of others is not stored yet
+            else:
+                return
 
     def _read_here(self, body: bytes, url: CanonicalUrl, charset: str | None, nofollow: bool) -> Content:
         mark, began = self.marker.begin(url), time.perf_counter()
+        if not self.busy:
+            asyncio.get_running_loop().call_soon(self._has_gone_round)
         try:
             return self.extractor.extract(body, url=url, charset=charset, nofollow=nofollow)
         finally:
             self.marker.end(mark)
             self.busy += time.perf_counter() - began
+
+    def _has_gone_round(self) -> None:
+        self.busy = 0.0
 
     async def _read_sitemap(self, message: Fetched, yielded: ByteHold | None) -> Sitemap:
         body, url, charset = message.body, message.task.url, message.answer.charset

@@ -235,6 +235,35 @@ class TestTurns:
 
         assert max(later - earlier for earlier, later in pairwise([0, *seen])) == 1
 
+    async def test_quick_pages_behind_a_slow_one_share_a_turn(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One each would have the event loop go round, and look at its sockets, for every page."""
+        clock = iter([0.0, 1.0, *([1.0] * 20)])  # seconds: the first takes one
+        monkeypatch.setattr("stages.parse.time.perf_counter", lambda: next(clock))
+        extractor = FakeExtractor()
+        stage = parse_stage(extractor)
+        parsing = [asyncio.create_task(stage.handle(fetched())) for _ in range(10)]
+        await asyncio.sleep(0)
+        assert len(extractor.asked) == 1
+
+        await asyncio.sleep(0)
+
+        assert len(extractor.asked) == 10
+        await asyncio.gather(*parsing)
+
+    async def test_what_was_read_in_a_turn_leaves_less_memory_for_the_rest_of_it(self) -> None:
+        budget, extractor = BodyBudget(LINK_BYTES), FakeExtractor()  # what one page leads to is more
+        stage = parse_stage(extractor, results=budget)
+        first, second = (asyncio.create_task(stage.handle(fetched())) for _ in range(2))
+        [stored] = await first
+        await asyncio.sleep(0)
+        assert len(extractor.asked) == 1
+
+        assert isinstance(stored, ParsedPage)
+        stored.holds[0].release()
+        await second
+
+        assert len(extractor.asked) == 2
+
     async def test_what_was_read_counts_until_it_is_stored(self) -> None:
         budget = BodyBudget(1 << 20)
 
