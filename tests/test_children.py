@@ -18,7 +18,7 @@ from crawler.messages import CanonicalUrl
 from stages.extractors.children import LARGE_BYTES, MANY_TAGS, Children, Limits, ParseFailed
 from stages.extractors.frames import LENGTH, FrameReader, framed
 from stages.extractors.html import HtmlExtractor
-from stages.extractors.reader import IN_HAND, IN_HAND_BYTES
+from stages.extractors.reader import IN_HAND, LARGE_BODY_BYTES
 from stages.extractors.slots import SLOT_BYTES
 from stages.parse import Weight
 from tests.fakes import all_else
@@ -221,7 +221,7 @@ class TestLanes:
         children = Children(1, results=results)
         try:
             results.open().resize(500)
-            large = asyncio.create_task(children.extract(PAGE + b" " * IN_HAND_BYTES, url=URL))
+            large = asyncio.create_task(children.extract(PAGE + b" " * LARGE_BODY_BYTES, url=URL))
             await all_else()
 
             assert (await children.extract(PAGE, url=URL)).title == "A page"

@@ -20,8 +20,9 @@ from stages.extractors.frames import FrameReader, framed
 from stages.extractors.slots import Slots
 
 START_UP = 30.0  # seconds for a child to start and to load the plugins
-IN_HAND = 4  # documents per child ...
-IN_HAND_BYTES = 256 << 10  # ... while they are no more than this in all
+IN_HAND = 12  # documents per child, so that it has work while the event loop is busy elsewhere ...
+IN_HAND_BYTES = 512 << 10  # ... while they are no more than this in all
+LARGE_BODY_BYTES = 256 << 10
 
 
 class Owner(Protocol):
@@ -43,7 +44,7 @@ class Job:
     @property
     def is_large(self) -> bool:
         """True if what the page leads to may take much of the memory that all share."""
-        return len(self.body) > IN_HAND_BYTES
+        return len(self.body) > LARGE_BODY_BYTES
 
 
 @dataclass(slots=True, eq=False)
