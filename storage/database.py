@@ -85,9 +85,10 @@ class Database:
         """One statement for many rows."""
         await self._gather(Saying(sql, rows, MANY))
 
-    async def run_wide(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
-        """The same for a statement with VALUES of one row, which is given many: in half the time."""
-        await self._gather(Saying(sql, rows, WIDE))
+    async def run_wide(self, sql: str, values: Sequence[object]) -> None:
+        """The same for a statement with VALUES of one row, which is given many, in half the time.
+        `values` are one row's behind the other's."""
+        await self._gather(Saying(sql, values, WIDE))
 
     async def _gather(self, saying: Saying) -> None:
         if self._unsaid is None:

@@ -41,7 +41,8 @@ class Changes(Struct):
     spreading: dict[int, UrlRow] = field(default_factory=dict)  # of these, stored pages: they pass it on
     admitted: list[UrlRow] = field(default_factory=list)  # of these, let in after all
     widened: list[CanonicalUrl] = field(default_factory=list)  # where seeds redirect to, out of scope
-    links: list[tuple[int, int, int | None, int | None, bool]] = field(default_factory=list)
+    links: list[object] = field(default_factory=list)  # row behind row, as `plain_links`
+    plain_links: list[int | None] = field(default_factory=list)  # followed, without a rel
     grown: set[str] = field(default_factory=set)  # hosts of the new ones that are pending
 
     def saved(self) -> Saved:
@@ -86,7 +87,9 @@ class Ledger:
             self._discover_links(changes, source, some)
 
     def _discover_links(self, changes: Changes, source: UrlRow, links: Sequence[Link]) -> None:
-        rows, phrases, add = self._urls.young, self._phrases.young, changes.links.append
+        rows, phrases = self._urls.young, self._phrases.young
+        plain, others = changes.plain_links, changes.links
+        number = source.id
         depth = min(source.depth + 1, UNREACHED)
         deep = source.depth >= RUNS_FROM
         for link in links:
@@ -99,8 +102,10 @@ class Ledger:
                 run = self._run(source, url, hops=1) if deep else 0
                 self._improve(changes, target, Reach(depth, 0, followed, False, run))
             text_id = phrases[text] if text else None
-            rel_id = phrases[rel] if rel else None
-            add((source.id, target.id, text_id, rel_id, followed))
+            if followed and not rel:
+                plain += (number, target.id, text_id)
+            else:
+                others += (number, target.id, text_id, phrases[rel] if rel else None, followed)
 
     def discover_redirect(self, changes: Changes, source: UrlRow, url: CanonicalUrl) -> int:
         """A redirect may create or improve its target; returns the target's number."""
@@ -139,6 +144,7 @@ class Ledger:
         while changes.widened:
             await self._let_in(changes, changes.widened.pop())
         changes.grown |= await self._urls.write_new(changes.new, changes.seeds)
+        await self._database.run_wide(sql.ADD_PLAIN_LINK, changes.plain_links)
         await self._database.run_wide(sql.ADD_LINK, changes.links)
         while changes.spreading or changes.widened:
             await self._spread(changes)

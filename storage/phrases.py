@@ -30,7 +30,7 @@ class Phrases:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: TwoGenerations[str, int] = TwoGenerations(CACHED_PHRASES)
-        self._new: list[tuple[int, str]] = []
+        self._new: list[int | str] = []  # a number, its text, the next one's ...
         self._bulky: list[str] = []  # young ones
         self._next = 0
         self._whole = False  # all that the table has is in memory, so there is nothing to look up
@@ -58,7 +58,7 @@ class Phrases:
         for text in missing:
             if text not in young:
                 young[text] = self._next
-                self._new.append((self._next, text))
+                self._new += (self._next, text)
                 self._next += 1
         for text, kept in zip(asked, stored, strict=True):
             if text is not kept:

@@ -88,16 +88,13 @@ class UrlTable:
     async def _write_new(self, rows: Sequence[UrlRow], seeds: set[int], grown: set[str]) -> None:
         parts = [split(row.url) for row in rows]
         hosts = await self._host_numbers(host for _, host, _ in parts)
-        await self._database.run_wide(
-            sql.ADD_URL,
-            [
-                (
-                    r.id, hosts[host], secure, path, r.kind, r.depth, r.hops, r.followed, r.listed, r.run,
-                    r.id in seeds, r.state, r.reason,
-                )
-                for r, (secure, host, path) in zip(rows, parts, strict=True)
-            ],
-        )  # fmt: skip
+        values: list[object] = []
+        for r, (secure, host, path) in zip(rows, parts, strict=True):
+            values += (
+                r.id, hosts[host], secure, path, r.kind, r.depth, r.hops, r.followed, r.listed, r.run,
+                r.id in seeds, r.state, r.reason,
+            )  # fmt: skip
+        await self._database.run_wide(sql.ADD_URL, values)
         pending = (host for row, (_, host, _) in zip(rows, parts, strict=True) if row.state == State.PENDING)
         grown.update(pending)
 
@@ -151,7 +148,7 @@ class UrlTable:
             new = [name for name in missing if name not in found]
             found.update((name, self._next_host + i) for i, name in enumerate(new))
             self._next_host += len(new)
-            await self._database.run_wide(sql.ADD_HOST, [(found[name], name) for name in new])
+            await self._database.run_many(sql.ADD_HOST, [(found[name], name) for name in new])
             self._hosts.young.update(found)
         return self._hosts.young
 

@@ -166,8 +166,8 @@ class Writer:
         )
         await self._phrases.remember([text for page in pages for text in texts_of(page, texts)])
         changes, counts = Changes(), Counts()
-        settled: list[tuple[object, ...]] = []
-        fetched: list[tuple[object, ...]] = []
+        settled: list[object] = []  # row behind row, as `fetched`
+        fetched: list[object] = []
         bodies: list[tuple[Done, int]] = []
         sitemaps: list[tuple[object, ...]] = []
         sessions: list[tuple[object, ...]] = []
@@ -184,8 +184,8 @@ class Writer:
                     elif row.kind == UrlKind.RESOURCE:
                         self._resources.answered(changes, page, row)
                     elif requested:
-                        fetched.append(await self._page(changes, page, row))
-                    settled.append((row.state, row.reason, None, requested, row.id))
+                        fetched += await self._page(changes, page, row)
+                    settled += (row.state, row.reason, None, requested, row.id)
                     counts.settled(page, requested)
                     if isinstance(page, Done) and page.body is not None:
                         bodies.append((page, row.id))
@@ -198,11 +198,11 @@ class Writer:
                         gathered.append(Gathered(row.id, self._generation, content.title, content.harvest))
                 case RetryAt(at=at, reason=reason, requested=requested):
                     row.state, row.reason = State.WAITING, reason
-                    settled.append((row.state, reason, at, requested, row.id))
+                    settled += (row.state, reason, at, requested, row.id)
                     counts.put_off(page)
                 case Skipped(reason=reason):
                     row.state, row.reason = State.SKIPPED, reason
-                    settled.append((row.state, reason, None, False, row.id))
+                    settled += (row.state, reason, None, False, row.id)
         await self._phrases.write()
         await self._database.run_wide(sql.SETTLE_URL, settled)
         await self._database.run_wide(sql.SAVE_FETCH, fetched)

@@ -21,6 +21,7 @@ from storage import database, file_lock, migration
 from storage.database import Database, explain
 from storage.file_lock import FileLock
 from storage.migration import APPLICATION_ID, schema_files
+from storage.rows import State, UrlKind
 from storage.sayings import MOST_ROWS
 
 
@@ -362,7 +363,7 @@ class TestTransaction:
         async with db.transaction():
             await db.run(NOTE, ["a"])
             await db.run_many(NOTE, [("b",), ("c",)])
-            await db.run_wide(INSERT_NOTE, [("d",)])
+            await db.run_wide(INSERT_NOTE, ["d"])
             assert await self.notes(db) == ["a", "b", "c", "d"]
             await db.run("DELETE FROM runs WHERE started_at = 'a'")
 
@@ -392,22 +393,35 @@ class TestTransaction:
         self, db: Database, count: int
     ) -> None:
         async with db.transaction():
-            await db.run_wide(INSERT_NOTE, [(str(number),) for number in range(count)])
+            await db.run_wide(INSERT_NOTE, [str(number) for number in range(count)])
 
         assert await self.notes(db) == [str(number) for number in range(count)]
+
+    async def test_values_are_kept_as_they_are(self, db: Database) -> None:
+        given = [None, b"\0", True, State.DONE, UrlKind.RESOURCE]
+
+        [row] = await db.rows("SELECT ?, ?, ?, ?, ?", given)
+
+        assert row == tuple(given)
+        assert [type(value) for value in row] == [type(None), bytes, int, int, int]
+
+    @pytest.mark.parametrize("kind", [type(None), bytes, bool, State, UrlKind])
+    def test_sqlite_knows_of_what_we_give_it_that_it_stays_what_it_is(self, kind: type) -> None:
+        """It would ask each value else, and format two errors that nobody sees."""
+        assert (kind, sqlite3.PrepareProtocol) in sqlite3.adapters
 
     @pytest.mark.parametrize("at", [0, MOST_ROWS - 1, MOST_ROWS + 3])
     async def test_a_row_that_cannot_be_inserted_takes_all_of_it_back(self, db: Database, at: int) -> None:
         """OR FAIL keeps the rows before it; the transaction does not."""
-        rows = [(str(number),) for number in range(MOST_ROWS + 4)]
+        values = [str(number) for number in range(MOST_ROWS + 4)]
         with pytest.raises(StorageFailed, match="NOT NULL constraint failed"):
-            await self.insert(db, [*rows[:at], (None,), *rows[at + 1 :]])
+            await self.insert(db, [*values[:at], None, *values[at + 1 :]])
 
         assert await self.notes(db) == []
 
-    async def insert(self, db: Database, rows: Sequence[Sequence[object]]) -> None:
+    async def insert(self, db: Database, values: Sequence[object]) -> None:
         async with db.transaction():
-            await db.run_wide(INSERT_NOTE, rows)
+            await db.run_wide(INSERT_NOTE, values)
 
     async def test_an_error_of_sqlite_is_ours_and_says_what_to_do(self, db: Database) -> None:
         with pytest.raises(StorageFailed, match="UNIQUE constraint failed"):
