@@ -29,7 +29,7 @@ from stages.rewriting import Rewrite, rewrite_answer, rewrite_content, rewrite_s
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 LINK_BYTES = 300  # that a link takes in memory until its commit is over, texts apart
-TURN_SECONDS = 0.005  # of reading here, before others have their turn
+TURN_SECONDS = 0.002  # of reading here, before others have their turn
 _URL = attrgetter("url")  # of a Link, of a Resource
 
 WARM_UP_PAGES = 150  # before that a crawl is too small to pay for starting processes
