@@ -97,7 +97,7 @@ class Children:
 
 
 def _is_large(body: bytes) -> bool:
-    return len(body) > LARGE_BYTES or (len(body) > MANY_TAGS and body.count(b"<") > MANY_TAGS)
+    return len(body) > LARGE_BYTES or (len(body) > 3 * MANY_TAGS and body.count(b"<") > MANY_TAGS)  # <p>
 
 
 class _Unbounded:
