@@ -1,6 +1,6 @@
 """Messages: what travels between the stages, and the words they share.
 
-May touch: msgspec, for the shape of a message.
+May touch: msgspec, for the shape of a message; what a harvest is.
 
 A message is one frozen fact. Stages share nothing else, so nothing here may be
 changed after it was made; a changed message is a new one (`msgspec.structs.replace`).
@@ -13,10 +13,12 @@ budget knows who waits for it, and who waits may know the message.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NewType, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
+
+from crawler.harvest import Harvest
 
 CanonicalUrl = NewType("CanonicalUrl", str)
 """The one spelling of a URL that we compare: WHATWG serialisation, no fragment, no userinfo."""
@@ -82,13 +84,55 @@ class Fetched(Struct, frozen=True, kw_only=True):
     hold: Hold | None = None
 
 
-class Link(Struct, frozen=True, gc=False, array_like=True):
+class Link(Struct, frozen=True, gc=False):
     """One distinct http(s) target of a page, merged over its mentions there."""
 
     url: CanonicalUrl
     text: str  # the first non-empty text, white space collapsed; '' if none
     rel: str  # union of the rel tokens, lower case, in order of appearance
     followed: bool  # true if any mention may be followed
+
+
+class Links(Struct, frozen=True, gc=False, array_like=True):
+    """A page's links, distinct by URL and in document order, in columns.
+
+    A page has a hundred, which in columns travel, and find their rows, in half the time that
+    a value for each takes. To iterate makes those values.
+    """
+
+    urls: Sequence[CanonicalUrl] = ()
+    texts: Sequence[str] = ()  # of each URL
+    rels: Mapping[int, str] = {}  # by position, of the few that have one
+    barred: Sequence[int] = ()  # the positions of those that no mention allows to follow
+
+    @classmethod
+    def of(cls, links: Iterable[Link]) -> Links:
+        given = list(links)
+        return cls(
+            urls=[link.url for link in given],
+            texts=[link.text for link in given],
+            rels={at: link.rel for at, link in enumerate(given) if link.rel},
+            barred=[at for at, link in enumerate(given) if not link.followed],
+        )
+
+    def part(self, begin: int, end: int) -> Links:
+        """Those from position `begin` to before `end`."""
+        if begin == 0 and end >= len(self):
+            return self
+        return Links(
+            urls=self.urls[begin:end],
+            texts=self.texts[begin:end],
+            rels={at - begin: rel for at, rel in self.rels.items() if begin <= at < end},
+            barred=[at - begin for at in self.barred if begin <= at < end],
+        )
+
+    def __len__(self) -> int:
+        return len(self.urls)
+
+    def __iter__(self) -> Iterator[Link]:
+        barred = frozenset(self.barred)
+        for at, (url, text) in enumerate(zip(self.urls, self.texts, strict=True)):
+            yield Link(url, text, self.rels.get(at, ""), at not in barred)
 
 
 class Resource(Struct, frozen=True, gc=False, array_like=True):
@@ -98,52 +142,10 @@ class Resource(Struct, frozen=True, gc=False, array_like=True):
     use: str  # image, script, style, media, icon or font
 
 
-Scalar = str | int | float | bool
-"""What a value that is taken from a page may be. A date is text, ISO 8601."""
-
-
-class Value(Struct, frozen=True, gc=False):
-    """One thing taken from a page under a name: by a rule, or by a plugin that returns it."""
-
-    name: str
-    value: Scalar
-
-
-class Item(Struct, frozen=True, gc=False):
-    """One piece of structured data as the page holds it, or why it could not be read."""
-
-    kind: str  # json-ld, opengraph, twitter or microdata
-    data: str | None  # JSON; None with an error
-    error: str | None = None  # bad_json, too_large, too_deep or too_many
-
-
-class PageText(Struct, frozen=True, gc=False):
-    """What a reader of the page reads, for the search index."""
-
-    headings: str  # a line each
-    text: str
-
-
-class Mishap(Struct, frozen=True, gc=False):
-    """What a rule or a plugin could not do on one page."""
-
-    source: str  # the rule's name, or the plugin's
-    error: str  # one line
-
-
-class Harvest(Struct, frozen=True, kw_only=True, gc=False):
-    """What the operator wants of each page besides its links."""
-
-    values: Sequence[Value] = ()  # in the order in which they were found
-    items: Sequence[Item] = ()
-    text: PageText | None = None  # None: no search index is wanted
-    mishaps: Sequence[Mishap] = ()
-
-
 class Content(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What the extractor read in one HTML document."""
 
-    links: Sequence[Link] = ()  # distinct by url, in document order
+    links: Links = field(default_factory=Links)
     title: str | None = None  # None: no title element; '': an empty one
     canonical: str | None = None  # canonical form of link[rel=canonical]
     language: str | None = None  # html[lang]

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from crawler.checks import joined, shown
 from crawler.errors import BadConfig
-from crawler.messages import Link, Scalar, Value
+from crawler.harvest import Scalar, Value
+from crawler.messages import Link
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 
-from crawler.messages import Scalar
+from crawler.harvest import Scalar
 
 TYPES = ("str", "int", "float", "bool", "date")
 

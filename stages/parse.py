@@ -30,7 +30,7 @@ from stages.rewriting import Rewrite, rewrite_answer, rewrite_content, rewrite_s
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 LINK_BYTES = 300  # that a link takes in memory until its commit is over, texts apart
 TURN_SECONDS = 0.002  # of reading here, before others have their turn
-_URL = attrgetter("url")  # of a Link, of a Resource
+_URL = attrgetter("url")  # of a Resource
 
 WARM_UP_PAGES = 150  # before that a crawl is too small to pay for starting processes
 
@@ -188,6 +188,6 @@ class ParseStage(Struct, kw_only=True):
 
 def _size(content: Content, body_bytes: int) -> int:
     """Bytes that a page's content takes until it is stored, roughly."""
-    named = (*content.links, *content.resources)
-    urls = sum(map(len, map(_URL, named)))  # all other text is no longer than the body
-    return len(named) * LINK_BYTES + urls + body_bytes
+    links, resources = content.links.urls, content.resources
+    urls = sum(map(len, links)) + sum(map(len, map(_URL, resources)))  # other text is in the body
+    return (len(links) + len(resources)) * LINK_BYTES + urls + body_bytes

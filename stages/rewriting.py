@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from crawler.messages import Answer, CanonicalUrl, Content, Link, Sitemap
+from crawler.messages import Answer, CanonicalUrl, Content, Link, Links, Sitemap
 from crawler.urls import is_http
 
 Rewrite = Callable[[CanonicalUrl], CanonicalUrl]
@@ -41,7 +41,7 @@ def rewrite_sitemap(sitemap: Sitemap, rewrite: Rewrite) -> Sitemap:
     return replace(sitemap, locations=tuple(found), lastmods=tuple(found.values()))
 
 
-def _merged(links: Iterable[Link], rewrite: Rewrite) -> list[Link]:
+def _merged(links: Iterable[Link], rewrite: Rewrite) -> Links:
     merged: dict[CanonicalUrl, Link] = {}
     for link in links:
         url = rewrite(link.url)
@@ -51,4 +51,4 @@ def _merged(links: Iterable[Link], rewrite: Rewrite) -> list[Link]:
             continue
         rels = dict.fromkeys([*known.rel.split(), *link.rel.split()])
         merged[url] = Link(url, known.text or link.text, " ".join(rels), known.followed or link.followed)
-    return list(merged.values())
+    return Links.of(merged.values())

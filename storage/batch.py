@@ -103,7 +103,7 @@ def targets(verdict: Verdict, known: Container[Key]) -> list[Key]:
         keys.append(key_of(redirect, KIND_NUMBERS[verdict.task.kind]))
     if isinstance(verdict, Done):
         if verdict.content is not None:
-            keys += [url for link in verdict.content.links if (url := link.url) not in known]
+            keys += [url for url in verdict.content.links.urls if url not in known]
             keys += [key_of(resource.url, UrlKind.RESOURCE) for resource in verdict.content.resources]
         if verdict.sitemap is not None:
             kind = UrlKind.SITEMAP if verdict.sitemap.kind == "index" else UrlKind.PAGE

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from crawler.messages import Harvest
+from crawler.harvest import Harvest
 from storage import harvest_statements as sql
 from storage.database import Database
 from storage.phrases import Phrases, storable

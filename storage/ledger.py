@@ -13,12 +13,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct, field
 
 from crawler.admission import Admission
-from crawler.messages import CanonicalUrl, Link
+from crawler.messages import CanonicalUrl, Links
 from crawler.policies.reach import LISTED, RUNS_FROM, SEED, UNREACHED, Reach
 from crawler.ports import Saved
 from crawler.urls import split
@@ -78,34 +78,40 @@ class Ledger:
         changes.new.append(row)
         changes.seeds.add(row.id)
 
-    async def discover_links(self, changes: Changes, source: UrlRow, links: Sequence[Link]) -> None:
+    async def discover_links(self, changes: Changes, source: UrlRow, links: Links) -> None:
         """Note a page's links; each may create or improve its target."""
-        if len(links) <= IN_A_TURN:
-            self._discover_links(changes, source, links)
-            return
-        async for some in in_turns(links):
-            self._discover_links(changes, source, some)
+        async for [begin] in in_turns(range(0, len(links), IN_A_TURN), 1):
+            some = links.part(begin, begin + IN_A_TURN)
+            self._note_links(changes, source, some, self._discover_targets(changes, source, some))
 
-    def _discover_links(self, changes: Changes, source: UrlRow, links: Sequence[Link]) -> None:
-        rows, phrases = self._urls.young, self._phrases.young
-        plain, others = changes.plain_links, changes.links
-        number = source.id
+    def _discover_targets(self, changes: Changes, source: UrlRow, links: Links) -> list[UrlRow]:
+        """The rows of the links' targets."""
+        barred = frozenset(links.barred)
         depth = min(source.depth + 1, UNREACHED)
-        deep = source.depth >= RUNS_FROM
-        for link in links:
-            url, text, rel, followed = link.url, link.text, link.rel, link.followed
-            target = rows.get(url)
-            if target is None:
-                run = self._run(source, url, hops=1) if deep else 0
-                target = self._new(changes, url, Reach(depth, 0, followed, False, run))
-            elif target.depth > depth or target.hops or target.run or target.followed != followed:
-                run = self._run(source, url, hops=1) if deep else 0
-                self._improve(changes, target, Reach(depth, 0, followed, False, run))
-            text_id = phrases[text] if text else None
-            if followed and not rel:
-                plain += (number, target.id, text_id)
-            else:
-                others += (number, target.id, text_id, phrases[rel] if rel else None, followed)
+        rows = list(map(self._urls.young.get, links.urls))
+        for at, row in enumerate(rows):
+            if row is None or row.depth > depth or row.hops or row.run or not row.followed:
+                run = self._run(source, links.urls[at], hops=1)
+                offered = Reach(depth, 0, at not in barred, False, run)
+                if row is None:
+                    rows[at] = self._new(changes, links.urls[at], offered)
+                else:
+                    self._improve(changes, row, offered)
+        return cast(list[UrlRow], rows)
+
+    def _note_links(self, changes: Changes, source: UrlRow, links: Links, targets: Sequence[UrlRow]) -> None:
+        phrases, rels, barred = self._phrases.young, links.rels, frozenset(links.barred)
+        numbers = [target.id for target in targets]
+        texts = [phrases[text] if text else None for text in links.texts]
+        if special := {*rels, *barred}:
+            for at in special:
+                rel_id = phrases[rels[at]] if at in rels else None
+                changes.links += (source.id, numbers[at], texts[at], rel_id, at not in barred)
+            numbers = [number for at, number in enumerate(numbers) if at not in special]
+            texts = [text for at, text in enumerate(texts) if at not in special]
+        plain: list[int | None] = [source.id] * (3 * len(numbers))
+        plain[1::3], plain[2::3] = numbers, texts
+        changes.plain_links += plain
 
     def discover_redirect(self, changes: Changes, source: UrlRow, url: CanonicalUrl) -> int:
         """A redirect may create or improve its target; returns the target's number."""

@@ -29,14 +29,14 @@ def redirect_target(verdict: Verdict) -> CanonicalUrl | None:
 
 def texts_of(verdict: Verdict, known: Container[str]) -> list[str]:
     """The texts of a verdict that `phrase` keeps, as often as they come; '' may be among them. Of the
-    texts and rels of links only those that are not `known`."""
+    texts of links only those that are not `known`."""
     if not isinstance(verdict, (Done, Dead)) or verdict.answer is None:
         return []
     texts = [verdict.answer.content_type or ""]
     if isinstance(verdict, Done) and verdict.content is not None:
         links = verdict.content.links
-        texts += [text for link in links if (text := link.text) and text not in known]
-        texts += [rel for link in links if (rel := link.rel) and rel not in known]
+        texts += [text for text in links.texts if text not in known]
+        texts += links.rels.values()
         texts += [resource.use for resource in verdict.content.resources]
         if verdict.content.harvest is not None:
             texts += names_of(verdict.content.harvest)

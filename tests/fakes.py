@@ -33,6 +33,7 @@ from crawler.messages import (
     FetchTask,
     Kind,
     Link,
+    Links,
     RetryAt,
     RobotsAnswer,
     RobotsTask,
@@ -65,7 +66,7 @@ def answer(status: int = 200, **fields: Any) -> Answer:
 
 def links(*targets: str, followed: bool = True) -> Content:
     """The content of a page with these links."""
-    return Content(links=[Link(url(target), "", "", followed) for target in targets])
+    return Content(links=Links.of(Link(url(target), "", "", followed) for target in targets))
 
 
 def done(

@@ -288,7 +288,7 @@ class TestRefresh:
     def test_it_is_a_link_in_its_place(self) -> None:
         content = read("<a href=a>A</a><meta http-equiv=refresh content='0;b'><a href=c>C</a><a href=b>B</a>")
 
-        assert content.links[1] == Link(CanonicalUrl("http://example.com/dir/b"), "B", "refresh", True)
+        assert list(content.links)[1] == Link(CanonicalUrl("http://example.com/dir/b"), "B", "refresh", True)
 
     def test_nofollow_of_the_page_holds_for_it_too(self) -> None:
         found = link("<meta name=robots content=nofollow><meta http-equiv=refresh content='0;b'>")
@@ -363,7 +363,7 @@ class TestEncodings:
         content = read(body, charset=header)
 
         assert content.title == "я"
-        assert content.links == [Link(CanonicalUrl("http://example.com/%D1%8F"), "я", "", True)]
+        assert list(content.links) == [Link(CanonicalUrl("http://example.com/%D1%8F"), "я", "", True)]
 
     def test_broken_bytes_become_replacement_characters(self) -> None:
         content = read(b"<title>a\xffb\0</title><a href='/\xff'>\xed\xa0\x80</a>")

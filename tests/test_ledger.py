@@ -8,9 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from crawler.messages import Content, Dead, Done, Link, RetryAt, RobotsAnswer, RobotsTask, Sitemap, Skipped
+from crawler.messages import (
+    Content,
+    Dead,
+    Done,
+    Link,
+    Links,
+    RetryAt,
+    RobotsAnswer,
+    RobotsTask,
+    Sitemap,
+    Skipped,
+)
 from crawler.policies.traps import Traps
 from crawler.ports import Saved
+from storage.turns import IN_A_TURN
 from tests.fakes import START, answer, done, task, url
 from tests.storekit import SEED, AlwaysMaybe, Stored, depths, rows, states, stored
 
@@ -40,7 +52,7 @@ def redirect(source: str, target: str) -> Done:
 def nofollow(source: str, forbidden: str, *allowed: str) -> Done:
     """A page whose first link may not be followed."""
     found = [Link(url(target), "", "", target != forbidden) for target in (forbidden, *allowed)]
-    return Done(task=task(source), answer=answer(), content=Content(links=found))
+    return Done(task=task(source), answer=answer(), content=Content(links=Links.of(found)))
 
 
 class TestDepth:
@@ -423,10 +435,25 @@ class TestCounting:
 
     async def test_links_are_recorded_wherever_they_lead(self, path: Path, file: Stored) -> None:
         found = [Link(url(A), "text", "a b", True), Link(url("http://other/"), "", "", False)]
-        await file.save(Done(task=task(SEED), answer=answer(), content=Content(links=found)))
+        await file.save(Done(task=task(SEED), answer=answer(), content=Content(links=Links.of(found))))
 
         query = "SELECT target, text, rel, followed FROM links ORDER BY 1"
         assert rows(path, query) == [(A, "text", "a b", 1), ("http://other/", "", "", 0)]
+
+    async def test_so_are_those_of_a_page_that_has_many(self, path: Path, file: Stored) -> None:
+        """They are noted a part at a time."""
+        last = IN_A_TURN + 4
+        found = [Link(url(f"{SEED}{n:05}"), f"{n}", "", True) for n in range(last)]
+        found += [Link(url(A), "", "next", True), Link(url(B), "B", "", False)]
+        await file.save(Done(task=task(SEED), answer=answer(), content=Content(links=Links.of(found))))
+
+        query = (
+            "SELECT target, text, rel, followed FROM links WHERE text = :at OR text IN ('', 'B') ORDER BY 1"
+        )
+        marked = [(A, "", "next", 1), (B, "B", "", 0)]
+        for at in (0, IN_A_TURN - 1, IN_A_TURN, last - 1):
+            known = rows(path, query.replace(":at", f"'{at}'"))
+            assert known == [(f"{SEED}{at:05}", str(at), "", 1), *marked]
 
     async def test_a_filter_that_knows_nothing_changes_nothing(self, path: Path) -> None:
         """Every answer "maybe" is settled by the table; only time is lost."""

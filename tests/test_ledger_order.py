@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crawler.messages import Content, Dead, Done, Link, RetryAt, Sitemap, Skipped, Verdict
+from crawler.messages import Content, Dead, Done, Link, Links, RetryAt, Sitemap, Skipped, Verdict
 from crawler.policies.reach import LISTED, Reach
 from crawler.policies.reach import SEED as AT_SEED
 from crawler.policies.traps import Traps
@@ -64,7 +64,7 @@ class Site:
         if address not in self.pages:
             return Dead(task=of, reason="http_404", answer=answer(404))
         links = [Link(url(target), f"to {target}", "", followed) for target, followed in self.pages[address]]
-        return Done(task=of, answer=answer(), content=Content(links=links))
+        return Done(task=of, answer=answer(), content=Content(links=Links.of(links)))
 
 
 @st.composite

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from crawler.messages import Fetched, Hold, Message, ParsedPage
-from tests.fakes import answer, task
+from crawler.messages import Fetched, Hold, Link, Links, Message, ParsedPage
+from tests.fakes import answer, task, url
 
 
 class Remembering:
@@ -45,3 +45,25 @@ def test_a_circle_through_a_hold_is_found(make: Callable[[Hold], Message]) -> No
 def test_a_message_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         task().depth = 1  # type: ignore[misc]
+
+
+LINKS = [
+    Link(url("http://h/a"), "A", "", True),
+    Link(url("http://h/b"), "", "me", True),
+    Link(url("http://h/c"), "C", "nofollow", False),
+    Link(url("http://h/d"), "", "", False),
+    Link(url("http://h/e"), "E", "next", True),
+]
+
+
+class TestLinks:
+    @pytest.mark.parametrize("count", range(len(LINKS) + 1))
+    def test_columns_hold_what_they_were_made_of(self, count: int) -> None:
+        links = Links.of(LINKS[:count])
+
+        assert (list(links), len(links)) == (LINKS[:count], count)
+
+    @pytest.mark.parametrize("begin", range(len(LINKS) + 1))
+    @pytest.mark.parametrize("end", range(len(LINKS) + 2))
+    def test_a_part_is_what_a_slice_would_be(self, begin: int, end: int) -> None:
+        assert list(Links.of(LINKS).part(begin, end)) == LINKS[begin:end]

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from crawler import logs
-from crawler.messages import Content, Harvest, Value
+from crawler.harvest import Harvest, Value
+from crawler.messages import Content
 from storage.file_lock import FileLock
 from storage.reparse import ReparseStore, SavedBody, Wanted
 from tests.kit import check_invariants, crawl, rows

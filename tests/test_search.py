@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler.messages import CanonicalUrl, PageText
+from crawler.harvest import PageText
+from crawler.messages import CanonicalUrl
 from stages.extractors.harvest import Harvester
 from stages.extractors.html import HtmlExtractor
 from stages.extractors.maintext import extractor as installed_extractor

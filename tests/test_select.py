@@ -6,7 +6,7 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from crawler.messages import Mishap, Scalar
+from crawler.harvest import Mishap, Scalar
 from crawler.rules import rules
 from stages.extractors.basket import MAX_CHARS, MAX_MISHAPS, MAX_TEXT, MAX_VALUES, Basket
 from stages.extractors.select import Selection

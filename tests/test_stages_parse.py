@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crawler.memory import BodyBudget
-from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Link, ParsedPage, Sitemap
+from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Link, Links, ParsedPage, Sitemap
 from stages.extractors.children import ParseFailed
 from stages.parse import LINK_BYTES, WARM_UP_PAGES, ParseStage, Weight
 from stages.rewriting import rewrite_sitemap
@@ -349,14 +349,14 @@ class TestRewriting:
             def extract(self, body: bytes, **kwargs: Any) -> Content:
                 found = [("?x=1", "", "a b", False), ("?x=2", "text", "b c", True), ("y", "", "", True)]
                 return Content(
-                    links=[Link(CanonicalUrl(f"http://h/{path}"), *rest) for path, *rest in found]  # type: ignore[arg-type]
+                    links=Links.of(Link(CanonicalUrl(f"http://h/{path}"), *rest) for path, *rest in found)  # type: ignore[arg-type]
                 )
 
         [result] = await parse_stage(Two(), rewrite=self.cut).handle(fetched())
 
         assert isinstance(result, ParsedPage)
         assert result.content is not None
-        assert result.content.links == [
+        assert list(result.content.links) == [
             Link(CanonicalUrl("http://h/"), "text", "a b c", True),
             Link(CanonicalUrl("http://h/y"), "", "", True),
         ]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from crawler.messages import Item
+from crawler.harvest import Item
 from stages.extractors.structured import MAX_ITEM, MAX_ITEMS, MAX_PAGE, MAX_SOURCE, structured
 
 URL = "http://shop.example/item/1"

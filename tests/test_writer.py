@@ -17,6 +17,7 @@ from crawler.messages import (
     Dead,
     Done,
     Link,
+    Links,
     RetryAt,
     RobotsAnswer,
     RobotsTask,
@@ -346,7 +347,7 @@ TEXTS = [
 class TestTexts:
     async def test_every_text_comes_back_as_it_was(self, path: Path, file: Stored) -> None:
         found = [Link(url(f"{SEED}{n}"), text, text[::-1], True) for n, text in enumerate(TEXTS)]
-        content = Content(links=found, title=TEXTS[4], language="d\0e", robots="noindex")
+        content = Content(links=Links.of(found), title=TEXTS[4], language="d\0e", robots="noindex")
         await file.save(Done(task=PAGE, answer=answer(robots="none"), content=content))
 
         query = "SELECT target, text, rel FROM links ORDER BY target"
@@ -359,7 +360,7 @@ class TestTexts:
         for address in pages:
             found = [Link(url(target), text, "nofollow", True) for target in pages for text in ["home"]]
             said = answer(content_type="text/html")
-            await file.save(Done(task=task(address), answer=said, content=Content(links=found)))
+            await file.save(Done(task=task(address), answer=said, content=Content(links=Links.of(found))))
 
         assert sorted(text for (text,) in rows(path, "SELECT text FROM phrase")) == [
             "home",
@@ -369,7 +370,7 @@ class TestTexts:
 
     async def test_more_texts_than_one_statement_takes(self, path: Path, file: Stored) -> None:
         found = [Link(url(f"{SEED}{n}"), f"text {n}", "", True) for n in range(3_000)]
-        await file.save(Done(task=PAGE, answer=answer(), content=Content(links=found)))
+        await file.save(Done(task=PAGE, answer=answer(), content=Content(links=Links.of(found))))
 
         assert rows(path, "SELECT count(DISTINCT text) FROM links") == [(3_000,)]
 
@@ -377,7 +378,9 @@ class TestTexts:
         for address in (SEED, A):
             async with stored(path) as file:
                 found = [Link(url(A), "home", "", True)]
-                await file.save(Done(task=task(address), answer=answer(), content=Content(links=found)))
+                await file.save(
+                    Done(task=task(address), answer=answer(), content=Content(links=Links.of(found)))
+                )
 
         assert rows(path, "SELECT text FROM phrase") == [("home",)]
 
@@ -388,7 +391,11 @@ class TestTexts:
             Done(task=PAGE, answer=answer(last_modified="\udcff", robots="\udcff")),
             Done(task=PAGE, answer=answer(content_type="text/\udcff")),
             Done(task=PAGE, answer=answer(), content=Content(title="half \ud83d")),
-            Done(task=PAGE, answer=answer(), content=Content(links=[Link(url(A), "\ud83d", "\ud83d", True)])),
+            Done(
+                task=PAGE,
+                answer=answer(),
+                content=Content(links=Links.of([Link(url(A), "\ud83d", "\ud83d", True)])),
+            ),
             Dead(task=PAGE, reason="http_404", answer=answer(404, etag="\udcff")),
         ],
         ids=["etag", "headers", "type", "title", "link", "dead"],

@@ -13,7 +13,7 @@ import math
 
 from msgspec import Struct, field
 
-from crawler.messages import Mishap, Scalar, Value
+from crawler.harvest import Mishap, Scalar, Value
 
 MAX_VALUES = 10_000  # of a page
 MAX_TEXT = 100_000  # characters of one value; a longer one is cut

@@ -16,7 +16,8 @@ from typing import Any
 from msgspec import Struct, msgpack
 from msgspec.structs import astuple, replace
 
-from crawler.messages import Content, Harvest, Item, Mishap, PageText, Sitemap, Value
+from crawler.harvest import Harvest, Item, Mishap, PageText, Value
+from crawler.messages import Content, Sitemap
 
 Fields = tuple[Any, ...]
 LENGTH = struct.Struct("!I")

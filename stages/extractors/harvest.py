@@ -19,7 +19,8 @@ from msgspec.structs import replace
 from selectolax.lexbor import LexborHTMLParser
 
 from crawler.errors import BadConfig
-from crawler.messages import CanonicalUrl, Content, Harvest, Link, PageText, Value
+from crawler.harvest import Harvest, PageText, Value
+from crawler.messages import CanonicalUrl, Content, Link, Links
 from crawler.plugins import Follow, Plugin, load
 from crawler.rules import of_table
 from crawler.urls import is_http, without_fragment
@@ -193,7 +194,7 @@ def _unicode(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _joined(links: Sequence[Link], more: Mapping[CanonicalUrl, str]) -> Sequence[Link]:
+def _joined(links: Links, more: Mapping[CanonicalUrl, str]) -> Links:
     """The page's own links, and those of plugins, which are followed whatever the page says of them."""
     if not more:
         return links
@@ -204,7 +205,7 @@ def _joined(links: Sequence[Link], more: Mapping[CanonicalUrl, str]) -> Sequence
             merged[url] = Link(url, text, _PLUGIN_REL, True)
         else:
             merged[url] = replace(known, followed=True, text=known.text or text)
-    return list(merged.values())
+    return Links.of(merged.values())
 
 
 def _page_text(tree: LexborHTMLParser, utf8: bytes, page: ParsedDocument) -> PageText:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
-from crawler.messages import CanonicalUrl, Content, Link
+from crawler.messages import CanonicalUrl, Content, Links
 from crawler.urls import MAX_URL_CHARS, Joiner, is_http, without_fragment
 from stages.extractors.charset import sniff
 from stages.extractors.markup import (
@@ -74,7 +74,7 @@ class HtmlExtractor:
         tree = LexborHTMLParser(utf8, options=_OPTIONS)
         found = _sort(tree.css(_WANTED))
         base = _base_url(url, found.base, self._join)
-        links = _Links(base, self._join, encoding)
+        links = _Merger(base, self._join, encoding)
         canonical = links.resolve(without_fragment(found.canonical)) if found.canonical else _OTHER
         content = Content(
             links=links.merge(
@@ -155,8 +155,8 @@ def _base_url(url: CanonicalUrl, href: str | None, join: Joiner) -> str:
     return url if base is None or base.startswith(("data:", "javascript:")) else base
 
 
-class _Links:
-    """The links of one page, merged by target."""
+class _Merger:
+    """Makes the links of one page, merged by target."""
 
     def __init__(self, base: str, join: Joiner, encoding: str) -> None:
         self.refused = {_OTHER: 0, _LONG: 0}  # mentions
@@ -174,10 +174,8 @@ class _Links:
             return _OTHER
         return CanonicalUrl(url) if len(url) <= MAX_URL_CHARS else _LONG
 
-    def merge(
-        self, mentions: Sequence[LexborNode | _Mention], *, nofollow: bool, text_chars: int
-    ) -> list[Link]:
-        """Return one Link per target, in document order.
+    def merge(self, mentions: Sequence[LexborNode | _Mention], *, nofollow: bool, text_chars: int) -> Links:
+        """Return one link per target, in document order.
 
         `text_chars` bounds the texts taken: links that enclose one another can otherwise
         make a small page yield any amount of text, each repeating all that is within it.
@@ -220,8 +218,16 @@ class _Links:
                 followed.add(url)
         if nofollow:
             followed.clear()
-        all_rels = {url: " ".join(tokens(" ".join(mentioned))) for url, mentioned in rels.items()}
-        return [Link(url, text, all_rels.get(url, ""), url in followed) for url, text in texts.items()]
+        return Links(
+            urls=list(texts),
+            texts=list(texts.values()),
+            rels={at: " ".join(tokens(" ".join(rels[url]))) for at, url in enumerate(texts) if url in rels}
+            if rels
+            else {},
+            barred=[at for at, url in enumerate(texts) if url not in followed]
+            if len(followed) < len(texts)
+            else [],
+        )
 
 
 def _title(tree: LexborHTMLParser) -> str | None:

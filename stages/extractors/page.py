@@ -95,7 +95,7 @@ class ParsedDocument:
 
     @property
     def links(self) -> Sequence[Link]:
-        return self._content.links
+        return tuple(self._content.links)
 
     @property
     def text(self) -> str:

@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from crawler.checks import joined, shown
 from crawler.errors import BadConfig
-from crawler.messages import Scalar
+from crawler.harvest import Scalar
 from crawler.rules import Pick, SelectRule
 from crawler.values import NoValue, read
 from stages.extractors.basket import MAX_TEXT, Basket

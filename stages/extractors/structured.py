@@ -17,7 +17,7 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from crawler.messages import Item
+from crawler.harvest import Item
 from stages.extractors.markup import HTML_SPACE, collapse
 from stages.extractors.microdata import microdata
 

@@ -20,7 +20,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from crawler.admission import Admission
 from crawler.config import CrawlConfig
 from crawler.hosts import HostWindow
-from crawler.messages import Answer, CanonicalUrl, Content, Done, FetchTask, Link, Message, RobotsTask
+from crawler.messages import Answer, CanonicalUrl, Content, Done, FetchTask, Link, Links, Message, RobotsTask
 from crawler.policies.reach import SEED, Horizon
 from crawler.policies.scope import Scope
 from crawler.pool import Inbox, Pill, Pool, work
@@ -149,7 +149,9 @@ def verdicts() -> Iterator[list[Done]]:
                 status=200, fetched_at=0.0, elapsed_ms=5, content_type="text/html", body_bytes=20_000,
                 content_hash=number.to_bytes(32, "big"), etag='"6af6f084-31bc"',
             )  # fmt: skip
-            batch.append(Done(task=task, answer=answer, content=Content(links=links, title=f"Page {number}")))
+            batch.append(
+                Done(task=task, answer=answer, content=Content(links=Links.of(links), title=f"Page {number}"))
+            )
         yield batch
 
 
