@@ -8,7 +8,7 @@ and all that is shown is a median. `pages` is how many distinct URLs were reques
 each crawler's own list, and `differ` how many of them are not in the baseline's list or are
 missing from it: where that is not near nothing, the crawls were not the same work.
 
-Peers get virtual environments of their own, made at first use in --cache.
+Peers get virtual environments or programs of their own, made at first use in --cache.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Job(NamedTuple):
     url: str
     folder: Path  # empty, for whatever it writes
     urls: Path  # the baseline's URLs, for who is given them beforehand
-    program: Path  # the interpreter of its environment
+    program: Path  # the interpreter of its environment, or what was built
     trees: Sequence[Path]  # copies of the project: this one, and perhaps another
 
     @property
@@ -77,6 +77,10 @@ def penstock(tree: int, *flags: str) -> Callable[[Job], Command]:
     ]  # fmt: skip
 
 
+def built(job: Job) -> Command:
+    return [job.program, job.url, job.output]
+
+
 def wget2(job: Job) -> Command:
     """Mirrors files; of links it follows those in a and area, as the others do."""
     return [
@@ -99,6 +103,7 @@ KNOWN = {
     "scrapy-lean": Contender(script("scrapy_lean"), peers.environment("scrapy")),
     "crawlee": Contender(script("crawlee_parsel"), peers.environment("crawlee")),
     "scrapling": Contender(script("scrapling_spider"), peers.environment("scrapling")),
+    "go": Contender(built, peers.go_program("gocrawl"), peers.go_and_goquery),
     "wget2": Contender(wget2, lacks=peers.program("wget2"), good=(0, 8)),  # 8: the server said no
 }
 
