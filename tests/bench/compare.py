@@ -8,7 +8,7 @@ and all that is shown is a median. `pages` is how many distinct URLs were reques
 each crawler's own list, and `differ` how many of them are not in the baseline's list or are
 missing from it: where that is not near nothing, the crawls were not the same work.
 
-Peers get virtual environments of their own, made at first use in --cache.
+Peers get virtual environments or programs of their own, made at first use in --cache.
 """
 
 from __future__ import annotations
@@ -16,14 +16,11 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import shutil
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
-import venv
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -31,11 +28,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crawler.urls import canonical
-from tests.bench import process
+from tests.bench import peers, process
 from tests.bench.process import ROOT
 from tests.bench.slow_site import Shape, running
 
-CONTENDERS = Path(__file__).parent / "contenders"
 WGET2_IGNORES = "img,link,script,style,object,embed,video,audio,source,iframe,form"
 
 Command = Sequence[str | Path]
@@ -47,7 +43,7 @@ class Job(NamedTuple):
     url: str
     folder: Path  # empty, for whatever it writes
     urls: Path  # the baseline's URLs, for who is given them beforehand
-    python: Path  # its own environment's
+    program: Path  # the interpreter of its environment, or what was built
     trees: Sequence[Path]  # copies of the project: this one, and perhaps another
 
     @property
@@ -58,15 +54,15 @@ class Job(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Contender:
     command: Callable[[Job], Command]
-    requirements: str | None = None  # of an environment of its own
-    program: str | None = None  # which must be installed
+    made: peers.Maker = peers.this_python  # what it is started with
+    lacks: peers.Lack = peers.nothing
     needs_list: bool = False
     good: tuple[int, ...] = (0,)  # what it may end with
 
 
 def script(name: str, *, list_given: bool = False) -> Callable[[Job], Command]:
     def command(job: Job) -> Command:
-        call: list[str | Path] = [job.python, "-m", f"tests.bench.contenders.{name}", job.url, job.output]
+        call: list[str | Path] = [job.program, "-m", f"tests.bench.contenders.{name}", job.url, job.output]
         return [*call, "--list", job.urls] if list_given else call
 
     return command
@@ -75,10 +71,14 @@ def script(name: str, *, list_given: bool = False) -> Callable[[Job], Command]:
 def penstock(tree: int, *flags: str) -> Callable[[Job], Command]:
     """Defaults, but for politeness: nothing that a promise rests on is turned off."""
     return lambda job: [
-        job.python, job.trees[tree] / "run_crawl.py", "--seed", job.url, "--depth", "50", "--no-robots",
+        job.program, job.trees[tree] / "run_crawl.py", "--seed", job.url, "--depth", "50", "--no-robots",
         "--throttle", "fixed", "--delay", "0", "--per-host", "64", "--fetchers", "64",
         "--progress", "none", "--db", job.output, *flags,
     ]  # fmt: skip
+
+
+def built(job: Job) -> Command:
+    return [job.program, job.url, job.output]
 
 
 def wget2(job: Job) -> Command:
@@ -99,11 +99,12 @@ KNOWN = {
     "tuned": Contender(script("tuned")),
     "listed": Contender(script("tuned", list_given=True), needs_list=True),
     "two": Contender(script("two", list_given=True), needs_list=True),
-    "scrapy": Contender(script("scrapy_crawlspider"), requirements="scrapy"),
-    "scrapy-lean": Contender(script("scrapy_lean"), requirements="scrapy"),
-    "crawlee": Contender(script("crawlee_parsel"), requirements="crawlee"),
-    "scrapling": Contender(script("scrapling_spider"), requirements="scrapling"),
-    "wget2": Contender(wget2, program="wget2", good=(0, 8)),  # 8: the server said no to something
+    "scrapy": Contender(script("scrapy_crawlspider"), peers.environment("scrapy")),
+    "scrapy-lean": Contender(script("scrapy_lean"), peers.environment("scrapy")),
+    "crawlee": Contender(script("crawlee_parsel"), peers.environment("crawlee")),
+    "scrapling": Contender(script("scrapling_spider"), peers.environment("scrapling")),
+    "go": Contender(built, peers.go_program("gocrawl"), peers.go_and_goquery),
+    "wget2": Contender(wget2, lacks=peers.program("wget2"), good=(0, 8)),  # 8: the server said no
 }
 
 
@@ -138,7 +139,7 @@ class Benchmark:
     """Runs contenders, each time in an empty folder."""
 
     def __init__(self, options: argparse.Namespace, work: Path) -> None:
-        self._cache: Path = options.cache
+        self._cache: Path = options.cache.resolve()
         self._trees = [ROOT, *([options.other.resolve()] if options.other else [])]
         self._timeout: float = options.timeout
         self._list = work / "urls"
@@ -149,10 +150,7 @@ class Benchmark:
         contender = KNOWN[name]
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
-        python = Path(sys.executable)
-        if contender.requirements is not None:
-            python = self._environment(contender.requirements)
-        job = Job(url, self._folder, self._list, python, self._trees)
+        job = Job(url, self._folder, self._list, contender.made(self._cache), self._trees)
         measured = process.run(
             contender.command(job),
             cwd=self._folder,
@@ -165,19 +163,6 @@ class Benchmark:
     def give(self, urls: Iterable[str]) -> None:
         """What the contenders that are given a list will find in it."""
         self._list.write_text("\n".join(sorted(urls)))
-
-    def _environment(self, name: str) -> Path:
-        """The interpreter of a peer's environment, made if need be."""
-        folder = self._cache / name
-        python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-        complete = folder / "complete"
-        wanted = CONTENDERS / f"requirements-{name}.txt"
-        if not complete.exists() or complete.read_text() != wanted.read_text():
-            print(f"installing {name} in {folder}", file=sys.stderr)
-            venv.create(folder, with_pip=True, clear=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", wanted], check=True)
-            complete.write_text(wanted.read_text())
-        return python
 
 
 def requested(output: Path) -> set[str]:
@@ -274,10 +259,12 @@ def arguments() -> argparse.Namespace:
         parser.error("the baseline finds the URLs itself; it cannot be given them")
     if any(name.startswith("other") for name in names) and not options.other:
         parser.error("the contenders `other...` need --other DIRECTORY")
-    missing = [name for name in names if KNOWN[name].program and not shutil.which(KNOWN[name].program or "")]
-    for name in missing:
-        print(f"{name} is not installed; left out", file=sys.stderr)
-    options.names = list(dict.fromkeys([name for name in names if name not in missing] + [options.baseline]))
+    absent = {name: lack for name in [*names, options.baseline] if (lack := KNOWN[name].lacks())}
+    if options.baseline in absent:
+        parser.error(f"no baseline: {absent[options.baseline]}")
+    for name, lack in absent.items():
+        print(f"{name} left out: {lack}", file=sys.stderr)
+    options.names = list(dict.fromkeys([name for name in names if name not in absent] + [options.baseline]))
     return options
 
 

@@ -7,5 +7,6 @@ of the body) and the links with their texts. None waits, retries or asks for rob
 most 64 requests are under way.
 
 The peers' scripts run in virtual environments of their own (requirements-NAME.txt), so they
-import nothing of this project but page.py.
+import nothing of this project but page.py. The one in Go is a program, called with the same two
+arguments; it writes no links.
 """
