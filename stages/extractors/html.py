@@ -218,15 +218,12 @@ class _Merger:
                 followed.add(url)
         if nofollow:
             followed.clear()
+        numbered = list(enumerate(texts)) if rels or len(followed) < len(texts) else []
         return Links(
             urls=list(texts),
             texts=list(texts.values()),
-            rels={at: " ".join(tokens(" ".join(rels[url]))) for at, url in enumerate(texts) if url in rels}
-            if rels
-            else {},
-            barred=[at for at, url in enumerate(texts) if url not in followed]
-            if len(followed) < len(texts)
-            else [],
+            rels={at: " ".join(tokens(" ".join(rels[url]))) for at, url in numbered if url in rels},
+            barred=[at for at, url in numbered if url not in followed],
         )
 
 

@@ -74,12 +74,13 @@ class ParsedElement:
 class ParsedDocument:
     """`crawler.plugins.Page`."""
 
-    __slots__ = ("_content", "_text", "_tree", "url")
+    __slots__ = ("_content", "_links", "_text", "_tree", "url")
 
     def __init__(self, tree: LexborHTMLParser, url: str, content: Content) -> None:
         self.url = url
         self._tree = tree
         self._content = content
+        self._links: Sequence[Link] | None = None
         self._text: str | None = None
 
     def __repr__(self) -> str:
@@ -95,7 +96,9 @@ class ParsedDocument:
 
     @property
     def links(self) -> Sequence[Link]:
-        return tuple(self._content.links)
+        if self._links is None:
+            self._links = tuple(self._content.links)
+        return self._links
 
     @property
     def text(self) -> str:
