@@ -20,8 +20,8 @@ from stages.extractors.frames import FrameReader, framed
 from stages.extractors.slots import Slots
 
 START_UP = 30.0  # seconds for a child to start and to load the plugins
-IN_HAND = 12  # documents per child, so that it has work while the event loop is busy elsewhere ...
-IN_HAND_BYTES = 512 << 10  # ... while they are no more than this in all
+IN_HAND = 24  # documents per child, so that it has work while the event loop is busy elsewhere ...
+IN_HAND_BYTES = 1024 << 10  # ... while they are no more than this in all
 LARGE_BODY_BYTES = 256 << 10
 
 
