@@ -2,7 +2,7 @@
 
 May touch: pybloom_live; nobody else imports it.
 
-"Surely new" saves a look-up; "maybe" is settled by the unique key on disk. So the error
+"Surely new" saves a look-up; "maybe" is settled by the rows on disk. So the error
 rate, which for pybloom-live's scalable filter is several times the one asked for, costs
 look-ups and never a page. Nor do two URLs of one hash.
 """

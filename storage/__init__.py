@@ -4,6 +4,7 @@
     sayings.py      what is said to SQLite in one visit to its thread
     migration.py    whose file it is, and how it comes to have the newest schema
     schema/         tables and views, numbered; a file is applied once and never changed
+    digests.py      the numbers that URLs and phrases are looked up by
     statements.py   the sentences the writer says; harvest_statements.py: those about harvests
     resource_statements.py: those about resources
     ledger.py       what one batch of verdicts changes: rows, depths, links

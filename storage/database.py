@@ -183,7 +183,6 @@ def _prepare(connection: sqlite3.Connection, path: Path, durable: bool) -> None:
         # NORMAL survives kill -9; a power cut may drop the last commits, never the file.
         f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}",
         "PRAGMA cache_size = -16000",  # KiB
-        "PRAGMA temp_store = MEMORY",
         # 16 MiB of log: what is written again and again is copied into the file a fourth as often, and
         # each time waits for the disk twice.
         "PRAGMA wal_autocheckpoint = 4000",
@@ -191,6 +190,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, durable: bool) -> None:
     ):
         connection.execute(pragma).fetchall()
     migrate(connection)
+    # Not before: it may have to sort ten million rows, and that is done on disk.
+    connection.execute("PRAGMA temp_store = MEMORY").fetchall()
 
 
 def _refuse_other_files(path: Path) -> None:

@@ -18,11 +18,19 @@ from crawler.errors import BadQuery
 from crawler.messages import CanonicalUrl
 from crawler.seeds import without_user
 from crawler.urls import MAX_URL_CHARS, canonical, is_http, split
+from storage.digests import digest_of_path
 
 _FIND = """
+    SELECT url.id FROM host
+    CROSS JOIN url_digest ON url_digest.host_id = host.id AND url_digest.digest = :digest
+    CROSS JOIN url ON url.id = url_digest.url_id
+    WHERE host.name = :host AND url.path = :path AND url.secure = :secure AND url.kind = 0
+"""
+_FIND_BY_TEXT = """
     SELECT url.id FROM url JOIN host ON host.id = url.host_id
     WHERE host.name = :host AND url.path = :path AND url.secure = :secure AND url.kind = 0
 """
+_FIRST_WITH_DIGESTS = 10  # schema; files that are older are read, too, and have an index over the text
 _FACTS = """
     SELECT known_url.state, known_url.reason, known_url.depth, known_url.attempts, known_url.host,
            known_url.retry_at, known_url.discovered_from, known_url.seed,
@@ -133,7 +141,12 @@ def find_url(connection: sqlite3.Connection, text: str) -> tuple[CanonicalUrl, i
     url = _canonical(text)
     parts = split(url)
     key = {"host": parts.host, "path": parts.path, "secure": int(parts.secure)}
-    found = connection.execute(_FIND, key).fetchone()
+    [(schema,)] = connection.execute("PRAGMA user_version")
+    if schema < _FIRST_WITH_DIGESTS:
+        found = connection.execute(_FIND_BY_TEXT, key).fetchone()
+    else:
+        key["digest"] = digest_of_path(parts.path)
+        found = connection.execute(_FIND, key).fetchone()
     if found is None:
         raise BadQuery(f"{url} is not in this crawl: no page that was stored links or redirects to it")
     return url, found[0]

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from crawler.errors import BadDatabase
+from storage.digests import teach
 
 APPLICATION_ID = 0x50454E53  # 'PENS', set by schema 1
 SCHEMA_DIR = Path(__file__).parent / "schema"
@@ -48,6 +49,7 @@ def refuse_other_databases(path: Path, connection: sqlite3.Connection) -> None:
 def _made_by(steps: Sequence[Path]) -> Set[str]:
     """The names of all tables, views and indexes that these steps of the schema make."""
     with closing(sqlite3.connect(":memory:")) as empty:
+        teach(empty)
         for step in steps:
             empty.executescript(step.read_text("utf-8"))
         return {name for (name,) in empty.execute("SELECT name FROM sqlite_schema")}
@@ -56,6 +58,7 @@ def _made_by(steps: Sequence[Path]) -> Set[str]:
 def migrate(connection: sqlite3.Connection) -> None:
     """Take the steps that are missing, each a transaction."""
     [(version,)] = connection.execute("PRAGMA user_version")
+    teach(connection)
     for number, file in schema_files():
         if number > version:
             step = file.read_text("utf-8")

@@ -5,15 +5,17 @@ May touch: the database's statements.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from storage import statements as sql
 from storage.database import Database
+from storage.digests import digest_of_text
 from storage.rows import BULKY, TwoGenerations
 from storage.turns import in_turns
 
 CACHED_PHRASES = 20_000  # in each of two generations
-LOOKED_UP_AT_ONCE = 500  # parameters of one statement; SQLite's oldest bound is 999
 
 
 def storable(text: str) -> str:
@@ -30,10 +32,11 @@ class Phrases:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: TwoGenerations[str, int] = TwoGenerations(CACHED_PHRASES)
-        self._new: list[int | str] = []  # a number, its text, the next one's ...
+        self._new: list[tuple[int, str]] = []
         self._bulky: list[str] = []  # young ones
         self._next = 0
         self._whole = False  # all that the table has is in memory, so there is nothing to look up
+        self._digested = False  # those in the table have their digests, so new ones need theirs
 
     @property
     def young(self) -> dict[str, int]:
@@ -53,12 +56,12 @@ class Phrases:
         young = self.young
         stored = list(map(storable, asked))
         missing = self._known.missing(stored)
-        if not self._whole:
+        if missing and not self._whole:
             await self._look_up(missing)
         for text in missing:
             if text not in young:
                 young[text] = self._next
-                self._new += (self._next, text)
+                self._new.append((self._next, text))
                 self._next += 1
         for text, kept in zip(asked, stored, strict=True):
             if text is not kept:
@@ -67,18 +70,22 @@ class Phrases:
                 self._bulky += (text, kept)
 
     async def _look_up(self, missing: Sequence[str]) -> None:
-        for start in range(0, len(missing), LOOKED_UP_AT_ONCE):
-            some = missing[start : start + LOOKED_UP_AT_ONCE]
-            # Parameters, not JSON: a text may hold what JSON functions would cut short (NUL).
-            marks = ",".join("?" * len(some))
-            found = await self._database.rows(sql.FIND_PHRASES.format(marks=marks), some)
-            for number, text in found:
+        if not self._digested:
+            await self._database.run(sql.GIVE_PHRASES_DIGESTS)
+            self._digested = True
+        wanted = {text: digest_of_text(text) for text in missing}
+        digests = json.dumps(list(set(wanted.values())))
+        for number, text in await self._database.rows(sql.FIND_PHRASES, {"digests": digests}):
+            if text in wanted:
                 self.young[text] = number
 
     async def write(self) -> None:
         if self._new:
             new, self._new = self._new, []
-            await self._database.run_wide(sql.ADD_PHRASE, new)
+            await self._database.run_wide(sql.ADD_PHRASE, list(chain.from_iterable(new)))
+            if self._digested:
+                digests = json.dumps([digest_of_text(text) for _, text in new])
+                await self._database.run(sql.ADD_PHRASE_DIGESTS, {"first": new[0][0], "digests": digests})
 
     def rotate(self) -> None:
         self._whole = not self._known.rotate(self._bulky) and self._whole

@@ -6,23 +6,34 @@ OR FAIL are given many rows at a time (`storage.sayings`).
 
 # -- URLs and hosts
 
+# By host and digest: it may find others too, and who asks must look whose rows they are.
 FIND_URLS = """
     SELECT url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
            host.name, url.secure, url.path, url.kind
-    FROM json_each(:keys) AS key
-    CROSS JOIN host ON host.name = json_extract(key.value, '$[0]')
-    CROSS JOIN url ON url.host_id = host.id
-                  AND url.path = json_extract(key.value, '$[1]')
-                  AND url.secure = json_extract(key.value, '$[2]')
-                  AND url.kind = json_extract(key.value, '$[3]')
+    FROM json_each(:places) AS place
+    CROSS JOIN host ON host.name = json_extract(place.value, '$[0]')
+    CROSS JOIN url_digest ON url_digest.host_id = host.id
+                         AND url_digest.digest = json_extract(place.value, '$[1]')
+    CROSS JOIN url ON url.id = url_digest.url_id
 """
 FIND_HOSTS = "SELECT host.name, host.id FROM json_each(:names) AS j JOIN host ON host.name = j.value"
 ADD_HOST = "INSERT OR FAIL INTO host (id, name) VALUES (?, ?)"
-# No OR IGNORE: a URL that is known after all means a broken seen set, and must be loud.
 ADD_URL = """
     INSERT OR FAIL INTO url (id, host_id, secure, path, kind, depth, hops, followed, listed, run, seed, state,
         reason)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+# After ADD_URL, for the rows from :first on. A URL that is known after all means a broken seen set,
+# and must be loud: then its number is NULL, which is refused, as is the host of a row that is missing.
+ADD_URL_DIGESTS = """
+    INSERT OR FAIL INTO url_digest (host_id, digest, url_id)
+    SELECT url.host_id, j.value, CASE WHEN EXISTS (
+        SELECT 1 FROM url_digest AS other
+        CROSS JOIN url AS known ON known.id = other.url_id
+        WHERE other.host_id = url.host_id AND other.digest = j.value
+          AND known.path = url.path AND known.secure = url.secure AND known.kind = url.kind
+    ) THEN NULL ELSE url.id END
+    FROM json_each(:digests) AS j LEFT JOIN url ON url.id = :first + j.key
 """
 MOVE_URL = """
     UPDATE url SET depth = ?, hops = ?, followed = ?, listed = ?, run = ?, state = ?, reason = ? WHERE id = ?
@@ -56,7 +67,8 @@ FIND_OUT_OF_SCOPE = """
     SELECT url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
            host.name, url.secure, url.path, url.kind
     FROM json_each(:hosts) AS j
-    CROSS JOIN url ON url.host_id = j.value
+    CROSS JOIN url_digest ON url_digest.host_id = j.value
+    CROSS JOIN url ON url.id = url_digest.url_id
     CROSS JOIN host ON host.id = url.host_id
     WHERE url.state = 4 AND url.reason = 'scope'
 """
@@ -66,8 +78,23 @@ FIND_SCOPES = "SELECT url FROM scope_extension ORDER BY url"
 
 # -- pages and links
 
-FIND_PHRASES = "SELECT id, text FROM phrase WHERE text IN ({marks})"  # marks: ?, one per text
+# None of them has a digest until the first is looked up, then all have. (The function is ours: a
+# shell does not have it.)
+GIVE_PHRASES_DIGESTS = """
+    INSERT INTO phrase_digest (digest, phrase_id)
+    SELECT digest_of_text(text), id FROM phrase WHERE NOT EXISTS (SELECT 1 FROM phrase_digest) ORDER BY 1, 2
+"""
+# By digest, as FIND_URLS.
+FIND_PHRASES = """
+    SELECT phrase.id, phrase.text
+    FROM json_each(:digests) AS j
+    CROSS JOIN phrase_digest ON phrase_digest.digest = j.value
+    CROSS JOIN phrase ON phrase.id = phrase_digest.phrase_id
+"""
 ADD_PHRASE = "INSERT OR FAIL INTO phrase (id, text) VALUES (?, ?)"
+ADD_PHRASE_DIGESTS = """
+    INSERT OR FAIL INTO phrase_digest (digest, phrase_id) SELECT value, :first + key FROM json_each(:digests)
+"""
 ADD_LINK = "INSERT OR FAIL INTO link (source, target, text_id, rel_id, followed) VALUES (?, ?, ?, ?, ?)"
 # Nearly all are of this kind, and to give two values less takes a quarter less time.
 ADD_PLAIN_LINK = """
@@ -137,9 +164,9 @@ SESSION_PAGES = """
     ORDER BY session_page.url_id LIMIT :limit
 """
 PAGES_OF_HOST = """
-    SELECT count(*) FROM url
-    JOIN fetch ON fetch.url_id = url.id AND fetch.status = 200 AND fetch.error IS NULL
-    WHERE url.host_id = (SELECT id FROM host WHERE name = :host)
+    SELECT count(*) FROM url_digest
+    JOIN fetch ON fetch.url_id = url_digest.url_id AND fetch.status = 200 AND fetch.error IS NULL
+    WHERE url_digest.host_id = (SELECT id FROM host WHERE name = :host)
 """
 UNFINISHED = """
     SELECT EXISTS (SELECT 1 FROM url WHERE state = 0) OR EXISTS (SELECT 1 FROM url WHERE state = 1)

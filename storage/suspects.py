@@ -13,9 +13,11 @@ import json
 from collections.abc import Sequence
 
 from crawler.messages import CanonicalUrl
-from crawler.urls import split
+from crawler.urls import split, unsplit
 from storage import statements as sql
 from storage.database import Database
+from storage.digests import digest_of_path
+from storage.rows import key_of
 
 STRIKES = 3
 
@@ -44,8 +46,9 @@ async def judge_last_run(
 
 
 async def _set_aside(database: Database, url: CanonicalUrl, generation: int) -> None:
-    secure, host, path = split(url)
-    row = await database.row(sql.FIND_URLS, {"keys": json.dumps([(host, path, int(secure), 0)])})
-    if row is not None:
-        await database.run(sql.SET_ASIDE, {"id": row[0]})
-        await database.run(sql.SET_ASIDE_PAGE, {"id": row[0], "generation": generation})
+    _, host, path = split(url)
+    places = json.dumps([(host, digest_of_path(path))])
+    for number, *_, name, secure, path, kind in await database.rows(sql.FIND_URLS, {"places": places}):
+        if key_of(unsplit(secure, name, path), kind) == url:
+            await database.run(sql.SET_ASIDE, {"id": number})
+            await database.run(sql.SET_ASIDE_PAGE, {"id": number, "generation": generation})

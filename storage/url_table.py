@@ -18,6 +18,7 @@ from crawler.seen import SeenFilter
 from crawler.urls import split, unsplit
 from storage import statements as sql
 from storage.database import Database
+from storage.digests import digest_of_path
 from storage.rows import BULKY, Key, State, TwoGenerations, UrlKind, UrlRow, key_of, split_key
 from storage.turns import in_turns
 
@@ -79,7 +80,8 @@ class UrlTable:
         return recalled
 
     async def write_new(self, rows: Sequence[UrlRow], seeds: set[int]) -> set[str]:
-        """Write rows that were added; returns the hosts of those that are pending."""
+        """Write rows as they were added, one number after the other; returns the hosts of those
+        that are pending."""
         grown: set[str] = set()
         async for some in in_turns(rows):
             await self._write_new(some, seeds, grown)
@@ -89,12 +91,17 @@ class UrlTable:
         parts = [split(row.url) for row in rows]
         hosts = await self._host_numbers(host for _, host, _ in parts)
         values: list[object] = []
+        digests: list[int] = []
         for r, (secure, host, path) in zip(rows, parts, strict=True):
+            digests.append(digest_of_path(path))
             values += (
                 r.id, hosts[host], secure, path, r.kind, r.depth, r.hops, r.followed, r.listed, r.run,
                 r.id in seeds, r.state, r.reason,
             )  # fmt: skip
         await self._database.run_wide(sql.ADD_URL, values)
+        # One statement, not one for many rows: each lets go of the interpreter's lock, which a busy
+        # event loop is slow to give back.
+        await self._database.run(sql.ADD_URL_DIGESTS, {"first": rows[0].id, "digests": json.dumps(digests)})
         pending = (host for row, (_, host, _) in zip(rows, parts, strict=True) if row.state == State.PENDING)
         grown.update(pending)
 
@@ -114,12 +121,12 @@ class UrlTable:
     async def _find(self, keys: Sequence[Key]) -> None:
         if not keys:
             return
-        parts = []
+        places: dict[tuple[str, int], None] = {}  # once each: a page and a sitemap may have the same
         for key in keys:
-            url, kind = split_key(key)
-            secure, host, path = split(url)
-            parts.append((host, path, int(secure), int(kind)))
-        for columns in await self._database.rows(sql.FIND_URLS, {"keys": json.dumps(parts)}):
+            url, _ = split_key(key)
+            _, host, path = split(url)
+            places[host, digest_of_path(path)] = None
+        for columns in await self._database.rows(sql.FIND_URLS, {"places": json.dumps(list(places))}):
             self._recall(columns)
 
     def _recall(self, columns: Sequence[Any]) -> UrlRow:

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from crawler.messages import CanonicalUrl
 from crawler.urls import split
+from storage.digests import digest_of_path, digest_of_text, teach
 from storage.migration import schema_files
 
 STATES = {"pending": 0, "waiting": 1, "done": 2, "failed": 3, "skipped": 4}
@@ -30,6 +31,7 @@ class CrawlFile:
         self.db = sqlite3.connect(path, isolation_level=None)
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = OFF")  # no test pulls the plug
+        teach(self.db)
         for number, file in schema_files():
             self.db.executescript(file.read_text("utf-8"))
             self.db.execute(f"PRAGMA user_version = {number}")
@@ -137,20 +139,38 @@ class CrawlFile:
         secure, host, path = split(CanonicalUrl(url))
         self.db.execute("INSERT OR IGNORE INTO host (name) VALUES (?)", (host,))
         [host_id] = self.db.execute("SELECT id FROM host WHERE name = ?", (host,)).fetchone()
-        self.db.execute(
-            "INSERT OR IGNORE INTO url (host_id, secure, path, depth, hops, followed, seed, state) "
-            "VALUES (?, ?, ?, 1, 0, 1, 0, 0)",
-            (host_id, secure, path),
-        )
         key = (host_id, path, secure)
-        found = self.db.execute("SELECT id FROM url WHERE host_id = ? AND path = ? AND secure = ?", key)
-        return int(found.fetchone()[0])
+        found = self.db.execute(
+            "SELECT id FROM url WHERE host_id = ? AND path = ? AND secure = ?", key
+        ).fetchone()
+        if found is not None:
+            return int(found[0])
+        return self._added(
+            "INSERT INTO url (host_id, path, secure, depth, hops, followed, seed, state) "
+            "VALUES (?, ?, ?, 1, 0, 1, 0, 0)",
+            key,
+            "INSERT INTO url_digest (host_id, digest, url_id) VALUES (?, ?, ?)",
+            (host_id, digest_of_path(path)),
+        )
 
     def phrase(self, text: str) -> int | None:
         if not text:
             return None
-        self.db.execute("INSERT OR IGNORE INTO phrase (text) VALUES (?)", (text,))
-        return int(self.db.execute("SELECT id FROM phrase WHERE text = ?", (text,)).fetchone()[0])
+        found = self.db.execute("SELECT id FROM phrase WHERE text = ?", (text,)).fetchone()
+        if found is not None:
+            return int(found[0])
+        return self._added(
+            "INSERT INTO phrase (text) VALUES (?)",
+            (text,),
+            "INSERT INTO phrase_digest (digest, phrase_id) VALUES (?, ?)",
+            (digest_of_text(text),),
+        )
+
+    def _added(self, add: str, row: tuple[object, ...], find: str, digest: tuple[object, ...]) -> int:
+        number = self.db.execute(add, row).lastrowid
+        self.db.execute(find, (*digest, number))
+        assert number is not None
+        return number
 
 
 def large_crawl(path: Path, *, pages: int, links_per_page: int) -> None:
@@ -162,6 +182,10 @@ def large_crawl(path: Path, *, pages: int, links_per_page: int) -> None:
             "INSERT OR REPLACE INTO url (id, host_id, secure, path, depth, hops, followed, seed, state) "
             "VALUES (?, 1, 1, ?, ?, 0, 1, ?, 2)",
             [(n + 1, f"/{n}", 1 + n // links_per_page if n else 0, n == 0) for n in range(pages)],
+        )
+        crawl.db.executemany(
+            "INSERT OR IGNORE INTO url_digest (host_id, digest, url_id) VALUES (1, ?, ?)",
+            [(digest_of_path(f"/{n}"), n + 1) for n in range(pages)],
         )
         crawl.db.executemany(
             "INSERT INTO fetch (url_id, generation, status, elapsed_ms) VALUES (?, 1, ?, ?)",

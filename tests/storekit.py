@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from crawler.admission import Admission
 from crawler.messages import CanonicalUrl, Verdict
 from crawler.policies.reach import Horizon
@@ -36,6 +38,14 @@ class AlwaysMaybe(SeenFilter):
     def probe(self, url: CanonicalUrl) -> bool:
         super().probe(url)
         return True
+
+
+def alike(patch: pytest.MonkeyPatch) -> None:
+    """From now on all texts have the same digest."""
+    for where in ("digests", "explanation", "suspects", "url_table"):
+        patch.setattr(f"storage.{where}.digest_of_path", lambda path: 0)
+    for where in ("digests", "phrases"):
+        patch.setattr(f"storage.{where}.digest_of_text", lambda text: 0)
 
 
 def settings(

@@ -131,7 +131,7 @@ class TestAnySpeed:
         assert differences(db, web.expected(depth)) == []
 
     async def test_a_filter_that_never_says_surely_new_loses_nothing(self, tmp_path: Path, db: Path) -> None:
-        """The seen set saves look-ups; what is known is for the unique key on disk to say."""
+        """The seen set saves look-ups; what is known is for the rows on disk to say."""
         web = SyntheticWeb(seed=11)
         async with web.serve() as url:
             await crawl(seeds=[url], depth=3, db=tmp_path / "usual.db")

@@ -26,7 +26,7 @@ from crawler.ports import Pending
 from crawler.seen import SeenFilter
 from storage.rows import State
 from tests.fakes import answer, task, url
-from tests.storekit import LINKS, PAGES, SEED, URLS, AlwaysMaybe, admission, rows, stored
+from tests.storekit import LINKS, PAGES, SEED, URLS, AlwaysMaybe, admission, alike, rows, stored
 
 HOPS = 2  # redirects in a row
 RUNS_FROM = 1  # in place of 20: the webs here are small
@@ -197,6 +197,16 @@ class TestAnyOrder:
             patch.setattr("storage.url_table.CACHED_URLS", 1)
             patch.setattr("storage.url_table.CACHED_HOSTS", 1)
             patch.setattr("storage.phrases.CACHED_PHRASES", 1)
+
+            assert arrive(site, order, AlwaysMaybe()) == Answer(site).tables()
+
+    @EXAMPLES
+    @given(sites(), st.integers(0, 10**6))
+    def test_also_if_all_digests_are_the_same(self, site: Site, order: int) -> None:
+        """They only say where to look."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("storage.url_table.CACHED_URLS", 1)
+            alike(patch)
 
             assert arrive(site, order, AlwaysMaybe()) == Answer(site).tables()
 

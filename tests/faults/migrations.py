@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from storage.digests import teach
 from storage.migration import schema_files
 from tests.faults import strace
 from tests.faults.fault import CannotTry, Fault, Plan, Tried
@@ -27,12 +28,13 @@ PAGES = "4"  # stored before the file is made older
 MIGRATED = (sys.executable, "-m", "tests.faults.child", "kill commit before 1")
 
 
-def make_older(whole: Path, db: Path) -> None:
-    """The same crawl as a file of the schema before the newest."""
-    *older, _ = schema_files()
+def make_older(whole: Path, db: Path, *, before: int | None = None) -> None:
+    """The same crawl as a file of the schema before that number, or before the newest."""
+    before = before or schema_files()[-1][0]
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        for number, step in older:
+        teach(connection)
+        for number, step in schema_files()[: before - 1]:
             connection.executescript(f"{step.read_text('utf-8')}\nPRAGMA user_version = {number};")
         connection.execute("ATTACH ? AS whole", (str(whole),))
         connection.execute("BEGIN")
