@@ -209,6 +209,7 @@ class TestRel:
             ("<a href=x rel='noopener'>1</a>", True),
             ("<a href=x rel='noopener NOFOLLOW'>1</a>", False),
             ("<a href=x rel=nofollow>1</a><a href=x>2</a>", True),
+            ("<a href=x>1</a><a href=x rel=nofollow>2</a>", True),
             ("<a href=x rel=nofollow>1</a><a href=x rel=me>2</a>", True),
             ("<a href=x rel=nofollow>1</a><a href=x rel='ugc nofollow'>2</a>", False),
         ],
