@@ -105,7 +105,7 @@ class Ledger:
         texts = [phrases[text] if text else None for text in links.texts]
         if special := {*rels, *barred}:
             for at in special:
-                rel_id = phrases[rels[at]] if at in rels else None
+                rel_id = phrases[rel] if (rel := rels.get(at)) else None
                 changes.links += (source.id, numbers[at], texts[at], rel_id, at not in barred)
             numbers = [number for at, number in enumerate(numbers) if at not in special]
             texts = [text for at, text in enumerate(texts) if at not in special]

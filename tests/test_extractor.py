@@ -201,6 +201,12 @@ class TestRel:
 
         assert found.rel == "author noopener ugc"
 
+    def test_one_of_blanks_only_is_none(self) -> None:
+        links = read("<a href=x rel='  '>1</a><a href=y rel='\t'>2</a><a href=x rel=nofollow>3</a>").links
+
+        assert links.rels == {0: "nofollow"}
+        assert [link.followed for link in links] == [True, True]
+
     @pytest.mark.parametrize(
         ("html", "followed"),
         [

@@ -374,6 +374,12 @@ class TestTexts:
 
         assert rows(path, "SELECT count(DISTINCT text) FROM links") == [(3_000,)]
 
+    async def test_a_rel_without_a_word_is_none(self, path: Path, file: Stored) -> None:
+        links = Links(urls=[url(A)], texts=["home"], rels={0: ""})
+        await file.save(Done(task=PAGE, answer=answer(), content=Content(links=links)))
+
+        assert rows(path, "SELECT target, text, rel FROM links") == [(A, "home", "")]
+
     async def test_texts_are_known_again_after_a_restart(self, path: Path) -> None:
         for address in (SEED, A):
             async with stored(path) as file:

@@ -184,7 +184,7 @@ class _Merger:
         remembered = self._join.known(self._base)  # of pages before; good for nearly all hrefs
         known: dict[str, CanonicalUrl] = {}  # 28 to 66 % of a page's hrefs repeat within it
         texts: dict[CanonicalUrl, str] = {}
-        rels: dict[CanonicalUrl, list[str]] = {}
+        rels: dict[CanonicalUrl, dict[str, None]] = {}
         followed: set[CanonicalUrl] = set()
         room = MAX_LINK_CHARS
         for position, mention in enumerate(mentions):
@@ -212,9 +212,10 @@ class _Merger:
                 text_chars -= len(text)
                 texts[url] = collapse(text)
             rel = attributes.get("rel")
-            if rel:
-                rels.setdefault(url, []).append(rel)
-            if not rel or "nofollow" not in tokens(rel):
+            said = tokens(rel) if rel else {}  # of blanks only: none
+            if said:
+                rels.setdefault(url, {}).update(said)
+            if "nofollow" not in said:
                 followed.add(url)
         if nofollow:
             followed.clear()
@@ -222,7 +223,7 @@ class _Merger:
         return Links(
             urls=list(texts),
             texts=list(texts.values()),
-            rels={at: " ".join(tokens(" ".join(rels[url]))) for at, url in numbered if url in rels},
+            rels={at: " ".join(rels[url]) for at, url in numbered if url in rels},
             barred=[at for at, url in numbered if url not in followed],
         )
 
