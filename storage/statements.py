@@ -23,8 +23,9 @@ ADD_URL = """
         reason)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-# After ADD_URL, for the rows from :first on. A URL that is known after all means a broken seen set,
+# After ADD_URL, for the rows from :first on. A URL that the file has already means a broken seen set,
 # and must be loud: then its number is NULL, which is refused, as is the host of a row that is missing.
+# (Of two alike in one statement it sees nothing: they have one key in memory, so there are no two.)
 ADD_URL_DIGESTS = """
     INSERT OR FAIL INTO url_digest (host_id, digest, url_id)
     SELECT url.host_id, j.value, CASE WHEN EXISTS (
