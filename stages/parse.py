@@ -149,9 +149,11 @@ class ParseStage(Struct, kw_only=True):
         line.append(place)
         try:
             while True:
-                if yielded is not None and not yielded.try_reserve(0):
+                if self.busy > TURN_SECONDS:
+                    await asyncio.sleep(0)
+                elif yielded is not None and not yielded.try_reserve(0):
                     await yielded.reserve(0)  # too much of others is not stored yet
-                elif self.busy > TURN_SECONDS or line[0] is not place:
+                elif line[0] is not place:
                     await asyncio.sleep(0)
                 else:
                     return
