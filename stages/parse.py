@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Message, ParsedPage, Sitemap
 from crawler.policies.robots_tag import forbids_following
@@ -81,7 +82,8 @@ class ParseStage(Struct, kw_only=True):
     is_last: bool = False
     results: ByteBudget | None = None  # for what was read and is not stored yet
     pages_read: int = 0
-    busy: float = 0.0  # seconds of reading here since the event loop last went round
+    line: deque[object] = field(default_factory=deque)  # who waits to read here, the first one first
+    busy: float = 0.0  # seconds of reading here within one round of the event loop
 
     async def handle(self, message: Fetched) -> Sequence[Message]:
         kept = False
@@ -140,27 +142,36 @@ class ParseStage(Struct, kw_only=True):
         """Let a queue full of slow pages hold up neither the event loop nor the memory.
 
         No lock: it would pass from page to page, and the event loop go round, for each of them.
+        But a line: else a worker that has just read would be the first to ask again, round after
+        round, and the pages of all others wait for the end of the queue.
         """
-        while True:
-            if self.busy > TURN_SECONDS:
-                await asyncio.sleep(0)
-            elif yielded is not None and not yielded.try_reserve(0):
-                await yielded.reserve(0)  # too much of others is not stored yet
-            else:
-                return
+        line, place = self.line, object()
+        line.append(place)
+        try:
+            while True:
+                if self.busy > TURN_SECONDS:
+                    await asyncio.sleep(0)
+                elif yielded is not None and not yielded.try_reserve(0):
+                    await yielded.reserve(0)  # too much of others is not stored yet
+                elif line[0] is not place:
+                    await asyncio.sleep(0)
+                else:
+                    return
+        finally:
+            line.remove(place)
 
     def _read_here(self, body: bytes, url: CanonicalUrl, charset: str | None, nofollow: bool) -> Content:
         mark, began = self.marker.begin(url), time.perf_counter()
-        if not self.busy:
-            asyncio.get_running_loop().call_soon(self._has_gone_round)
         try:
             return self.extractor.extract(body, url=url, charset=charset, nofollow=nofollow)
         finally:
             self.marker.end(mark)
-            self.busy += time.perf_counter() - began
+            seconds = time.perf_counter() - began
+            self.busy += seconds
+            asyncio.get_running_loop().call_soon(self._has_gone_round, seconds)
 
-    def _has_gone_round(self) -> None:
-        self.busy = 0.0
+    def _has_gone_round(self, seconds: float) -> None:
+        self.busy -= seconds
 
     async def _read_sitemap(self, message: Fetched, yielded: ByteHold | None) -> Sitemap:
         body, url, charset = message.body, message.task.url, message.answer.charset

@@ -18,7 +18,7 @@ from crawler.messages import CanonicalUrl
 from stages.extractors.children import LARGE_BYTES, MANY_TAGS, Children, Limits, ParseFailed
 from stages.extractors.frames import LENGTH, FrameReader, framed
 from stages.extractors.html import HtmlExtractor
-from stages.extractors.reader import IN_HAND, LARGE_BODY_BYTES
+from stages.extractors.reader import IN_HAND, LARGE_BODY_BYTES, UNPROVEN
 from stages.extractors.slots import SLOT_BYTES
 from stages.parse import Weight
 from tests.fakes import all_else
@@ -113,6 +113,37 @@ class TestChildren:
         contents = await asyncio.gather(*(children.extract(PAGE, url=URL) for _ in range(10)))
 
         assert len(contents) == 10
+
+    async def test_a_child_that_is_found_dead_is_given_nothing_more(
+        self, children: Children, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """asyncio complains, on standard error, of who goes on writing."""
+        for _ in range(IN_HAND):
+            await children.extract(PAGE, url=URL)
+        [child] = children._quick.children
+        child.process.kill()
+        child.process.wait()
+
+        await asyncio.gather(*(children.extract(PAGE, url=URL) for _ in range(IN_HAND)))
+
+        assert caplog.messages == []
+
+    async def test_a_child_has_more_documents_in_hand_once_it_has_answered_some(
+        self, children: Children
+    ) -> None:
+        """Where every document ends its child, those behind it wait for a start each."""
+        await children.extract(PAGE, url=URL)
+        [child] = children._quick.children
+        reading = [asyncio.create_task(children.extract(PAGE, url=URL)) for _ in range(2 * IN_HAND)]
+        await asyncio.sleep(0)
+        young = len(child.jobs)
+        await asyncio.gather(*reading)
+        reading = [asyncio.create_task(children.extract(PAGE, url=URL)) for _ in range(2 * IN_HAND)]
+        await asyncio.sleep(0)
+        proven = len(child.jobs)
+        await asyncio.gather(*reading)
+
+        assert (young, proven) == (UNPROVEN + 1, IN_HAND)
 
     async def test_closing_leaves_no_process_behind(self) -> None:
         children = Children(2)

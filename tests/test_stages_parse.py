@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
@@ -249,6 +250,57 @@ class TestTurns:
 
         assert len(extractor.asked) == 10
         await asyncio.gather(*parsing)
+
+    async def test_slow_pages_are_read_in_the_order_in_which_they_came(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A worker that has just read has its next page at once, and would be the first to ask."""
+        monkeypatch.setattr("stages.parse.TURN_SECONDS", 0.0)  # every page is slow
+        extractor = FakeExtractor()
+        stage, queue = parse_stage(extractor), deque(b"%02d" % number for number in range(40))
+
+        async def worker() -> None:
+            while queue:
+                await stage.handle(fetched(queue.popleft()))
+
+        await asyncio.gather(*(worker() for _ in range(5)))
+
+        assert [body for body, *_ in extractor.asked] == [b"%02d" % number for number in range(40)]
+
+    async def test_a_slow_page_behind_a_quick_one_is_the_last_of_its_round(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of the pages that come in the next round, one before and one after it is known to be another."""
+        clock = iter([0.0, 0.001, *(float(second) for second in range(1, 9))])  # seconds: the first is quick
+        monkeypatch.setattr("stages.parse.time.perf_counter", lambda: next(clock))
+        extractor = FakeExtractor()
+        stage = parse_stage(extractor)
+
+        async def read(after_rounds: int) -> None:
+            for _ in range(after_rounds):
+                await asyncio.sleep(0)
+            await stage.handle(fetched())
+
+        reading = [asyncio.create_task(read(after_rounds)) for after_rounds in (1, 0, 1)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+        assert len(extractor.asked) == 2
+        await asyncio.gather(*reading)
+
+    async def test_a_page_that_nobody_waits_for_any_more_leaves_the_line(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("stages.parse.TURN_SECONDS", 0.0)
+        extractor = FakeExtractor()
+        stage = parse_stage(extractor)
+        first, second, third = (asyncio.create_task(stage.handle(fetched())) for _ in range(3))
+        await asyncio.sleep(0)
+        second.cancel()
+
+        await asyncio.gather(first, third)
+
+        assert len(extractor.asked) == 2
 
     async def test_what_was_read_in_a_turn_leaves_less_memory_for_the_rest_of_it(self) -> None:
         budget, extractor = BodyBudget(LINK_BYTES), FakeExtractor()  # what one page leads to is more

@@ -22,6 +22,7 @@ from stages.extractors.slots import Slots
 START_UP = 30.0  # seconds for a child to start and to load the plugins
 IN_HAND = 24  # documents per child, so that it has work while the event loop is busy elsewhere ...
 IN_HAND_BYTES = 1024 << 10  # ... while they are no more than this in all
+UNPROVEN = 4  # of them for a child that has answered nothing yet, and one more for each that it answers
 LARGE_BODY_BYTES = 256 << 10
 
 
@@ -59,12 +60,20 @@ class Reader(asyncio.BufferedProtocol):
     clock: asyncio.TimerHandle | None = None
     timed_out: bool = False
     ready: bool = False  # it has said that it is there; what that takes is no document's doing
+    answered: int = 0  # documents
     reader: FrameReader = field(default_factory=FrameReader)
 
     @property
     def has_room(self) -> bool:
+        """False too once it is found dead: what is written then, asyncio complains of.
+
+        Where every document ends its child, those behind wait for a start each: they should be few.
+        """
+        if self.transport is not None and self.transport.is_closing():
+            return False
         return not self.jobs or (
-            len(self.jobs) < IN_HAND and sum(len(job.body) for job in self.jobs) < IN_HAND_BYTES
+            len(self.jobs) < min(IN_HAND, UNPROVEN + self.answered)
+            and sum(len(job.body) for job in self.jobs) < IN_HAND_BYTES
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -91,6 +100,7 @@ class Reader(asyncio.BufferedProtocol):
                 self._start_clock()
                 continue
             job = self.jobs.popleft()
+            self.answered += 1
             if self.slots is not None and job.slot is not None:
                 self.slots.free(job.slot)
             self._start_clock()
