@@ -132,7 +132,8 @@ class ParseStage(Struct, kw_only=True):
         if self.readers is not None and not self._stays(body):
             content = await self.readers.extract(body, url=url, charset=answer.charset, nofollow=nofollow)
         else:
-            await self._take_turn(yielded)
+            if self.line or not self._has_time_and_room(yielded):
+                await self._take_turn(yielded)
             content = self._read_here(body, url, answer.charset, nofollow)
         if yielded is not None:
             yielded.resize(_size(content, len(body)))
@@ -159,6 +160,9 @@ class ParseStage(Struct, kw_only=True):
                     return
         finally:
             line.remove(place)
+
+    def _has_time_and_room(self, yielded: ByteHold | None) -> bool:
+        return self.busy <= TURN_SECONDS and (yielded is None or yielded.try_reserve(0))
 
     def _read_here(self, body: bytes, url: CanonicalUrl, charset: str | None, nofollow: bool) -> Content:
         mark, began = self.marker.begin(url), time.perf_counter()
