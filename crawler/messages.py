@@ -103,7 +103,7 @@ class Links(Struct, frozen=True, gc=False, array_like=True):
     urls: Sequence[CanonicalUrl] = ()
     texts: Sequence[str] = ()  # of each URL
     rels: Mapping[int, str] = {}  # by position, of the few that have one
-    barred: Sequence[int] = ()  # the positions of those that no mention allows to follow
+    barred: frozenset[int] = frozenset()  # the positions of those that no mention allows to follow
 
     @classmethod
     def of(cls, links: Iterable[Link]) -> Links:
@@ -112,7 +112,7 @@ class Links(Struct, frozen=True, gc=False, array_like=True):
             urls=[link.url for link in given],
             texts=[link.text for link in given],
             rels={at: link.rel for at, link in enumerate(given) if link.rel},
-            barred=[at for at, link in enumerate(given) if not link.followed],
+            barred=frozenset(at for at, link in enumerate(given) if not link.followed),
         )
 
     def part(self, begin: int, end: int) -> Links:
@@ -123,16 +123,15 @@ class Links(Struct, frozen=True, gc=False, array_like=True):
             urls=self.urls[begin:end],
             texts=self.texts[begin:end],
             rels={at - begin: rel for at, rel in self.rels.items() if begin <= at < end},
-            barred=[at - begin for at in self.barred if begin <= at < end],
+            barred=frozenset(at - begin for at in self.barred if begin <= at < end),
         )
 
     def __len__(self) -> int:
         return len(self.urls)
 
     def __iter__(self) -> Iterator[Link]:
-        barred = frozenset(self.barred)
         for at, (url, text) in enumerate(zip(self.urls, self.texts, strict=True)):
-            yield Link(url, text, self.rels.get(at, ""), at not in barred)
+            yield Link(url, text, self.rels.get(at, ""), at not in self.barred)
 
 
 class Resource(Struct, frozen=True, gc=False, array_like=True):

@@ -26,7 +26,7 @@ from storage import statements as sql
 from storage.database import Database
 from storage.phrases import Phrases
 from storage.rows import State, UrlKind, UrlRow, key_of
-from storage.turns import IN_A_TURN, in_turns
+from storage.turns import IN_A_TURN, in_turns, one_by_one
 from storage.url_table import UrlTable
 
 MAX_SITEMAP_NESTING = 3  # the protocol knows one level of index; some sites have two
@@ -80,19 +80,18 @@ class Ledger:
 
     async def discover_links(self, changes: Changes, source: UrlRow, links: Links) -> None:
         """Note a page's links; each may create or improve its target."""
-        async for [begin] in in_turns(range(0, len(links), IN_A_TURN), 1):
+        async for begin in one_by_one(range(0, len(links), IN_A_TURN), 1):
             some = links.part(begin, begin + IN_A_TURN)
             self._note_links(changes, source, some, self._discover_targets(changes, source, some))
 
     def _discover_targets(self, changes: Changes, source: UrlRow, links: Links) -> list[UrlRow]:
         """The rows of the links' targets."""
-        barred = frozenset(links.barred)
         depth = min(source.depth + 1, UNREACHED)
         rows = list(map(self._urls.young.get, links.urls))
         for at, row in enumerate(rows):
             if row is None or row.depth > depth or row.hops or row.run or not row.followed:
                 run = self._run(source, links.urls[at], hops=1)
-                offered = Reach(depth, 0, at not in barred, False, run)
+                offered = Reach(depth, 0, at not in links.barred, False, run)
                 if row is None:
                     rows[at] = self._new(changes, links.urls[at], offered)
                 else:
@@ -100,7 +99,7 @@ class Ledger:
         return cast(list[UrlRow], rows)
 
     def _note_links(self, changes: Changes, source: UrlRow, links: Links, targets: Sequence[UrlRow]) -> None:
-        phrases, rels, barred = self._phrases.young, links.rels, frozenset(links.barred)
+        phrases, rels, barred = self._phrases.young, links.rels, links.barred
         numbers = [target.id for target in targets]
         texts = [phrases[text] if text else None for text in links.texts]
         if special := {*rels, *barred}:
