@@ -26,6 +26,7 @@ from crawler.policies.robots_txt import PRODUCT_TOKEN
 from crawler.policies.sessions import fingerprint
 from crawler.ports import ByteBudget, ByteHold, Extractor, ParseMarker
 from stages.extractors.children import ParseFailed
+from stages.extractors.markup import has_more_tags
 from stages.rewriting import Rewrite, rewrite_answer, rewrite_content, rewrite_sitemap
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
@@ -64,9 +65,7 @@ class Weight(Struct, frozen=True, kw_only=True):
     max_tags: int = 1_000
 
     def is_light(self, body: bytes) -> bool:
-        size = len(body)
-        # No tag has less than three bytes, and to count takes 7 us for an ordinary page.
-        return size <= self.max_bytes and (size <= 3 * self.max_tags or body.count(b"<") <= self.max_tags)
+        return len(body) <= self.max_bytes and not has_more_tags(body, self.max_tags)
 
 
 class ParseStage(Struct, kw_only=True):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from crawler.messages import CanonicalUrl, Content, Sitemap
 from stages.extractors.frames import content_of, sitemap_of
 from stages.extractors.lane import Lane, Limits, ParseFailed, Room
+from stages.extractors.markup import has_more_tags
 from stages.extractors.reader import Job
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Children:
 
 
 def _is_large(body: bytes) -> bool:
-    return len(body) > LARGE_BYTES or (len(body) > 3 * MANY_TAGS and body.count(b"<") > MANY_TAGS)  # <p>
+    return len(body) > LARGE_BYTES or has_more_tags(body, MANY_TAGS)
 
 
 class _Unbounded:
