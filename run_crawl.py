@@ -1,10 +1,13 @@
-"""The command: `python run_crawl.py --seed URL --depth 2`. All of it is in `crawler.cli`."""
+"""The command: `python run_crawl.py --seed URL --depth 2`. Its code is in `crawler/cli/`."""
 
 import gc
+import os
 import sys
 
-gc.disable()  # what is loaded is there to stay: nobody need ever look for circles in it
-from crawler.cli import main  # noqa: E402
+# In a checkout the package `penstock` is the folder `.src/penstock`; nothing needs to be installed.
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".src"))
+gc.disable()  # objects made while modules load live until the end: a collection would free nothing
+from penstock.crawler.cli import main  # noqa: E402
 
 gc.freeze()
 gc.enable()

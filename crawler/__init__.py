@@ -1,37 +1,31 @@
-"""Penstock's thinking room: what is fetched, when, and what becomes of it.
-
-`messages` are the facts that travel, `ports` the questions that the rooms ask each
-other. A URL enters by one door, `admission`, and waits in the `frontier`, which knows
-when its host may be asked; `engine` holds the table of routes and `pool` the only worker
-loop. `policies/` decides and never waits. `app` joins this room with `stages/`, which
-moves, and `storage/`, which remembers; `cli/` is how a person speaks to all of it.
+"""Crawler: decisions. What is fetched, when, and what becomes of it.
 
     seeds ─▶ admission ─▶ frontier ═▶ fetch ═▶ parse ═▶ store ─┐
                               ▲                                │
                               └──────── one commit ◀───────────┘
 
-As a library: `from crawler import Crawl, CrawlConfig`; a plugin imports Page, Value and
-Follow. All are looked up at first use, so that importing a single module of this room
-does not load the whole house.
+Here are the facts that all rooms share:
+
+    messages     what travels between the stages
+    ports        what the rooms ask of each other, as protocols
+    urls         the canonical spelling of a URL
+    extraction   values, items and text that were taken from a page
+    snapshot     how a run stands at one moment
+    run_result   how a run ended
+    errors       what is wrong by us or the operator
+    version      the version
+
+and the wiring, which is the only module that imports every room:
+
+    app          builds every part and runs the crawl
+
+The rooms, lowest first; a room imports only rooms above it in this list:
+
+    policies/    pure decisions: scope, retry, politeness, traps, robots.txt rules
+    output/      logs, terminal, files
+    config/      options and their checks
+    scheduler/   the frontier, the hosts, the throttle, the door for URLs
+    engine/      worker pools and the byte budget
+    monitor/     telemetry, metrics, the watchdog
+    cli/         the commands
 """
-
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from crawler.app import Crawl
-    from crawler.config import CrawlConfig
-    from crawler.plugins import Element, Follow, Page, Value
-    from crawler.rules import SelectRule
-
-__all__ = ["Crawl", "CrawlConfig", "Element", "Follow", "Page", "SelectRule", "Value"]
-
-_HOMES = {"Crawl": "crawler.app", "CrawlConfig": "crawler.config", "SelectRule": "crawler.rules"}
-
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES.get(name, "crawler.plugins")), name)

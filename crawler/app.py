@@ -8,51 +8,57 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from crawler.admission import Admission
-from crawler.clock import Clock
-from crawler.config import CrawlConfig
-from crawler.credentials import no_longer_given
-from crawler.domains import registrable
-from crawler.ending import Report, exit_code, worst
-from crawler.engine import Stopping, crawl
-from crawler.frontier import Frontier
-from crawler.heap import keep_freed
-from crawler.lag import LoopLag
-from crawler.logs import get_logger
-from crawler.memory import BodyBudget
-from crawler.messages import CanonicalUrl, RobotsAnswer
-from crawler.metrics import serving
-from crawler.parts import harvester_of, note_end, plain_options, rewrite_of
-from crawler.policies.breaker import Breaker
-from crawler.policies.budget import Budget
-from crawler.policies.politeness import Politeness
-from crawler.policies.reach import Horizon
-from crawler.policies.retry import Retry
-from crawler.policies.robots import RobotsPolicy
-from crawler.policies.robots_txt import product_token
-from crawler.policies.scope import Scope
-from crawler.policies.sessions import Sessions
-from crawler.policies.traps import Traps
-from crawler.pool import Pool
-from crawler.ports import Extractor, ParseMarker, Stage, Totals
-from crawler.robots import RobotsRules
-from crawler.seen import SeenFilter
-from crawler.stats import Snapshot
-from crawler.tally import Tally
-from crawler.telemetry import Telemetry
-from crawler.trend import Left
-from crawler.watch import pool_lines, task_lines, watch
-from stages.extractors.children import Children
-from stages.extractors.html import HtmlExtractor
-from stages.extractors.plan import plan_of
-from stages.fetch import FetchStage
-from stages.fetchers.plain import PlainFetcher
-from stages.fetchers.prober import Prober
-from stages.parse import ParseStage
-from stages.store import StoreStage
-from storage.crawl_store import CrawlSettings, CrawlStore, OpenRun
+from penstock.crawler.config.crawl_config import CrawlConfig
+from penstock.crawler.config.credentials import no_longer_given
+from penstock.crawler.config.domains import registrable
+from penstock.crawler.engine.body_budget import BodyBudget
+from penstock.crawler.engine.engine import Stopping, crawl
+from penstock.crawler.engine.malloc import keep_freed
+from penstock.crawler.engine.pool import Pool
+from penstock.crawler.errors import PenstockError
+from penstock.crawler.messages import CanonicalUrl, RobotsAnswer
+from penstock.crawler.monitor.loop_lag import LoopLag
+from penstock.crawler.monitor.metrics import serving
+from penstock.crawler.monitor.tally import Tally
+from penstock.crawler.monitor.telemetry import Telemetry
+from penstock.crawler.monitor.trend import Left
+from penstock.crawler.monitor.watchdog import pool_lines, task_lines, warn_of_slow_plugin, watch
+from penstock.crawler.output.logs import get_logger
+from penstock.crawler.policies.bandwidth import Bandwidth
+from penstock.crawler.policies.breaker import Breaker
+from penstock.crawler.policies.budget import Budget
+from penstock.crawler.policies.politeness import Politeness
+from penstock.crawler.policies.reach import Horizon
+from penstock.crawler.policies.retry import Retry
+from penstock.crawler.policies.robots import RobotsPolicy
+from penstock.crawler.policies.robots_txt import product_token
+from penstock.crawler.policies.scope import Scope
+from penstock.crawler.policies.sessions import Sessions
+from penstock.crawler.policies.traps import Traps
+from penstock.crawler.ports import Extractor, ParseMarker, Stage, Totals
+from penstock.crawler.run_result import Report, exit_code, peak_memory, worst
+from penstock.crawler.scheduler.admission import Admission
+from penstock.crawler.scheduler.clock import Clock
+from penstock.crawler.scheduler.frontier import Frontier
+from penstock.crawler.scheduler.robots_cache import RobotsRules
+from penstock.crawler.scheduler.seen import SeenFilter
+from penstock.crawler.snapshot import Snapshot
+from penstock.stages.extractors.fields.plan import plan_of
+from penstock.stages.extractors.html import HtmlExtractor
+from penstock.stages.fetch import FetchStage
+from penstock.stages.fetchers.plain import PlainFetcher, PlainOptions
+from penstock.stages.fetchers.prober import Prober
+from penstock.stages.parse import ParseStage
+from penstock.stages.store import StoreStage
+from penstock.stages.workers.worker_pool import Children
+from penstock.storage.writing.crawl_store import CrawlSettings, CrawlStore, OpenRun
+
+if TYPE_CHECKING:
+    from penstock.crawler.policies.rewrite import Rewrite
+    from penstock.stages.extractors.fields.field_extractor import Harvester
+    from penstock.stages.extractors.fields.plan import Plan
 
 MAX_RESULT_BYTES = 32 << 20  # of what was read and is not stored yet
 MAX_SITEMAP_BYTES = 50 << 20  # sitemaps.org: 50 MiB, uncompressed
@@ -297,3 +303,52 @@ class Crawl:
             return self._stopping.reason
         assert self._frontier is not None
         return self._frontier.spent or "finished"
+
+
+def plain_options(config: CrawlConfig) -> PlainOptions:
+    cookies = None
+    if config.cookies is not None:
+        from penstock.crawler.config.cookie_file import load
+
+        cookies = load(config.cookies, config.credential_origins)
+    return PlainOptions(
+        user_agent=config.agent,
+        headers=dict(config.headers),
+        header_origins=config.credential_origins,
+        cookies=cookies,
+        proxy=config.exit,
+        timeout=config.timeout,
+        max_body=config.max_body,
+        keep_bodies=config.save_bodies,
+        public_only=config.public_only,
+        bandwidth=None if config.bandwidth is None else Bandwidth(config.bandwidth),
+    )
+
+
+def harvester_of(plan: Plan | None) -> Harvester | None:
+    """What gathers by the plan; None if nothing is wanted of pages but their links."""
+    if plan is None:
+        return None
+    from penstock.stages.extractors.fields.field_extractor import Harvester
+
+    return Harvester(plan, on_slow=warn_of_slow_plugin)
+
+
+def rewrite_of(config: CrawlConfig) -> Rewrite | None:
+    """The operator's URL rules; None, which costs nothing, if there are none."""
+    if not (config.strip_param or config.strip_sessions or config.sort_query or config.fold_index):
+        return None
+    from penstock.crawler.policies.rewrite import Rewrite
+
+    return Rewrite(config.strip_param, config.strip_sessions, config.sort_query, config.fold_index)
+
+
+async def note_end(store: CrawlStore, reason: str) -> None:
+    """Note in the file how the run ended. After an error the file may be what failed."""
+    try:
+        await store.finish(reason, peak_memory(), patient=reason != "error")
+    except PenstockError as error:
+        if reason != "error":
+            raise
+        # The error that ended the run is told by whoever called it; this one is only its echo.
+        log.debug("run_end_not_noted", error=str(error))

@@ -18,7 +18,7 @@ from typing import Literal, NewType, Protocol
 
 from msgspec import Struct, field
 
-from crawler.harvest import Harvest
+from penstock.crawler.extraction import Harvest
 
 CanonicalUrl = NewType("CanonicalUrl", str)
 """The one spelling of a URL that we compare: WHATWG serialisation, no fragment, no userinfo."""
@@ -264,5 +264,5 @@ Verdict = Done | RetryAt | Dead | Skipped | RobotsAnswer
 
 
 def is_internal(reason: str | None) -> bool:
-    """True for the reason of a failure that was a bug of ours (`crawler.pool` names it)."""
+    """True for the reason of a failure that was a bug of ours (`penstock.crawler.engine.pool` names it)."""
     return reason is not None and reason.startswith("internal:")

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct, field
 
-from crawler.messages import (
+from penstock.crawler.messages import (
     CanonicalUrl,
     Content,
     Failed,
@@ -24,7 +24,7 @@ from crawler.messages import (
     RobotsAnswer,
     Verdict,
 )
-from crawler.stats import Sample, Snapshot
+from penstock.crawler.snapshot import Sample, Snapshot
 
 In = TypeVar("In", contravariant=True)
 

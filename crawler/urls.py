@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import ada_url
 
-from crawler.messages import CanonicalUrl
+from penstock.crawler.messages import CanonicalUrl
 
 MAX_URL_CHARS = 2083  # sitemaps.org's bound, and old browsers'; beyond it are mostly traps
 

@@ -1,6 +1,6 @@
 """Fetch: the first stage. One task, one request, one answer.
 
-May touch: a Fetcher and a HostGate, through `crawler.ports`.
+May touch: a Fetcher and a HostGate, through `penstock.crawler.ports`.
 Never: a retry, a redirect of a page, a wait for politeness: those are the frontier's.
 
 Whatever happens, the host's gate is told that its connection is free again.
@@ -13,10 +13,18 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from crawler.messages import CanonicalUrl, Failed, Fetched, FetchTask, Message, RobotsAnswer, RobotsTask
-from crawler.policies.robots import RobotsPolicy
-from crawler.ports import Fetcher, HostGate
-from crawler.urls import is_http
+from penstock.crawler.messages import (
+    CanonicalUrl,
+    Failed,
+    Fetched,
+    FetchTask,
+    Message,
+    RobotsAnswer,
+    RobotsTask,
+)
+from penstock.crawler.policies.robots import RobotsPolicy
+from penstock.crawler.ports import Fetcher, HostGate
+from penstock.crawler.urls import is_http
 
 
 class FetchStage(Struct, frozen=True, kw_only=True):

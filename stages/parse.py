@@ -1,6 +1,6 @@
 """Parse: the second stage. Read the body of an HTML page; let everything else pass.
 
-May touch: an Extractor, through `crawler.ports`; parser processes, through the same port's shape.
+May touch: an Extractor, through `penstock.crawler.ports`; parser processes, through the same port's shape.
 
 Light pages are read here and now. Heavy ones, on which the parser could take seconds and
 gigabytes, go to a process that can be killed; and once there is enough work, any page goes
@@ -20,14 +20,14 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from crawler.messages import CanonicalUrl, Content, Failed, Fetched, Message, ParsedPage, Sitemap
-from crawler.policies.robots_tag import forbids_following
-from crawler.policies.robots_txt import PRODUCT_TOKEN
-from crawler.policies.sessions import fingerprint
-from crawler.ports import ByteBudget, ByteHold, Extractor, ParseMarker
-from stages.extractors.children import ParseFailed
-from stages.extractors.markup import has_more_tags
-from stages.rewriting import Rewrite, rewrite_answer, rewrite_content, rewrite_sitemap
+from penstock.crawler.messages import CanonicalUrl, Content, Failed, Fetched, Message, ParsedPage, Sitemap
+from penstock.crawler.policies.robots_tag import forbids_following
+from penstock.crawler.policies.robots_txt import PRODUCT_TOKEN
+from penstock.crawler.policies.sessions import fingerprint
+from penstock.crawler.ports import ByteBudget, ByteHold, Extractor, ParseMarker
+from penstock.stages.extractors.text.markup import has_more_tags
+from penstock.stages.rewriting import Rewrite, rewrite_answer, rewrite_content, rewrite_sitemap
+from penstock.stages.workers.worker_pool import ParseFailed
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 LINK_BYTES = 300  # that a link takes in memory until its commit is over, texts apart
@@ -38,7 +38,7 @@ WARM_UP_PAGES = 150  # before that a crawl is too small to pay for starting proc
 
 
 class Readers(Protocol):
-    """Parser processes (`stages.extractors.children.Children`)."""
+    """Parser processes (`penstock.stages.workers.worker_pool.Children`)."""
 
     @property
     def has_room(self) -> bool: ...
@@ -182,7 +182,9 @@ class ParseStage(Struct, kw_only=True):
         if self.readers is not None and len(body) > self.weight.max_bytes:
             sitemap = await self.readers.read_sitemap(body, url=url, charset=charset)
         else:
-            from stages.extractors.sitemap import read_sitemap  # slow to load, and many sites have none
+            from penstock.stages.extractors.sitemap import (
+                read_sitemap,  # slow to load, and many sites have none
+            )
 
             sitemap = read_sitemap(body, url=url, charset=charset)
         if yielded is not None:

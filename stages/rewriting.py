@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from crawler.messages import Answer, CanonicalUrl, Content, Link, Links, Sitemap
-from crawler.urls import is_http
+from penstock.crawler.messages import Answer, CanonicalUrl, Content, Link, Links, Sitemap
+from penstock.crawler.urls import is_http
 
 Rewrite = Callable[[CanonicalUrl], CanonicalUrl]
 

@@ -1,6 +1,6 @@
 """Store: the last stage. Judge what arrived, have it committed, tell the frontier.
 
-May touch: a CrawlStore and the frontier's `settled`, through `crawler.ports`.
+May touch: a CrawlStore and the frontier's `settled`, through `penstock.crawler.ports`.
 Never: the network, SQL text, another stage's inbox.
 
 One message is one fact: its page, links and frontier rows commit together or not
@@ -18,9 +18,8 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from crawler.clock import Clock
-from crawler.errors import TooManyInternalFailures
-from crawler.messages import (
+from penstock.crawler.errors import TooManyInternalFailures
+from penstock.crawler.messages import (
     REDIRECTS,
     Answer,
     CanonicalUrl,
@@ -38,8 +37,9 @@ from crawler.messages import (
     Verdict,
     is_internal,
 )
-from crawler.policies.retry import RETRY_AFTER_TOO_LONG, GiveUp, Retry
-from crawler.ports import CrawlStore, Saved
+from penstock.crawler.policies.retry import RETRY_AFTER_TOO_LONG, GiveUp, Retry
+from penstock.crawler.ports import CrawlStore, Saved
+from penstock.crawler.scheduler.clock import Clock
 
 MAX_INTERNAL_FAILURES_IN_A_ROW = 20
 

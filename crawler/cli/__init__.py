@@ -22,10 +22,10 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from crawler.cli.suggest import Parser, unknown_words
-from crawler.errors import PenstockError
-from crawler.terminal import harmless, say
-from crawler.version import VERSION
+from penstock.crawler.cli.suggestions import Parser, unknown_words
+from penstock.crawler.errors import PenstockError
+from penstock.crawler.output.terminal import harmless, say
+from penstock.crawler.version import VERSION
 
 COMMANDS = {
     "crawl": "crawl from one or more seeds (the default command)",
@@ -103,7 +103,7 @@ def _parsers(command: str, program: Sequence[str]) -> tuple[Parser, Parser]:
     subparsers: Any = parser.add_subparsers(dest="command", title="commands", metavar="", required=True)
     for name, text in COMMANDS.items():
         if name == command:
-            importlib.import_module(f"crawler.cli.{name}").add_parser(subparsers)
+            importlib.import_module(f"penstock.crawler.cli.{name}").add_parser(subparsers)
         elif command not in COMMANDS:  # help and the version; to make them all takes a millisecond
             subparsers.add_parser(name, help=text)
     return parser, subparsers.choices.get(command, parser)

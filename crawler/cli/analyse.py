@@ -9,9 +9,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from crawler.cli.figures import count, counted
-from crawler.cli.reading import add_database
-from crawler.terminal import say
+from penstock.crawler.cli.open_database import add_database
+from penstock.crawler.output.number_formats import count, counted
+from penstock.crawler.output.terminal import say
 
 _MORE = """\
 The reports top_pages, near_duplicates and (for words) thin_pages rest on it. Texts are read
@@ -36,10 +36,10 @@ def run(args: argparse.Namespace) -> int:
     """Analyse, and say what was done. Raises BadDatabase, also while a crawl is running."""
     import asyncio
 
-    from crawler.cli.advance import advancing
-    from stages.extractors.visible import visible_text
-    from stages.fetchers.mime import parse_mime
-    from storage.analysis import analyse
+    from penstock.crawler.cli.live.progress_bar import advancing
+    from penstock.stages.extractors.text.visible_text import visible_text
+    from penstock.stages.http.mime import parse_mime
+    from penstock.storage.jobs.analysis import analyse
 
     def text_of(body: bytes, content_type: str | None) -> str:
         return visible_text(body, parse_mime(content_type).charset)

@@ -1,6 +1,6 @@
 """`crawl`: build the configuration, run the crawl, show it, and say how it ended.
 
-May touch: standard error, signal handlers, the event loop; `crawler.app` for all else.
+May touch: standard error, signal handlers, the event loop; `penstock.crawler.app` for all else.
 Never: standard output, but for --print-config.
 
 Nothing is fetched and no database is opened before every option was checked.
@@ -15,17 +15,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from crawler import environment, options
-from crawler.cli import write_out
-from crawler.cli.flags import add_flags
-from crawler.cli.view import VIEW_NAMES, View
-from crawler.config import CrawlConfig
-from crawler.errors import BadConfig, PenstockError, Refusal
-from crawler.terminal import harmless
+from penstock.crawler.cli import write_out
+from penstock.crawler.cli.flags import add_flags
+from penstock.crawler.cli.live.view_options import VIEW_NAMES, View
+from penstock.crawler.config import environment
+from penstock.crawler.config import option_files as options
+from penstock.crawler.config.crawl_config import CrawlConfig
+from penstock.crawler.errors import BadConfig, PenstockError, Refusal
+from penstock.crawler.output.terminal import harmless
 
 if TYPE_CHECKING:
-    from crawler.app import Crawl
-    from crawler.ending import Report
+    from penstock.crawler.app import Crawl
+    from penstock.crawler.run_result import Report
 
 NEW_OBJECTS = 10_000  # between two searches for cycles; Python's own choice is 700
 
@@ -56,8 +57,8 @@ def run(args: argparse.Namespace) -> int:
     args.log_level = view.level  # for `main`, which shows tracebacks at debug
 
     # Slow to load, here and below, so not for --help.
-    from crawler import logs
-    from crawler.cli import summary
+    from penstock.crawler.cli import summary
+    from penstock.crawler.output import logs
 
     logs.configure(level=view.level, form=view.log_format)
     called = [*args.program, *args.words]
@@ -73,14 +74,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _crawled(config: CrawlConfig, view: View, called: Sequence[str]) -> Report:
     """Run the crawl to its end; what stops it on the way is told how to go on."""
-    from stages.fetchers.certificates import read_at_first_use
+    from penstock.stages.http.tls import read_at_first_use
 
     with _loading(), read_at_first_use():
         import asyncio
 
-        from crawler.app import Crawl
-        from crawler.cli import signals
-        from crawler.cli.summary import how_to_go_on
+        from penstock.crawler.app import Crawl
+        from penstock.crawler.cli import signals
+        from penstock.crawler.cli.summary import how_to_go_on
 
     note = how_to_go_on("error", called) or ""
     try:
@@ -160,7 +161,8 @@ def _print_config(config: CrawlConfig, view: View) -> None:
 
 
 async def _watched(crawl: Crawl, config: CrawlConfig, view: View) -> Report:
-    from crawler.cli import progress, signals
+    from penstock.crawler.cli import signals
+    from penstock.crawler.cli.live import progress
 
     asked: list[str] = []
 

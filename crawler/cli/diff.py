@@ -10,14 +10,14 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from crawler.cli.figures import count
-from crawler.cli.reading import add_format, opened_file, row_limit
-from crawler.errors import BadQuery
-from crawler.terminal import harmless, say
+from penstock.crawler.cli.open_database import add_format, opened_file, row_limit
+from penstock.crawler.errors import BadQuery
+from penstock.crawler.output.number_formats import count
+from penstock.crawler.output.terminal import harmless, say
 
 if TYPE_CHECKING:
-    from storage.changes import Changes, Counts
-    from storage.reader import Reader
+    from penstock.storage.reading.crawl_diff import Changes, Counts
+    from penstock.storage.reading.crawl_reader import Reader
 
 CHECK_FAILED = 5  # exit code: a --fail-if is true
 
@@ -56,9 +56,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the rows and the counts. Raises BadDatabase and BadQuery."""
-    from crawler.cli.advance import advancing
-    from crawler.cli.render import show
-    from storage.changes import COLUMNS, changes
+    from penstock.crawler.cli.live.progress_bar import advancing
+    from penstock.crawler.cli.table_formats import show
+    from penstock.storage.reading.crawl_diff import COLUMNS, changes
 
     with contextlib.ExitStack() as stack:
         before, after = (stack.enter_context(opened_file(path)) for path in (args.before, args.after))
@@ -74,8 +74,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _failures(checks: Sequence[str], found: Changes, after: Reader) -> list[str]:
     """What each check that is true has met; all are tried before anything is printed."""
-    from storage.questions import question
-    from storage.reports import REPORTS
+    from penstock.storage.reading.report_queries import question
+    from penstock.storage.reading.reports import REPORTS
 
     failures = []
     for check in checks:

@@ -15,16 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crawler.cli.figures import counted, duration, size
-from crawler.cli.reading import add_database, binary_results, opened
-from crawler.errors import BadQuery
-from crawler.outlet import Stdout, outlet, refuse_target
-from crawler.terminal import harmless, say
+from penstock.crawler.cli.open_database import add_database, binary_results, opened
+from penstock.crawler.errors import BadQuery
+from penstock.crawler.output.atomic_output import Stdout, outlet, refuse_target
+from penstock.crawler.output.number_formats import counted, duration, size
+from penstock.crawler.output.terminal import harmless, say
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from storage.exports import Source
+    from penstock.storage.exports import Source
 
 _MORE = """\
 formats of any rows:   csv, jsonl, parquet
@@ -56,10 +56,10 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the file. Raises BadDatabase, BadQuery, and PenstockError if the disk fails."""
-    from storage.exports import Source, load
-    from storage.provenance import provenance
-    from storage.questions import question
-    from storage.reports import REPORTS
+    from penstock.storage.exports import Source, load
+    from penstock.storage.reading.provenance import provenance
+    from penstock.storage.reading.report_queries import question
+    from penstock.storage.reading.reports import REPORTS
 
     form = load(args.form)
     sql = _chosen(args, form)
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _chosen(args: argparse.Namespace, form: ModuleType) -> str:
     """The SELECT that was asked for."""
-    from storage.reports import REPORTS, TABLES
+    from penstock.storage.reading.reports import REPORTS, TABLES
 
     if form.TAKES == "crawl":
         if args.table or args.sql:
@@ -98,7 +98,7 @@ def _chosen(args: argparse.Namespace, form: ModuleType) -> str:
 
 def _write(args: argparse.Namespace, form: ModuleType, source: Source) -> tuple[int, int]:
     """Returns the records and the bytes that were written."""
-    from crawler.cli.advance import advancing
+    from penstock.crawler.cli.live.progress_bar import advancing
 
     with advancing(args.form, source.expected()) as advanced:
         source = replace(source, advanced=advanced)

@@ -14,9 +14,9 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 
-from crawler.cli.view import FORMATS, LEVELS, PROGRESS
-from crawler.config import MIB, CrawlConfig, flag_of
-from crawler.options import number
+from penstock.crawler.cli.live.view_options import FORMATS, LEVELS, PROGRESS
+from penstock.crawler.config.crawl_config import MIB, CrawlConfig, flag_of
+from penstock.crawler.config.option_files import number
 
 # Group, then name, placeholder and help of each; '' for a switch, `...` after a name that may repeat.
 _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (

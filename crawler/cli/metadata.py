@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from crawler.cli.reading import add_database, results
+from penstock.crawler.cli.open_database import add_database, results
 
 _MORE = """\
   metadata --db crawl.db > metadata.json
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Print JSON. The file need not be there yet."""
     import json
 
-    from storage.catalogue import datasette_metadata
+    from penstock.storage.reading.datasette_metadata import datasette_metadata
 
     with results() as out:
         out.write(json.dumps(datasette_metadata(Path(args.db).stem), indent=2) + "\n")

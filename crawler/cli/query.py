@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from crawler.cli.reading import add_database, add_format, opened
+from penstock.crawler.cli.open_database import add_database, add_format, opened
 
 _MORE = """\
 tables: pages, urls, links, extracted, structured, runs, robots, and each report (report --list) by its name
@@ -34,7 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the rows. Raises BadDatabase and BadQuery."""
-    from crawler.cli.render import show
+    from penstock.crawler.cli.table_formats import show
 
     with opened(args) as reader:
         rows = reader.select(args.sql)

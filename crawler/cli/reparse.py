@@ -15,19 +15,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from crawler import checks, options
-from crawler.checks import joined
-from crawler.cli.reading import add_database
-from crawler.errors import BadConfig
-from crawler.plugins import name_of, plugins
-from crawler.rules import rules
-from crawler.terminal import harmless, say
+from penstock.crawler.cli.open_database import add_database
+from penstock.crawler.config import option_checks as checks
+from penstock.crawler.config import option_files as options
+from penstock.crawler.config.option_checks import joined
+from penstock.crawler.config.plugins import name_of, plugins
+from penstock.crawler.config.select_rules import rules
+from penstock.crawler.errors import BadConfig
+from penstock.crawler.output.terminal import harmless, say
 
 if TYPE_CHECKING:
-    from crawler.messages import CanonicalUrl, Content
-    from stages.extractors.plan import Plan
-    from stages.parse import ParseStage
-    from storage.reparse import SavedBody
+    from penstock.crawler.messages import CanonicalUrl, Content
+    from penstock.stages.extractors.fields.plan import Plan
+    from penstock.stages.parse import ParseStage
+    from penstock.storage.jobs.reparse_store import SavedBody
 
 _CHECKS = {"select": rules, "structured": checks.truth, "plugins": plugins, "search": checks.truth}
 _FLAGS = {"select": "--select", "structured": "--structured", "plugins": "--plugin", "search": "--search"}
@@ -55,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
     """Reparse and say how it went. Raises BadConfig and BadDatabase."""
     import asyncio
 
-    from crawler import logs
-    from stages.extractors.plan import Plan
+    from penstock.crawler.output import logs
+    from penstock.stages.extractors.fields.plan import Plan
 
     values = _settled(_gathered(vars(args)))
     plan = Plan(
@@ -89,7 +90,7 @@ def _gathered(given: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _view_names() -> Sequence[str]:
-    from crawler.cli.view import VIEW_NAMES
+    from penstock.crawler.cli.live.view_options import VIEW_NAMES
 
     return VIEW_NAMES
 
@@ -110,12 +111,12 @@ def _settled(values: Mapping[str, object]) -> dict[str, Any]:
 async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
     from pathlib import Path
 
-    from crawler.watch import warn_of_slow_plugin
-    from stages.extractors.children import Children
-    from stages.extractors.harvest import Harvester
-    from stages.extractors.html import HtmlExtractor
-    from stages.parse import ParseStage
-    from storage.reparse import ReparseStore, Wanted
+    from penstock.crawler.monitor.watchdog import warn_of_slow_plugin
+    from penstock.stages.extractors.fields.field_extractor import Harvester
+    from penstock.stages.extractors.html import HtmlExtractor
+    from penstock.stages.parse import ParseStage
+    from penstock.stages.workers.worker_pool import Children
+    from penstock.storage.jobs.reparse_store import ReparseStore, Wanted
 
     harvester = Harvester(plan, on_slow=warn_of_slow_plugin)  # refuses what is no selector or plugin
     wanted = Wanted(
@@ -173,8 +174,8 @@ async def _read(stage: ParseStage, batch: Sequence[SavedBody]) -> list[tuple[Sav
 
 async def _content(stage: ParseStage, page: SavedBody) -> Content | None:
     """What the page holds, as if it had just been fetched; None if it cannot be read."""
-    from crawler.messages import Answer, Fetched, FetchTask, ParsedPage
-    from stages.fetchers.mime import parse_mime
+    from penstock.crawler.messages import Answer, Fetched, FetchTask, ParsedPage
+    from penstock.stages.http.mime import parse_mime
 
     mime = parse_mime(page.content_type)
     answer = Answer(

@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from crawler.cli.reading import add_database, add_format, opened, row_limit
-from crawler.errors import BadQuery
+from penstock.crawler.cli.open_database import add_database, add_format, opened, row_limit
+from penstock.crawler.errors import BadQuery
 
 _MORE = """\
   report broken_links --format csv
@@ -40,10 +40,10 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report, or the list of reports. Raises BadDatabase and BadQuery."""
-    from crawler.cli.render import show
-    from crawler.terminal import harmless, say
-    from storage.questions import ABOUT_A_URL, question
-    from storage.reports import REPORTS
+    from penstock.crawler.cli.table_formats import show
+    from penstock.crawler.output.terminal import harmless, say
+    from penstock.storage.reading.report_queries import ABOUT_A_URL, question
+    from penstock.storage.reading.reports import REPORTS
 
     if args.list:
         listed = [*REPORTS.items(), *((f"{name} URL", text) for name, text in ABOUT_A_URL.items())]

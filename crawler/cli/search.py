@@ -9,11 +9,11 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from crawler.cli.reading import add_database, add_format, opened, results
-from crawler.terminal import harmless
+from penstock.crawler.cli.open_database import add_database, add_format, opened, results
+from penstock.crawler.output.terminal import harmless
 
 if TYPE_CHECKING:
-    from storage.search import Hit
+    from penstock.storage.reading.full_text import Hit
 
 _MORE = """\
 words are found in any order; "in this order" in quotes; AND, OR, NOT and brackets; begin*
@@ -42,8 +42,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the pages. Raises BadDatabase and BadQuery."""
-    from crawler.cli.render import show
-    from storage.search import COLUMNS, search
+    from penstock.crawler.cli.table_formats import show
+    from penstock.storage.reading.full_text import COLUMNS, search
 
     with opened(args) as reader:
         with reader.snapshot() as connection:

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from crawler.cli.figures import counted, size
-from crawler.cli.reading import add_database, opened
-from crawler.errors import BadQuery, PenstockError
-from crawler.terminal import harmless, say
+from penstock.crawler.cli.open_database import add_database, opened
+from penstock.crawler.errors import BadQuery, PenstockError
+from penstock.crawler.output.number_formats import counted, size
+from penstock.crawler.output.terminal import harmless, say
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -38,11 +38,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report. Raises BadDatabase, BadQuery, and PenstockError if the disk fails."""
-    from crawler.cli.overview import write_site
-    from crawler.outlet import outlet, refuse_target
-    from storage.curves import curves
-    from storage.questions import question
-    from storage.reports import status
+    from penstock.crawler.cli.html.site_report import write_site
+    from penstock.crawler.output.atomic_output import outlet, refuse_target
+    from penstock.storage.reading.chart_data import curves
+    from penstock.storage.reading.report_queries import question
+    from penstock.storage.reading.reports import status
 
     page, lists = _places(args.target or f"{Path(args.db).stem}-site")
     made = _make(page.parent, lists)

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Sequence
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
-from crawler.cli import panel
-from crawler.cli.figures import count, counted, duration, size
-from crawler.cli.reading import add_database, opened, results
-from crawler.terminal import harmless
+from penstock.crawler.cli.live import status_lines as panel
+from penstock.crawler.cli.open_database import add_database, opened, results
+from penstock.crawler.output.number_formats import count, counted, duration, size
+from penstock.crawler.output.terminal import harmless
 
 if TYPE_CHECKING:
-    from storage.reports import Run, Status
-    from storage.telemetry import Live
+    from penstock.storage.reading.reports import Run, Status
+    from penstock.storage.writing.telemetry_samples import Live
 
 _SEEDS_SHOWN = 5
 _RUNS_SHOWN = 10
@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the status. Raises BadDatabase."""
-    from storage.reports import status
+    from penstock.storage.reading.reports import status
 
     with opened(args) as reader:
         with reader.snapshot() as connection:

@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from crawler.cli.figures import count, counted, duration, rate, size
-from crawler.seeds import without_user
-from crawler.terminal import harmless
+from penstock.crawler.config.seeds import without_user
+from penstock.crawler.output.number_formats import count, counted, duration, rate, size
+from penstock.crawler.output.terminal import harmless
 
 if TYPE_CHECKING:
-    from crawler.ending import Report
+    from penstock.crawler.run_result import Report
 
 STATES = ("done", "failed", "skipped", "pending")
 

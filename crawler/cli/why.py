@@ -9,13 +9,13 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from crawler.cli.figures import counted, size
-from crawler.cli.reading import add_database, opened, results
-from crawler.messages import is_internal
-from crawler.terminal import harmless
+from penstock.crawler.cli.open_database import add_database, opened, results
+from penstock.crawler.messages import is_internal
+from penstock.crawler.output.number_formats import counted, size
+from penstock.crawler.output.terminal import harmless
 
 if TYPE_CHECKING:
-    from storage.explanation import Answer, Explanation, Facts, Step
+    from penstock.storage.reading.explanation import Answer, Explanation, Facts, Step
 
 # What a reason means, for the words that do not explain themselves.
 _REASONS = {
@@ -61,7 +61,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the explanation. Raises BadDatabase and BadQuery."""
-    from storage.explanation import explain_url
+    from penstock.storage.reading.explanation import explain_url
 
     with opened(args) as reader:
         with reader.snapshot() as connection:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crawler.messages import CanonicalUrl
-from crawler.urls import canonical, host_name, split
+from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.urls import canonical, host_name, split
 
 _HTTP_ONLY = "#HttpOnly_"  # before a domain; any other # begins a comment
 _BAD_VALUE = re.compile(r"[\x00-\x1f\x7f;]")  # what would end the header, or the cookie

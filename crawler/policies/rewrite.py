@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from fnmatch import translate
 from urllib.parse import unquote_plus
 
-from crawler.messages import CanonicalUrl
-from crawler.policies.sessions import is_session, without_path_sessions
-from crawler.urls import canonical, split, unsplit
+from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.policies.sessions import is_session, without_path_sessions
+from penstock.crawler.urls import canonical, split, unsplit
 
 _INDEX = re.compile(r"(?<=/)(?:index|default)\.(?:html?|php|aspx?|jsp|cgi)\Z", re.IGNORECASE)
 

@@ -9,7 +9,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from crawler.policies.robots_txt import PRODUCT_TOKEN
+from penstock.crawler.policies.robots_txt import PRODUCT_TOKEN
 
 
 class RobotsMeaning(Enum):

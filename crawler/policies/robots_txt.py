@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from crawler.messages import CanonicalUrl
-from crawler.policies.robots_rules import Rule, RuleBook, rule
-from crawler.urls import MAX_URL_CHARS, canonical, is_http
+from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.policies.robots_rules import Rule, RuleBook, rule
+from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http
 
 PRODUCT_TOKEN = "Penstock"
 """The name that robots.txt groups match, unless the operator gave a User-Agent of their own."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from crawler.messages import CanonicalUrl
-from crawler.urls import host_name, host_of
+from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.urls import host_name, host_of
 
 
 @dataclass(frozen=True, slots=True)

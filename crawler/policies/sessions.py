@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from crawler.messages import CanonicalUrl
-from crawler.urls import split
+from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.urls import split
 
 # Names that mean a session and nothing else; what a platform sets by itself.
 _SURE_NAMES = frozenset({"phpsessid", "jsessionid", "sessionid", "session_id", "session-id", "sessid"}) | {

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
 
-from crawler.messages import CanonicalUrl
+from penstock.crawler.messages import CanonicalUrl
 
 # What makes one page of a kind another: numbers and ids. A token is taken whole, so that a
 # hexadecimal counter keeps its shape from 9 to a. Possessive: none of it can run away.

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
-from crawler.messages import CanonicalUrl, Content, Links
-from crawler.urls import MAX_URL_CHARS, Joiner, is_http, without_fragment
-from stages.extractors.charset import sniff
-from stages.extractors.markup import (
+from penstock.crawler.messages import CanonicalUrl, Content, Links
+from penstock.crawler.urls import MAX_URL_CHARS, Joiner, is_http, without_fragment
+from penstock.stages.extractors.text.charset import sniff
+from penstock.stages.extractors.text.markup import (
     HTML_SPACE,
     collapse,
     directives,
@@ -27,10 +27,10 @@ from stages.extractors.markup import (
     refresh_target,
     tokens,
 )
-from stages.extractors.transcode import escape_query, to_utf8
+from penstock.stages.extractors.text.transcode import escape_query, to_utf8
 
 if TYPE_CHECKING:
-    from stages.extractors.harvest import Harvester
+    from penstock.stages.extractors.fields.field_extractor import Harvester
 
 # One walk finds all we read but the title. `[href]` alone costs less than `a[href]`, and each
 # further tag or attribute in the list half as much again, so sorting in Python is cheaper.

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from crawler.messages import CanonicalUrl, Sitemap
-from crawler.urls import MAX_URL_CHARS, canonical, is_http, resolve
-from stages.extractors.sitemap_text import TextStream
-from stages.extractors.sitemap_xml import MAX_TEXT, Add, Stopped, XmlReader
-from stages.fetchers.coding import CodingError
+from penstock.crawler.messages import CanonicalUrl, Sitemap
+from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http, resolve
+from penstock.stages.extractors.sitemap_text import TextStream
+from penstock.stages.extractors.sitemap_xml import MAX_TEXT, Add, Stopped, XmlReader
+from penstock.stages.http.content_coding import CodingError
 
 MAX_BYTES = 50 * 1024 * 1024  # sitemaps.org: 52,428,800, uncompressed
 MAX_ENTRIES = 50_000  # sitemaps.org, for the URLs of a file and for the sitemaps of an index

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import webencodings
 
-from stages.extractors.transcode import BOMS, lookup
-from stages.fetchers.coding import CodingError, Decoder
+from penstock.stages.extractors.text.transcode import BOMS, lookup
+from penstock.stages.http.content_coding import CodingError, Decoder
 
 _HEAD_BYTES = 1024  # an encoding is declared within these
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -1,1 +1,5 @@
-"""Fetchers: one file per tier, that is per way of fetching; the file's name is the tier's."""
+"""Fetchers: one file per tier, that is, per way of fetching.
+
+plain   fetch with aiohttp. One request, no redirect, no cookie kept, a body within bounds.
+prober  what a resource answers, without its body.
+"""

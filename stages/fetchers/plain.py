@@ -15,20 +15,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from crawler.credentials import Proxy
-from crawler.messages import Failed, Fetched, FetchTask
-from crawler.policies.bandwidth import Bandwidth
-from crawler.ports import ByteBudget, ByteHold
-from stages.fetchers.body import Body, read_body
-from stages.fetchers.carried import Carrier
-from stages.fetchers.exchange import Exchange, Exchanges
-from stages.fetchers.failures import reason_of
-from stages.fetchers.head import Head
-from stages.fetchers.mime import is_html
-from stages.fetchers.prepared import Requests
+from penstock.crawler.config.credentials import Proxy
+from penstock.crawler.messages import Failed, Fetched, FetchTask
+from penstock.crawler.policies.bandwidth import Bandwidth
+from penstock.crawler.ports import ByteBudget, ByteHold
+from penstock.stages.http.body import Body, read_body
+from penstock.stages.http.exchange import Exchange, Exchanges
+from penstock.stages.http.failures import reason_of
+from penstock.stages.http.mime import is_html
+from penstock.stages.http.request_templates import Requests
+from penstock.stages.http.response_head import Head
+from penstock.stages.http.sent_credentials import Carrier
 
 if TYPE_CHECKING:
-    from crawler.policies.cookies import Cookies
+    from penstock.crawler.policies.cookies import Cookies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,13 @@ May touch: the plain fetcher.
 
 The first request for a resource is a HEAD. Servers that do not implement it answer with almost
 any status, so whoever refuses it is asked once more, with a GET whose body is left unread; that
-is another attempt like any retry (`stages.store`), so the host's throttle has its say in between.
+is another attempt like any retry (`penstock.stages.store`), so the host's throttle has its say in between.
 """
 
 from __future__ import annotations
 
-from crawler.messages import Failed, Fetched, FetchTask
-from stages.fetchers.plain import PlainFetcher
+from penstock.crawler.messages import Failed, Fetched, FetchTask
+from penstock.stages.fetchers.plain import PlainFetcher
 
 
 class Prober:

@@ -22,8 +22,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, Protocol
 
-from crawler.errors import BadQuery
-from storage.reader import Reader, Rows
+from penstock.crawler.errors import BadQuery
+from penstock.storage.reading.crawl_reader import Reader, Rows
 
 GROUP = "penstock.exports"
 # What to count for what is exported; beneath the views, where that is quick.
@@ -53,7 +53,7 @@ class Source:
 
     reader: Reader
     sql: str  # the rows that were chosen; of no concern to formats of a whole crawl
-    about: Mapping[str, object]  # what is said of the crawl: see `storage.provenance`
+    about: Mapping[str, object]  # what is said of the crawl: see `penstock.storage.reading.provenance`
     advanced: Callable[[], None] = lambda: None  # called for every record
 
     def rows(self) -> Rows:
@@ -77,7 +77,7 @@ def formats() -> list[str]:
 def load(name: str) -> ModuleType:
     """The module of a format. Raises BadQuery: no such format, or its extra is not installed."""
     if (Path(__file__).parent / f"{name}.py").is_file() and name.isidentifier():
-        return import_module(f"storage.exports.{name}")
+        return import_module(f"penstock.storage.exports.{name}")
     for point in metadata.entry_points(group=GROUP, name=name):
         module = point.load()
         if isinstance(module, ModuleType):

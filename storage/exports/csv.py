@@ -9,8 +9,8 @@ import csv
 from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
 
-from crawler.cells import UnixLines, csv_cell
-from storage.exports import Files, Source
+from penstock.crawler.output.safe_cells import UnixLines, csv_cell
+from penstock.storage.exports import Files, Source
 
 ABOUT = "comma-separated values; what looks like a formula gets a ' in front"
 TAKES = "rows"

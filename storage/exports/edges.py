@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from storage.exports import Files, Source
+from penstock.storage.exports import Files, Source
 
 ABOUT = "the link graph as an edge list, tab between source and target"
 TAKES = "crawl"

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from storage.exports import Files, Source
+from penstock.storage.exports import Files, Source
 
 ABOUT = "the link graph in XML, with status, depth and title of its nodes"
 TAKES = "crawl"

@@ -5,8 +5,8 @@ May touch: see the package.
 
 from __future__ import annotations
 
-from crawler.cells import json_object
-from storage.exports import Files, Source
+from penstock.crawler.output.safe_cells import json_object
+from penstock.storage.exports import Files, Source
 
 ABOUT = "a JSON object per line"
 TAKES = "rows"

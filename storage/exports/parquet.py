@@ -14,9 +14,9 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, BinaryIO
 
-from crawler.cells import distinct
-from crawler.errors import BadQuery
-from storage.exports import Files, Source, missing_extra
+from penstock.crawler.errors import BadQuery
+from penstock.crawler.output.safe_cells import distinct
+from penstock.storage.exports import Files, Source, missing_extra
 
 try:
     import pyarrow as pa

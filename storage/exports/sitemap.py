@@ -17,7 +17,7 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 from xml.sax.saxutils import escape
 
-from storage.exports import Files, Source
+from penstock.storage.exports import Files, Source
 
 ABOUT = "sitemap.xml of the pages of status 200; over 50,000 become several files with an index"
 TAKES = "crawl"

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
-from crawler.errors import BadQuery
-from crawler.version import VERSION
-from storage.exports import Files, Source, missing_extra
+from penstock.crawler.errors import BadQuery
+from penstock.crawler.version import VERSION
+from penstock.storage.exports import Files, Source, missing_extra
 
 try:
     from warcio.statusandheaders import StatusAndHeaders

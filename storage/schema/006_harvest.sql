@@ -1,5 +1,5 @@
 -- Schema 6: what the operator takes from the pages besides their links. The text of pages and
--- the index over it are no part of this: a crawl that wants them makes them (storage/search.py).
+-- the index over it are no part of this: a crawl that wants them makes them (storage/database/full_text.py).
 
 CREATE TABLE extraction (        -- values that rules and plugins took from pages
     url_id      INTEGER NOT NULL REFERENCES url (id),

@@ -35,7 +35,7 @@ CREATE TABLE live (              -- one row: what the live view showed last
     id          INTEGER PRIMARY KEY CHECK (id = 1),
     run_id      INTEGER NOT NULL REFERENCES runs (id),
     at          REAL NOT NULL,   -- unix seconds
-    snapshot    TEXT NOT NULL    -- JSON: crawler.stats.Snapshot
+    snapshot    TEXT NOT NULL    -- JSON: penstock.crawler.snapshot.Snapshot
 );
 
 CREATE VIEW telemetry AS         -- one row per second and stage; means are over that second

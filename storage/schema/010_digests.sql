@@ -1,7 +1,7 @@
--- Schema 10: URLs and phrases are found by a digest (storage/digests.py), which takes a fifth of the
+-- Schema 10: URLs and phrases are found by a digest (storage/database/digests.py), which takes a fifth of the
 -- room of an index that holds the whole text once more. The digests have tables of their own, so
 -- that they stand in the file once. That no URL has two rows is ADD_URL_DIGESTS' to see to
--- (storage/statements.py).
+-- (storage/writing/statements.py).
 
 -- Beneath: the rows of a host's URLs by the digest of url.path. Several paths may share one.
 DROP INDEX url_key;

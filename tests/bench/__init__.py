@@ -5,6 +5,7 @@
     micro.py       single operations: join, admit, remember, extract, commit, hand over
     extract.py     the extractor beside the least that any extractor must do
     profile.py     where one crawl's processor time goes, by stage
+    structure.py   files and functions that one page crosses, private functions with one use, lengths
     contenders/    the crawlers that `compare` runs, a small script each
     process.py     run one command; measure it and all its children
 

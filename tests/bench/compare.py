@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from crawler.urls import canonical
+from penstock.crawler.urls import canonical
 from tests.bench import peers, process
 from tests.bench.process import ROOT
 from tests.bench.slow_site import Shape, running

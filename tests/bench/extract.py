@@ -23,9 +23,9 @@ from urllib.parse import urldefrag, urljoin
 
 from selectolax.lexbor import LexborHTMLParser
 
-from crawler.messages import CanonicalUrl
-from crawler.urls import Joiner
-from stages.extractors.html import HtmlExtractor
+from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.urls import Joiner
+from penstock.stages.extractors.html import HtmlExtractor
 
 
 class Page(NamedTuple):

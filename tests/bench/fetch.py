@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from crawler.memory import BodyBudget
-from crawler.messages import CanonicalUrl, Fetched, FetchTask
-from crawler.urls import origin, split
-from stages.fetchers.plain import PlainFetcher, PlainOptions
+from penstock.crawler.engine.body_budget import BodyBudget
+from penstock.crawler.messages import CanonicalUrl, Fetched, FetchTask
+from penstock.crawler.urls import origin, split
+from penstock.stages.fetchers.plain import PlainFetcher, PlainOptions
 
 TASKS = 64
 PAGES = "SELECT url FROM pages WHERE status = 200 AND error IS NULL AND content_hash IS NOT NULL"

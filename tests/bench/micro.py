@@ -17,18 +17,28 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from crawler.admission import Admission
-from crawler.config import CrawlConfig
-from crawler.hosts import HostWindow
-from crawler.messages import Answer, CanonicalUrl, Content, Done, FetchTask, Link, Links, Message, RobotsTask
-from crawler.policies.reach import SEED, Horizon
-from crawler.policies.scope import Scope
-from crawler.pool import Inbox, Pill, Pool, work
-from crawler.ports import Pending
-from crawler.seen import SeenFilter
-from crawler.urls import Joiner, resolve
-from stages.extractors.html import HtmlExtractor
-from storage.crawl_store import CrawlSettings, CrawlStore
+from penstock.crawler.config.crawl_config import CrawlConfig
+from penstock.crawler.engine.pool import Inbox, Pill, Pool, work
+from penstock.crawler.messages import (
+    Answer,
+    CanonicalUrl,
+    Content,
+    Done,
+    FetchTask,
+    Link,
+    Links,
+    Message,
+    RobotsTask,
+)
+from penstock.crawler.policies.reach import SEED, Horizon
+from penstock.crawler.policies.scope import Scope
+from penstock.crawler.ports import Pending
+from penstock.crawler.scheduler.admission import Admission
+from penstock.crawler.scheduler.host_window import HostWindow
+from penstock.crawler.scheduler.seen import SeenFilter
+from penstock.crawler.urls import Joiner, resolve
+from penstock.stages.extractors.html import HtmlExtractor
+from penstock.storage.writing.crawl_store import CrawlSettings, CrawlStore
 
 SITE = "http://localhost"
 LINKS = 100  # a page

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.kit import COMMAND
+from tests.support.crawls import COMMAND
 
 FLAGS = ("--depth", "inf", "--no-robots", "--throttle", "fixed", "--per-host", "64", "--progress", "none")
 

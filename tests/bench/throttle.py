@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.bench.process import ROOT
-from tests.server_model import ServerModel, verdict
+from tests.support.server_model import ServerModel, verdict
 
 PORT = 8877
 WARM = 10.0

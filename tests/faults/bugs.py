@@ -8,7 +8,7 @@ from tests.faults.fault import Fault, Plan, Tried
 from tests.faults.invariants import finished, intact, left_behind, said_badly
 from tests.faults.kills import events_of
 from tests.faults.lane import Lane
-from tests.kit import check_invariants, equal_crawls, rows
+from tests.support.crawls import check_invariants, equal_crawls, rows
 
 AT_ONCE = 5.0  # seconds in which a run must end when its last stage failed
 

@@ -31,17 +31,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 SLOW_TO_LOAD = (
-    "crawler.app",
-    "crawler.logs",
-    "crawler.cli.crawl",
-    "crawler.cli.progress",
-    "crawler.cli.signals",
-    "crawler.cli.summary",
-    "crawler.cli.query",
-    "crawler.cli.report",
-    "crawler.cli.status",
-    "crawler.cli.why",
-    "storage.reader",
+    "penstock.crawler.app",
+    "penstock.crawler.output.logs",
+    "penstock.crawler.cli.crawl",
+    "penstock.crawler.cli.live.progress",
+    "penstock.crawler.cli.signals",
+    "penstock.crawler.cli.summary",
+    "penstock.crawler.cli.query",
+    "penstock.crawler.cli.report",
+    "penstock.crawler.cli.status",
+    "penstock.crawler.cli.why",
+    "penstock.storage.reading.crawl_reader",
 )
 EVENTS = ("enqueue", "dequeue", "fetch", "statement", "commit")
 
@@ -62,7 +62,7 @@ def run(words: list[str], trap: str) -> NoReturn:
     name, *arguments = trap.split() or [""]
     if name:
         TRAPS[name](*arguments)
-    from crawler.cli import main
+    from penstock.crawler.cli import main
 
     code = main(words)
     for call in _at_end:
@@ -90,8 +90,8 @@ def wrap(owner: Any, name: str, before: Callable[..., None], after: Callable[[],
 
 def notice_events(notice: Notice) -> None:
     """Have every event of a crawl noticed."""
-    from stages.fetchers.plain import PlainFetcher
-    from storage import sayings
+    from penstock.stages.fetchers.plain import PlainFetcher
+    from penstock.storage.database import batching as sayings
 
     def both(owner: Any, name: str, event: str) -> None:
         wrap(owner, name, lambda *_: notice(event, "before"), lambda: notice(event, "after"))
@@ -141,9 +141,9 @@ def count(file: str) -> None:
 
 
 def raise_error(stage: str, position: str) -> None:
-    from stages.extractors.html import HtmlExtractor
-    from stages.fetchers.plain import PlainFetcher
-    from storage.writer import Writer
+    from penstock.stages.extractors.html import HtmlExtractor
+    from penstock.stages.fetchers.plain import PlainFetcher
+    from penstock.storage.writing.writer import Writer
 
     left = int(position)
 
@@ -169,8 +169,8 @@ def raise_error(stage: str, position: str) -> None:
 
 
 def refuse(position: str, often: str) -> None:
-    from crawler.errors import StorageFailed
-    from storage import sayings
+    from penstock.crawler.errors import StorageFailed
+    from penstock.storage.database import batching as sayings
 
     left, say = int(position), sayings.say
 
@@ -185,7 +185,7 @@ def refuse(position: str, often: str) -> None:
 
 
 def poison(text: str) -> None:
-    from stages.extractors.html import HtmlExtractor
+    from penstock.stages.extractors.html import HtmlExtractor
 
     extract = HtmlExtractor.extract
 
@@ -198,7 +198,7 @@ def poison(text: str) -> None:
 
 
 def clock(position: str, seconds: str) -> None:
-    from stages.fetchers.plain import PlainFetcher
+    from penstock.stages.fetchers.plain import PlainFetcher
 
     left, true_time = int(position), time.time
 
@@ -213,7 +213,7 @@ def clock(position: str, seconds: str) -> None:
 def offline(position: str, seconds: str) -> None:
     import socket
 
-    from stages.fetchers.plain import PlainFetcher
+    from penstock.stages.fetchers.plain import PlainFetcher
 
     left, until = int(position), 0.0
 
@@ -241,7 +241,7 @@ def offline(position: str, seconds: str) -> None:
 
 
 def watch(file: str) -> None:
-    from crawler.memory import BodyBudget
+    from penstock.crawler.engine.body_budget import BodyBudget
 
     seen = {"over": 0, "queued": 0, "bytes": 0}
     put, take = asyncio.Queue.put_nowait, BodyBudget._take

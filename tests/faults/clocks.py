@@ -11,7 +11,7 @@ from tests.faults.kills import events_of, killed
 from tests.faults.lane import Lane
 from tests.faults.moody import NOT_THERE, Asked, Moody, Reply, answer, page
 from tests.faults.webs import NARROW
-from tests.kit import rows
+from tests.support.crawls import rows
 
 DAY = 86_400
 SOON = 20.0  # seconds; an undisturbed run with the same waits takes about five

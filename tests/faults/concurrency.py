@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.faults.fault import Fault, Plan, Tried
 from tests.faults.invariants import finished, intact, one_clear_line, said_badly
 from tests.faults.lane import Ended, Lane
-from tests.kit import rows
+from tests.support.crawls import rows
 
 REFUSED_WITHIN = 5.0  # seconds, most of them the interpreter's start
 FOR_EVER = 16.0  # seconds: the ten that a lock is waited for, and the rest to wind down

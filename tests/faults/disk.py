@@ -14,7 +14,7 @@ from tests.faults.invariants import copied, finished, intact, one_clear_line
 from tests.faults.kills import events_of
 from tests.faults.lane import Ended, Lane
 from tests.faults.webs import Served
-from tests.kit import equal_crawls, rows
+from tests.support.crawls import equal_crawls, rows
 
 ROOMY_KIB = 64 << 10
 WRITES, READS = "pwrite64", "pread64"

@@ -16,7 +16,7 @@ from tests.faults.invariants import contradictions, finished, said_badly
 from tests.faults.lane import Ended, Lane
 from tests.faults.migrations import make_older
 from tests.faults.webs import Served
-from tests.kit import equal_crawls, rows
+from tests.support.crawls import equal_crawls, rows
 
 PAGE = 4096
 SEE_AND_STOP = 20.0  # seconds that any command may need for a small file

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.faults.lane import Ended
 from tests.faults.webs import Served
-from tests.kit import check_invariants, equal_crawls, rows
+from tests.support.crawls import check_invariants, equal_crawls, rows
 
 TRACES = (
     "Traceback",

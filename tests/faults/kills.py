@@ -11,7 +11,7 @@ from tests.faults.child import EVENTS
 from tests.faults.fault import Fault, Plan, Tried
 from tests.faults.invariants import finished, intact, said_badly
 from tests.faults.lane import Ended, Lane
-from tests.kit import rows, stored_pages
+from tests.support.crawls import rows, stored_pages
 
 MOMENTS = ("before", "after")
 BUDGET = 15  # pages

@@ -22,7 +22,7 @@ from typing import NamedTuple, Self
 
 from tests.faults import child
 from tests.faults.webs import WEBS, Served
-from tests.kit import COMMAND, ROOT, differences
+from tests.support.crawls import COMMAND, ROOT, differences
 
 Word = str | Path
 

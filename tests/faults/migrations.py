@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from storage.digests import teach
-from storage.migration import schema_files
+from penstock.storage.database.digests import teach
+from penstock.storage.database.migration import schema_files
 from tests.faults import strace
 from tests.faults.fault import CannotTry, Fault, Plan, Tried
 from tests.faults.invariants import finished, intact
@@ -21,7 +21,7 @@ from tests.faults.kills import killed
 from tests.faults.lane import Lane
 from tests.faults.syscalls import WRITES
 from tests.faults.webs import Served
-from tests.kit import rows
+from tests.support.crawls import rows
 
 PAGES = "4"  # stored before the file is made older
 # Migrated, and dead before the run is noted: all of these writes are the migration's.

@@ -13,7 +13,7 @@ from tests.faults.invariants import finished, said_badly
 from tests.faults.lane import Ended, Lane
 from tests.faults.moody import Asked, Moody, Reply, Rudeness, page
 from tests.faults.webs import NARROW
-from tests.kit import rows
+from tests.support.crawls import rows
 
 READS = 60.0  # seconds
 PACE = 0.025  # seconds between two requests: the crawl of some 3,300 URLs outlasts the reader

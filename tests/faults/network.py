@@ -11,7 +11,7 @@ from tests.faults.invariants import left_behind, one_clear_line, said_badly
 from tests.faults.lane import Ended, Lane
 from tests.faults.moody import NOT_THERE, Asked, Moody, Reply, Rudeness, page
 from tests.faults.webs import NARROW, TimedWeb
-from tests.kit import check_invariants, equal_crawls, rows
+from tests.support.crawls import check_invariants, equal_crawls, rows
 
 FLAGS = (*NARROW.flags, "--depth", "inf", "--throttle", "fixed", "--per-host", "64", "--progress", "none")
 PAGES = 40

@@ -9,7 +9,7 @@ from tests.faults.invariants import left_behind, said_badly
 from tests.faults.lane import Lane
 from tests.faults.moody import NOT_THERE, Asked, Moody, Reply, page
 from tests.faults.webs import NARROW
-from tests.kit import check_invariants, equal_crawls
+from tests.support.crawls import check_invariants, equal_crawls
 
 AWAY = 5  # seconds
 PAGES = 60

@@ -13,7 +13,7 @@ from tests.faults.invariants import finished
 from tests.faults.kills import killed
 from tests.faults.lane import Ended, Lane
 from tests.faults.signals import of_session
-from tests.kit import check_invariants, rows
+from tests.support.crawls import check_invariants, rows
 
 MAX_DEATHS = 8
 

@@ -14,7 +14,7 @@ from tests.faults.fault import Fault, Plan, Tried
 from tests.faults.invariants import finished, said_badly
 from tests.faults.lane import Ended, Lane
 from tests.faults.moody import Asked, Moody, Reply, answer, page
-from tests.kit import ROOT
+from tests.support.crawls import ROOT
 
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 LAST = 1.8  # seconds: when a crawl of the paced web is about over

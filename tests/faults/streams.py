@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tests.faults.fault import Fault, Plan, Tried
 from tests.faults.invariants import finished, left_behind, said_badly
 from tests.faults.lane import Lane
-from tests.kit import ROOT, check_invariants, equal_crawls
+from tests.support.crawls import ROOT, check_invariants, equal_crawls
 
 SHELL = {  # $0 and $@ are a command
     "stdout-closed": 'exec "$0" "$@" >&-',

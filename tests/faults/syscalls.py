@@ -10,7 +10,7 @@ from tests.faults.fault import CannotTry, Fault, Plan, Tried
 from tests.faults.invariants import finished, intact
 from tests.faults.kills import killed
 from tests.faults.lane import Lane
-from tests.kit import COMMAND
+from tests.support.crawls import COMMAND
 
 WRITES = "pwrite64"
 OTHERS = "ftruncate,fdatasync,fsync,unlink,fallocate"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.kit import ROOT
+from tests.support.crawls import ROOT
 
 PATIENCE = 900  # seconds; it takes under 240 on two cores that have nothing else to do
 

@@ -13,7 +13,7 @@ from tests.faults.invariants import intact, left_behind, said_badly
 from tests.faults.kills import killed
 from tests.faults.lane import Lane
 from tests.faults.webs import Served
-from tests.kit import check_invariants, equal_crawls
+from tests.support.crawls import check_invariants, equal_crawls
 
 
 def killed_file(lane: Lane, served: Served) -> Path:

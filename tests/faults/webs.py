@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import web as http
 
-from tests.web import SyntheticWeb
+from tests.support.web import SyntheticWeb
 
 
 class Widths(NamedTuple):

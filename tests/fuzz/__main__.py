@@ -6,7 +6,7 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["stages", "crawler", "storage"]):
+with atheris.instrument_imports(include=["penstock"]):
     from tests.fuzz.target import one_input
 
 atheris.Setup(sys.argv, one_input)

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from crawler.messages import CanonicalUrl, Content, RobotsAnswer, RobotsTask
-from crawler.policies.robots import RobotsPolicy
-from crawler.robots import RobotsRules
-from crawler.urls import MAX_URL_CHARS, canonical, is_http
-from stages.extractors.frames import content_frame, content_of
-from stages.extractors.html import HtmlExtractor
-from stages.extractors.sitemap import read_sitemap
-from stages.fetchers.coding import CodingError, Decoder
-from stages.fetchers.headers import parse_retry_after, text_of
-from stages.fetchers.mime import parse_mime
-from storage.phrases import storable
+from penstock.crawler.messages import CanonicalUrl, Content, RobotsAnswer, RobotsTask
+from penstock.crawler.policies.robots import RobotsPolicy
+from penstock.crawler.scheduler.robots_cache import RobotsRules
+from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http
+from penstock.stages.extractors.html import HtmlExtractor
+from penstock.stages.extractors.sitemap import read_sitemap
+from penstock.stages.http.content_coding import CodingError, Decoder
+from penstock.stages.http.headers import parse_retry_after, text_of
+from penstock.stages.http.mime import parse_mime
+from penstock.stages.workers.wire import content_frame, content_of
+from penstock.storage.writing.interned_strings import storable
 
 URL = CanonicalUrl("http://a.test/b/c?d=e")
 LABELS = (

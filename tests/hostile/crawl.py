@@ -14,10 +14,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from crawler import Crawl, CrawlConfig
-from crawler.messages import Done, RobotsAnswer, Verdict
-from crawler.tally import Tally
-from crawler.telemetry import Telemetry
+from penstock import Crawl, CrawlConfig
+from penstock.crawler.messages import Done, RobotsAnswer, Verdict
+from penstock.crawler.monitor.tally import Tally
+from penstock.crawler.monitor.telemetry import Telemetry
 
 TICK = 0.005  # seconds
 ORDINARY = "/ordinary/"

@@ -2,7 +2,7 @@
 
 Sources: RFC 9112 sections 4, 6, 7 and 11; the names of the tests of aiohttp, h11 and Scrapy's
 download handlers; aiohttp issue 13656 (answers that nobody
-asked for; `tests/test_connections.py` has those that come late).
+asked for; `tests/stages/http/test_connections.py` has those that come late).
 """
 
 from __future__ import annotations

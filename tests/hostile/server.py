@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from tests.hostile.case import Case, head, html
-from tests.listener import Listener
+from tests.support.listener import Listener
 
 ORDINARY_SECONDS = 0.03  # an ordinary page's latency
 _HEAVY_ITEM = b'<li class="x"><a href="/far/%d">An ordinary entry</a> and what there is to say of it.</li>\n'

@@ -15,12 +15,12 @@ from urllib.request import urlopen
 
 import pytest
 
-from crawler.ending import Report
-from stages.extractors.children import Children, Limits
+from penstock.crawler.run_result import Report
+from penstock.stages.workers.worker_pool import Children, Limits
 from tests.hostile.case import Case
 from tests.hostile.cases import CASES
 from tests.hostile.server import running
-from tests.kit import check_invariants, crawl, rows
+from tests.support.crawls import check_invariants, crawl, rows
 
 ORDINARY = 40
 URLS = "SELECT url, state, reason FROM urls WHERE seed"
@@ -67,8 +67,8 @@ class Outcome(NamedTuple):
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     folder = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as patch, running(scale=10) as port:
-        patch.setattr("crawler.app.Children", partial(Children, quick=QUICK, slow=SLOW))
-        patch.setattr("stages.extractors.children.LARGE_BYTES", 40_000)  # who fails, fails once
+        patch.setattr("penstock.crawler.app.Children", partial(Children, quick=QUICK, slow=SLOW))
+        patch.setattr("penstock.stages.workers.worker_pool.LARGE_BYTES", 40_000)  # who fails, fails once
         url = f"http://127.0.0.1:{port}"
         timing, others = asyncio.run(_crawl_both(folder, url))
         with urlopen(f"{url}/heads") as answer:

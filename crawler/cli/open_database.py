@@ -1,0 +1,95 @@
+"""Reading: what the commands that look into a database have in common.
+
+May touch: argparse, storage's reader, standard output and error.
+Never: the network, or anything that writes to the database.
+
+Standard output is for results alone. A reader that has had enough (`... | head`) is no
+error and ends the command as if all had been read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO, TextIO
+
+from penstock.crawler.errors import BadQuery, PenstockError
+
+if TYPE_CHECKING:
+    from penstock.storage.reading.crawl_reader import Reader
+
+FORMATS = ("table", "csv", "json", "jsonl", "html", "parquet")
+
+
+def add_database(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--db", default="crawl.db", metavar="PATH", help="the crawl's file (default: crawl.db)"
+    )
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="table",
+        help="table for a person (default), csv, json (one array), jsonl (a line per row), html, parquet",
+    )
+
+
+def row_limit(text: str) -> int:
+    """The value of --limit."""
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}")
+    return int(text)
+
+
+def opened(args: argparse.Namespace) -> contextlib.AbstractContextManager[Reader]:
+    """The database that --db names. Raises BadDatabase."""
+    return opened_file(args.db)
+
+
+@contextlib.contextmanager
+def opened_file(path: str) -> Iterator[Reader]:
+    """A database. Raises BadDatabase."""
+    from penstock.crawler.output.terminal import harmless, say
+    from penstock.storage.reading.crawl_reader import open_reader  # SQLite and more: not for --help
+
+    with open_reader(path) as reader:
+        if reader.note:
+            say(f"penstock: note: {harmless(reader.note)}")
+        yield reader
+
+
+@contextlib.contextmanager
+def results() -> Iterator[TextIO]:
+    """Standard output, flushed at the end, so that what goes wrong with it is met here."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a title may be more than the locale can say
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_stdout()
+    except OSError as error:
+        _abandon_stdout()
+        raise PenstockError(f"cannot write the result: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def binary_results(form: str) -> Iterator[BinaryIO]:
+    """Standard output for what is no text. Raises BadQuery if it is a terminal."""
+    if sys.stdout.isatty():
+        raise BadQuery(f"{form} is not for a terminal: send it to a file or a pipe")
+    with results() as out:
+        out.flush()
+        yield out.buffer
+
+
+def _abandon_stdout() -> None:
+    """Let what is still buffered go nowhere: Python's last flush would fail once more, aloud."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), sys.stdout.fileno())

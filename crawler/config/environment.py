@@ -1,0 +1,72 @@
+"""Environment: the two options that had better not stand on a command line.
+
+    PENSTOCK_AUTH   --auth      PENSTOCK_PROXY   --proxy
+
+May touch: the environment, a file `.env` in the working directory.
+Never: HTTP_PROXY and its kin. They are meant for other programs, and a crawl that silently
+left by another way than the one asked for would be a surprise.
+
+What others can see of a process includes its arguments, but not its environment. `.env`
+stands in for variables that are not set; all its other lines are somebody else's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from penstock.crawler.errors import BadConfig
+
+VARIABLES = {"PENSTOCK_AUTH": "auth", "PENSTOCK_PROXY": "proxy"}
+
+_LINE = re.compile(rb"[ \t]*(?:export[ \t]+)?(PENSTOCK_\w+)[ \t]*=[ \t]*(.*?)[ \t\r]*\Z", re.DOTALL)
+_QUOTED = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)\"""")
+_COMMENT = re.compile(r"(?:^|[ \t])#.*", re.DOTALL)
+_ESCAPE = re.compile(r'\\(["\\$`])')
+
+
+def options(environ: Mapping[str, str] = os.environ, file: Path = Path(".env")) -> dict[str, object]:
+    """Options by name, from variables and `.env`; an empty one counts as not set.
+
+    Raises BadConfig, which shows no value.
+    """
+    found = _read(file) | {name: environ[name] for name in VARIABLES if environ.get(name)}
+    return {VARIABLES[name]: value for name, value in found.items() if value}
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment for processes that read what strangers wrote."""
+    return {name: value for name, value in environ.items() if name not in VARIABLES}
+
+
+def _read(file: Path) -> dict[str, str]:
+    if file.is_dir():  # as a place for a virtual environment it is common
+        return {}
+    try:
+        lines = file.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise BadConfig(f".env: cannot be read: {error.strerror or error}") from None
+    values = {}
+    for number, line in enumerate(lines, start=1):
+        match = _LINE.match(line)
+        if match is None or (name := match[1].decode()) not in VARIABLES:
+            continue
+        try:
+            values[name] = _unquoted(match[2].decode())
+        except ValueError:
+            raise BadConfig(f".env: line {number}: the value of {name} cannot be read") from None
+    return values
+
+
+def _unquoted(text: str) -> str:
+    """A value as a shell would take it, but without substitutions. Raises ValueError."""
+    if not text.startswith(("'", '"')):
+        return _COMMENT.sub("", text)
+    match = _QUOTED.match(text)
+    if match is None or _COMMENT.sub("", text[match.end() :]).strip():
+        raise ValueError
+    return match[1] if match[1] is not None else _ESCAPE.sub(r"\1", match[2])

@@ -1,0 +1,197 @@
+"""Plugins: functions of the operator's own that read each page. What they see and may return.
+
+May touch: the import system, when asked to load one.
+
+    from penstock import Follow, Page, Value
+
+    def on_page(page: Page):
+        for cell in page.css("td.price"):
+            yield Value("price", float(cell.text))
+        yield Follow("/next")
+
+A plugin is called once for each HTML page, where the page is read: on the event loop for
+an ordinary page, in a parser process for a heavy one or when other cores help. So it is
+a function of its page: what it remembers between pages, each process remembers for itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from penstock.crawler.config.option_checks import joined, shown
+from penstock.crawler.errors import BadConfig
+from penstock.crawler.extraction import Scalar, Value
+from penstock.crawler.messages import Link
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["Element", "Follow", "Found", "Hook", "Page", "Plugin", "Value", "load", "plugins"]
+
+ENTRY_POINTS = "penstock.plugins"  # the group in which installed packages announce theirs
+
+_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
+_ENTRY_POINT = re.compile(r"[\w.-]+\Z")
+
+
+class Element(Protocol):
+    """One element of a page. Valid only while the plugin runs."""
+
+    @property
+    def tag(self) -> str: ...
+    @property
+    def text(self) -> str:
+        """All text within, white space collapsed."""
+        ...
+
+    def attr(self, name: str) -> str | None: ...
+    def css(self, selector: str) -> Sequence[Element]:
+        """Elements within that match, in document order. Raises ValueError for a bad selector."""
+        ...
+
+    def first(self, selector: str) -> Element | None: ...
+
+
+class Page(Protocol):
+    """One HTML page of status 200. Valid only while the plugin runs."""
+
+    @property
+    def url(self) -> str: ...  # canonical
+    @property
+    def title(self) -> str | None: ...
+    @property
+    def language(self) -> str | None: ...
+    @property
+    def links(self) -> Sequence[Link]: ...  # distinct by url
+    @property
+    def text(self) -> str:
+        """What a reader sees, a line per block."""
+        ...
+
+    def css(self, selector: str) -> Sequence[Element]:
+        """Elements that match, in document order. Raises ValueError for a bad selector."""
+        ...
+
+    def first(self, selector: str) -> Element | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """A link that the page does not have as such. It enters by the same door as any other:
+    scope, depth, robots.txt and the rest hold for it."""
+
+    url: str  # absolute, or relative to the page's base
+    text: str = ""
+
+
+Found = Value | Follow | Mapping[str, Scalar | None]
+"""A mapping stands for its values by name; None is left out."""
+
+Hook = Callable[[Page], Iterable[Found] | Found | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A hook and its name in tables and logs."""
+
+    name: str
+    hook: Hook
+    importable: bool  # false: no other process can find it by its name
+
+
+def plugins(flag: str, value: object) -> tuple[str | Hook, ...]:
+    """Settle a list of plugins, by name or themselves. Nothing is imported yet. Raises BadConfig."""
+    single = isinstance(value, str) or callable(value) or not isinstance(value, Iterable)
+    items: Iterable[object] = (value,) if single else value  # type: ignore[assignment]
+    settled = dict.fromkeys(items)
+    problems = [f"{flag}: {problem}" for item in settled if (problem := _problem(item))]
+    if problems:
+        raise BadConfig(joined(problems))
+    return tuple(settled)  # type: ignore[arg-type]
+
+
+def load(asked: str | Hook, *, flag: str = "--plugin") -> Plugin:
+    """Find a plugin. Raises BadConfig, one line: not there, not importable, or no plain function."""
+    import inspect  # here and below: slow to load, and --help and parser processes need none of it
+
+    name = name_of(asked)
+    hook: Any = _imported(flag, asked) if isinstance(asked, str) else asked
+    importable = isinstance(asked, str) or _leads_to(name, asked)
+    if not callable(hook):
+        raise BadConfig(f"{flag}: {shown(name)} is no function")
+    if inspect.iscoroutinefunction(hook) or inspect.isasyncgenfunction(hook):
+        raise BadConfig(f"{flag}: {shown(name)} is async; a plugin is a plain function")
+    return Plugin(name, hook, importable)
+
+
+def name_of(asked: str | Hook) -> str:
+    """`module:function`, as --plugin takes it."""
+    if isinstance(asked, str):
+        return asked
+    module, name = getattr(asked, "__module__", None), getattr(asked, "__qualname__", None)
+    return f"{module}:{name}" if module and name else type(asked).__name__
+
+
+def _problem(item: object) -> str | None:
+    if callable(item):
+        return None
+    if not isinstance(item, str):
+        return f"must be module:function or a function, not {type(item).__name__}"
+    if _PATH.match(item) or _ENTRY_POINT.match(item):
+        return None
+    return f"{shown(item)} must read module:function, or be the name of an installed plugin"
+
+
+def _leads_to(name: str, hook: Hook) -> bool:
+    """True if another process, which has not run this program, finds the same function by this name."""
+    if name.startswith("__main__:") or not _PATH.match(name):
+        return False
+    module, _, path = name.partition(":")
+    return _attribute(sys.modules.get(module), path) is hook
+
+
+def _imported(flag: str, name: str) -> object:
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # last, so that a file here hides nothing that is installed
+    module_name, colon, path = name.partition(":")
+    try:
+        if not colon:
+            return _entry_point(flag, name).load()
+        module = importlib.import_module(module_name)
+    except BadConfig:
+        raise
+    except ModuleNotFoundError as error:
+        raise BadConfig(f"{flag}: {shown(name)} cannot be imported: {_line(error)}") from error
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
+        what = f"{type(error).__name__}: {_line(error)}"
+        raise BadConfig(f"{flag}: {shown(name)} cannot be imported: {what}") from error
+    found = _attribute(module, path)
+    if found is None:
+        raise BadConfig(f"{flag}: module {shown(module_name)} has no {shown(path)}")
+    return found
+
+
+def _entry_point(flag: str, name: str) -> EntryPoint:
+    from importlib.metadata import entry_points
+
+    known = entry_points(group=ENTRY_POINTS)
+    if name in known.names:
+        return known[name]
+    installed = f"installed are {', '.join(sorted(known.names))}" if known.names else "none is installed"
+    raise BadConfig(f"{flag}: no plugin is named {shown(name)} ({installed}); or give module:function")
+
+
+def _attribute(holder: object, path: str) -> object:
+    for name in path.split("."):
+        holder = getattr(holder, name, None)
+    return holder
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]

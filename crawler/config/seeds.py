@@ -1,0 +1,87 @@
+"""Seeds: read what the operator wants to start from, or say what is wrong with it.
+
+May touch: urls, errors.
+
+A password must reach neither the database nor a message: a seed that carries one is
+refused, and every message hides what stands before an `@`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from penstock.crawler.config import option_checks as checks
+from penstock.crawler.errors import BadConfig
+from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.urls import MAX_URL_CHARS, canonical, host_name, is_http, split
+
+# The authority of an http(s) URL as the WHATWG standard finds it: any number of slashes or
+# backslashes, then all up to the next one.
+_HTTP_AUTHORITY = re.compile(r"https?:[/\\]*([^/\\?#]*)", re.IGNORECASE)
+_BEFORE_AT = re.compile(r"\A((?:[a-z][a-z0-9+.-]*:)?[/\\]*).*@", re.IGNORECASE | re.DOTALL)
+_BARE_HOST = re.compile(
+    r"(?:[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:\d)|localhost|\[[0-9a-f:.]+\])(?::\d+)?(?:[/?#].*)?\Z", re.IGNORECASE
+)
+_STRIPPED = "".join(map(chr, range(33)))  # what the standard strips at both ends
+_INLINE_COMMENT = re.compile(r"(?:^|\s)#.*")  # a URL has no blank before its fragment
+
+
+def seed(flag: str, text: str) -> str:
+    """Return the canonical URL of a seed; raise BadConfig with one line."""
+    url = canonical(text) if text.strip() else None
+    if url is None or not is_http(url):
+        raise BadConfig(f"{flag}: {checks.shown(without_user(text))} is no absolute http(s) URL{_hint(text)}")
+    if "@" in _authority(text):
+        way_out = "leave it out, and use --auth or PENSTOCK_AUTH if the site asks for one"
+        raise BadConfig(f"{flag}: {checks.shown(without_user(text))} carries a user name; {way_out}")
+    if not _is_possible(host_name(split(CanonicalUrl(url)).host)):
+        raise BadConfig(
+            f"{flag}: {checks.shown(url)} has a host that no name can be (RFC 1035 section 2.3.4)"
+        )
+    if len(url) > MAX_URL_CHARS:
+        size = f"has {len(url)} characters; at most {MAX_URL_CHARS} are crawled"
+        raise BadConfig(f"{flag}: {checks.shown(url)} {size}")
+    return url
+
+
+def all_seeds(flag: str, value: object) -> object:
+    """The check of the whole list: at least one, every one good, each spelling once."""
+    seeds = checks.texts(flag, value)
+    if not seeds:
+        raise BadConfig(f"{flag}: at least one is needed, such as --seed http://example.com/")
+    return checks.each(seed)(flag, seeds)
+
+
+def from_lines(lines: Iterable[str]) -> list[str]:
+    """Seeds of a text file: one URL a line; blank lines and # comments are left out."""
+    stripped = (_INLINE_COMMENT.sub("", line).strip() for line in lines)
+    return [line for line in stripped if line]
+
+
+def without_user(text: str) -> str:
+    """Hide what stands before an `@`, wherever that is: for messages only."""
+    return _BEFORE_AT.sub(r"\1***@", text)
+
+
+def _is_possible(host: str) -> bool:
+    """True if the host may stand in the DNS; the URL standard lets other names pass."""
+    return len(host) <= 253 and all(0 < len(label) <= 63 for label in host.removesuffix(".").split("."))
+
+
+def _authority(text: str) -> str:
+    # The standard removes tabs and line breaks anywhere, so they must not hide an `@` from us.
+    match = _HTTP_AUTHORITY.match(text.strip(_STRIPPED).translate({9: None, 10: None, 13: None}))
+    return match[1] if match else ""
+
+
+def _hint(text: str) -> str:
+    text = text.strip()
+    if not text:
+        return " (it is empty)"
+    guess = None
+    if text.startswith("//"):
+        guess = canonical("http:" + text)
+    elif _BARE_HOST.match(text):
+        guess = canonical("http://" + text)
+    return f"; did you mean {guess}?" if guess and "@" not in text and len(guess) < 100 else ""

@@ -1,0 +1,124 @@
+"""Values: the text of a page, read as a number, a date or a truth.
+
+May touch: nothing. Pure; what cannot be read is `NoValue`.
+
+Shops write 1,299.00 and 1.299,00 for the same price. The last of two different signs is
+the decimal one; a single comma before exactly three digits parts thousands, a single
+point never does. A rule's `decimal` settles it where that guess would be wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+
+from penstock.crawler.extraction import Scalar
+
+TYPES = ("str", "int", "float", "bool", "date")
+
+MOST_SHOWN = 60  # characters of a text in a message
+_LARGEST = 2**63 - 1  # SQLite's
+_MOST_DIGITS = 40
+
+_GROUPING_BLANKS = " \u00a0\u202f\u2009'\u2019"
+# A minus counts if nothing but a currency sign stands between; that of "5-10" does not.
+_NUMBER = re.compile(
+    r"(?P<minus>(?<!\w)[-\u2212][^\w\s]?[^\S\n]?)?"
+    rf"(?P<digits>\.?[0-9](?:[0-9.,]|[{_GROUPING_BLANKS}](?=[0-9]{{3}}(?![0-9])))*)"
+)
+_NO_BLANKS = str.maketrans("", "", _GROUPING_BLANKS)
+_TRUTHS = dict.fromkeys(("true", "yes", "1", "on"), True) | dict.fromkeys(("false", "no", "0", "off"), False)
+# Those in which no day can be taken for a month.
+_DATE_FORMATS = ("%d %B %Y", "%B %d, %Y", "%d %b %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y", "%Y/%m/%d")
+
+
+class NoValue(Exception):
+    """The text is none of this type. One line."""
+
+
+def read(text: str, type: str, *, decimal: str | None = None, format: str | None = None) -> Scalar:
+    """Read `text`, stripped and on one line, as a `type` of TYPES. Raises NoValue.
+
+    Of a number's surroundings (currency, unit) nothing is kept. A date becomes ISO 8601:
+    YYYY-MM-DD, or a moment, in UTC (...Z) where the text names its time zone.
+    """
+    if type == "str":
+        return text
+    if type == "bool":
+        truth = _TRUTHS.get(text.lower())
+        if truth is None:
+            raise NoValue(f"neither true nor false: {_shown(text)}")
+        return truth
+    if type == "date":
+        return _date(text, format)
+    number = _number(text, decimal)
+    if type == "float":
+        return float(number)
+    whole, _, rest = number.partition(".")
+    if rest.strip("0") or abs(int(whole)) > _LARGEST:
+        raise NoValue(f"no whole number: {_shown(text)}")
+    return int(whole)
+
+
+def _number(text: str, decimal: str | None) -> str:
+    """The first number of a text, as Python writes it."""
+    found = _NUMBER.search(text)
+    if found is None:
+        raise NoValue(f"no number: {_shown(text)}")
+    digits = found["digits"].translate(_NO_BLANKS).rstrip(".,")
+    point = decimal or _point(digits)
+    whole, _, rest = digits.partition(point) if point else (digits, "", "")
+    grouped = re.fullmatch(r"[0-9]*|[0-9]{1,3}([.,])[0-9]{2,3}(\1[0-9]{2,3})*", whole)
+    if not grouped or not (rest.isdigit() or not rest) or len(digits) > _MOST_DIGITS:
+        raise NoValue(f"no number of any known spelling: {_shown(text)}")
+    whole = re.sub("[.,]", "", whole) or "0"
+    return f"{'-' if found['minus'] else ''}{whole}.{rest or 0}"
+
+
+def _point(digits: str) -> str | None:
+    """The decimal sign of a number, or None if it has none."""
+    last = max(".,", key=digits.rfind)
+    before, sign, after = digits.rpartition(last)
+    if not sign:
+        return None
+    if "." in before or "," in before:
+        return None if last in before else last  # 1.234.567, or 1.234,56
+    return None if last == "," and len(after) == 3 and before else last
+
+
+def _date(text: str, format: str | None) -> str:
+    try:
+        if format is not None:
+            return _iso(datetime.strptime(text, format))  # noqa: DTZ007 (naive where the text is)
+        try:
+            return date.fromisoformat(text).isoformat()
+        except ValueError:
+            return _iso(_moment(text))
+    except (ValueError, OverflowError, TypeError, IndexError):
+        raise NoValue(f"no date: {_shown(text)}") from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    for known in _DATE_FORMATS:
+        try:
+            return datetime.strptime(text, known)  # noqa: DTZ007
+        except ValueError:
+            continue
+    from email.utils import parsedate_to_datetime  # slow to load, and seldom needed
+
+    return parsedate_to_datetime(text)  # RFC 5322
+
+
+def _iso(moment: datetime) -> str:
+    if moment.tzinfo is not None:
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    written = moment.isoformat()
+    return written.removesuffix("T00:00:00")
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "...")

@@ -1,0 +1,66 @@
+"""Ending: how a run ended, as a report and as an exit code.
+
+May touch: ports, stats.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from msgspec import Struct
+
+from penstock.crawler.errors import PenstockError
+from penstock.crawler.ports import Totals
+from penstock.crawler.snapshot import Snapshot
+
+COMPLETE, INTERNAL_FAILURES, BUDGET_SPENT, NOTHING_STORED = 0, 1, 3, 4
+BY_SIGNAL = {"sighup": 129, "sigint": 130, "sigterm": 143}  # 128 and the signal's number
+BUDGETS = frozenset({"max_pages", "max_pages_per_host", "max_time", "max_bytes"})
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """How a run ended. `totals` are the whole crawl's, read from the database at the end."""
+
+    exit_code: int
+    stop_reason: str  # finished, sigint, sigterm, sighup, or a budget's name
+    run_id: int
+    totals: Totals
+    elapsed_s: float
+    resumed: bool
+    nothing_to_do: bool  # it was complete before this run
+    this_run: Snapshot
+    bottleneck: str | None = None  # what this run waited for
+
+
+def exit_code(reason: str, *, first_run: bool, pages: int, internal: int) -> int:
+    """The command's exit code. `pages` of the whole crawl, `internal` failures of this run."""
+    if reason in BY_SIGNAL:
+        return BY_SIGNAL[reason]
+    if reason in BUDGETS:
+        return BUDGET_SPENT
+    if internal:
+        return INTERNAL_FAILURES
+    return NOTHING_STORED if first_run and not pages else COMPLETE
+
+
+def peak_memory() -> int:
+    """Peak resident bytes of this process so far; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def worst(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error to tell: ours, which says what to do, before anything unexpected."""
+    leaves: list[BaseException] = []
+    todo: list[BaseException] = [group]
+    while todo:
+        error = todo.pop()
+        if isinstance(error, BaseExceptionGroup):
+            todo.extend(reversed(error.exceptions))
+        else:
+            leaves.append(error)
+    return next((error for error in leaves if isinstance(error, PenstockError)), leaves[0])

@@ -1,0 +1,134 @@
+"""Select: rules at work on a document.
+
+May touch: selectolax; the rules and values of `crawler/`.
+Never: raise for what a page contains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+
+from penstock.crawler.config.option_checks import joined, shown
+from penstock.crawler.config.select_rules import Pick, SelectRule
+from penstock.crawler.config.values import NoValue, read
+from penstock.crawler.errors import BadConfig
+from penstock.crawler.extraction import Scalar
+from penstock.stages.extractors.fields.collector import MAX_TEXT, Basket
+from penstock.stages.extractors.text.markup import collapse
+
+_NOWHERE = LexborHTMLParser("")
+MAX_SEARCHED = 10_000  # characters that a rule's regular expression sees
+
+
+def check_selector(css: str) -> None:
+    """Raises ValueError, one line, if `css` is no selector that this parser knows."""
+    try:
+        _NOWHERE.css(css)
+    except (SelectolaxError, UnicodeError):
+        raise ValueError(f"{shown(css)} is no CSS selector") from None
+    if "\0" in css:
+        raise ValueError(f"{shown(css)} is no CSS selector")
+
+
+def matches(root: LexborHTMLParser | LexborNode, css: str) -> Sequence[LexborNode]:
+    """The elements that match, in document order, each once: the parser gives one that matches
+    two members of a list (`a, .x`) twice."""
+    nodes = root.css(css)
+    return list({node.mem_id: node for node in nodes}.values()) if "," in css else nodes
+
+
+def check_rules(rules: Sequence[SelectRule]) -> None:
+    """Raises BadConfig, one line for all selectors that are none."""
+    problems: list[str] = []
+    for rule in rules:
+        for pick in rule.picks:
+            try:
+                check_selector(pick.css)
+            except ValueError as problem:
+                problems.append(f"--select: css of {shown(rule.name)}: {problem}")
+    if problems:
+        raise BadConfig(joined(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    rule: SelectRule
+    picks: tuple[Pick, ...]
+    pages: Callable[[str], bool] | None
+    pattern: Callable[[str], str | None] | None
+
+
+class Selection:
+    """All rules, ready for pages. Raises BadConfig for a selector that is none."""
+
+    def __init__(self, rules: Sequence[SelectRule]) -> None:
+        check_rules(rules)
+        self._rules = list(map(_compiled, rules))
+
+    def take(self, tree: LexborHTMLParser, url: str, basket: Basket) -> None:
+        """Put into `basket` what the rules find."""
+        for compiled in self._rules:
+            if compiled.pages is None or compiled.pages(url):
+                _apply(compiled, tree, basket)
+
+
+def _compiled(rule: SelectRule) -> _Compiled:
+    if rule.url is None and rule.regex is None:
+        return _Compiled(rule, rule.picks, None, None)
+    from penstock.crawler.config.patterns import (  # their engine is loaded only where it is needed
+        Finder,
+        Patterns,
+    )
+
+    pages = Patterns([rule.url]) if rule.url is not None else None
+    return _Compiled(rule, rule.picks, pages, Finder(rule.regex) if rule.regex is not None else None)
+
+
+def _apply(compiled: _Compiled, tree: LexborHTMLParser, basket: Basket) -> None:
+    """Take what the first selector that yields anything yields."""
+    rule = compiled.rule
+    unread: str | None = None
+    for pick in compiled.picks:
+        taken = False
+        for text in _texts(matches(tree, pick.css), pick.attr):
+            try:
+                value = _value(compiled, text)
+            except NoValue as error:
+                unread = unread or str(error)
+                continue
+            if value is None:
+                continue
+            if not basket.put(rule.name, rule.name, value):
+                return
+            taken = True
+            if not rule.many:
+                return
+        if taken:
+            return
+    if unread is not None:
+        basket.miss(rule.name, unread)
+
+
+def _texts(nodes: Sequence[LexborNode], attr: str | None) -> Iterator[str]:
+    for node in nodes:
+        text = node.text_lexbor() if attr is None else node.attributes.get(attr.lower())
+        if text and (text := collapse(text[:MAX_TEXT])):
+            yield text
+
+
+def _value(compiled: _Compiled, text: str) -> Scalar | None:
+    """The value in an element's text; None where the rule's pattern does not occur. Raises NoValue."""
+    rule, pattern = compiled.rule, compiled.pattern
+    if pattern is not None:
+        found = pattern(text[:MAX_SEARCHED])
+        if rule.type == "bool":
+            return found is not None
+        if found is None:
+            return None
+        text = found.strip()
+        if not text:
+            return None
+    return read(text, rule.type, decimal=rule.decimal, format=rule.format)

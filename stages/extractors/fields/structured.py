@@ -1,0 +1,134 @@
+"""Structured data: what a page says of itself for machines, as JSON.
+
+May touch: selectolax; `microdata` beside it.
+Never: raise for what a page contains; trust its JSON.
+
+JSON-LD (one item for each script, or each member of an array there), OpenGraph and
+Twitter cards (one item each, all their properties), microdata (one for each item at the
+top). extruct does the same with lxml and rdflib, as a second parse of every page; these
+formats are small enough to be read from the tree that is there already.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from selectolax.lexbor import LexborHTMLParser
+
+from penstock.crawler.extraction import Item
+from penstock.stages.extractors.fields.microdata import microdata
+from penstock.stages.extractors.text.markup import HTML_SPACE, collapse
+
+MAX_SOURCE = 512 * 1024  # characters of one script
+MAX_ITEM = 256 * 1024  # characters of one item as JSON
+MAX_PAGE = 1024 * 1024  # of all items of a page
+MAX_ITEMS = 500  # of a page
+MAX_DEPTH = 64  # JSON within JSON; schema.org needs ten
+
+# https://ogp.me/ and its types; product is Facebook's own.
+_OPENGRAPH = ("og:", "article:", "book:", "music:", "product:", "profile:", "video:")
+_WRAPPINGS = (("<!--", "-->"), ("<![CDATA[", "]]>"), ("//<![CDATA[", "//]]>"))  # left from XHTML's days
+
+
+def structured(tree: LexborHTMLParser, url: str) -> list[Item]:
+    """All items of a document, by kind in the order above. `url` is its base, for microdata's links."""
+    kept: list[Item] = []
+    chars = 0
+    for kind, value, error in _found(tree, url):
+        data = None
+        if error is None:
+            data, error = _written(value)
+        chars += len(data or "")
+        if chars > MAX_PAGE or len(kept) >= MAX_ITEMS:
+            kept.append(Item(kind, None, "too_many"))
+            break
+        kept.append(Item(kind, data, error))
+    return kept
+
+
+Raw = tuple[str, Any, str | None]  # kind, value, error
+
+
+def _found(tree: LexborHTMLParser, url: str) -> Iterator[Raw]:
+    yield from _json_ld(tree)
+    yield from _cards(tree)
+    for item in microdata(tree, url):
+        yield "microdata", item, None
+
+
+def _json_ld(tree: LexborHTMLParser) -> Iterator[Raw]:
+    for script in tree.css("script[type]"):
+        type_ = (script.attributes.get("type") or "").partition(";")[0]
+        if type_.strip(HTML_SPACE).lower() != "application/ld+json":
+            continue
+        value, error = _read(script.text_lexbor() or "")
+        if error is None and isinstance(value, list):
+            for member in value:
+                yield "json-ld", member, None
+        else:
+            yield "json-ld", value, error
+
+
+def _read(text: str) -> tuple[Any, str | None]:
+    """A script's JSON, or why it is none."""
+    if len(text) > MAX_SOURCE:
+        return None, "too_large"
+    text = text.strip()
+    for start, end in _WRAPPINGS:
+        if text.startswith(start):
+            text = text.removeprefix(start).removesuffix(end).strip()
+    try:
+        # strict=False: a raw line break in a description is the commonest mistake of all.
+        return json.loads(text, strict=False, parse_constant=_no_number), None
+    except RecursionError:
+        return None, "too_deep"
+    except ValueError:  # JSONDecodeError, or an integer of more digits than Python reads
+        return None, "bad_json"
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _written(value: Any) -> tuple[str | None, str | None]:
+    """A value as compact JSON that SQLite can read, or why there is none."""
+    if _is_deep(value):
+        return None, "too_deep"
+    try:
+        data = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:  # 1e999 is read as infinity, which JSON cannot say
+        return None, "bad_json"
+    return (None, "too_large") if len(data) > MAX_ITEM else (data, None)
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner = [x.values() if isinstance(x, dict) else x for x in level if isinstance(x, dict | list)]
+        level = [value for values in inner for value in values]
+        if not level:
+            return False
+    return True
+
+
+def _cards(tree: LexborHTMLParser) -> Iterator[Raw]:
+    """OpenGraph and Twitter cards. Either attribute is taken for both: sites mix them up."""
+    cards: dict[str, dict[str, list[str]]] = {"opengraph": {}, "twitter": {}}
+    for meta in tree.css("meta[content]"):
+        attributes = meta.attributes
+        name = (attributes.get("property") or attributes.get("name") or "").strip(HTML_SPACE).lower()
+        kind = (
+            "twitter" if name.startswith("twitter:") else "opengraph" if name.startswith(_OPENGRAPH) else None
+        )
+        if kind is not None:
+            cards[kind].setdefault(name, []).append(collapse(attributes.get("content") or ""))
+    for kind, properties in cards.items():
+        if properties:
+            yield kind, _single(properties), None
+
+
+def _single(properties: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
+    """A property that is given once is a text, one that is repeated a list."""
+    return {name: values[0] if len(values) == 1 else values for name, values in properties.items()}

@@ -1,0 +1,208 @@
+"""Charset: which encoding a page is in, decided as a browser decides it.
+
+May touch: the label table, through transcode.py.
+
+A page that says how it is encoded, in its headers or early on, costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from penstock.stages.extractors.text.transcode import BOMS, FALLBACK, lookup
+
+PRESCAN_BYTES = 1024  # HTML standard, 13.2.3.2: authors must declare within these
+LATE_BYTES = 64 * 1024  # those who do not, usually put a script or a comment before
+
+# The prescan's "get an attribute", a piece at a time. No piece can backtrack into another.
+_BLANKS = re.compile(rb"[\t\n\f\r ]*")
+_BEFORE_NAME = re.compile(rb"[\t\n\f\r /]*")
+_NAME = re.compile(rb"[^\t\n\f\r />][^\t\n\f\r />=]*")  # a leading "=" belongs to the name
+_UNQUOTED = re.compile(rb"[^\t\n\f\r >]*")
+
+_META_ENDS = frozenset({b"\t", b"\n", b"\f", b"\r", b" ", b"/"})  # "<metadata" is no meta
+_END_OF_TAG_NAME = re.compile(rb"[\t\n\f\r >]")
+_CHARSET_IN_CONTENT = re.compile(rb"charset[\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL)
+_UNQUOTED_LABEL = re.compile(rb"[^\t\n\f\r ;]*")
+_XML_ENCODING = re.compile(rb"[\x00-\x20]*=[\x00-\x20]*([\"'])")
+
+
+class _OutOfBytes(Exception):
+    """The prescan met the end of what it may look at."""
+
+
+def sniff(body: bytes, header_label: str | None = None) -> str:
+    """Name the encoding of `body`; `header_label` is the charset of the Content-Type header.
+
+    The order of the HTML standard, 13.2.3.2: byte order mark, HTTP header, the prescan
+    for a meta element. A browser that meets the meta element only later starts again with
+    what it says. Without any, the standard leaves room for detection, which we use for one
+    question: is it UTF-8? Text in another encoding hardly ever is, by accident. Does not raise.
+    """
+    for mark, name in BOMS:
+        if body.startswith(mark):
+            return name
+    declared = (header_label and lookup(header_label)) or prescan(body) or _declared_late(body)
+    if declared:
+        return declared
+    return FALLBACK if body.isascii() or not _is_utf8(body) else "utf-8"
+
+
+def prescan(body: bytes, end: int = PRESCAN_BYTES) -> str | None:
+    """Return the encoding a page declares in its first `end` bytes, or None.
+
+    HTML standard, "prescan a byte stream to determine its encoding".
+    """
+    data = body[:end]
+    if data.startswith(b"<\0?\0x\0"):
+        return "utf-16le"
+    if data.startswith(b"\0<\0?\0x"):
+        return "utf-16be"
+    try:
+        return _scan_tags(data.lower())
+    except _OutOfBytes:
+        return _xml_encoding(data)
+
+
+def _declared_late(body: bytes) -> str | None:
+    # Most pages without an early declaration have no late one; this is cheaper than to scan.
+    return prescan(body, LATE_BYTES) if b"charset" in body[PRESCAN_BYTES:LATE_BYTES].lower() else None
+
+
+# The pages of a site begin alike: as one began, up to its declaration, and what that said.
+_latest = (b"<meta charset=utf-8>", "utf-8")
+
+
+def _scan_tags(data: bytes) -> str | None:
+    """Scan bytes in lower case."""
+    global _latest
+    if data.startswith(_latest[0]):
+        return _latest[1]
+    position = 0
+    while True:
+        position = _find(data, b"<", position)
+        if data.startswith(b"<!--", position):
+            # The dashes may be those of the opening: "<!-->" is a whole comment.
+            position = _find(data, b"-->", position + 2) + 2
+        elif data.startswith(b"<meta", position) and data[position + 5 : position + 6] in _META_ENDS:
+            position, found = _read_meta(data, position + 5)
+            if found:
+                _latest = data[: position + 1], found  # what comes later was not looked at
+                return found
+        elif data[position + 1 : position + 2].isalpha() or (
+            data.startswith(b"</", position) and data[position + 2 : position + 3].isalpha()
+        ):
+            position = _skip_tag(data, position)
+        elif data.startswith((b"<!", b"</", b"<?"), position):
+            position = _find(data, b">", position)
+        position += 1
+
+
+def _read_meta(data: bytes, position: int) -> tuple[int, str | None]:
+    attributes: dict[bytes, bytes] = {}
+    while True:
+        position, name, value = _attribute(data, position)
+        if not name:
+            break
+        attributes.setdefault(name, value)
+    if b"charset" in attributes:
+        found = lookup(attributes[b"charset"].decode("latin-1"))
+    elif attributes.get(b"http-equiv") == b"content-type":
+        found = _label_in_content(attributes.get(b"content", b""))
+    else:
+        found = None
+    return position, _as_declared(found)
+
+
+def _as_declared(found: str | None) -> str | None:
+    """A page whose ASCII we just read is not in UTF-16, whatever it says."""
+    if found in ("utf-16be", "utf-16le"):
+        return "utf-8"
+    return FALLBACK if found == "x-user-defined" else found
+
+
+def _label_in_content(content: bytes) -> str | None:
+    """HTML standard, "extracting a character encoding from a meta element"; lower case already."""
+    match = _CHARSET_IN_CONTENT.search(content)
+    if not match:
+        return None
+    rest = match[1]
+    if rest[:1] in (b'"', b"'"):
+        label, quote, _ = rest[1:].partition(rest[:1])
+        if not quote:
+            return None
+    else:
+        label = _span(_UNQUOTED_LABEL, rest, 0)
+    return lookup(label.decode("latin-1"))
+
+
+def _skip_tag(data: bytes, position: int) -> int:
+    match = _END_OF_TAG_NAME.search(data, position)
+    if not match:
+        raise _OutOfBytes
+    position, name = match.start(), b"-"
+    while name:
+        position, name, _ = _attribute(data, position)
+    return position
+
+
+def _attribute(data: bytes, position: int) -> tuple[int, bytes, bytes]:
+    """Read one attribute: where it ended, its name ('' at the tag's end), its value."""
+    position = _past(_BEFORE_NAME, data, position)
+    if data[position] == 0x3E:
+        return position, b"", b""
+    start, position = position, _past(_NAME, data, position)
+    name = data[start:position]
+    position = _past(_BLANKS, data, position)
+    if data[position] != 0x3D:
+        return position, name, b""
+    position = _past(_BLANKS, data, position + 1)
+    quote = data[position : position + 1]
+    if quote in (b'"', b"'"):
+        end = _find(data, quote, position + 1)
+        return end + 1, name, data[position + 1 : end]
+    end = _past(_UNQUOTED, data, position)
+    return end, name, data[position:end]
+
+
+def _past(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
+    """Move over what `pattern` matches (perhaps nothing) to a byte that is there."""
+    position += len(_span(pattern, data, position))
+    if position >= len(data):
+        raise _OutOfBytes
+    return position
+
+
+def _span(pattern: re.Pattern[bytes], data: bytes, position: int) -> bytes:
+    match = pattern.match(data, position)
+    return match[0] if match else b""
+
+
+def _find(data: bytes, wanted: bytes, position: int) -> int:
+    found = data.find(wanted, position)
+    if found < 0:
+        raise _OutOfBytes
+    return found
+
+
+def _xml_encoding(data: bytes) -> str | None:
+    """HTML standard, "get an XML encoding": what `<?xml encoding="...">` says."""
+    end = data.find(b">")
+    start = data.find(b"encoding", 0, end)
+    if end < 0 or start < 0 or not data.startswith(b"<?xml"):
+        return None
+    opening = _XML_ENCODING.match(data, start + 8)
+    if not opening:
+        return None
+    label, quote, _ = data[opening.end() :].partition(opening[1])
+    if not quote or any(byte <= 0x20 for byte in label):
+        return None
+    return _as_declared(lookup(label.decode("latin-1")))
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

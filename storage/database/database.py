@@ -1,0 +1,234 @@
+"""Database: the file. Whose it is, who may write to it, its schema, the one writing connection.
+
+May touch: aiosqlite (nobody else imports it), sqlite3, the file system.
+
+Invariant: one process per file and one writing connection in it. SQLite 3.7.0 to 3.51.2
+can corrupt a WAL that two connections write and checkpoint, so a second crawl is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import aiosqlite
+
+from penstock.crawler.errors import BadDatabase, StorageFailed
+from penstock.storage.database.batching import MANY, WIDE, Params, Saying, say_all
+from penstock.storage.database.file_lock import FileLock
+from penstock.storage.database.migration import migrate, refuse_other_databases
+
+BUSY_SECONDS = 10.0  # how long another program may hold the write lock before it is an error
+
+# The text of an error, or of a row, may quote a damaged page, and then is no UTF-8.
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+
+
+class Database:
+    """The writing connection. `lock` makes one reader or writer of several statements.
+
+    SQLite has a thread of its own, and to ask it something costs as much as fifty rows. So
+    what a transaction says is gathered, and said at its end or before the first query.
+    """
+
+    def __init__(self, path: Path, connection: aiosqlite.Connection, file_lock: FileLock) -> None:
+        self.path = path
+        self.lock = asyncio.Lock()
+        self._connection = connection
+        self._file_lock = file_lock
+        self._unsaid: list[Saying] | None = None  # of the transaction that is open; None: none is
+
+    @classmethod
+    async def open(cls, path: Path, *, durable: bool = False) -> Database:
+        """Open or create `path`, migrate it. Raises BadDatabase, the file then left as it was."""
+        _refuse_other_files(path)
+        file_lock = FileLock.acquire(path)
+        try:
+            connection = await _connect(path, durable=durable)
+        except BaseException:
+            file_lock.release()
+            raise
+        return cls(path, connection, file_lock)
+
+    async def close(self) -> None:
+        """Close for good; an aiosqlite connection left open would hang the interpreter at its exit."""
+        try:
+            await self._connection.close()
+        except sqlite3.Error as error:
+            raise StorageFailed(explain(self.path, error)) from error
+        finally:
+            self._file_lock.release()
+
+    async def rows(self, sql: str, params: Params = ()) -> list[Any]:
+        """All rows of a query, as tuples. What the transaction has said so far comes before it."""
+        return await self._say(Saying(sql, params))
+
+    async def row(self, sql: str, params: Params = ()) -> Any:
+        """The first row, or None."""
+        found = await self.rows(sql, params)
+        return found[0] if found else None
+
+    async def run(self, sql: str, params: Params = ()) -> None:
+        """A statement without an answer. In a transaction its error may come as late as the end,
+        as may that of the two that follow; what they are given must not change until then."""
+        await self._gather(Saying(sql, params))
+
+    async def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """One statement for many rows."""
+        await self._gather(Saying(sql, rows, MANY))
+
+    async def run_wide(self, sql: str, values: Sequence[object]) -> None:
+        """The same for a statement with VALUES of one row, which is given many, in half the time.
+        `values` are one row's behind the other's."""
+        await self._gather(Saying(sql, values, WIDE))
+
+    async def _gather(self, saying: Saying) -> None:
+        if self._unsaid is None:
+            await self._say(saying)
+        else:
+            self._unsaid.append(saying)
+
+    async def _say(self, *sayings: Saying) -> list[Any]:
+        """Say what was gathered, then these; returns the last one's rows."""
+        if self._unsaid:
+            sayings, self._unsaid = (*self._unsaid, *sayings), []
+        try:
+            return await _visit(self._connection, say_all, sayings)
+        except DAMAGE as error:
+            raise StorageFailed(explain(self.path, error)) from error
+
+    @asynccontextmanager
+    async def transaction(self, *, patient: bool = True) -> AsyncIterator[None]:
+        """Hold the lock; commit at the end, roll back on any error.
+
+        Not `patient`: fail at once while another program writes to the file.
+        """
+        async with self.lock:
+            if patient:
+                self._unsaid = [Saying("BEGIN IMMEDIATE")]
+            else:
+                await self._begin_at_once()
+                self._unsaid = []
+            try:
+                yield
+                await self._say(Saying("COMMIT"))
+            except BaseException:
+                await self._roll_back()
+                raise
+            finally:
+                self._unsaid = None
+
+    async def _begin_at_once(self) -> None:
+        await self.run("PRAGMA busy_timeout = 0")
+        try:
+            await self.run("BEGIN IMMEDIATE")
+        finally:
+            await self.run(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+
+    async def _roll_back(self) -> None:
+        try:
+            await self._connection.execute_fetchall("ROLLBACK")
+        except sqlite3.Error:
+            # After a full disk SQLite has rolled back by itself; the first error is the one to tell.
+            return
+
+
+async def _visit(
+    connection: aiosqlite.Connection,
+    call: Callable[Concatenate[sqlite3.Connection, P], T],
+    *args: P.args,
+    **kw: P.kwargs,
+) -> T:
+    """Call a function on the connection itself, in its thread.
+
+    Cancelling the await does not cancel the call.
+    """
+    done: T = await connection._execute(call, connection._conn, *args, **kw)  # type: ignore[no-untyped-call]
+    return done
+
+
+async def _connect(path: Path, *, durable: bool) -> aiosqlite.Connection:
+    connection = None
+    opening = aiosqlite.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
+    try:
+        connection = await opening
+        await _visit(connection, _prepare, path, durable)
+    except BaseException as error:
+        if connection is not None:
+            await connection.close()
+        else:
+            # Its thread was told to stop, and nobody waits for it: it would meet a closed event
+            # loop, and say so in a traceback.
+            while opening._thread.is_alive():  # noqa: ASYNC110 (a thread sets no event)
+                await asyncio.sleep(0.001)
+        if isinstance(error, DAMAGE):
+            raise BadDatabase(explain(path, error)) from error
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, durable: bool) -> None:
+    """Runs in the connection's thread, as all that follows it does."""
+    refuse_other_databases(path, connection)
+    for pragma in (
+        "PRAGMA journal_mode = WAL",
+        # NORMAL survives kill -9; a power cut may drop the last commits, never the file.
+        f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}",
+        "PRAGMA cache_size = -16000",  # KiB
+        # 16 MiB of log: what is written again and again is copied into the file a fourth as often, and
+        # each time waits for the disk twice.
+        "PRAGMA wal_autocheckpoint = 4000",
+        f"PRAGMA journal_size_limit = {64 << 20}",
+    ):
+        connection.execute(pragma).fetchall()
+    migrate(connection)
+    # Not before: it may have to sort ten million rows, and that is done on disk.
+    connection.execute("PRAGMA temp_store = MEMORY").fetchall()
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Before SQLite touches it: what is plainly no database of ours is never opened."""
+    try:
+        if path.is_dir():
+            raise BadDatabase(f"{path} is a folder; --db takes a file")
+        if not path.parent.is_dir():
+            raise BadDatabase(f"the folder of {path} does not exist")
+        if path.exists():
+            if not path.is_file():  # opening a FIFO would wait for a writer for ever
+                raise BadDatabase(f"{path} is no regular file")
+            with path.open("rb") as file:
+                head = file.read(16)
+            if head and head != b"SQLite format 3\0":
+                raise BadDatabase(f"{path} is not an SQLite database; choose another --db")
+            if not os.access(path, os.W_OK):
+                # SQLite would leave a WAL beside it that may not be written to either, ever.
+                raise BadDatabase(f"{path} may not be written to")
+    except OSError as error:
+        raise BadDatabase(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def explain(path: Path, error: Exception) -> str:
+    """One line a person can act on."""
+    code = "SQLITE_CORRUPT" if isinstance(error, UnicodeError) else getattr(error, "sqlite_errorname", "")
+    hints = {
+        "SQLITE_FULL": "the disk is full; free some room, then run the same command to resume",
+        "SQLITE_BUSY": f"another program held its write lock for over {BUSY_SECONDS:g} s",
+        "SQLITE_LOCKED": "another program holds it locked",
+        "SQLITE_CORRUPT": "it is damaged; restore a copy, or start anew with another --db",
+        "SQLITE_NOTADB": "it is not an SQLite database, or it is damaged",
+        "SQLITE_READONLY": "it may not be written to",
+        "SQLITE_CANTOPEN": "it cannot be opened; is the folder writable?",
+        "SQLITE_IOERR": "the disk failed; when it is well again, run the same command to resume",
+    }
+    if "no such table" in str(error) or "no such column" in str(error):
+        return f"database {path}: it is damaged, or half of it is missing ({error}); choose another --db"
+    hint = next((text for name, text in hints.items() if code.startswith(name)), None)
+    return f"database {path}: {hint or 'failed'} ({error})"

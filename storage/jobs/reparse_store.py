@@ -1,0 +1,173 @@
+"""Reparse: saved bodies, read again a batch at a time, and what is gathered from them this time.
+
+May touch: the database, harvests. The same lock as a crawl's: one process writes to a file.
+
+A batch's rows and the mark of how far the work is commit together, so that a reparse that
+was cut off goes on where it was, and one that is done again changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from penstock.crawler.errors import BadDatabase, StorageFailed
+from penstock.crawler.messages import CanonicalUrl, Content
+from penstock.crawler.urls import unsplit
+from penstock.storage.database.database import Database
+from penstock.storage.reading.crawl_reader import open_reader
+from penstock.storage.writing import extraction_statements as sql
+from penstock.storage.writing import statements
+from penstock.storage.writing.extraction_tables import Gathered, Harvests, make_search, names_of
+from penstock.storage.writing.interned_strings import Phrases
+
+BATCH_PAGES = 64
+BATCH_BYTES = 16 << 20  # of bodies that are in memory at once; a single larger one is a batch
+MAX_BODY = 1 << 30  # bytes that a stored body may unfold to
+
+
+class SavedBody(NamedTuple):
+    """One page as it was fetched. `body` is None if the file holds something else in its place."""
+
+    url_id: int
+    generation: int
+    url: CanonicalUrl
+    body: bytes | None
+    content_type: str | None  # the header as sent
+    fetched_at: float  # unix seconds
+    newest: bool  # no later fetch of this URL is stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a reparse replaces, and the plan (JSON) by which it knows itself again."""
+
+    plan: str
+    values: bool
+    structured: bool
+    search: bool
+
+
+class ReparseStore:
+    """Made by `open`; `next` and `save` in turns, then `finish`; `close` in any case."""
+
+    def __init__(self, database: Database, wanted: Wanted) -> None:
+        self._database = database
+        self._wanted = wanted
+        self._phrases = Phrases(database)
+        self._harvests = Harvests(database, self._phrases)
+        self._after = (0, 0)
+        self.resumed = False
+
+    @classmethod
+    async def open(cls, path: Path, wanted: Wanted, *, anew: bool = False) -> ReparseStore:
+        """Raises BadDatabase: no crawl of ours, in use, or its bodies were not saved.
+
+        Goes on behind what an earlier reparse with the same plan has done, unless `anew`.
+        """
+        with open_reader(path):
+            pass  # refuses what is no crawl, before anything is created
+        database = await Database.open(path)
+        try:
+            if not (await database.row(sql.ANY_BODY))[0]:
+                raise BadDatabase(f"{path} has no saved bodies: crawl with --save-bodies to reparse later")
+            store = cls(database, wanted)
+            await store._begin(anew=anew)
+        except BaseException as error:
+            await database.close()
+            if isinstance(error, StorageFailed):
+                raise BadDatabase(str(error)) from error
+            raise
+        return store
+
+    async def _begin(self, *, anew: bool) -> None:
+        _, _, phrase = await self._database.row(statements.LAST_IDS)
+        self._phrases.start_at(phrase + 1)
+        known = await self._database.row(sql.FIND_REPARSING)
+        if known is not None and known[0] == self._wanted.plan and not anew:
+            self._after = (known[1], known[2])
+            self.resumed = True
+        if self._wanted.search:
+            async with self._database.transaction():
+                await make_search(self._database)
+
+    async def next(self) -> Sequence[SavedBody]:
+        """The pages that come next; none at the end."""
+        url, generation = self._after
+        params = {"url": url, "generation": generation, "limit": BATCH_PAGES}
+        chosen: list[tuple[int, int]] = []
+        size = 0
+        for url_id, number, body_bytes in await self._database.rows(sql.NEXT_BODIES, params):
+            size += body_bytes or 0
+            if chosen and size > BATCH_BYTES:
+                break
+            chosen.append((url_id, number))
+        return [await self._load(url_id, number) for url_id, number in chosen]
+
+    async def _load(self, url_id: int, generation: int) -> SavedBody:
+        key = {"url": url_id, "generation": generation}
+        secure, host, path, body, headers, fetched_at, newest = await self._database.row(sql.LOAD_BODY, key)
+        return SavedBody(
+            url_id,
+            generation,
+            unsplit(secure, host, path),
+            _unfolded(body),
+            _content_type(_unfolded(headers)),
+            (fetched_at or 0) / 1000,
+            bool(newest),
+        )
+
+    async def save(self, pages: Sequence[tuple[SavedBody, Content | None]]) -> None:
+        """Replace what these pages yielded, in one transaction. Without content: they yield nothing."""
+        gathered = []
+        for page, content in pages:
+            if content is not None and (harvest := content.harvest) is not None:
+                # The index is over what stands on the site now.
+                kept = harvest if page.newest else replace(harvest, text=None)
+                gathered.append(Gathered(page.url_id, page.generation, content.title, kept))
+        last = pages[-1][0]
+        keys = [(page.url_id, page.generation) for page, _ in pages]
+        wanted = self._wanted
+        async with self._database.transaction():
+            await self._phrases.remember(name for page in gathered for name in names_of(page.harvest))
+            await self._phrases.write()
+            await self._harvests.forget(keys, values=wanted.values, structured=wanted.structured)
+            await self._harvests.save(gathered)
+            mark = {"plan": wanted.plan, "url": last.url_id, "generation": last.generation}
+            await self._database.run(sql.NOTE_REPARSING, mark)
+        self._phrases.rotate()
+        self._after = (last.url_id, last.generation)
+
+    async def finish(self) -> None:
+        """All is done: the next reparse begins at the beginning."""
+        async with self._database.transaction():
+            await self._database.run(sql.FORGET_REPARSING)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+def _unfolded(data: object) -> bytes | None:
+    """A stored body as it came; None if it is none (the file may be damaged, or a stranger's)."""
+    if not isinstance(data, bytes):
+        return None
+    try:
+        unfolding = zlib.decompressobj()
+        body = unfolding.decompress(data, MAX_BODY)
+    except zlib.error:
+        return None
+    return body if unfolding.eof else None
+
+
+def _content_type(headers: bytes | None) -> str | None:
+    try:
+        pairs = json.loads(headers or b"[]")
+        return next((value for name, value in pairs if name.lower() == "content-type"), None)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None

@@ -1,0 +1,79 @@
+"""Catalogue: what the tables and columns mean, as Datasette's metadata wants it.
+
+May touch: the schema's files.
+
+The meaning of a column stands once, beside it in the schema; this reads it from there. The
+canned queries are those that people ask first, and that no report answers as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from penstock.storage.database.migration import schema_files
+from penstock.storage.reading.reports import REPORTS, TABLES
+
+QUERIES: Mapping[str, tuple[str, str]] = {
+    "inlinks": (
+        "What links to a URL, with the anchor text",
+        "SELECT source, text, rel, followed FROM links WHERE target = :url ORDER BY source",
+    ),
+    "outlinks": (
+        "What a page links to, and what became of it",
+        "SELECT links.target, links.text, urls.state, urls.reason FROM links "
+        "JOIN urls ON urls.url = links.target WHERE links.source = :url ORDER BY links.target",
+    ),
+    "titles": (
+        "Pages whose title contains a text",
+        "SELECT url, title, depth FROM pages WHERE title LIKE '%' || :text || '%' ORDER BY url",
+    ),
+    "reasons": (
+        "How many URLs are in each state, for each reason",
+        "SELECT state, reason, count(*) AS urls FROM urls GROUP BY state, reason ORDER BY urls DESC",
+    ),
+    "slow_types": (
+        "Answer time by content type",
+        "SELECT content_type, count(*) AS pages, round(avg(elapsed_ms)) AS average_ms, "
+        "max(elapsed_ms) AS slowest_ms FROM pages WHERE status = 200 GROUP BY content_type ORDER BY 3 DESC",
+    ),
+}
+
+_MADE = re.compile(r"^CREATE (?:VIEW|TABLE) (\w+)\b(.*?);\s*$", re.MULTILINE | re.DOTALL)
+# `expression AS name,   -- meaning`, or `name TYPE ..., -- meaning` in a table; one line only.
+_COLUMN = re.compile(r"^ +(?:.*\bAS )?(\w+)(?: [A-Z][A-Z ]*)?,? +-- (.+)$", re.MULTILINE)
+
+
+class Meaning(NamedTuple):
+    """What the schema says of a table or view."""
+
+    itself: str | None
+    columns: Mapping[str, str]
+
+
+def datasette_metadata(database: str) -> dict[str, object]:
+    """Metadata for Datasette 0.65; `database` is its name there: the file's, without its ending."""
+    meanings = schema_meanings()
+    tables: dict[str, object] = {}
+    for name in (*TABLES, *REPORTS):
+        itself, columns = meanings[name]
+        tables[name] = {"description": REPORTS.get(name, itself), "columns": columns}
+    # What is beneath the views; people should not begin there.
+    tables.update({name: {"hidden": True} for name in meanings if name not in tables})
+    queries = {name: {"title": title, "sql": sql} for name, (title, sql) in QUERIES.items()}
+    return {
+        "title": "A crawl by Penstock",
+        "databases": {database: {"tables": tables, "queries": queries}},
+    }
+
+
+def schema_meanings() -> dict[str, Meaning]:
+    """By table or view: what it is and what its columns mean, where the schema says so."""
+    found: dict[str, Meaning] = {}
+    for _, file in schema_files():
+        for name, body in _MADE.findall(file.read_text("utf-8")):
+            first, _, rest = body.partition("\n")
+            itself = first.partition("-- ")[2] or None
+            found[name] = Meaning(itself, dict(_COLUMN.findall(rest)))
+    return found

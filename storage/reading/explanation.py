@@ -1,0 +1,212 @@
+"""Explanation: what became of one URL, and the way from a seed to it.
+
+May touch: sqlite3 connections that others opened.
+Never: write.
+
+The way back never turns in a circle: redirects may, so no URL is passed twice.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from penstock.crawler.config.option_checks import shown
+from penstock.crawler.config.seeds import without_user
+from penstock.crawler.errors import BadQuery
+from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http, split
+from penstock.storage.database.digests import digest_of_path
+
+_FIND = """
+    SELECT url.id FROM host
+    CROSS JOIN url_digest ON url_digest.host_id = host.id AND url_digest.digest = :digest
+    CROSS JOIN url ON url.id = url_digest.url_id
+    WHERE host.name = :host AND url.path = :path AND url.secure = :secure AND url.kind = 0
+"""
+_FIND_BY_TEXT = """
+    SELECT url.id FROM url JOIN host ON host.id = url.host_id
+    WHERE host.name = :host AND url.path = :path AND url.secure = :secure AND url.kind = 0
+"""
+_FIRST_WITH_DIGESTS = 10  # schema; files that are older are read, too, and have an index over the text
+_FACTS = """
+    SELECT known_url.state, known_url.reason, known_url.depth, known_url.attempts, known_url.host,
+           known_url.retry_at, known_url.discovered_from, known_url.seed,
+           (SELECT count(*) FROM link WHERE link.target = known_url.id) AS links_here
+    FROM known_url WHERE known_url.id = :id
+"""
+_ANSWER = """
+    SELECT last_fetch.status, last_fetch.error,
+           strftime('%Y-%m-%dT%H:%M:%fZ', last_fetch.fetched_at / 1000.0, 'unixepoch'),
+           last_fetch.elapsed_ms, last_fetch.body_bytes,
+           (SELECT phrase.text FROM phrase WHERE phrase.id = last_fetch.type_id), last_fetch.title,
+           coalesce((SELECT url_text.url FROM url_text WHERE url_text.id = last_fetch.redirect_id),
+                    last_fetch.redirect_text)
+    FROM last_fetch WHERE last_fetch.url_id = :id
+"""
+_NEXT_HOP = """
+    SELECT url_text.id, url_text.url FROM last_fetch JOIN url_text ON url_text.id = last_fetch.redirect_id
+    WHERE last_fetch.url_id = :id
+"""
+# The same parents as in known_url.discovered_from, in the same order: the two must agree.
+_PARENTS = """
+    SELECT parent.id, source.url, parent.seed, 0 AS redirect, link.followed,
+           coalesce((SELECT phrase.text FROM phrase WHERE phrase.id = link.text_id), '') AS text
+    FROM url
+    JOIN link ON link.target = url.id AND link.followed = url.followed
+    JOIN url AS parent ON parent.id = link.source AND parent.depth = url.depth - 1
+    JOIN url_text AS source ON source.id = parent.id
+    WHERE url.id = :id
+    UNION ALL
+    SELECT parent.id, source.url, parent.seed, 1, 1, ''
+    FROM url
+    JOIN fetch ON fetch.redirect_id = url.id AND fetch.url_id <> url.id
+    JOIN url AS parent ON parent.id = fetch.url_id AND parent.depth = url.depth
+    JOIN url_text AS source ON source.id = parent.id
+    WHERE url.id = :id
+    ORDER BY 2
+"""
+
+
+class Facts(NamedTuple):
+    state: str
+    reason: str | None
+    depth: int | None  # None: only a sitemap leads here
+    attempts: int
+    host: str
+    retry_at: str | None  # ISO 8601, UTC; only while waiting
+    discovered_from: str | None
+    seed: int  # 1: given by the operator
+    links_here: int  # pages that link to it
+
+
+class Answer(NamedTuple):
+    """The newest answer, or what there is of one."""
+
+    status: int | None
+    error: str | None
+    fetched_at: str | None  # ISO 8601, UTC
+    elapsed_ms: int | None
+    body_bytes: int | None
+    content_type: str | None
+    title: str | None
+    redirect_to: str | None
+
+
+class Step(NamedTuple):
+    """One URL on the way, and how the one before leads to it."""
+
+    url: str
+    how: str  # seed, link or redirect
+    followed: bool = True
+    text: str = ""  # of the link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    url: CanonicalUrl
+    facts: Facts
+    answer: Answer | None  # None: it was not requested
+    way: list[Step]  # from a seed to the URL; empty if none is stored
+    loop: list[str]  # where its redirects go round in a circle: the circle's URLs, else empty
+
+
+class _Parent(NamedTuple):
+    id: int
+    url: str
+    seed: int
+    redirect: int
+    followed: int
+    text: str
+
+
+def explain_url(connection: sqlite3.Connection, text: str) -> Explanation:
+    """Raises BadQuery, naming the rule, if `text` cannot be or is not in this crawl."""
+    url, number = find_url(connection, text)
+    facts = Facts(*connection.execute(_FACTS, {"id": number}).fetchone())
+    answer = connection.execute(_ANSWER, {"id": number}).fetchone()
+    return Explanation(
+        url=url,
+        facts=facts,
+        answer=Answer(*answer) if answer else None,
+        way=_way(connection, number, url, seed=bool(facts.seed)),
+        loop=_loop(connection, number, url),
+    )
+
+
+def find_url(connection: sqlite3.Connection, text: str) -> tuple[CanonicalUrl, int]:
+    """The canonical form of a URL, and its row. Raises BadQuery, naming the rule, if there is none."""
+    url = _canonical(text)
+    parts = split(url)
+    key = {"host": parts.host, "path": parts.path, "secure": int(parts.secure)}
+    [(schema,)] = connection.execute("PRAGMA user_version")
+    if schema < _FIRST_WITH_DIGESTS:
+        found = connection.execute(_FIND_BY_TEXT, key).fetchone()
+    else:
+        key["digest"] = digest_of_path(parts.path)
+        found = connection.execute(_FIND, key).fetchone()
+    if found is None:
+        raise BadQuery(f"{url} is not in this crawl: no page that was stored links or redirects to it")
+    return url, found[0]
+
+
+def _canonical(text: str) -> CanonicalUrl:
+    url = canonical(text)
+    if url is None:
+        raise BadQuery(
+            f"{shown(without_user(text))} is no valid URL: such links get no row, "
+            "their page counts them; write it with https://"
+        )
+    if not is_http(url):
+        scheme = url.partition(":")[0]
+        raise BadQuery(
+            f"{url} has the scheme {scheme!r}: only http and https get a row, a page counts others"
+        )
+    if len(url) > MAX_URL_CHARS:
+        raise BadQuery(
+            f"this URL has {len(url):,} characters: over {MAX_URL_CHARS:,} is trap:length, "
+            "its page counts it and it gets no row"
+        )
+    return CanonicalUrl(url)
+
+
+def _loop(connection: sqlite3.Connection, number: int, url: str) -> list[str]:
+    """The circle that a URL's redirects end in. No URL in it fails: each was answered, with a redirect."""
+    passed = {number: url}
+    while (hop := connection.execute(_NEXT_HOP, {"id": number}).fetchone()) is not None:
+        number, url = hop
+        if number in passed:
+            return list(passed.values())[list(passed).index(number) :]
+        passed[number] = url
+    return []
+
+
+def _way(connection: sqlite3.Connection, number: int, url: str, *, seed: bool) -> list[Step]:
+    """The steps from a seed: the parent that sorts first at each, unless that leads in a circle."""
+
+    def parents(child: int) -> Iterator[_Parent]:
+        return map(_Parent._make, connection.execute(_PARENTS, {"id": child}))
+
+    here = _Parent(number, url, int(seed), 0, 1, "")
+    passed = {number}
+    branch = [(here, parents(number))]
+    while branch and not branch[-1][0].seed:
+        parent = next((found for found in branch[-1][1] if found.id not in passed), None)
+        if parent is None:
+            branch.pop()  # in a circle: back, and try the next parent
+        else:
+            passed.add(parent.id)
+            branch.append((parent, parents(parent.id)))
+    backwards = [parent for parent, _ in branch]
+    # What a row says of the link belongs to the step that follows it on the way forward.
+    return [
+        _step(to, via) for to, via in zip(reversed(backwards), [None, *reversed(backwards)], strict=False)
+    ]
+
+
+def _step(to: _Parent, via: _Parent | None) -> Step:
+    if via is None:
+        return Step(to.url, "seed")
+    return Step(to.url, "redirect" if via.redirect else "link", bool(via.followed), via.text)

@@ -1,0 +1,43 @@
+"""Provenance: what is said of a crawl wherever its rows go.
+
+May touch: sqlite3 connections that others opened.
+Never: write; or name anything of this machine.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from penstock.crawler.version import VERSION
+from penstock.storage.reading.reports import totals
+
+_RUNS = "SELECT id, started_at, finished_at, stop_reason, config FROM runs ORDER BY id"
+
+
+def provenance(connection: sqlite3.Connection, *, sql: str | None = None) -> Mapping[str, object]:
+    """Who crawled what, when, how far it is, and which rows were taken. Plain values, for JSON."""
+    crawl = connection.execute("SELECT identity, created_at FROM crawl").fetchone() or ("{}", None)
+    names = ("id", "started_at", "finished_at", "stop_reason")
+    runs = [
+        {**dict(zip(names, run, strict=True)), "config": _portable(config)}
+        for *run, config in connection.execute(_RUNS)
+    ]
+    found = totals(connection)
+    return {
+        "software": f"Penstock/{VERSION}",
+        "exported_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "created_at": crawl[1],
+        "crawl": json.loads(crawl[0]),
+        "urls": dict(found.states),
+        "pages": found.pages,
+        **({"sql": sql} if sql else {}),
+        "runs": runs,
+    }
+
+
+def _portable(config: str) -> Mapping[str, object]:
+    """The options of a run, of which secrets were left out, without where its file lay."""
+    return {name: value for name, value in json.loads(config).items() if name != "db"}

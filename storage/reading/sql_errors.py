@@ -1,0 +1,67 @@
+"""Mistakes: what SQLite complained of, in one line that a person can act on.
+
+May touch: sqlite3, the names in the schema.
+
+Either the file or the query is to blame. SQLite says what is wrong, but not what there
+is: a wrong name is answered with the right ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from pathlib import Path
+
+from penstock.storage.reading.reports import REPORTS, TABLES
+
+WAIT_SECONDS = 5.0  # a crawl blocks readers only for moments, such as the repair after a kill
+
+_NO_TABLE = re.compile(r"no such table: (.+)", re.DOTALL)
+_NO_COLUMN = re.compile(r"no such column: (.+)", re.DOTALL)
+
+
+def explain_file(path: Path, error: sqlite3.Error) -> str | None:
+    """One line if the file is to blame, or the machine; None if the query is."""
+    code = getattr(error, "sqlite_errorname", "")
+    beside = "cannot be opened: SQLite has to write beside it (-shm), and may not; copy it elsewhere"
+    hints = {
+        "SQLITE_NOTADB": "is not an SQLite database",
+        "SQLITE_CORRUPT": "is damaged: restore a copy, or crawl anew into another file",
+        "SQLITE_BUSY": f"is locked by another program, for over {WAIT_SECONDS:g} s",
+        "SQLITE_CANTOPEN": beside,
+        "SQLITE_READONLY": beside,
+        "SQLITE_IOERR": "cannot be read: the disk failed",
+        "SQLITE_PERM": "cannot be read: you may not",
+        "SQLITE_FULL": "needs room for sorting, and the disk for temporary files is full",
+    }
+    return next((f"{path} {hint}" for name, hint in hints.items() if code.startswith(name)), None)
+
+
+def explain_query(connection: sqlite3.Connection, sql: str, error: Exception) -> str:
+    """One line for a query that failed."""
+    if isinstance(error, UnicodeError):
+        return "this SQL is not valid UTF-8"
+    message = " ".join(str(error).split())
+    if "one statement at a time" in message:
+        return "one statement at a time, please: this SQL has several"
+    if wrong := _NO_TABLE.match(str(error)):
+        if wrong[1] in REPORTS:
+            return f"this file has no {wrong[1]} yet: an older Penstock wrote it; run its crawl again"
+        known = f"there are {', '.join(TABLES)} and the reports {', '.join(REPORTS)}"
+        return f"there is no table {wrong[1]!r}; {known}"
+    if wrong := _NO_COLUMN.match(str(error)):
+        return f"there is no column {wrong[1]!r}{_columns(connection, sql)}"
+    return f"SQLite cannot run this: {message}"
+
+
+def _columns(connection: sqlite3.Connection, sql: str) -> str:
+    """The columns of those tables whose names occur in the query."""
+    words = set(re.findall(r"\w+", sql.lower()))
+    lists = []
+    with contextlib.suppress(sqlite3.Error):  # a hint is not worth a second error
+        for table in (*TABLES, *REPORTS):
+            if table in words:
+                found = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+                lists.append(f"; {table} has {', '.join(name for (name,) in found)}")
+    return "".join(lists)

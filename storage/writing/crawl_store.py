@@ -1,0 +1,278 @@
+"""Crawl store: one crawl's file. Create it or resume it, count its runs, close it.
+
+May touch: all of storage.
+
+A crawl is its identity (seeds, scope, patterns, URL rules): another identity on an
+existing file is refused. All else may change from run to run, and what a change of
+depth or robots means for URLs judged under the old one is settled here, at the start.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from penstock.crawler.errors import BadDatabase, StorageFailed
+from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.ports import Saved, Totals
+from penstock.crawler.scheduler.admission import Admission
+from penstock.crawler.scheduler.seen import SeenFilter
+from penstock.crawler.urls import unsplit
+from penstock.storage.database.database import Database
+from penstock.storage.database.row_enums import UrlKind
+from penstock.storage.writing import statements as sql
+from penstock.storage.writing.extraction_tables import make_search
+from penstock.storage.writing.frontier_store import FrontierOnDisk
+from penstock.storage.writing.identity import facts, refuse_other_crawls
+from penstock.storage.writing.interned_strings import Phrases
+from penstock.storage.writing.ledger import Changes, Ledger
+from penstock.storage.writing.parse_marks import ParseMarks
+from penstock.storage.writing.poison_pages import judge_last_run
+from penstock.storage.writing.resource_table import count_resources, resume_resources
+from penstock.storage.writing.rows import key_of, totals_of
+from penstock.storage.writing.url_table import UrlTable
+from penstock.storage.writing.writer import Writer
+
+SEEN_ROWS_AT_ONCE = 2_000  # some 5 ms of filling the seen set between two looks at the event loop
+
+
+class CrawlSettings(Struct, frozen=True, kw_only=True):
+    """What the file must know of a configuration."""
+
+    identity: Mapping[str, Any]
+    seeds: Sequence[CanonicalUrl]
+    sitemaps: Sequence[CanonicalUrl] = ()
+    robots: bool
+    retry_failed: bool
+    public: Mapping[str, Any]  # for runs.config; secrets left out
+    durable: bool = False
+    search: bool = False  # the text of pages is to be indexed
+    resources: bool = False  # are to be asked for
+    longest_wait: float = 450.0  # seconds; no retry is ever further ahead
+
+
+class OpenRun(Struct, frozen=True, kw_only=True):
+    """What a run of a crawl works with."""
+
+    id: int
+    writer: Writer
+    frontier: FrontierOnDisk
+    suspects: Sequence[CanonicalUrl]  # pages to be parsed last, one at a time
+    path: Path
+
+    def open_marks(self, parsers: int) -> ParseMarks:
+        """Room for one mark per parser; the marks of an earlier run are gone after this."""
+        return ParseMarks.open(self.path, parsers)
+
+    def clear_marks(self) -> None:
+        """The same for a run that parses nothing."""
+        ParseMarks.clear(self.path)
+
+
+class CrawlStore:
+    """An open crawl. Made by `open`; `begin` a run and work with it, `finish` it, then `close`."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        known_urls: int,
+        resumed: bool,
+        generation: int,
+        last_config: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._database = database
+        self._run = 0
+        self._generation = generation
+        self.known_urls = known_urls  # rows of `url` at the start
+        self.resumed = resumed
+        self.last_config = last_config or {}  # of the run before this one
+        self._writer: Writer | None = None
+
+    @classmethod
+    async def open(cls, path: Path, settings: CrawlSettings) -> CrawlStore:
+        """Raises BadDatabase if the file is another crawl's, another program's, damaged or in use."""
+        database = await Database.open(path, durable=settings.durable)
+        try:
+            crawl = await database.row(sql.FIND_CRAWL)
+            if crawl is not None:
+                refuse_other_crawls(path, facts(path, crawl[0]), settings.identity)
+            last_url, _, _ = await database.row(sql.LAST_IDS)
+            last_run = await database.row(sql.LAST_CONFIG)
+            last_config = facts(path, last_run[0]) if last_run is not None else None
+        except BaseException as error:
+            await database.close()
+            if isinstance(error, StorageFailed):
+                raise BadDatabase(str(error)) from error
+            raise
+        generation = 1 if crawl is None else crawl[3]
+        return cls(
+            database,
+            known_urls=last_url,
+            resumed=crawl is not None,
+            generation=generation,
+            last_config=last_config,
+        )
+
+    async def begin(
+        self,
+        settings: CrawlSettings,
+        admission: Admission,
+        seen: SeenFilter,
+        *,
+        max_batch: int,
+        on_commit: Callable[[Saved], None] = lambda saved: None,
+    ) -> OpenRun:
+        """Create the crawl or bring it under the present settings, and note the run.
+
+        Raises BadDatabase: what cannot be written to now is refused before the first request.
+        """
+        try:
+            return await self._begin(settings, admission, seen, max_batch, on_commit)
+        except StorageFailed as error:
+            raise BadDatabase(str(error)) from error
+
+    async def _begin(
+        self,
+        settings: CrawlSettings,
+        admission: Admission,
+        seen: SeenFilter,
+        max_batch: int,
+        on_commit: Callable[[Saved], None],
+    ) -> OpenRun:
+        database = self._database
+        phrases = Phrases(database)
+        urls = UrlTable(database, seen)
+        ledger = Ledger(database, urls, phrases, admission, self._generation)
+        url, host, phrase = await database.row(sql.LAST_IDS)
+        urls.start_at(url=url + 1, host=host + 1)
+        phrases.start_at(phrase + 1)
+        now = _utc_now()
+        suspects: list[CanonicalUrl] = []
+        async with database.transaction():
+            if self.resumed:
+                marked = ParseMarks.left_behind(database.path)
+                suspects = await judge_last_run(database, marked, generation=self._generation)
+                await self._adopt(admission, settings)
+                await resume_resources(database, wanted=settings.resources)
+            else:
+                await self._create(admission, settings, now)
+            if settings.search:
+                await make_search(database)
+            await self._plant(urls, ledger, settings)
+            config = json.dumps(settings.public, sort_keys=True)
+            self._run = (await database.row(sql.START_RUN, {"now": now, "config": config}))[0]
+        self._writer = Writer(
+            database,
+            urls,
+            ledger,
+            phrases,
+            run=self._run,
+            generation=self._generation,
+            max_batch=max_batch,
+            on_commit=on_commit,
+        )
+        self._writer.start()
+        frontier = FrontierOnDisk(database)
+        return OpenRun(
+            id=self._run, writer=self._writer, frontier=frontier, suspects=suspects, path=database.path
+        )
+
+    async def _create(self, admission: Admission, settings: CrawlSettings, now: str) -> None:
+        horizon = {"depth": admission.horizon.depth, "robots": settings.robots, "now": now}
+        identity = json.dumps(settings.identity, sort_keys=True)
+        await self._database.run(sql.CREATE_CRAWL, {"identity": identity, **horizon})
+
+    async def _plant(self, urls: UrlTable, ledger: Ledger, settings: CrawlSettings) -> None:
+        """Seeds, on the first run, and the sitemaps that the operator names, on any."""
+        changes = Changes()
+        seeds = [] if self.resumed else settings.seeds
+        await urls.remember([], [*seeds, *(key_of(url, UrlKind.SITEMAP) for url in settings.sitemaps)])
+        for seed in seeds:
+            ledger.discover_seed(changes, seed)
+        for sitemap in settings.sitemaps:
+            ledger.discover_sitemap(changes, sitemap, None, trusted=True)
+        await ledger.write(changes)
+
+    async def _adopt(self, admission: Admission, settings: CrawlSettings) -> None:
+        for (url,) in await self._database.rows(sql.FIND_SCOPES):
+            admission.widen(CanonicalUrl(url))
+        _, old_depth, old_robots, _ = await self._database.row(sql.FIND_CRAWL)
+        # A retry that is further ahead than any wait was noted under a clock that was wrong then.
+        latest = {"now": time.time(), "latest": time.time() + settings.longest_wait}
+        await self._database.run(sql.ADVANCE_RETRIES, latest)
+        await self._database.run(sql.FORGET_ROBOTS_ATTEMPTS)
+        depth = admission.horizon.depth
+        if settings.retry_failed:
+            await self._database.run(sql.ADMIT_FAILED, {"depth": depth})
+        if old_robots and not settings.robots:
+            await self._database.run(sql.ADMIT_PAST_ROBOTS)
+        if depth != old_depth:
+            hops = admission.horizon.hops
+            await self._database.run(sql.ADMIT_WITHIN_DEPTH, {"depth": depth, "hops": hops})
+        if depth != old_depth or bool(old_robots) != settings.robots:
+            await self._database.run(sql.LIMIT_BEYOND_DEPTH, {"depth": depth})
+            await self._database.run(sql.SET_HORIZON, {"depth": depth, "robots": settings.robots})
+
+    async def fill_seen(self, seen: SeenFilter) -> None:
+        """Fill the seen set from the table, in steps; until it ends everything is "maybe"."""
+        after = 0
+        while True:
+            async with self._database.lock:
+                rows = await self._database.rows(sql.URLS_AFTER, {"after": after, "limit": SEEN_ROWS_AT_ONCE})
+            if not rows:
+                break
+            seen.load(
+                CanonicalUrl(key_of(unsplit(secure, host, path), kind))
+                for _, secure, host, path, kind in rows
+            )
+            after = rows[-1][0]
+        seen.finish_loading()
+
+    async def totals(self) -> Totals:
+        """The whole crawl, as the database has it."""
+        async with self._database.lock:
+            return await self._totals()
+
+    async def _totals(self) -> Totals:
+        [states] = await self._database.rows(sql.COUNT_STATES)
+        [(pages,)] = await self._database.rows(sql.COUNT_PAGES, {"generation": self._generation})
+        [runs] = await self._database.rows(sql.SUM_RUNS)
+        return totals_of(states, pages, runs, await count_resources(self._database))
+
+    async def finish(self, reason: str, rss_bytes: int, *, patient: bool = True) -> None:
+        """Commit what the writer was given, and note how the run ended.
+
+        Not `patient`: a lock that was waited for in vain is not waited for once more.
+        """
+        writer = self._writer
+        await self._settle()
+        if not patient:
+            await self._database.run("PRAGMA busy_timeout = 500")
+        params = {"run": self._run, "now": _utc_now(), "reason": reason, "rss": rss_bytes}
+        async with self._database.transaction():
+            if writer is not None:
+                await writer.samples.save()
+            await self._database.run(sql.FINISH_RUN, params)
+
+    async def close(self) -> None:
+        """Commit what waits, then close the file."""
+        try:
+            await self._settle()
+        finally:
+            await self._database.close()
+
+    async def _settle(self) -> None:
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            await writer.close()
+
+
+def _utc_now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,97 @@
+"""Harvests: what was gathered from pages, as rows of a page's own transaction.
+
+May touch: the database's statements, phrases.
+Never: a transaction of its own; the caller holds one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from penstock.crawler.extraction import Harvest
+from penstock.storage.database.database import Database
+from penstock.storage.writing import extraction_statements as sql
+from penstock.storage.writing.interned_strings import Phrases, storable
+
+Row = tuple[object, ...]
+
+
+class Gathered(NamedTuple):
+    """One page's harvest, ready to be stored."""
+
+    url_id: int
+    generation: int
+    title: str | None
+    harvest: Harvest
+
+
+def names_of(harvest: Harvest) -> Iterator[str]:
+    """The texts of a harvest that `phrase` keeps."""
+    for value in harvest.values:
+        yield value.name
+    for item in harvest.items:
+        yield item.kind
+    for mishap in harvest.mishaps:
+        yield mishap.source
+
+
+class Harvests:
+    """Writes harvests. Their names were `remember`ed before."""
+
+    def __init__(self, database: Database, phrases: Phrases) -> None:
+        self._database = database
+        self._phrases = phrases
+
+    async def save(self, pages: Sequence[Gathered]) -> None:
+        """Add what these pages yielded. A page that has rows already keeps those."""
+        await self._many(sql.ADD_EXTRACTION, (row for page in pages for row in self._values(page)))
+        await self._many(sql.ADD_STRUCTURED, (row for page in pages for row in self._items(page)))
+        await self._many(sql.ADD_MISHAP, (row for page in pages for row in self._mishaps(page)))
+        await self._many(sql.SAVE_TEXT, (row for page in pages for row in _text(page)))
+
+    async def forget(self, keys: Sequence[tuple[int, int]], *, values: bool, structured: bool) -> None:
+        """Remove what these pages (url_id, generation) yielded before, of the kinds that are named."""
+        if values:
+            await self._database.run_many(sql.FORGET_EXTRACTIONS, keys)
+            await self._database.run_many(sql.FORGET_MISHAPS, keys)
+        if structured:
+            await self._database.run_many(sql.FORGET_STRUCTURED, keys)
+
+    async def _many(self, statement: str, rows: Iterable[Row]) -> None:
+        if found := list(rows):
+            await self._database.run_many(statement, found)
+
+    def _values(self, page: Gathered) -> Iterator[Row]:
+        positions: Counter[str] = Counter()
+        for each in page.harvest.values:
+            name, value = each.name, each.value
+            stored = storable(value) if isinstance(value, str) else value
+            yield page.url_id, page.generation, self._phrases.young[name], positions[name], stored
+            positions[name] += 1
+
+    def _items(self, page: Gathered) -> Iterator[Row]:
+        positions: Counter[str] = Counter()
+        for item in page.harvest.items:
+            kind = item.kind
+            stored = storable(item.data) if item.data is not None else None
+            yield page.url_id, page.generation, self._phrases.young[kind], positions[kind], stored, item.error
+            positions[kind] += 1
+
+    def _mishaps(self, page: Gathered) -> Iterator[Row]:
+        for position, mishap in enumerate(page.harvest.mishaps):
+            source = self._phrases.young[mishap.source]
+            yield page.url_id, page.generation, position, source, storable(mishap.error)
+
+
+def _text(page: Gathered) -> Iterator[Row]:
+    text = page.harvest.text
+    if text is not None:
+        yield page.url_id, storable(page.title or ""), storable(text.headings), storable(text.text)
+
+
+async def make_search(database: Database) -> None:
+    """Make the index, if there is none. Within the caller's transaction."""
+    for statement in sql.MAKE_SEARCH:
+        await database.run(statement)

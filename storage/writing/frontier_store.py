@@ -1,0 +1,102 @@
+"""Frontier on disk, as the window in memory asks for it. Rows become values at this edge.
+
+May touch: the database's statements. All reads go through the writing connection, one at
+a time with its commits, so that a caller never acts on a view older than the last commit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Collection, Sequence
+
+from penstock.crawler.messages import RobotsAnswer, RobotsTask
+from penstock.crawler.ports import HostClock, Pending, SessionPage
+from penstock.crawler.urls import unsplit
+from penstock.storage.database.database import Database
+from penstock.storage.writing import statements as sql
+from penstock.storage.writing.rows import KIND_NAMES
+
+ROWS_AT_ONCE = 2_000  # some 10 ms of the event loop
+
+
+class FrontierOnDisk:
+    """Implements `FrontierStore` and `RobotsStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
+        async with self._database.lock:
+            params = {"limit": limit, "without": json.dumps([*without])}
+            rows = await self._database.rows(sql.HOSTS_WITH_WORK, params)
+        return [name for (name,) in rows]
+
+    async def pending(self, host: str, *, limit: int) -> Sequence[Pending]:
+        async with self._database.lock:
+            rows = await self._database.rows(sql.PENDING_OF_HOST, {"host": host, "limit": limit})
+        return [
+            Pending(unsplit(secure, host, path), host, depth, tries, KIND_NAMES[kind])
+            for secure, path, depth, tries, kind in rows
+        ]
+
+    async def due(self, *, now: float, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
+        async with self._database.lock:
+            params = {"now": now, "limit": limit, "without": json.dumps([*without])}
+            rows = await self._database.rows(sql.DUE_RETRIES, params)
+        return [
+            Pending(unsplit(secure, host, path), host, depth, tries, KIND_NAMES[kind])
+            for secure, host, path, depth, tries, kind in rows
+        ]
+
+    async def next_retry(self, *, after: float, without: Collection[str] = ()) -> float | None:
+        async with self._database.lock:
+            params = {"after": after, "without": json.dumps([*without])}
+            [(at,)] = await self._database.rows(sql.NEXT_RETRY, params)
+        return None if at is None else float(at)
+
+    async def late(self, *, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
+        async with self._database.lock:
+            params = {"limit": limit, "without": json.dumps([*without])}
+            rows = await self._database.rows(sql.LATE, params)
+        return [
+            Pending(unsplit(secure, host, path), host, depth, tries, KIND_NAMES[kind], True, bool(listed))
+            for secure, host, path, depth, tries, kind, listed in rows
+            if depth == rows[0][3]
+        ]
+
+    async def session_pages(self, *, least: int, below: int) -> AsyncIterator[Sequence[SessionPage]]:
+        params = {"least": least, "below": below, "after": 0, "limit": ROWS_AT_ONCE}
+        while True:
+            async with self._database.lock:
+                rows = await self._database.rows(sql.SESSION_PAGES, params)
+            if not rows:
+                return
+            yield [
+                SessionPage(unsplit(secure, host, path), mark, depth)
+                for secure, host, path, mark, depth, _ in rows
+            ]
+            params["after"] = rows[-1][-1]
+
+    async def pages(self, host: str) -> int:
+        async with self._database.lock:
+            [(count,)] = await self._database.rows(sql.PAGES_OF_HOST, {"host": host})
+        return int(count)
+
+    async def unfinished(self) -> bool:
+        async with self._database.lock:
+            [(answer,)] = await self._database.rows(sql.UNFINISHED)
+        return bool(answer)
+
+    async def clock(self, host: str) -> HostClock:
+        async with self._database.lock:
+            row = await self._database.row(sql.FIND_CLOCK, {"host": host})
+        return HostClock(*row) if row is not None else HostClock()
+
+    async def robots(self, origin: str, *, newer_than: float) -> RobotsAnswer | None:
+        async with self._database.lock:
+            row = await self._database.row(sql.FIND_ROBOTS, {"origin": origin, "newer_than": newer_than})
+        if row is None:
+            return None
+        status, body, error, fetched_at, attempt = row
+        task = RobotsTask(origin=origin, host=origin.partition("://")[2], attempt=attempt)
+        return RobotsAnswer(task=task, status=status, body=body, error=error, fetched_at=fetched_at)

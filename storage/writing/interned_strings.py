@@ -1,0 +1,92 @@
+"""Phrases: texts that repeat (anchor texts, rel values, content types), stored once each.
+
+May touch: the database's statements.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from penstock.storage.database.cooperative import in_turns
+from penstock.storage.database.database import Database
+from penstock.storage.database.digests import digest_of_text
+from penstock.storage.writing import statements as sql
+from penstock.storage.writing.rows import BULKY, TwoGenerations
+
+CACHED_PHRASES = 20_000  # in each of two generations
+
+
+def storable(text: str) -> str:
+    """The text as SQLite can keep it: what is no Unicode (a lone surrogate) becomes a question mark.
+
+    It must not end the crawl, and end it again at every resume.
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+class Phrases:
+    """Numbers for texts. `remember` a batch's texts, read `young`, `write` the new ones, `rotate`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: TwoGenerations[str, int] = TwoGenerations(CACHED_PHRASES)
+        self._new: list[tuple[int, str]] = []
+        self._bulky: list[str] = []  # young ones
+        self._next = 0
+        self._whole = False  # all that the table has is in memory, so there is nothing to look up
+        self._digested = False  # those in the table have their digests, so new ones need theirs
+
+    @property
+    def young(self) -> dict[str, int]:
+        return self._known.young
+
+    def start_at(self, number: int) -> None:
+        """Where the numbering stands; the first number is 1."""
+        self._next, self._whole = number, number == 1
+
+    async def remember(self, texts: Iterable[str]) -> None:
+        """Give every text but '' a number: its own, if the table has it, else the next one."""
+        async for some in in_turns(texts):
+            await self._remember(some)
+
+    async def _remember(self, texts: Iterable[str]) -> None:
+        asked = self._known.missing(filter(None, texts))
+        young = self.young
+        stored = list(map(storable, asked))
+        missing = self._known.missing(stored)
+        if missing and not self._whole:
+            await self._look_up(missing)
+        for text in missing:
+            if text not in young:
+                young[text] = self._next
+                self._new.append((self._next, text))
+                self._next += 1
+        for text, kept in zip(asked, stored, strict=True):
+            if text is not kept:
+                young[text] = young[kept]
+            if len(text) > BULKY:
+                self._bulky += (text, kept)
+
+    async def _look_up(self, missing: Sequence[str]) -> None:
+        if not self._digested:
+            await self._database.run(sql.GIVE_PHRASES_DIGESTS)
+            self._digested = True
+        wanted = {text: digest_of_text(text) for text in missing}
+        digests = json.dumps(list(set(wanted.values())))
+        for number, text in await self._database.rows(sql.FIND_PHRASES, {"digests": digests}):
+            if text in wanted:
+                self.young[text] = number
+
+    async def write(self) -> None:
+        if self._new:
+            new, self._new = self._new, []
+            await self._database.run_wide(sql.ADD_PHRASE, list(chain.from_iterable(new)))
+            if self._digested:
+                digests = json.dumps([digest_of_text(text) for _, text in new])
+                await self._database.run(sql.ADD_PHRASE_DIGESTS, {"first": new[0][0], "digests": digests})
+
+    def rotate(self) -> None:
+        self._whole = not self._known.rotate(self._bulky) and self._whole
+        self._bulky.clear()

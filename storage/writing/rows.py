@@ -1,0 +1,129 @@
+"""Rows: what the writer keeps in memory of the tables, bounded. Exact, because it is the only writer.
+
+May touch: messages, policies, ports, msgspec for the shape of a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Generic, TypeVar, cast
+
+from msgspec import Struct
+
+from penstock.crawler.messages import CanonicalUrl, Kind
+from penstock.crawler.policies.reach import Reach
+from penstock.crawler.ports import Totals
+from penstock.storage.database.row_enums import State, UrlKind
+
+BULKY = 256  # characters of a key from which on it is not kept: a hostile site has only such
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+KIND_NUMBERS: Mapping[Kind, UrlKind] = {
+    "page": UrlKind.PAGE,
+    "sitemap": UrlKind.SITEMAP,
+    "resource": UrlKind.RESOURCE,
+}
+KIND_NAMES: Mapping[int, Kind] = {number: name for name, number in KIND_NUMBERS.items()}
+
+Key = str
+"""What a row is remembered under: a page's is its URL, any other's can be no URL."""
+
+
+def key_of(url: CanonicalUrl, kind: UrlKind | int = UrlKind.PAGE) -> Key:
+    return url if kind == UrlKind.PAGE else f"{KIND_NAMES[kind]} {url}"
+
+
+def split_key(key: Key) -> tuple[CanonicalUrl, UrlKind]:
+    kind, blank, url = key.partition(" ")  # no canonical URL has a blank
+    return (CanonicalUrl(url), KIND_NUMBERS[cast(Kind, kind)]) if blank else (CanonicalUrl(key), UrlKind.PAGE)
+
+
+class UrlRow(Struct, eq=False, gc=False):
+    """One row of `url`, as it will stand after the commit under way.
+
+    A hundred thousand of them are kept: each search for circles, which none of them can be
+    part of, would hold up the event loop for 0.1 s if it had to look at all.
+    """
+
+    id: int
+    url: CanonicalUrl
+    depth: int
+    hops: int
+    followed: bool
+    listed: bool
+    run: int
+    state: int
+    reason: str | None
+    kind: UrlKind = UrlKind.PAGE
+
+    def __repr__(self) -> str:
+        return f"<UrlRow {self.id} {self.url} depth={self.depth} state={State(self.state).name}>"
+
+    @property
+    def reach(self) -> Reach:
+        return Reach(self.depth, self.hops, self.followed, self.listed, self.run)
+
+
+class TwoGenerations(Generic[K, V]):
+    """A bounded memory: when the young half is full it becomes the old one, and the old is dropped.
+
+    What is used again moves to the young half. A hot loop may read `young` directly after
+    `missing` was asked for all its keys; only `rotate` drops anything.
+    """
+
+    __slots__ = ("_limit", "_old", "young")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        value = self.young.get(key)
+        if value is None and (value := self._old.pop(key, None)) is not None:
+            self.young[key] = value
+        return value
+
+    def missing(self, keys: Iterable[K]) -> list[K]:
+        """Those of `keys` that are not remembered, each once; the others become young."""
+        young = self.young
+        strange = [key for key in dict.fromkeys(keys) if key not in young]
+        return [key for key in strange if self.get(key) is None] if self._old else strange
+
+    def rotate(self, bulky: Iterable[K] = ()) -> bool:
+        """Between batches: forget what is too old, and `bulky` keys, whatever their age. True if
+        something was forgotten."""
+        sizes = len(self.young), len(self._old)
+        for key in bulky:
+            self.young.pop(key, None)
+        dropped = len(self.young) < sizes[0]
+        if len(self.young) > self._limit:
+            dropped = dropped or sizes[1] > 0
+            self._old, self.young = self.young, {}
+            # Only what one batch brought can be much more. It is the youngest, and goes first.
+            while len(self._old) > self._limit + self._limit // 4:
+                self._old.popitem()
+                dropped = True
+        return dropped
+
+
+def totals_of(
+    states: Sequence[int], pages: int, runs: Sequence[int], resources: Mapping[str, int] | None = None
+) -> Totals:
+    """What COUNT_STATES, COUNT_PAGES and SUM_RUNS say of the whole crawl, as a value."""
+    pending, done, failed, skipped, internal = states
+    requests, _, size, retries, robots, sitemaps = runs
+    return Totals(
+        states={"pending": pending, "done": done, "failed": failed, "skipped": skipped},
+        requests=requests,
+        pages=pages,
+        bytes=size,
+        retries=retries,
+        robots_requests=robots,
+        sitemap_requests=sitemaps,
+        internal_failures=internal,
+        resources=resources or {},
+    )

@@ -1,0 +1,278 @@
+"""Statements: the SQL that the writing side says, named like verbs. No logic.
+
+May touch: nothing. Each can be pasted into a shell; parameters are named. Those with
+OR FAIL are given many rows at a time (`penstock.storage.database.batching`).
+"""
+
+# -- URLs and hosts
+
+# By host and digest: it may find others too, and who asks must look whose rows they are.
+FIND_URLS = """
+    SELECT url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
+           host.name, url.secure, url.path, url.kind
+    FROM json_each(:places) AS place
+    CROSS JOIN host ON host.name = json_extract(place.value, '$[0]')
+    CROSS JOIN url_digest ON url_digest.host_id = host.id
+                         AND url_digest.digest = json_extract(place.value, '$[1]')
+    CROSS JOIN url ON url.id = url_digest.url_id
+"""
+FIND_HOSTS = "SELECT host.name, host.id FROM json_each(:names) AS j JOIN host ON host.name = j.value"
+ADD_HOST = "INSERT OR FAIL INTO host (id, name) VALUES (?, ?)"
+ADD_URL = """
+    INSERT OR FAIL INTO url (id, host_id, secure, path, kind, depth, hops, followed, listed, run, seed, state,
+        reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+# After ADD_URL, for the rows from :first on. A URL that the file has already means a broken seen set,
+# and must be loud: then its number is NULL, which is refused, as is the host of a row that is missing.
+# (Of two alike in one statement it sees nothing: they have one key in memory, so there are no two.)
+ADD_URL_DIGESTS = """
+    INSERT OR FAIL INTO url_digest (host_id, digest, url_id)
+    SELECT url.host_id, j.value, CASE WHEN EXISTS (
+        SELECT 1 FROM url_digest AS other
+        CROSS JOIN url AS known ON known.id = other.url_id
+        WHERE other.host_id = url.host_id AND other.digest = j.value
+          AND known.path = url.path AND known.secure = url.secure AND known.kind = url.kind
+    ) THEN NULL ELSE url.id END
+    FROM json_each(:digests) AS j LEFT JOIN url ON url.id = :first + j.key
+"""
+MOVE_URL = """
+    UPDATE url SET depth = ?, hops = ?, followed = ?, listed = ?, run = ?, state = ?, reason = ? WHERE id = ?
+"""
+# A URL is in flight until the commit, so it is there once.
+SETTLE_URL = """
+    UPDATE OR FAIL url
+    SET state = now.column1, reason = now.column2, retry_at = now.column3, attempts = attempts + now.column4
+    FROM (VALUES (?, ?, ?, ?, ?)) AS now WHERE url.id = now.column5
+"""
+# A page whose depth fell passes it on along its stored links and redirect.
+FIND_CHILDREN = """
+    SELECT link.source, link.followed, 0 AS redirect,
+           url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
+           host.name, url.secure, url.path, url.kind
+    FROM json_each(:sources) AS j
+    CROSS JOIN link ON link.source = j.value
+    CROSS JOIN url ON url.id = link.target
+    CROSS JOIN host ON host.id = url.host_id
+    UNION ALL
+    SELECT fetch.url_id, 1, 1,
+           url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
+           host.name, url.secure, url.path, url.kind
+    FROM json_each(:sources) AS j
+    CROSS JOIN fetch ON fetch.url_id = j.value AND fetch.generation = :generation
+    CROSS JOIN url ON url.id = fetch.redirect_id
+    CROSS JOIN host ON host.id = url.host_id
+"""
+# After a seed's redirect widened the scope: what it had kept out.
+FIND_OUT_OF_SCOPE = """
+    SELECT url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
+           host.name, url.secure, url.path, url.kind
+    FROM json_each(:hosts) AS j
+    CROSS JOIN url_digest ON url_digest.host_id = j.value
+    CROSS JOIN url ON url.id = url_digest.url_id
+    CROSS JOIN host ON host.id = url.host_id
+    WHERE url.state = 4 AND url.reason = 'scope'
+"""
+ALL_HOSTS = "SELECT id, name FROM host"
+ADD_SCOPE = "INSERT OR IGNORE INTO scope_extension (url) VALUES (:url)"
+FIND_SCOPES = "SELECT url FROM scope_extension ORDER BY url"
+
+# -- pages and links
+
+# None of them has a digest until the first is looked up, then all have. (The function is ours: a
+# shell does not have it.)
+GIVE_PHRASES_DIGESTS = """
+    INSERT INTO phrase_digest (digest, phrase_id)
+    SELECT digest_of_text(text), id FROM phrase WHERE NOT EXISTS (SELECT 1 FROM phrase_digest) ORDER BY 1, 2
+"""
+# By digest, as FIND_URLS.
+FIND_PHRASES = """
+    SELECT phrase.id, phrase.text
+    FROM json_each(:digests) AS j
+    CROSS JOIN phrase_digest ON phrase_digest.digest = j.value
+    CROSS JOIN phrase ON phrase.id = phrase_digest.phrase_id
+"""
+ADD_PHRASE = "INSERT OR FAIL INTO phrase (id, text) VALUES (?, ?)"
+ADD_PHRASE_DIGESTS = """
+    INSERT OR FAIL INTO phrase_digest (digest, phrase_id) SELECT value, :first + key FROM json_each(:digests)
+"""
+ADD_LINK = "INSERT OR FAIL INTO link (source, target, text_id, rel_id, followed) VALUES (?, ?, ?, ?, ?)"
+# Nearly all are of this kind, and to give two values less takes a quarter less time.
+ADD_PLAIN_LINK = """
+    INSERT OR FAIL INTO link (source, target, text_id, rel_id, followed) VALUES (?, ?, ?, NULL, 1)
+"""
+# A URL that failed and was asked again later has a row already.
+SAVE_FETCH = """
+    INSERT OR REPLACE INTO fetch (
+        url_id, generation, status, error, type_id, title, language, body_bytes, content_hash, elapsed_ms,
+        fetched_at, redirect_id, redirect_text, canonical, robots, other_links, long_links, etag,
+        last_modified, dropped_links)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+SAVE_BODY = "INSERT OR REPLACE INTO body (url_id, generation, body, headers) VALUES (?, ?, ?, ?)"
+SAVE_SITEMAP = """
+    INSERT OR REPLACE INTO sitemap (url_id, status, format, entries, refused, error, fetched_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+SAVE_ROBOTS = """
+    INSERT OR REPLACE INTO robots (origin, status, body, error, fetched_at, attempt)
+    VALUES (?, ?, ?, ?, ?, ?)
+"""
+SAVE_SESSION_PAGE = "INSERT OR REPLACE INTO session_page (url_id, fingerprint) VALUES (?, ?)"
+
+# -- the frontier
+
+HOSTS_WITH_WORK = """
+    WITH RECURSIVE busy (id) AS (
+        SELECT min(host_id) FROM url WHERE state = 0
+        UNION ALL
+        SELECT (SELECT min(host_id) FROM url WHERE state = 0 AND host_id > busy.id) FROM busy
+        WHERE busy.id IS NOT NULL
+    )
+    SELECT host.name FROM busy JOIN host ON host.id = busy.id
+    WHERE host.name NOT IN (SELECT value FROM json_each(:without)) LIMIT :limit
+"""
+PENDING_OF_HOST = """
+    SELECT url.secure, url.path, url.depth, url.attempts - url.forgiven, url.kind FROM url
+    WHERE url.state = 0 AND url.host_id = (SELECT id FROM host WHERE name = :host)
+    ORDER BY url.depth, url.id LIMIT :limit
+"""
+DUE_RETRIES = """
+    SELECT url.secure, host.name, url.path, url.depth, url.attempts - url.forgiven, url.kind
+    FROM url JOIN host ON host.id = url.host_id
+    WHERE url.state = 1 AND url.retry_at <= :now
+      AND host.name NOT IN (SELECT value FROM json_each(:without))
+    ORDER BY url.retry_at LIMIT :limit
+"""
+NEXT_RETRY = """
+    SELECT min(retry_at) FROM url
+    WHERE state = 1 AND retry_at > :after
+      AND host_id NOT IN (SELECT host.id FROM json_each(:without) AS j JOIN host ON host.name = j.value)
+"""
+LATE = """
+    SELECT url.secure, host.name, url.path, url.depth, url.attempts - url.forgiven, url.kind, url.listed
+    FROM url INDEXED BY url_late JOIN host ON host.id = url.host_id
+    WHERE url.state = 1 AND url.retry_at = 9e999
+      AND host.name NOT IN (SELECT value FROM json_each(:without))
+    ORDER BY url.depth, url.id LIMIT :limit
+"""
+SESSION_PAGES = """
+    SELECT url.secure, host.name, url.path, session_page.fingerprint, url.depth, url.id
+    FROM session_page
+    CROSS JOIN url ON url.id = session_page.url_id
+    CROSS JOIN host ON host.id = url.host_id
+    WHERE session_page.url_id > :after AND url.depth >= :least AND url.depth < :below AND url.state = 2
+    ORDER BY session_page.url_id LIMIT :limit
+"""
+PAGES_OF_HOST = """
+    SELECT count(*) FROM url_digest
+    JOIN fetch ON fetch.url_id = url_digest.url_id AND fetch.status = 200 AND fetch.error IS NULL
+    WHERE url_digest.host_id = (SELECT id FROM host WHERE name = :host)
+"""
+UNFINISHED = """
+    SELECT EXISTS (SELECT 1 FROM url WHERE state = 0) OR EXISTS (SELECT 1 FROM url WHERE state = 1)
+"""
+FIND_CLOCK = """
+    SELECT coalesce(ready_at, 0), failures, rests, connections, rate FROM host WHERE name = :host
+"""
+SET_CLOCK = """
+    UPDATE host SET ready_at = ?, failures = ?, rests = ?, connections = ?, rate = ? WHERE name = ?
+"""
+FIND_ROBOTS = """
+    SELECT status, body, error, fetched_at, attempt FROM robots
+    WHERE origin = :origin AND fetched_at > :newer_than
+"""
+URLS_AFTER = """
+    SELECT url.id, url.secure, host.name, url.path, url.kind FROM url JOIN host ON host.id = url.host_id
+    WHERE url.id > :after ORDER BY url.id LIMIT :limit
+"""
+LAST_IDS = """
+    SELECT (SELECT coalesce(max(id), 0) FROM url), (SELECT coalesce(max(id), 0) FROM host),
+           (SELECT coalesce(max(id), 0) FROM phrase)
+"""
+
+# -- the crawl and its runs
+
+FIND_CRAWL = "SELECT identity, depth, robots, generation FROM crawl"
+CREATE_CRAWL = """
+    INSERT INTO crawl (id, identity, depth, robots, generation, created_at)
+    VALUES (1, :identity, :depth, :robots, 1, :now)
+"""
+SET_HORIZON = "UPDATE crawl SET depth = :depth, robots = :robots"
+# After a change of --depth: what it kept out may come in, what it let in may be out.
+ADMIT_WITHIN_DEPTH = """
+    UPDATE url SET state = 0, reason = NULL
+    WHERE state = 4 AND reason = 'depth' AND hops <= :hops AND (:depth IS NULL OR depth <= :depth)
+"""
+LIMIT_BEYOND_DEPTH = """
+    UPDATE url SET state = 4, reason = 'depth', retry_at = NULL
+    WHERE state IN (0, 1) AND kind = 0 AND depth > :depth AND NOT listed
+"""
+ADMIT_PAST_ROBOTS = """
+    UPDATE url SET state = 0, reason = NULL
+    WHERE (state = 4 AND reason = 'robots') OR (state = 3 AND reason = 'robots_unreachable')
+"""
+ADMIT_FAILED = """
+    UPDATE url SET state = 0, reason = NULL, retry_at = NULL, forgiven = attempts
+    WHERE state = 3 AND (:depth IS NULL OR depth <= :depth OR listed OR kind = 2)
+"""
+FORGET_ROBOTS_ATTEMPTS = "UPDATE robots SET attempt = 0 WHERE attempt > 0"  # they are counted per run
+ADVANCE_RETRIES = "UPDATE url SET retry_at = :now WHERE state = 1 AND retry_at > :latest AND retry_at < 9e999"
+LAST_RUN = "SELECT finished_at IS NOT NULL, requests FROM runs ORDER BY id DESC LIMIT 1"
+FIND_SUSPECT = "SELECT suspect, strikes FROM crawl"
+SET_SUSPECT = "UPDATE crawl SET suspect = :url, strikes = :strikes"
+SET_ASIDE = """
+    UPDATE url SET state = 3, reason = 'poison', retry_at = NULL, attempts = attempts + 1
+    WHERE id = :id AND state IN (0, 1)
+"""
+SET_ASIDE_PAGE = """
+    INSERT OR REPLACE INTO fetch (url_id, generation, error) VALUES (:id, :generation, 'poison')
+"""
+LAST_CONFIG = "SELECT config FROM runs ORDER BY id DESC LIMIT 1"
+START_RUN = "INSERT INTO runs (started_at, config) VALUES (:now, :config) RETURNING id"
+COUNT_RUN = """
+    UPDATE runs SET requests = requests + :requests, pages = pages + :pages, bytes = bytes + :bytes,
+        retries = retries + :retries, robots_requests = robots_requests + :robots_requests,
+        sitemap_requests = sitemap_requests + :sitemap_requests,
+        resource_requests = resource_requests + :resource_requests
+    WHERE id = :run
+"""
+FINISH_RUN = """
+    UPDATE runs SET finished_at = :now, stop_reason = :reason, max_rss_bytes = :rss WHERE id = :run
+"""
+COUNT_PAGES = "SELECT count(*) FROM fetch WHERE status = 200 AND error IS NULL AND generation = :generation"
+# One scan. GROUP BY would sort a row per URL first: a second and 60 MiB for a million of them.
+COUNT_STATES = """
+    SELECT count(*) FILTER (WHERE kind = 0 AND state IN (0, 1)),
+           count(*) FILTER (WHERE kind = 0 AND state = 2),
+           count(*) FILTER (WHERE kind = 0 AND state = 3),
+           count(*) FILTER (WHERE kind = 0 AND state = 4),
+           count(*) FILTER (WHERE state = 3 AND reason LIKE 'internal:%')
+               + (SELECT count(*) FROM robots WHERE error LIKE 'internal:%')
+    FROM url
+"""
+SUM_RUNS = """
+    SELECT coalesce(sum(requests), 0), coalesce(sum(pages), 0), coalesce(sum(bytes), 0),
+           coalesce(sum(retries), 0), coalesce(sum(robots_requests), 0), coalesce(sum(sitemap_requests), 0)
+    FROM runs
+"""
+
+# -- telemetry
+
+# A clock that was set back writes over what it wrote before.
+SAVE_SAMPLE = """
+    INSERT OR REPLACE INTO sample (
+        at, run_id, requests, pages, bytes, failed, pending, skipped, in_flight, hosts, hosts_held_back,
+        lag_ms, loop_busy)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+SAVE_STAGE_SAMPLE = """
+    INSERT OR REPLACE INTO stage_sample (
+        at, position, stage, waiting, bound, busy, workers, handled, wait_ms, service_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+SAVE_LIVE = "INSERT OR REPLACE INTO live (id, run_id, at, snapshot) VALUES (1, :run, :at, :snapshot)"
+THIN_STAGE_SAMPLES = """
+    DELETE FROM stage_sample WHERE at < :minute OR (at < :second AND at % 60 <> 0)
+"""
+THIN_SAMPLES = "DELETE FROM sample WHERE at < :minute OR (at < :second AND at % 60 <> 0)"

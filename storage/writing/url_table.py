@@ -1,0 +1,164 @@
+"""URL table: rows of `url` and `host`, read when first needed, kept in memory, written in bulk.
+
+May touch: the database's statements, the seen set.
+
+One per writing connection, which is the only one that changes these tables, so what is in
+memory is exact and may be newer than the table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.policies.reach import Reach
+from penstock.crawler.scheduler.seen import SeenFilter
+from penstock.crawler.urls import split, unsplit
+from penstock.storage.database.cooperative import in_turns
+from penstock.storage.database.database import Database
+from penstock.storage.database.digests import digest_of_path
+from penstock.storage.database.row_enums import State, UrlKind
+from penstock.storage.writing import statements as sql
+from penstock.storage.writing.rows import BULKY, Key, TwoGenerations, UrlRow, key_of, split_key
+
+CACHED_URLS = 30_000  # in each of two generations; about 300 bytes a row
+CACHED_HOSTS = 10_000
+
+
+class UrlTable:
+    """`remember` what a batch will need, read `young` and `add` rows, `write_new` and `move`, `rotate`."""
+
+    def __init__(self, database: Database, seen: SeenFilter) -> None:
+        self._database = database
+        self._seen = seen
+        self._rows: TwoGenerations[Key, UrlRow] = TwoGenerations(CACHED_URLS)
+        self._hosts: TwoGenerations[str, int] = TwoGenerations(CACHED_HOSTS)
+        self._bulky: list[Key] = []  # young ones
+        self._next_url = 0
+        self._next_host = 0
+        self._all_hosts = False  # that the table has are in memory, so there is nothing to look up
+
+    @property
+    def young(self) -> dict[Key, UrlRow]:
+        """Every row that was remembered or added since the last `rotate`, by key."""
+        return self._rows.young
+
+    def start_at(self, *, url: int, host: int) -> None:
+        """Where the numbering stands."""
+        self._next_url, self._next_host = url, host
+        self._all_hosts = host == 1
+
+    async def remember(self, known: Iterable[Key], perhaps: Iterable[Key]) -> None:
+        """Read the rows of `known` keys, and of those of `perhaps` that exist."""
+        await self._find(self._rows.missing(known))
+        asked: dict[Key, bool] = {}  # once each: to be asked is to be seen
+        async for some in in_turns(perhaps):
+            for key in self._rows.missing(some):
+                if key not in asked:
+                    asked[key] = self._seen.probe(CanonicalUrl(key))
+        async for some in in_turns(key for key, maybe in asked.items() if maybe):
+            await self._find(some)
+            for key in some:
+                if key not in self._rows.young:
+                    self._seen.was_new()
+
+    def add(self, url: CanonicalUrl, reach: Reach, rule: str | None, kind: UrlKind = UrlKind.PAGE) -> UrlRow:
+        """A new row, in memory; `rule` keeps it out, None makes it pending."""
+        state = State.PENDING if rule is None else State.SKIPPED
+        row = UrlRow(self._next_url, url, *reach, state, rule, kind)
+        self._next_url += 1
+        self._keep(key_of(url, kind), row)
+        return row
+
+    async def rows(self, statement: str, params: dict[str, object]) -> list[tuple[Sequence[Any], UrlRow]]:
+        """Run a query that ends in a URL's columns; returns what came before them, and the row."""
+        found = await self._database.rows(statement, params)
+        recalled: list[tuple[Sequence[Any], UrlRow]] = []
+        async for some in in_turns(found):
+            recalled += [(columns[:-_COLUMNS], self._recall(columns[-_COLUMNS:])) for columns in some]
+        return recalled
+
+    async def write_new(self, rows: Sequence[UrlRow], seeds: set[int]) -> set[str]:
+        """Write rows as they were added, one number after the other; returns the hosts of those
+        that are pending."""
+        grown: set[str] = set()
+        async for some in in_turns(rows):
+            await self._write_new(some, seeds, grown)
+        return grown
+
+    async def _write_new(self, rows: Sequence[UrlRow], seeds: set[int], grown: set[str]) -> None:
+        parts = [split(row.url) for row in rows]
+        hosts = await self._host_numbers(host for _, host, _ in parts)
+        values: list[object] = []
+        digests: list[int] = []
+        for r, (secure, host, path) in zip(rows, parts, strict=True):
+            digests.append(digest_of_path(path))
+            values += (
+                r.id, hosts[host], secure, path, r.kind, r.depth, r.hops, r.followed, r.listed, r.run,
+                r.id in seeds, r.state, r.reason,
+            )  # fmt: skip
+        await self._database.run_wide(sql.ADD_URL, values)
+        # One statement, not one for many rows: each lets go of the interpreter's lock, which a busy
+        # event loop is slow to give back.
+        await self._database.run(sql.ADD_URL_DIGESTS, {"first": rows[0].id, "digests": json.dumps(digests)})
+        pending = (host for row, (_, host, _) in zip(rows, parts, strict=True) if row.state == State.PENDING)
+        grown.update(pending)
+
+    async def move(self, rows: Iterable[UrlRow]) -> None:
+        """Write rows of the table that changed."""
+        await self._database.run_many(
+            sql.MOVE_URL,
+            [(r.depth, r.hops, r.followed, r.listed, r.run, r.state, r.reason, r.id) for r in rows],
+        )
+
+    def rotate(self) -> None:
+        """Between batches: drop what was not used for long."""
+        self._rows.rotate(self._bulky)
+        self._bulky.clear()
+        self._all_hosts = not self._hosts.rotate() and self._all_hosts
+
+    async def _find(self, keys: Sequence[Key]) -> None:
+        if not keys:
+            return
+        places: dict[tuple[str, int], None] = {}  # once each: a page and a sitemap may have the same
+        for key in keys:
+            url, _ = split_key(key)
+            _, host, path = split(url)
+            places[host, digest_of_path(path)] = None
+        for columns in await self._database.rows(sql.FIND_URLS, {"places": json.dumps(list(places))}):
+            self._recall(columns)
+
+    def _recall(self, columns: Sequence[Any]) -> UrlRow:
+        """The row in memory for one read from the table; memory wins, it may be newer."""
+        id_, depth, hops, followed, listed, run, state, reason, host, secure, path, kind = columns
+        url = unsplit(secure, host, path)
+        key = key_of(url, kind)
+        row = self._rows.get(key)
+        if row is None:
+            reach = (depth, hops, bool(followed), bool(listed), run)
+            row = UrlRow(id_, url, *reach, state, reason, UrlKind(kind))
+            self._keep(key, row)
+        return row
+
+    def _keep(self, key: Key, row: UrlRow) -> None:
+        self._rows.young[key] = row
+        if len(key) > BULKY:
+            self._bulky.append(key)
+
+    async def _host_numbers(self, names: Iterable[str]) -> dict[str, int]:
+        missing = self._hosts.missing(names)
+        if missing:
+            found: dict[str, int] = {}
+            if not self._all_hosts:
+                found.update(await self._database.rows(sql.FIND_HOSTS, {"names": json.dumps(missing)}))
+            new = [name for name in missing if name not in found]
+            found.update((name, self._next_host + i) for i, name in enumerate(new))
+            self._next_host += len(new)
+            await self._database.run_many(sql.ADD_HOST, [(found[name], name) for name in new])
+            self._hosts.young.update(found)
+        return self._hosts.young
+
+
+_COLUMNS = 12  # what `_recall` takes

@@ -1,0 +1,84 @@
+"""Options from files and texts: held to the rules of the flags, each mistake one line."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from penstock.crawler.config.option_files import as_toml, number, read_file, read_seeds
+from penstock.crawler.errors import BadConfig
+
+
+class TestOptionsFile:
+    def write(self, folder: Path, text: str | bytes) -> str:
+        path = folder / "crawl.toml"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return str(path)
+
+    def refusal(self, folder: Path, text: str | bytes) -> str:
+        with pytest.raises(BadConfig) as caught:
+            read_file(self.write(folder, text))
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    def test_keys_are_the_flags_names_with_either_dash(self, tmp_path: Path) -> None:
+        path = self.write(tmp_path, 'seed = "http://a/"\nmax-pages = 3\nper_host = 2\ndepth = inf\n')
+
+        assert read_file(path) == {"seeds": "http://a/", "max_pages": 3, "per_host": 2, "depth": math.inf}
+
+    def test_unknown_keys_are_reported_together_with_what_was_meant(self, tmp_path: Path) -> None:
+        message = self.refusal(tmp_path, "dept = 1\nmax-page = 3\n[crawl]\n")
+
+        assert "did you mean depth?" in message
+        assert "did you mean max_pages?" in message
+        assert "'crawl'" in message
+
+    @pytest.mark.parametrize("text", ["seed = 'a'\nseeds = ['b']", "max-pages = 1\nmax_pages = 2"])
+    def test_a_key_given_twice_is_refused(self, tmp_path: Path, text: str) -> None:
+        assert "given twice" in self.refusal(tmp_path, text)
+
+    @pytest.mark.parametrize("text", ["depth = ", b"\xff", "depth = " + "9" * 5000, "x = " + "[" * 5000])
+    def test_a_file_that_is_no_toml_is_refused_in_one_line(self, tmp_path: Path, text: str | bytes) -> None:
+        assert self.refusal(tmp_path, text)
+
+    def test_a_missing_file_is_refused_in_one_line(self, tmp_path: Path) -> None:
+        with pytest.raises(BadConfig, match="cannot be read: No such file"):
+            read_file(str(tmp_path / "none.toml"))
+
+    def test_what_is_written_is_read_back(self, tmp_path: Path) -> None:
+        values = {
+            "seeds": ["http://a/"],
+            "include": ['a"\\\x7f\té'],
+            "durable": True,
+            "delay": 0.5,
+            "depth": "inf",
+        }
+
+        assert read_file(self.write(tmp_path, as_toml(values))) == values
+
+
+class TestSeedsFile:
+    def test_blank_lines_and_comments_are_left_out(self, tmp_path: Path) -> None:
+        path = tmp_path / "seeds.txt"
+        path.write_text("\ufeff# mine\r\nhttp://a/\r\n\r\n  http://b/#part  # and this\n#http://c/")
+
+        assert read_seeds(str(path)) == ["http://a/", "http://b/#part"]
+
+    @pytest.mark.parametrize("name", ["none.txt", ".", "a\0b"])
+    def test_an_unreadable_file_is_refused_in_one_line(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(BadConfig, match=r"^--seeds .* cannot be read"):
+            read_seeds(f"{tmp_path}/{name}")
+
+
+class TestNumber:
+    @pytest.mark.parametrize(
+        ("text", "value"), [("5", 5), ("-1", -1), ("0.5", 0.5), (".5", 0.5), ("1e3", 1000.0)]
+    )
+    def test_numbers_are_read(self, text: str, value: float) -> None:
+        assert number(text) == value
+
+    @pytest.mark.parametrize("text", ["", "x", "1_000", "٣", "nan", "inf", "1e999", "0x10", "9" * 5000])
+    def test_what_is_none_stays_text_to_be_refused_by_name(self, text: str) -> None:
+        assert number(text) == text

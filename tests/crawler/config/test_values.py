@@ -1,0 +1,101 @@
+"""Values: what people write on pages, read as numbers, dates and truths."""
+
+from __future__ import annotations
+
+import pytest
+
+from penstock.crawler.config.values import NoValue, read
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            ("51.77", 51.77),
+            ("£51.77", 51.77),
+            ("now only 5 €, was 7", 5.0),
+            ("1,299.00", 1299.0),
+            ("1.299,00 €", 1299.0),
+            ("1 299,00 €", 1299.0),
+            ("1\u00a0299", 1299.0),
+            ("1'299.50", 1299.5),
+            ("1.234.567", 1_234_567.0),
+            ("1,234,567", 1_234_567.0),
+            ("1,23,456.00", 123_456.0),
+            ("12,5", 12.5),
+            ("3,14159", 3.14159),
+            ("$.99", 0.99),
+            ("-$5.00", -5.0),
+            ("\u22127", -7.0),
+            ("EUR 12.-", 12.0),
+            ("0", 0.0),
+        ],
+    )
+    def test_the_first_number_is_read_whatever_surrounds_it(self, text: str, value: float) -> None:
+        assert read(text, "float") == value
+
+    def test_a_comma_before_three_digits_parts_thousands_and_a_point_does_not(self) -> None:
+        """The one guess that can be wrong: `decimal` is there for it."""
+        assert read("1,299", "float") == 1299.0
+        assert read("1.299", "float") == 1.299
+        assert read("1.299", "float", decimal=",") == 1299.0
+        assert read("1,299", "float", decimal=",") == 1.299
+
+    def test_the_dash_of_a_range_is_no_minus(self) -> None:
+        assert read("5-10", "int") == 5
+
+    @pytest.mark.parametrize("text", ["", "sold out", "1.2.3", "1..2", "12,34,5", "9" * 50])
+    def test_what_is_no_number_is_no_value(self, text: str) -> None:
+        with pytest.raises(NoValue):
+            read(text, "float")
+
+    def test_a_whole_number_has_nothing_behind_its_point(self) -> None:
+        assert read("1,299.00", "int") == 1299
+        with pytest.raises(NoValue, match="no whole number"):
+            read("3.5", "int")
+
+    def test_more_than_64_bits_are_no_whole_number(self) -> None:
+        with pytest.raises(NoValue):
+            read(str(2**63), "int")
+
+
+class TestDates:
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            ("2026-11-21", "2026-11-21"),
+            ("2026-11-21T10:00:00Z", "2026-11-21T10:00:00Z"),
+            ("2026-11-21T10:00:00+02:00", "2026-11-21T08:00:00Z"),
+            ("2026-11-21 10:30", "2026-11-21T10:30:00"),
+            ("Sat, 21 Nov 2026 10:00:00 GMT", "2026-11-21T10:00:00Z"),
+            ("21 November 2026", "2026-11-21"),
+            ("Nov 3, 2026", "2026-11-03"),
+        ],
+    )
+    def test_a_date_becomes_iso_8601_and_a_moment_utc(self, text: str, value: str) -> None:
+        assert read(text, "date") == value
+
+    @pytest.mark.parametrize("text", ["03/04/2026", "soon", "0001-01-01T00:00:00+14:00", "2026-13-01"])
+    def test_what_could_be_two_dates_is_none(self, text: str) -> None:
+        with pytest.raises(NoValue, match="no date"):
+            read(text, "date")
+
+    def test_a_format_says_which_is_the_day(self) -> None:
+        assert read("03/04/2026", "date", format="%d/%m/%Y") == "2026-04-03"
+
+
+class TestTruths:
+    @pytest.mark.parametrize(("text", "value"), [("Yes", True), ("true", True), ("0", False), ("off", False)])
+    def test_words_for_true_and_false(self, text: str, value: bool) -> None:
+        assert read(text, "bool") is value
+
+    def test_any_other_word_is_no_value(self) -> None:
+        with pytest.raises(NoValue, match="neither true nor false"):
+            read("maybe", "bool")
+
+
+def test_an_error_quotes_a_long_text_in_short() -> None:
+    with pytest.raises(NoValue) as caught:
+        read("x" * 100_000, "float")
+
+    assert len(str(caught.value)) < 120

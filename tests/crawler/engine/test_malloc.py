@@ -1,0 +1,78 @@
+"""What was freed goes back to the system."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+
+# Bodies come and go; something smaller lies behind each. Says how many MiB stayed.
+BODIES = """
+from penstock.crawler.engine import malloc as heap
+{first}
+bytes(30 << 20)  # glibc would have such on the heap from now on
+before, kept = heap._resident(), []
+bodies = []
+for _ in range(8):
+    bodies.append(b"x" * (8 << 20))
+    kept.append(b"y" * 100_000)
+del bodies
+{then}
+print((heap._resident() - before) >> 20)
+"""
+
+
+def stays(first: str = "", then: str = "") -> int:
+    said = subprocess.check_output([sys.executable, "-c", BODIES.format(first=first, then=then)], text=True)
+    return int(said)
+
+
+@GLIBC
+class TestHeap:
+    def test_a_large_block_is_the_systems_as_soon_as_it_is_freed(self) -> None:
+        assert stays() > 48
+        assert stays(first="heap.map_large_blocks()") < 4
+
+    def test_what_lies_unused_is_given_back_on_request(self) -> None:
+        assert stays(then="heap.give_back()") < 4
+
+    def test_only_an_excess_is_given_back(self) -> None:
+        excess = "excess = heap.Excess({} << 20)"
+        assert stays(first=excess.format(16), then="excess.give_back()") < 4
+        assert stays(first=excess.format(100), then="excess.give_back()") > 48
+
+
+def test_a_system_that_tells_nothing_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    from penstock.crawler.engine import malloc as heap
+
+    monkeypatch.setattr(heap, "_resident", lambda: 0)
+    monkeypatch.setattr(heap, "_function", lambda name: None)
+
+    heap.Excess(0).give_back()
+    heap.give_back()
+
+
+# What a page takes, again and again. Says how many pages of memory the system had to find for it.
+PAGES = """
+import resource
+from penstock.crawler.engine import malloc as heap
+{first}
+for turn in range(50):
+    if turn == 10:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    pieces = [b"x" * 300_000 for _ in range(6)]
+    del pieces
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@GLIBC
+def test_what_one_page_took_is_kept_for_the_next() -> None:
+    def faults(first: str) -> int:
+        return int(subprocess.check_output([sys.executable, "-c", PAGES.format(first=first)], text=True))
+
+    assert faults("heap.keep_freed()") < faults("") / 10

@@ -1,0 +1,169 @@
+"""Metrics: what Prometheus reads of a running crawl, and who may read it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from penstock.crawler.engine.pool import Pill, Pool, work
+from penstock.crawler.errors import BadConfig
+from penstock.crawler.messages import Dead, Message, RetryAt
+from penstock.crawler.monitor.metrics import LOOPBACK, serving
+from penstock.crawler.monitor.tally import Tally
+from penstock.crawler.monitor.telemetry import Telemetry
+from penstock.crawler.scheduler.frontier import Frontier
+from tests.support.command_line import SEED
+from tests.support.crawls import run_command
+from tests.support.fakes import MemoryCrawl, done, task
+from tests.support.frontier_rig import Rig
+
+
+class Step:
+    """A stage that takes in anything."""
+
+    name = "fetch"
+    is_last = False
+
+    async def handle(self, message: Message) -> list[Message]:
+        return []
+
+
+def free_port() -> int:
+    with socket.socket() as finder:
+        finder.bind((LOOPBACK, 0))
+        return int(finder.getsockname()[1])
+
+
+async def ask(port: int, request: bytes) -> tuple[bytes, str]:
+    """The status line's number and what follows the head."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    writer.write(request)
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.split(b" ")[1], body.decode()
+
+
+async def values(port: int) -> dict[tuple[str, str], float]:
+    """Every sample by its name and the values of its labels."""
+    status, text = await ask(port, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert status == b"200"
+    return {
+        (sample.name, " ".join(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.fixture
+def tally() -> Tally:
+    tally = Tally()
+    tally.settled(done(task("http://h/a")))
+    tally.settled(Dead(task=task("http://h/b"), reason="dns"))
+    tally.settled(RetryAt(task=task("http://h/c"), at=0, reason="http_503"))
+    return tally
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+class TestWhatIsRead:
+    async def test_counts_have_their_labels(self, tally: Tally, port: int) -> None:
+        async with serving(port, Telemetry(tally)):
+            found = await values(port)
+
+        assert found["penstock_pages_total", ""] == 1
+        assert found["penstock_retries_total", ""] == 1
+        answers = {
+            label: value for (name, label), value in found.items() if name == "penstock_requests_total"
+        }
+        assert answers == {"2xx": 1, "5xx": 1, "none": 1}
+        assert found["penstock_failures_total", "dns"] == 1
+
+    async def test_a_stage_has_its_queue_its_workers_and_its_times(self, tally: Tally, port: int) -> None:
+        pool = Pool(stage=Step(), workers=3, inbox=asyncio.Queue(8))
+        for message in (task(), Pill.STOP, task(), task()):
+            pool.inbox.put_nowait(message)
+        await work(pool, 0, lambda message: asyncio.sleep(0))
+        telemetry = Telemetry(tally)
+        telemetry.begin(self.frontier(), [pool], started=0.0)
+
+        async with serving(port, telemetry):
+            found = await values(port)
+
+        assert found["penstock_queue_depth", "fetch"] == 2
+        assert found["penstock_workers", "fetch"] == 3
+        assert found["penstock_fetch_seconds_count", ""] == 1
+        assert found["penstock_fetch_seconds_bucket", "+Inf"] == 1
+
+    async def test_a_library_users_crawl_without_a_port_serves_nothing(self, tally: Tally) -> None:
+        async with serving(None, Telemetry(tally)):
+            assert len(asyncio.all_tasks()) == 1
+
+    def frontier(self) -> Frontier:
+        return Rig(MemoryCrawl()).frontier
+
+
+class TestWhoAsks:
+    @pytest.mark.parametrize(
+        ("request_line", "status"),
+        [(b"GET / HTTP/1.1", b"404"), (b"POST /metrics HTTP/1.1", b"405"), (b"nonsense", b"405")],
+    )
+    async def test_a_wrong_question_is_told_so(
+        self, tally: Tally, port: int, request_line: bytes, status: bytes
+    ) -> None:
+        async with serving(port, Telemetry(tally)):
+            assert (await ask(port, request_line + b"\r\n\r\n"))[0] == status
+
+    async def test_a_head_without_end_is_hung_up_on(self, tally: Tally, port: int) -> None:
+        async with serving(port, Telemetry(tally)):
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            writer.write(b"x" * 100_000)
+            async with asyncio.timeout(5):
+                with contextlib.suppress(ConnectionResetError):  # it need not read all of it
+                    assert await reader.read() == b""
+            writer.close()
+            assert await values(port)
+
+    async def test_one_who_says_nothing_does_not_keep_the_crawl_from_ending(
+        self, tally: Tally, port: int
+    ) -> None:
+        async with asyncio.timeout(2):
+            async with serving(port, Telemetry(tally)):
+                _, writer = await asyncio.open_connection(LOOPBACK, port)
+                await values(port)
+            writer.close()
+
+        assert len(asyncio.all_tasks()) == 1
+
+    async def test_only_this_machine_may(self, tally: Tally, port: int) -> None:
+        async with serving(port, Telemetry(tally)):
+            with socket.socket() as other:
+                other.bind(("127.0.0.2", port))  # free: it listens at one address only
+
+
+class TestATakenPort:
+    async def test_it_is_refused(self, tally: Tally) -> None:
+        with socket.create_server((LOOPBACK, 0)) as taken:
+            serves = serving(taken.getsockname()[1], Telemetry(tally))
+            with pytest.raises(BadConfig, match="--metrics-port: cannot listen on"):
+                await serves.__aenter__()
+
+    def test_the_command_says_so_in_one_line_before_anything_else(self, tmp_path: Path) -> None:
+        with socket.create_server((LOOPBACK, 0)) as taken:
+            port = str(taken.getsockname()[1])
+            db = tmp_path / "a.db"
+            ended = run_command(["--seed", SEED, "--db", db, "--metrics-port", port])
+
+        assert ended.code == 2
+        assert ended.stderr.startswith("penstock: error: --metrics-port: cannot listen")
+        assert ended.stderr.count("\n") == 1
+        assert not db.exists()

@@ -1,0 +1,34 @@
+"""Tally: what a run has done, our own bugs included, wherever they were met."""
+
+from __future__ import annotations
+
+import pytest
+
+from penstock.crawler.messages import Dead, RobotsAnswer, RobotsTask, Verdict
+from penstock.crawler.monitor.tally import Tally
+from tests.support.fakes import task
+
+ROBOTS = RobotsTask(origin="http://h", host="h")
+
+
+class TestInternalFailures:
+    @pytest.mark.parametrize(
+        ("verdict", "counted"),
+        [
+            (Dead(task=task(), reason="internal:KeyError"), 1),
+            (Dead(task=task(), reason="timeout"), 0),
+            (Dead(task=task(kind="sitemap"), reason="internal:KeyError"), 1),
+            (Dead(task=task(kind="sitemap"), reason="http_404"), 0),
+            (RobotsAnswer(task=ROBOTS, fetched_at=0.0, error="internal:KeyError"), 1),
+            (RobotsAnswer(task=ROBOTS, fetched_at=0.0, error="timeout"), 0),
+            (RobotsAnswer(task=ROBOTS, fetched_at=0.0, status=200), 0),
+        ],
+        ids=str,
+    )
+    def test_a_bug_of_ours_is_counted_whatever_it_was_met_on(self, verdict: Verdict, counted: int) -> None:
+        """Else the run would end with exit code 0 though no page of a host could be asked for."""
+        tally = Tally()
+
+        tally.settled(verdict)
+
+        assert tally.internal == counted

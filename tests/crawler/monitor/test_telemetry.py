@@ -1,0 +1,408 @@
+"""Telemetry: what a run tells of itself, what it is worth at the end, and that it stays small."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from penstock.crawler.engine.pool import Pool
+from penstock.crawler.engine.stage_meter import Meter
+from penstock.crawler.errors import StorageFailed
+from penstock.crawler.messages import Message
+from penstock.crawler.monitor.bottleneck import bottleneck
+from penstock.crawler.monitor.tally import Tally
+from penstock.crawler.monitor.telemetry import MAX_UNWRITTEN, WRITE_AFTER, Telemetry, changes
+from penstock.crawler.monitor.trend import Left, Look, Trend
+from penstock.crawler.ports import Saved, Totals
+from penstock.crawler.scheduler.frontier import Frontier
+from penstock.crawler.snapshot import Event, HostView, Sample, Snapshot, StageView
+from penstock.storage.database.database import Database
+from penstock.storage.writing.telemetry_samples import EVERY_MINUTE, EVERY_SECOND, Samples
+from tests.support.crawls import crawl, rows
+from tests.support.fakes import MemoryCrawl, done, task
+from tests.support.frontier_rig import Rig
+from tests.support.store_kit import SEED, stored
+from tests.support.web import SyntheticWeb
+
+IDLE = StageView(waiting=0, bound=64, busy=0, workers=64, handled=1_000)
+FULL = StageView(waiting=50, bound=64, busy=60, workers=64, handled=1_000)
+PILED_UP = StageView(waiting=20, bound=64, busy=40, workers=64, handled=1_000)
+ALL_BUSY = StageView(waiting=3, bound=64, busy=63, workers=64, handled=1_000)
+
+
+class TestMeter:
+    def test_work_in_hand_counts_up_to_now(self) -> None:
+        meter = Meter()
+        meter.begin(10.0)
+        meter.begin(11.0)
+        meter.end(10.0, 14.0)
+
+        assert (meter.busy, meter.handled, meter.busy_s(15.0)) == (1, 1, 8.0)
+
+    def test_each_message_falls_into_one_slot(self) -> None:
+        meter = Meter()
+        for took in (0.001, 0.005, 0.006, 99.0):
+            meter.begin(0.0)
+            meter.end(0.0, took)
+
+        assert meter.slots[:2] == [2, 1]
+        assert meter.slots[-1] == 1
+        assert sum(meter.slots) == meter.handled
+
+
+class TestTrend:
+    def trend(self, *looks: Look) -> Trend:
+        trend = Trend(looks[0])
+        for look in looks[1:]:
+            trend.add(look)
+        return trend
+
+    def test_speed_is_that_of_the_last_seconds(self) -> None:
+        """An average since the start would hide that a crawl has come to a stand."""
+        looks = [Look(at=second, pages=min(second, 50) * 10) for second in range(100)]
+
+        assert self.trend(*looks).pages_per_s(looks[-1]) == 0
+        assert self.trend(*looks[:40]).pages_per_s(looks[39]) == 10
+
+    def test_speed_before_any_time_has_passed_is_zero(self) -> None:
+        assert self.trend(Look()).pages_per_s(Look(pages=5)) == 0
+
+    def test_a_growing_frontier_has_no_end_in_sight(self) -> None:
+        now = Look(at=5, settled=100, pending=900)
+
+        assert self.trend(Look(pending=500)).left_s(now, Left()) is None
+
+    def test_one_that_grows_no_more_ends_when_it_is_empty(self) -> None:
+        now = Look(at=5, settled=100, pending=400)
+
+        assert self.trend(Look(pending=500)).left_s(now, Left()) == 20
+
+    @pytest.mark.parametrize(
+        ("left", "seconds"),
+        [
+            (Left(pages=300), 10.0),
+            (Left(bytes=3_000), 10.0),
+            (Left(seconds=30), 25.0),
+            (Left(pages=300, seconds=8), 3.0),
+            (Left(pages=50), 0.0),
+            (Left(seconds=1), 0.0),
+        ],
+    )
+    def test_a_budget_is_an_end_too_and_the_first_one_counts(self, left: Left, seconds: float) -> None:
+        now = Look(at=5, pages=100, bytes=1_000, settled=100, pending=9_000)
+
+        assert self.trend(Look(pending=500)).left_s(now, left) == seconds
+
+    def test_the_first_moments_are_no_ground_for_a_guess(self) -> None:
+        now = Look(at=1, pages=10, settled=10, pending=90)
+
+        assert self.trend(Look(pending=100)).left_s(now, Left(pages=20)) is None
+
+    def test_a_budget_is_what_earlier_runs_left_of_it(self) -> None:
+        class Config:
+            max_pages, max_bytes, max_time = 100, None, 60.0
+
+        assert Left.of(Config(), Totals(pages=40)) == Left(60, None, 60.0)
+
+
+class TestBottleneck:
+    @pytest.mark.parametrize(
+        ("fetch", "parse", "store", "loop_busy", "named"),
+        [
+            (IDLE, IDLE, IDLE, 0.1, "server/politeness "),
+            (IDLE, FULL, IDLE, 0.1, "parse "),
+            (IDLE, FULL, FULL, 0.9, "store "),  # the later one made the earlier one wait
+            (ALL_BUSY, IDLE, IDLE, 0.1, "fetch "),
+            (IDLE, IDLE, PILED_UP, 0.1, "store "),
+            (IDLE, IDLE, ALL_BUSY, 0.9, "the event loop "),  # who waits for the loop is busy too
+        ],
+    )
+    def test_it_is_what_the_others_wait_for(
+        self, fetch: StageView, parse: StageView, store: StageView, loop_busy: float, named: str
+    ) -> None:
+        said = bottleneck({"fetch": fetch, "parse": parse, "store": store}, loop_busy)
+
+        assert said is not None
+        assert said.startswith(named)
+        assert len(said) <= 66  # with its heading it fits into a line of a terminal
+
+    def test_a_run_that_did_nothing_has_none(self) -> None:
+        assert bottleneck({"fetch": IDLE._replace(handled=0)}, 0.0) is None
+
+
+class TestChanges:
+    HOST = HostView("h", active=4, limit=8)
+
+    @pytest.mark.parametrize(
+        ("now", "said"),
+        [
+            (HOST._replace(limit=4), ["slower 4 at once, not 8  h"]),
+            (HOST._replace(rate=2.5), ["slower 2.5 a second at most  h"]),
+            (HOST._replace(rests_s=30.0), ["resting 30 s  h"]),
+            (HOST._replace(limit=9, active=9), []),
+            (HOST._replace(rests_s=0.3), []),
+        ],
+    )
+    def test_a_person_is_told_when_a_host_takes_less(self, now: HostView, said: list[str]) -> None:
+        assert changes(self.HOST, now) == said
+
+    def test_nobody_is_told_that_it_takes_more_again(self) -> None:
+        assert changes(self.HOST._replace(rate=2.0), self.HOST._replace(rate=3.0)) == []
+
+
+class TestTally:
+    def test_pending_and_skipped_are_the_whole_crawls(self) -> None:
+        tally = Tally()
+        tally.begin(Totals(states={"pending": 5, "skipped": 7}))
+
+        tally.committed(Saved(pending=2, skipped=-1))
+
+        assert (tally.pending, tally.skipped) == (7, 6)
+
+
+SNAPSHOT = Snapshot(
+    elapsed_s=1.5,
+    stages={"fetch": IDLE},
+    busiest=[HostView("h", 1, 2, None, 0.5, True)],
+    events=[Event(1.0, "x")],
+    failures={"dns": 2},
+)
+
+
+class TestSnapshot:
+    def test_it_goes_through_json_unchanged(self) -> None:
+        assert Snapshot.from_json(SNAPSHOT.to_json()) == SNAPSHOT
+
+    def test_what_another_version_knows_is_left_out(self) -> None:
+        text = json.dumps({**json.loads(SNAPSHOT.to_json()), "mood": "good"})
+
+        assert Snapshot.from_json(text) == SNAPSHOT
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"stages": 5}', "[" * 100_000])
+    def test_anything_else_is_a_value_error(self, text: str) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011  # any
+            Snapshot.from_json(text)
+
+
+class Source:
+    """A run that is watched."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Sample] = []
+
+    def unwritten(self) -> Sequence[Sample]:
+        waiting, self.waiting = self.waiting, []
+        return waiting
+
+    def snapshot(self) -> Snapshot:
+        return SNAPSHOT
+
+
+SAMPLE = Sample(
+    at=1_795_172_040, requests=1, pages=1, bytes=1, failed=0, pending=0, skipped=0, in_flight=0, hosts=1,
+    hosts_held_back=0, lag_ms=0.5, loop_busy=0.5, stages={"fetch": IDLE, "parse": FULL},
+)  # fmt: skip
+
+
+class TestSamples:
+    async def saved(self, path: Path, *times: int) -> None:
+        database = await Database.open(path)
+        try:
+            await database.run("INSERT INTO runs (id, started_at, config) VALUES (1, '', '')")
+            samples, source = Samples(database, run=1), Source()
+            samples.source = source
+            for at in times:
+                source.waiting.append(replace(SAMPLE, at=at))
+                await samples.commit()
+        finally:
+            await database.close()
+
+    async def test_a_row_per_second_and_stage(self, tmp_path: Path) -> None:
+        await self.saved(tmp_path / "a.db", SAMPLE.at, SAMPLE.at + 1)
+
+        found = rows(tmp_path / "a.db", "SELECT at, run, stage, queue_depth, busy, loop_busy FROM telemetry")
+        assert found[1:3] == [
+            ("2026-11-20T10:54:00Z", 1, "parse", 50.0, 60.0, 0.5),
+            ("2026-11-20T10:54:01Z", 1, "fetch", 0.0, 0.0, 0.5),
+        ]
+
+    async def test_old_seconds_are_thinned_to_minutes_and_old_minutes_go(self, tmp_path: Path) -> None:
+        """However long a crawl runs, its telemetry stays a few megabytes."""
+        now = SAMPLE.at
+        ancient, old = now - EVERY_MINUTE - 60, now - EVERY_SECOND - 60
+        await self.saved(tmp_path / "a.db", ancient, old, old + 1, now - EVERY_SECOND + 1, now)
+
+        kept = [at for (at,) in rows(tmp_path / "a.db", "SELECT at FROM sample ORDER BY at")]
+        assert kept == [old, now - EVERY_SECOND + 1, now]
+        assert rows(tmp_path / "a.db", "SELECT count(*) FROM stage_sample") == [(6,)]
+
+    async def test_a_clock_that_was_set_back_does_no_harm(self, tmp_path: Path) -> None:
+        await self.saved(tmp_path / "a.db", SAMPLE.at, SAMPLE.at - 1, SAMPLE.at)
+
+        assert rows(tmp_path / "a.db", "SELECT count(*) FROM sample") == [(2,)]
+
+    async def test_what_cannot_be_written_is_lost_and_the_crawl_goes_on(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def full(database: Database, sql: str, rows: object) -> None:
+            raise StorageFailed("the disk is full")
+
+        monkeypatch.setattr(Database, "run_many", full)
+
+        await self.saved(tmp_path / "a.db", SAMPLE.at)
+
+        assert rows(tmp_path / "a.db", "SELECT count(*) FROM sample") == [(0,)]
+
+
+class TestTheWriter:
+    async def test_samples_ride_along_with_a_page(self, tmp_path: Path) -> None:
+        async with stored(tmp_path / "a.db", end=None) as file:
+            source = file.run.writer.samples.source = Source()
+            source.waiting.append(SAMPLE)
+            await file.save(done(task(SEED)))
+
+            assert rows(tmp_path / "a.db", "SELECT count(*) FROM telemetry") == [(2,)]
+
+    async def test_when_no_page_comes_they_have_a_commit_of_their_own(self, tmp_path: Path) -> None:
+        """A crawl that waits for its hosts is alive, and `status` can tell."""
+        async with stored(tmp_path / "a.db", end=None) as file:
+            source = file.run.writer.samples.source = Source()
+            source.waiting.append(SAMPLE)
+            file.run.writer.samples.hurry()
+            await file.run.writer.close()
+
+            assert rows(tmp_path / "a.db", "SELECT count(*) FROM telemetry") == [(2,)]
+
+    async def test_a_bug_in_what_is_shown_costs_no_page(self, tmp_path: Path) -> None:
+        class Broken(Source):
+            def snapshot(self) -> Snapshot:
+                raise KeyError
+
+        async with stored(tmp_path / "a.db") as file:
+            source = file.run.writer.samples.source = Broken()
+            source.waiting.append(SAMPLE)
+            await file.save(done(task(SEED)))
+
+        assert rows(tmp_path / "a.db", "SELECT url FROM pages") == [(SEED,)]
+
+    async def test_the_last_ones_are_written_with_the_end(self, tmp_path: Path) -> None:
+        async with stored(tmp_path / "a.db") as file:
+            source = file.run.writer.samples.source = Source()
+            source.waiting.append(SAMPLE)
+
+        assert rows(tmp_path / "a.db", "SELECT count(*) FROM telemetry") == [(2,)]
+
+
+class Step:
+    """A stage that does nothing."""
+
+    name = "parse"
+    is_last = False
+
+    async def handle(self, message: Message) -> list[Message]:
+        return []
+
+
+class TestLooking:
+    def watched(self) -> tuple[Telemetry, Pool]:
+        pool = Pool(stage=Step(), workers=2, inbox=asyncio.Queue(8))
+        telemetry = Telemetry(Tally())
+        telemetry.begin(Rig(MemoryCrawl()).frontier, [pool], started=0.0)
+        return telemetry, pool
+
+    async def test_samples_that_nobody_takes_are_due_for_a_commit(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("penstock.crawler.monitor.telemetry.LOOK_EVERY", 0)
+        telemetry, _ = self.watched()
+        due = asyncio.Event()
+
+        looking = asyncio.create_task(telemetry.run(due.set))
+        async with asyncio.timeout(5):
+            await due.wait()
+        looking.cancel()
+
+        assert len(telemetry.unwritten()) == WRITE_AFTER
+        assert telemetry.unwritten() == ()
+
+    async def test_they_do_not_pile_up(self) -> None:
+        telemetry, _ = self.watched()
+        for _ in range(MAX_UNWRITTEN + 10):
+            telemetry.end()
+
+        assert len(telemetry.unwritten()) == MAX_UNWRITTEN
+
+    async def test_a_worker_that_never_waits_is_seen_at_work_too(self) -> None:
+        """No look from the same event loop can ever meet a parser in the middle of a page."""
+        telemetry, pool = self.watched()
+        pool.meter.begin(time.monotonic() - 100)
+        pool.meter.end(time.monotonic() - 100, time.monotonic())
+        telemetry.end()
+
+        [sample] = telemetry.unwritten()
+        assert sample.stages["parse"].busy > 0
+        assert sample.stages["parse"].service_ms == pytest.approx(100_000, rel=0.01)
+
+    async def test_a_short_rest_is_told_with_the_second_before(self) -> None:
+        """The last row of a run would else say that nobody was busy."""
+        telemetry, pool = self.watched()
+        pool.meter.begin(0.0)
+        pool.meter.end(0.0, 2.0)
+        telemetry.end()
+        telemetry.end()
+
+        assert [sample.stages["parse"].service_ms for sample in telemetry.unwritten()] == [2_000, 2_000]
+
+    async def test_the_wait_in_an_inbox_follows_from_its_depth(self) -> None:
+        """Little's law: two wait, one comes through, so each waits for two seconds' worth."""
+        telemetry, pool = self.watched()
+        for _ in range(2):
+            pool.inbox.put_nowait(task())
+        pool.meter.begin(0.0)
+        pool.meter.end(0.0, 0.0)
+        telemetry.end()
+
+        [sample] = telemetry.unwritten()
+        assert sample.stages["parse"].waiting == 2
+        assert sample.stages["parse"].wait_ms > 0
+
+    async def test_a_bug_of_ours_ends_the_watching_only(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr("penstock.crawler.monitor.telemetry.LOOK_EVERY", 0)
+        telemetry, pool = self.watched()
+        monkeypatch.setattr(Frontier, "hosts_at_work", lambda frontier: 1 / 0)
+
+        async with asyncio.timeout(5):
+            await telemetry.run(lambda: None)
+        telemetry.end()
+
+        assert "telemetry_ended" in capsys.readouterr().err
+        assert telemetry.snapshot().stages["parse"].workers == pool.workers
+
+    def test_a_run_that_has_not_begun_can_be_looked_at(self) -> None:
+        telemetry = Telemetry(Tally())
+
+        assert telemetry.snapshot().stages == {}
+        assert telemetry.bottleneck() is None
+
+
+class TestARun:
+    async def test_it_leaves_its_telemetry_and_names_its_bottleneck(self, tmp_path: Path) -> None:
+        """Also one that is over before its first second."""
+        web = SyntheticWeb(seed=3, pages=5, failing=0, flaky=0, latency=0)
+        async with web.serve() as site:
+            report = await crawl(seeds=[site], db=tmp_path / "a.db")
+
+        assert report.bottleneck is not None
+        last = "SELECT stage, handled, pages, skipped FROM telemetry ORDER BY at DESC LIMIT 3"
+        stages = {stage: tuple(rest) for stage, *rest in rows(tmp_path / "a.db", last)}
+        totals = report.totals
+        assert stages["fetch"] == (totals.requests, totals.pages, totals.states["skipped"])
+        assert list(stages) == ["fetch", "parse", "store"]

@@ -1,0 +1,1 @@
+"""Whole crawls against servers on loopback."""

@@ -1,0 +1,159 @@
+"""Structured data: what pages say of themselves for machines, and what hostile ones try with it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from selectolax.lexbor import LexborHTMLParser
+
+from penstock.crawler.extraction import Item
+from penstock.stages.extractors.fields.structured import MAX_ITEM, MAX_ITEMS, MAX_PAGE, MAX_SOURCE, structured
+
+URL = "http://shop.example/item/1"
+
+
+def items(html: str) -> list[Item]:
+    return structured(LexborHTMLParser(html), URL)
+
+
+def data(html: str, kind: str) -> list[Any]:
+    return [json.loads(item.data or "null") for item in items(html) if item.kind == kind]
+
+
+def script(text: str, type_: str = "application/ld+json") -> str:
+    return f'<script type="{type_}">{text}</script>'
+
+
+class TestJsonLd:
+    def test_each_script_is_an_item_and_so_is_each_member_of_an_array(self) -> None:
+        html = script('{"@type": "Product", "name": "Ünïcode"}') + script('[{"a": 1}, {"b": 2}]')
+
+        assert data(html, "json-ld") == [{"@type": "Product", "name": "Ünïcode"}, {"a": 1}, {"b": 2}]
+
+    @pytest.mark.parametrize("type_", ["Application/LD+JSON", " application/ld+json; charset=utf-8"])
+    def test_the_type_is_read_as_a_mime_type(self, type_: str) -> None:
+        assert data(script("{}", type_), "json-ld") == [{}]
+
+    def test_other_scripts_are_none(self) -> None:
+        assert items(script("{}", "application/json") + "<script>{}</script>") == []
+
+    @pytest.mark.parametrize("text", ["<!-- {} -->", "<![CDATA[{}]]>", "//<![CDATA[\n{}\n//]]>", "\ufeff {}"])
+    def test_wrappings_of_old_templates_are_taken_off(self, text: str) -> None:
+        assert data(script(text.replace("\ufeff", "")), "json-ld") == [{}]
+
+    def test_a_line_break_within_a_text_is_forgiven(self) -> None:
+        assert data(script('{"a": "one\ntwo"}'), "json-ld") == [{"a": "one\ntwo"}]
+
+    @pytest.mark.parametrize(
+        "text", ["", "{", "{'a': 1}", '{"a": NaN}', "[-Infinity]", "1e999", "9" * 5000, "undefined"]
+    )
+    def test_what_is_no_json_is_a_row_that_says_so(self, text: str) -> None:
+        """A broken block is what a site's owner wants to hear of."""
+        assert items(script(text)) == [Item("json-ld", None, "bad_json")]
+
+    @pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000])
+    def test_json_without_bottom_is_too_deep_or_broken(self, deep: str) -> None:
+        [item] = items(script(deep))
+
+        assert item.error in ("too_deep", "bad_json")
+
+    def test_what_sqlite_could_not_read_is_too_deep(self) -> None:
+        assert items(script('{"a":' * 100 + "1" + "}" * 100)) == [Item("json-ld", None, "too_deep")]
+
+    def test_sizes_are_bounded(self) -> None:
+        large = json.dumps({"a": "x" * (MAX_ITEM - 100)})
+
+        assert items(script(" " * MAX_SOURCE + "{}"))[0].error == "too_large"
+        assert items(script(json.dumps("x" * (MAX_ITEM + 1))))[0].error == "too_large"
+        found = items(script(large) * 50)
+        assert sum(len(item.data or "") for item in found) <= MAX_PAGE
+        assert found[-1] == Item("json-ld", None, "too_many")
+        assert len(items(script("[" + "1," * 5000 + "1]"))) == MAX_ITEMS + 1
+
+
+class TestCards:
+    def test_all_properties_of_a_card_are_one_item(self) -> None:
+        html = (
+            '<meta property="og:title" content=" A  title "><meta property="og:image" content="/1.png">'
+            '<meta property="og:image" content="/2.png"><meta property="article:author" content="Jo">'
+            '<meta name="twitter:card" content="summary">'
+        )
+
+        assert data(html, "opengraph") == [
+            {"og:title": "A title", "og:image": ["/1.png", "/2.png"], "article:author": "Jo"}
+        ]
+        assert data(html, "twitter") == [{"twitter:card": "summary"}]
+
+    def test_either_attribute_is_taken_for_both(self) -> None:
+        html = '<meta name="OG:title" content=a><meta property="twitter:site" content=b>'
+
+        assert data(html, "opengraph") == [{"og:title": "a"}]
+        assert data(html, "twitter") == [{"twitter:site": "b"}]
+
+
+class TestMicrodata:
+    """HTML standard, "microdata"; the first two are its own examples, shortened."""
+
+    def test_properties_belong_to_the_nearest_item(self) -> None:
+        html = """
+            <div itemscope itemtype="https://schema.org/Product https://schema.org/Thing" itemid="../p/7">
+             <span itemprop="name brand">Kettle</span>
+             <div itemprop="offers" itemscope><meta itemprop="price" content="12.50"></div>
+             <img itemprop="image" src="/k.png">
+             <time itemprop="made" datetime="2026-01-02">last winter</time>
+             <data itemprop="sku" value="77">number 77</data>
+            </div>
+            <p itemprop="name">nobody's</p>
+        """
+
+        assert data(html, "microdata") == [
+            {
+                "type": ["https://schema.org/Product", "https://schema.org/Thing"],
+                "id": "http://shop.example/p/7",
+                "properties": {
+                    "name": ["Kettle"],
+                    "brand": ["Kettle"],
+                    "offers": [{"properties": {"price": ["12.50"]}}],
+                    "image": ["http://shop.example/k.png"],
+                    "made": ["2026-01-02"],
+                    "sku": ["77"],
+                },
+            }
+        ]
+
+    def test_itemref_takes_properties_from_elsewhere(self) -> None:
+        html = """
+            <div itemscope itemref="a b"></div>
+            <p id=a>Name: <span itemprop=name>Amanda</span></p>
+            <div id=b itemprop=band itemscope><p itemprop=name>Jazz Band</p></div>
+        """
+
+        assert data(html, "microdata") == [
+            {"properties": {"name": ["Amanda"], "band": [{"properties": {"name": ["Jazz Band"]}}]}}
+        ]
+
+    def test_an_item_within_itself_ends_there(self) -> None:
+        html = "<div itemscope itemref=x><div id=x itemprop=a itemscope itemref=x></div></div>"
+
+        assert len(json.dumps(data(html, "microdata"))) < 200
+
+    def test_items_that_refer_to_each_other_many_times_over_do_not_multiply(self) -> None:
+        """Each of 30 items holds the next one twice: two to the power of thirty, if nobody counts."""
+        html = "".join(
+            f'<p id=a{n} itemprop=a itemscope itemref="a{n + 1} b{n + 1}"></p>'
+            f'<p id=b{n} itemprop=b itemscope itemref="a{n + 1} b{n + 1}"></p>'
+            for n in range(30)
+        )
+
+        assert len(items(f"<div itemscope itemref=a0>{html}</div>")) <= 2
+
+    def test_items_in_items_without_end_are_bounded(self) -> None:
+        html = "<div itemprop=a itemscope>" * 2_000
+
+        assert all(item.error in (None, "too_deep") for item in items("<div itemscope>" + html))
+
+
+def test_a_page_without_any_has_no_rows() -> None:
+    assert items("<title>x</title><p>y") == []

@@ -1,0 +1,191 @@
+"""Connections: one request, one answer, and a bounded head of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from penstock.crawler.engine.body_budget import BodyBudget
+from penstock.crawler.messages import Failed, Fetched
+from penstock.stages.fetchers.plain import PlainFetcher, PlainOptions
+from penstock.stages.http import client_protocol as one_answer
+from tests.support.fakes import task
+from tests.support.raw_server import html
+
+ANSWER = html(body=b"<title>asked for</title>")
+CLOSE = b"(closes here)"
+FOREIGN = html(body=b"<title>foreign</title>")
+
+
+class Talker:
+    """A server that keeps its connections and says what each next request is to hear."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers = list(answers)
+        self.connections: list[asyncio.StreamWriter] = []
+        self.ended = asyncio.Event()  # a client closed its connection
+        self.requests = 0
+        self.url = ""
+        self.closes = False  # behind the last answer
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[Talker]:
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        try:
+            yield self
+        finally:
+            server.close()
+            for writer in self.connections:
+                writer.close()
+            await server.wait_closed()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.append(writer)
+        try:
+            while self.answers:
+                await reader.readuntil(b"\r\n\r\n")
+                self.requests += 1
+                answer = self.answers.pop(0)
+                writer.write(answer.removesuffix(CLOSE))
+                if answer.endswith(CLOSE):
+                    writer.close()
+            if self.closes:
+                writer.close()
+            await reader.read()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        self.ended.set()
+
+
+@asynccontextmanager
+async def fetching(*answers: bytes) -> AsyncIterator[tuple[Talker, PlainFetcher]]:
+    options = PlainOptions(user_agent="x", headers={}, timeout=5.0, max_body=1 << 20)
+    async with Talker(*answers).serve() as server:
+        fetcher = PlainFetcher(options, BodyBudget(1 << 26))
+        try:
+            yield server, fetcher
+        finally:
+            await fetcher.close()
+
+
+class TestOneAnswer:
+    async def test_a_connection_serves_one_request_after_another(self) -> None:
+        async with fetching(ANSWER, ANSWER) as (server, fetcher):
+            for _ in range(2):
+                assert isinstance(await fetcher.get(task(server.url)), Fetched)
+
+            assert len(server.connections) == 1
+
+    async def test_an_answer_that_nobody_asked_for_is_not_the_next_ones(self) -> None:
+        """aiohttp keeps it, and hands it to the next request on that connection."""
+        async with fetching(ANSWER, ANSWER) as (server, fetcher):
+            await fetcher.get(task(server.url))
+            server.connections[0].write(FOREIGN)
+            async with asyncio.timeout(5):  # left idle it would be closed after 15
+                await server.ended.wait()
+
+            result = await fetcher.get(task(server.url))
+
+        assert isinstance(result, Fetched)
+        assert result.body == b"<title>asked for</title>"
+
+    async def test_nor_is_one_that_comes_right_behind_the_first(self) -> None:
+        async with fetching(ANSWER + FOREIGN, ANSWER) as (server, fetcher):
+            for _ in range(2):
+                result = await fetcher.get(task(server.url))
+
+                assert isinstance(result, Fetched)
+                assert result.body == b"<title>asked for</title>"
+
+    @pytest.mark.parametrize(
+        "flood",
+        [
+            b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 10_000,
+            b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %b\r\n" % (n, b"y" * 60_000) for n in range(9)),
+        ],
+        ids=["1xx", "headers"],
+    )
+    async def test_a_head_without_end_is_cut_off(self, flood: bytes) -> None:
+        """aiohttp bounds a line and their number: that allows 60 MiB of headers, and 1xx for ever."""
+        async with fetching(flood) as (server, fetcher):
+            result = await fetcher.get(task(server.url))
+
+        assert isinstance(result, Failed)
+        assert result.reason == "bad_http"
+
+    async def test_a_few_1xx_are_passed_over(self) -> None:
+        async with fetching(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 3 + ANSWER) as (server, fetcher):
+            assert isinstance(await fetcher.get(task(server.url)), Fetched)
+
+    @pytest.mark.parametrize("count", [1, 999, 1_001, 20_000])
+    async def test_chunks_of_one_byte_are_taken_in_sips_and_add_up(
+        self, count: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Parsed at once, 256 KiB of them hold up the event loop for 0.2 s."""
+        taken: list[int] = []
+        take = one_answer.OneAnswer._take
+
+        def noted(self: one_answer.OneAnswer, data: bytes) -> None:
+            taken.append(data.count(b"\r\n"))
+            take(self, data)
+
+        monkeypatch.setattr(one_answer.OneAnswer, "_take", noted)
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
+        async with fetching(head + b"1\r\nx\r\n" * count + b"0\r\n\r\n", ANSWER) as (server, fetcher):
+            result = await fetcher.get(task(server.url))
+
+        assert isinstance(result, Fetched)
+        assert result.body == b"x" * count
+        assert max(taken) <= one_answer.MANY_LINES
+
+    @pytest.mark.parametrize("count", [5_000, 40_000])
+    async def test_what_is_left_to_sip_when_the_server_closes_is_not_lost(self, count: int) -> None:
+        """Nor if the reader is behind, so that reading pauses meanwhile."""
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
+        last = head + b"1\r\nx\r\n" * count + b"0\r\n\r\n"
+        async with fetching(last) as (server, fetcher):
+            server.closes = True
+            result = await fetcher.get(task(server.url))
+
+        assert isinstance(result, Fetched)
+        assert result.body == b"x" * count
+
+
+class TestClosed:
+    """RFC 9112 section 9.3.1: a server may close an idle connection just when we ask on it."""
+
+    async def test_it_is_asked_again_once_if_the_connection_was_an_old_one(self) -> None:
+        async with fetching(ANSWER, CLOSE, ANSWER) as (server, fetcher):
+            for _ in range(2):
+                assert isinstance(await fetcher.get(task(server.url)), Fetched)
+
+            assert (len(server.connections), server.requests) == (2, 3)
+
+    async def test_but_once_only(self) -> None:
+        """However many old connections there are."""
+        async with fetching(ANSWER, ANSWER, CLOSE, CLOSE, ANSWER) as (server, fetcher):
+            await asyncio.gather(*(fetcher.get(task(server.url)) for _ in range(2)))
+            result = await fetcher.get(task(server.url))
+
+            assert isinstance(result, Failed)
+            assert (result.reason, len(server.connections), server.requests) == ("reset", 2, 4)
+
+    async def test_on_a_new_connection_it_means_what_it_says(self) -> None:
+        async with fetching(CLOSE, ANSWER) as (server, fetcher):
+            result = await fetcher.get(task(server.url))
+
+            assert isinstance(result, Failed)
+            assert (result.reason, server.requests) == ("reset", 1)
+
+    async def test_nor_is_half_an_answer_asked_for_again(self) -> None:
+        """It was asked in time, and another request might cost the server twice."""
+        async with fetching(ANSWER, html(length=99) + CLOSE, ANSWER) as (server, fetcher):
+            await fetcher.get(task(server.url))
+            result = await fetcher.get(task(server.url))
+
+            assert isinstance(result, Failed)
+            assert (result.reason, server.requests) == ("truncated", 2)

@@ -1,0 +1,181 @@
+"""Exchanges: what takes too long is ended, and a connection that had been closed is no failure."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import pytest
+
+from penstock.stages.http import exchange
+from penstock.stages.http.deadlines import Deadlines
+from penstock.stages.http.exchange import MAX_SILENT_SECONDS, Exchange, Exchanges
+from penstock.stages.http.request_templates import Requests
+from penstock.stages.http.sent_credentials import NOTHING
+from tests.support.fakes import in_virtual_time, url
+from tests.support.raw_server import PAGE, RawServer, html
+
+
+@pytest.fixture
+async def half() -> AsyncIterator[Exchange]:
+    """One that may take a minute, whose server has said half of its answer and says no more."""
+
+    async def say(writer: asyncio.StreamWriter) -> None:
+        writer.write(html(length=99))
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    async with RawServer().serve() as server, asking(timeout=60.0) as exchanges:
+        server.answers["/"] = say
+        asked = await exchanges.begin("GET", url(server.url + "/"), NOTHING)
+        assert await asked.chunk()
+        yield asked
+        asked.close()
+
+
+@asynccontextmanager
+async def asking(**options: Any) -> AsyncIterator[Exchanges]:
+    exchanges = Exchanges(
+        Requests({}, None), **{"timeout": 5.0, "public_only": False, "proxy": None, **options}
+    )
+    try:
+        yield exchanges
+    finally:
+        await exchanges.close()
+
+
+class TestTime:
+    async def test_a_server_that_was_silent_too_long(self, half: Exchange) -> None:
+        heard = time.monotonic()
+        reading = asyncio.create_task(half.chunk())
+        await asyncio.sleep(0)
+
+        half.look(heard + MAX_SILENT_SECONDS - 1)
+        await asyncio.sleep(0)
+        assert not reading.done()
+        half.look(heard + MAX_SILENT_SECONDS + 1)
+
+        with pytest.raises(aiohttp.SocketTimeoutError):
+            await reading
+
+    async def test_a_fetch_whose_time_is_over(self, half: Exchange) -> None:
+        """Another word than silence: a server that drips is never silent."""
+        half.look(time.monotonic() + 61)
+
+        with pytest.raises(TimeoutError) as ended:
+            await half.chunk()
+        assert not isinstance(ended.value, aiohttp.SocketTimeoutError)
+
+    async def test_a_pause_of_our_own_counts_as_neither(
+        self, half: Exchange, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two minutes of it, in an exchange that may take one."""
+        passed = 0.0
+        monotonic = time.monotonic
+        monkeypatch.setattr(exchange, "time", SimpleNamespace(monotonic=lambda: monotonic() + passed))
+        over = asyncio.get_running_loop().create_future()
+        pausing = asyncio.create_task(half.pause(over))
+        await asyncio.sleep(0)
+
+        passed = 120.0
+        half.look(monotonic() + passed)
+        over.set_result(None)
+        await pausing
+        half.look(monotonic() + passed + MAX_SILENT_SECONDS - 1)
+        reading = asyncio.create_task(half.chunk())
+        await asyncio.sleep(0)
+
+        assert not reading.done()
+        reading.cancel()
+
+    async def test_whoever_has_all_of_it_waits_for_nobody(self) -> None:
+        """Taking in what has arrived may last; the server owes nothing more."""
+        async with RawServer().serve() as server, asking(timeout=60.0) as exchanges:
+            server.answers["/"] = html()
+            asked = await exchanges.begin("GET", url(server.url + "/"), NOTHING)
+            assert await asked.chunk() == PAGE
+            asked.look(time.monotonic() + MAX_SILENT_SECONDS + 1)
+
+            assert await asked.chunk() == b""
+            asked.close()
+
+    @pytest.mark.parametrize("end", [Exchange.release, Exchange.close])
+    async def test_what_ended_is_forgotten(self, end: Callable[[Exchange], None]) -> None:
+        async with RawServer().serve() as server, asking() as exchanges:
+            server.answers["/"] = html()
+            asked = await exchanges.begin("GET", url(server.url + "/"), NOTHING)
+            before = len(exchanges._deadlines)
+
+            end(asked)
+
+            assert (before, len(exchanges._deadlines)) == (1, 0)
+
+    @pytest.mark.parametrize(
+        ("hangs", "error"), [(True, TimeoutError), (False, aiohttp.ConnectionTimeoutError)]
+    )
+    async def test_the_whole_time_binds_connecting_too(
+        self, monkeypatch: pytest.MonkeyPatch, hangs: bool, error: type[Exception]
+    ) -> None:
+        """aiohttp's own bound is for one address, and a host may have many."""
+
+        async def create(*_: Any) -> Any:
+            if hangs:
+                await asyncio.Event().wait()
+            raise TimeoutError
+
+        monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", create)
+        async with asking(timeout=0.05) as exchanges:
+            with pytest.raises(TimeoutError) as ended:
+                await exchanges.begin("GET", url("http://h/"), NOTHING)
+
+        assert type(ended.value) is error
+
+
+class Looks:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def look(self, now: float) -> None:
+        self.count += 1
+
+
+@in_virtual_time
+class TestDeadlines:
+    async def test_all_that_is_under_way_is_looked_at_every_tick(self) -> None:
+        deadlines, one, other = Deadlines(0.5), Looks(), Looks()
+
+        deadlines.add(one)
+        await asyncio.sleep(1.1)
+        deadlines.add(other)
+        await asyncio.sleep(1)
+        deadlines.close()
+        await asyncio.sleep(1)
+
+        assert (one.count, other.count) == (4, 2)
+
+    async def test_what_ended_is_not_and_then_there_is_no_timer(self) -> None:
+        """An idle crawl is not woken twice a second."""
+        deadlines, one = Deadlines(0.5), Looks()
+
+        deadlines.add(one)
+        deadlines.discard(one)
+        await asyncio.sleep(1)
+
+        assert (one.count, deadlines._timer) == (0, None)
+
+    async def test_and_it_begins_anew(self) -> None:
+        deadlines, one = Deadlines(0.5), Looks()
+        deadlines.add(one)
+        deadlines.discard(one)
+        await asyncio.sleep(1)
+
+        deadlines.add(one)
+        await asyncio.sleep(1.1)
+        deadlines.close()
+
+        assert one.count == 2

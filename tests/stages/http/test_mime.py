@@ -1,0 +1,88 @@
+"""Content-Type: what a page is, and which charset label came with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from penstock.stages.extractors.text.transcode import lookup
+from penstock.stages.http.mime import MAX_CHARS, UNKNOWN, Mime, is_html, parse_mime
+from tests.support.conformance import Compared, disagreements, read_cases
+
+
+class TestEssence:
+    @pytest.mark.parametrize(
+        ("header", "essence"),
+        [
+            ("text/html", "text/html"),
+            ("TEXT/HTML", "text/html"),
+            (" text/html \t", "text/html"),
+            ("text/html ;charset=utf-8", "text/html"),
+            ("application/xhtml+xml", "application/xhtml+xml"),
+        ],
+    )
+    def test_it_is_lower_case_and_without_parameters(self, header: str, essence: str) -> None:
+        assert parse_mime(header).essence == essence
+
+    @pytest.mark.parametrize(
+        "header",
+        [None, "", " ", "html", "text/", "/html", "text /html", "text/ html", "text/html, text/plain"],
+    )
+    def test_a_malformed_one_is_no_type(self, header: str | None) -> None:
+        """Two headers joined by a comma name no type: which one would be a guess."""
+        assert parse_mime(header) == UNKNOWN
+
+    def test_an_endless_header_is_not_even_read(self) -> None:
+        assert parse_mime("text/html;" + "a=b;" * MAX_CHARS) == UNKNOWN
+
+    def test_html_and_xhtml_are_html(self) -> None:
+        types = ["text/html", "application/xhtml+xml", "application/xml", "text/plain", None]
+
+        assert [is_html(essence) for essence in types] == [True, True, False, False, False]
+
+
+class TestCharset:
+    @pytest.mark.parametrize(
+        ("header", "charset"),
+        [
+            ("text/html", None),
+            ("text/html;", None),
+            ("text/html;charset=GBK", "GBK"),
+            ("text/html; Charset = utf-8", None),  # "Charset " is another name
+            ('text/html; charset="utf-8"', "utf-8"),
+            ('text/html; charset="utf\\-8" junk; charset=gbk', "utf-8"),
+            ("text/html;charset=;charset=gbk", "gbk"),
+            ("text/html;charset;charset=gbk", "gbk"),
+            ("text/html;charset=gbk;charset=utf-8", "gbk"),
+            ('text/html;x=";charset=gbk";charset=utf-8', "utf-8"),
+            ('text/html;charset="utf-8', "utf-8"),
+            ('text/html;charset="utf-8\\', "utf-8\\"),
+        ],
+    )
+    def test_the_first_well_formed_one_counts_as_it_was_sent(self, header: str, charset: str | None) -> None:
+        assert parse_mime(header) == Mime("text/html", charset)
+
+
+class TestConformance:
+    @pytest.mark.parametrize("name", ["wpt_mime-types.json", "wpt_generated-mime-types.json"])
+    def test_web_platform_tests_agree_on_the_essence(self, name: str) -> None:
+        cases = read_cases(f"charset/{name}")
+
+        compared = [
+            Compared(
+                case["input"],
+                parse_mime(case["input"]).essence,
+                case["output"].partition(";")[0] if case["output"] is not None else None,
+            )
+            for case in cases
+        ]
+
+        assert disagreements(compared, {}) == []
+
+    def test_web_platform_tests_agree_on_the_charset(self) -> None:
+        compared = []
+        for case in read_cases("charset/wpt_mime-types.json"):
+            label = parse_mime(case["input"]).charset
+            theirs = (case.get("encoding") or "").lower() or None
+            compared.append(Compared(case["input"], lookup(label) if label else None, theirs))
+
+        assert disagreements(compared, {}) == []

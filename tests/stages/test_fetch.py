@@ -1,0 +1,159 @@
+"""Fetch: one task, one request, one answer; and whatever happens, the host's gate is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from itertools import pairwise
+
+import pytest
+from msgspec.structs import replace
+
+from penstock.crawler.messages import Answer, Failed, Fetched, RobotsAnswer, RobotsTask
+from penstock.crawler.policies.robots import RobotsPolicy
+from penstock.stages.fetch import FetchStage
+from tests.support.fakes import FakeFetcher, FakeGate, answer, task
+
+ROBOTS = RobotsTask(origin="http://h", host="h")
+
+
+def fetch_stage(
+    web: Mapping[str, Answer | str | BaseException], *, body: bytes | None = None, redirects: int = 5
+) -> tuple[FetchStage, FakeFetcher, FakeGate]:
+    fetcher, gate = FakeFetcher(web, body=body), FakeGate()
+    policy = RobotsPolicy(max_redirects=redirects)
+    stage = FetchStage(fetchers={"plain": fetcher}, gate=gate, robots_fetcher=fetcher, robots=policy)
+    return stage, fetcher, gate
+
+
+class TestFetch:
+    async def test_one_task_is_one_request_and_one_answer(self) -> None:
+        stage, fetcher, gate = fetch_stage({"http://h/": answer(301, location="http://h/x")})
+
+        [result] = await stage.handle(task())
+
+        assert result == Fetched(task=task(), answer=answer(301, location="http://h/x"))
+        assert fetcher.asked == ["http://h/"]
+        assert gate.answers == [("http://h/", result)]
+
+    async def test_what_the_web_does_wrong_is_a_value(self) -> None:
+        stage, _, gate = fetch_stage({"http://h/": "timeout"})
+
+        [result] = await stage.handle(task())
+
+        assert result == Failed(task=task(), stage="fetch", reason="timeout")
+        assert gate.answers == [("http://h/", result)]
+
+    @pytest.mark.parametrize("error", [KeyError("a bug"), asyncio.CancelledError()])
+    async def test_the_gate_is_told_whatever_happens(self, error: BaseException) -> None:
+        """Else the host's connection would be in use for ever."""
+        stage, _, gate = fetch_stage({"http://h/": error})
+
+        with pytest.raises(type(error)):
+            await stage.handle(task())
+
+        [(url, result)] = gate.answers
+        assert url == "http://h/"
+        assert isinstance(result, Failed)
+
+    async def test_a_sitemap_is_fetched_by_its_own_fetcher(self) -> None:
+        """One that takes any type, and far more bytes than a page may have."""
+        pages, sitemaps = FakeFetcher({}), FakeFetcher({"http://h/s.xml": answer(200)})
+        stage = FetchStage(
+            fetchers={"plain": pages},
+            gate=FakeGate(),
+            robots_fetcher=pages,
+            sitemap_fetcher=sitemaps,
+            robots=RobotsPolicy(),
+        )
+
+        await stage.handle(task("http://h/s.xml", kind="sitemap"))
+
+        assert (pages.asked, sitemaps.asked) == ([], ["http://h/s.xml"])
+
+    async def test_a_tier_that_is_not_there_is_told_to_the_gate_too(self) -> None:
+        stage, _, gate = fetch_stage({})
+        unknown = replace(task(), tier="browser")
+
+        with pytest.raises(KeyError):
+            await stage.handle(unknown)
+
+        assert len(gate.answers) == 1
+
+
+def chain(length: int) -> dict[str, Answer]:
+    """Redirects from the robots.txt on, each to another host; at their end, a 200."""
+    urls = ["http://h/robots.txt", *(f"http://h{number}/robots.txt" for number in range(length))]
+    web = {url: answer(302, location=after) for url, after in pairwise(urls)}
+    return {**web, urls[-1]: answer(200)}
+
+
+class TestFetchRobots:
+    async def test_it_is_asked_for_at_the_top_of_the_origin(self) -> None:
+        stage, fetcher, gate = fetch_stage({"http://h/robots.txt": answer(200)}, body=b"Disallow:")
+
+        [result] = await stage.handle(ROBOTS)
+
+        assert isinstance(result, RobotsAnswer)
+        assert (result.status, result.body, result.error) == (200, b"Disallow:", None)
+        assert (gate.robots, gate.answers) == (["h"], [])
+        assert [hold.released for hold in fetcher.holds] == [1]
+
+    @pytest.mark.parametrize("status", [204, 404, 403, 503])
+    async def test_an_answer_without_a_body_is_an_answer(self, status: int) -> None:
+        stage, _, _ = fetch_stage({"http://h/robots.txt": answer(status)})
+
+        [result] = await stage.handle(ROBOTS)
+
+        assert isinstance(result, RobotsAnswer)
+        assert (result.status, result.body) == (status, b"")
+
+    async def test_no_answer_is_an_error_without_a_status(self) -> None:
+        stage, _, gate = fetch_stage({"http://h/robots.txt": "refused"})
+
+        [result] = await stage.handle(ROBOTS)
+
+        assert isinstance(result, RobotsAnswer)
+        assert (result.status, result.error) == (None, "refused")
+        assert gate.robots == ["h"]
+
+    @pytest.mark.parametrize(("length", "status"), [(0, 200), (1, 200), (5, 200), (6, 302), (50, 302)])
+    async def test_redirects_are_followed_across_hosts_but_not_for_ever(
+        self, length: int, status: int
+    ) -> None:
+        """RFC 9309 section 2.3.1.2: at least five."""
+        stage, fetcher, gate = fetch_stage(chain(length))
+
+        [result] = await stage.handle(ROBOTS)
+
+        assert isinstance(result, RobotsAnswer)
+        assert result.status == status
+        assert len(fetcher.asked) <= 6
+        assert gate.robots == ["h"]
+
+    @pytest.mark.parametrize("location", ["ftp://h/robots.txt", "mailto:me@h", "javascript:0"])
+    async def test_redirects_to_other_schemes_are_not(self, location: str) -> None:
+        stage, fetcher, _ = fetch_stage({"http://h/robots.txt": answer(301, location=location)})
+
+        [result] = await stage.handle(ROBOTS)
+
+        assert isinstance(result, RobotsAnswer)
+        assert (result.status, len(fetcher.asked)) == (301, 1)
+
+    async def test_a_loop_ends(self) -> None:
+        stage, fetcher, _ = fetch_stage({"http://h/robots.txt": answer(301, location="http://h/robots.txt")})
+
+        [result] = await stage.handle(ROBOTS)
+
+        assert isinstance(result, RobotsAnswer)
+        assert result.status == 301
+        assert len(fetcher.asked) == 6
+
+    @pytest.mark.parametrize("error", [KeyError("a bug"), asyncio.CancelledError()])
+    async def test_the_gate_is_told_whatever_happens(self, error: BaseException) -> None:
+        stage, _, gate = fetch_stage({"http://h/robots.txt": error})
+
+        with pytest.raises(type(error)):
+            await stage.handle(ROBOTS)
+
+        assert gate.robots == ["h"]

@@ -1,0 +1,449 @@
+"""Exports: a crawl in other programs' formats, read back by those programs where there are any."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from penstock.crawler.cli import main
+from penstock.storage import exports
+from tests.crawler.cli.test_table_formats import HOSTILE
+from tests.support.crawls import ROOT
+from tests.support.database_rows import SITE, CrawlFile
+
+HOME = f"{SITE}/"
+GRAPHML = "{http://graphml.graphdrawing.org/xmlns}"
+SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+
+
+@dataclass
+class Shell:
+    """The command line with a database, and a folder for what it writes."""
+
+    db: Path
+    folder: Path
+    capture: pytest.CaptureFixture[str]
+    err: str = ""
+
+    def types(self, *words: str) -> int:
+        code = main(["export", *words, "--db", str(self.db)])
+        self.err = self.capture.readouterr().err
+        return code
+
+    def writes(self, form: str, *words: str, name: str = "out") -> Path:
+        path = self.folder / name
+        assert self.types(form, str(path), *words) == 0, self.err
+        return path
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    db = tmp_path / "crawl.db"
+    with CrawlFile(db) as crawl:
+        crawl.crawl([HOME])
+        crawl.run(pages=3)
+        crawl.page(HOME, depth=0, seed=True, title="=cmd()", body=b"<p>home</p>")
+        crawl.page(f"{SITE}/a?b=1&c=2", title=HOSTILE, body=b"")
+        crawl.page(f"{SITE}/gone", status=404, error="http_404", title=None)
+        crawl.redirect(f"{SITE}/old", HOME)
+        crawl.link(HOME, f"{SITE}/a?b=1&c=2", "to <a> & \x00\x1b")
+        crawl.link(HOME, f"{SITE}/gone", "gone", followed=False)
+        crawl.saved(
+            HOME,
+            b"<p>home</p>",
+            [("Content-Type", "text/html"), ("Content-Encoding", "gzip"), ("Content-Length", "31")],
+        )
+        crawl.saved(f"{SITE}/a?b=1&c=2", b"", [("X-Odd", "ü")])
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return Shell(db, folder, capsys)
+
+
+def piped(monkeypatch: pytest.MonkeyPatch) -> io.BytesIO:
+    """Standard output as bytes."""
+    pipe = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(pipe, "utf-8", write_through=True))
+    return pipe
+
+
+def links(shell: Shell) -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(shell.db)) as db:
+        return set(db.execute("SELECT source, target FROM links"))
+
+
+class TestRows:
+    def test_jsonl_gives_back_what_the_table_holds(self, shell: Shell) -> None:
+        lines = shell.writes("jsonl").read_text("utf-8").splitlines()
+
+        with closing(sqlite3.connect(shell.db)) as db:
+            cursor = db.execute("SELECT * FROM pages")
+            names = [column[0] for column in cursor.description]
+            assert [json.loads(line) for line in lines] == [
+                dict(zip(names, row, strict=True)) for row in cursor
+            ]
+
+    def test_csv_is_read_back_and_no_text_is_a_formula(self, shell: Shell) -> None:
+        path = shell.writes("csv", "--sql", "SELECT url, title FROM pages ORDER BY url LIMIT 1")
+
+        assert list(csv.reader(io.StringIO(path.read_text("utf-8")))) == [["url", "title"], [HOME, "'=cmd()"]]
+
+    @pytest.mark.parametrize("table", ["pages", "urls", "links", "runs", "broken_links"])
+    @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+    def test_every_table_can_be_had_in_every_format_of_rows(
+        self, shell: Shell, form: str, table: str
+    ) -> None:
+        assert shell.writes(form, "--table", table).stat().st_size > 0
+
+    @pytest.mark.parametrize("form", ["csv", "jsonl"])
+    def test_what_is_said_of_the_crawl_goes_beside(self, shell: Shell, form: str) -> None:
+        shell.writes(form, "--sql", "SELECT 1")
+
+        said = json.loads((shell.folder / "out.meta.json").read_text())
+
+        assert said["crawl"]["seeds"] == [HOME]
+        assert said["sql"] == "SELECT 1"
+        assert said["runs"][0]["stop_reason"] == "finished"
+        assert said["software"].startswith("Penstock/")
+
+    def test_nothing_is_written_that_was_not_asked_for(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(shell.folder)
+        for form in ("edges", "graphml", "sitemap", "parquet", "warc"):
+            shell.writes(form, name=form)
+
+        assert sorted(path.name for path in shell.folder.iterdir()) == [
+            "edges", "graphml", "parquet", "sitemap", "warc",
+        ]  # fmt: skip
+
+
+class TestParquet:
+    @pytest.fixture
+    def parquet(self) -> Any:
+        return pytest.importorskip("pyarrow.parquet")
+
+    def test_types_values_and_what_is_said_of_the_crawl(self, shell: Shell, parquet: Any) -> None:
+        table = parquet.read_table(shell.writes("parquet"))
+
+        kinds = {field.name: str(field.type) for field in table.schema}
+        assert kinds["fetched_at"] == "timestamp[ms, tz=UTC]"
+        assert (kinds["status"], kinds["title"], kinds["redirect_to"]) == ("int64", "string", "string")
+        assert table.column("title").to_pylist()[1] == HOSTILE
+        assert table.column("fetched_at").to_pylist()[0].isoformat() == "2026-11-20T10:53:26.123000+00:00"
+        assert json.loads(table.schema.metadata[b"penstock"])["crawl"]["seeds"] == [HOME]
+
+    def test_many_row_groups_are_one_table(self, shell: Shell, parquet: Any) -> None:
+        count = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 25000) SELECT x FROM n"
+
+        file = parquet.ParquetFile(shell.writes("parquet", "--sql", count))
+
+        assert file.num_row_groups == 3
+        assert file.read().column("x").to_pylist() == list(range(1, 25001))
+
+    def test_no_rows_are_a_file_with_columns(self, shell: Shell, parquet: Any) -> None:
+        table = parquet.read_table(shell.writes("parquet", "--sql", "SELECT url, status FROM pages WHERE 0"))
+
+        assert [(field.name, str(field.type)) for field in table.schema] == [
+            ("url", "string"),
+            ("status", "int64"),
+        ]
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT 1 AS x UNION ALL SELECT 'text'",
+            "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 10001) "
+            "SELECT CASE WHEN x > 10000 THEN 'text' ELSE x END AS x FROM n",
+        ],
+    )
+    def test_a_column_of_several_types_is_named(self, shell: Shell, parquet: Any, sql: str) -> None:
+        assert shell.types("parquet", str(shell.folder / "out"), "--sql", sql) == 2
+        assert "column 'x' has values of several types" in shell.err
+        assert list(shell.folder.iterdir()) == []
+
+    def test_a_query_can_be_parquet_in_a_pipe(
+        self, shell: Shell, parquet: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pipe = piped(monkeypatch)
+
+        assert main(["query", "SELECT 7 AS x", "--format", "parquet", "--db", str(shell.db)]) == 0
+        assert parquet.read_table(pipe).to_pylist() == [{"x": 7}]
+
+
+class TestGraphs:
+    def test_edges_are_the_links(self, shell: Shell) -> None:
+        lines = shell.writes("edges").read_text().splitlines()
+
+        assert all(line.startswith("#") for line in lines[:2])
+        assert {tuple(line.split("\t")) for line in lines[2:]} == links(shell)
+
+    def test_graphml_is_xml_and_holds_the_graph(self, shell: Shell) -> None:
+        """Whatever the titles hold, also what XML cannot say at all."""
+        graph = ElementTree.parse(shell.writes("graphml")).getroot().find(f"{GRAPHML}graph")
+        assert graph is not None
+
+        def data(of: ElementTree.Element) -> dict[str | None, str | None]:
+            return {datum.get("key"): datum.text for datum in of.findall(f"{GRAPHML}data")}
+
+        nodes = {node.get("id"): data(node) for node in graph.findall(f"{GRAPHML}node")}
+        edges = graph.findall(f"{GRAPHML}edge")
+        found = {(nodes[e.get("source")]["url"], nodes[e.get("target")]["url"]) for e in edges}
+        assert found == links(shell)
+        by_url = {facts["url"]: facts for facts in nodes.values()}
+        assert (by_url[f"{SITE}/gone"]["status"], by_url[HOME]["depth"]) == ("404", "0")
+        assert {data(edge)["followed"] for edge in edges} == {"true", "false"}
+
+
+class TestSitemap:
+    def urls(self, path: Path, element: str = "url") -> list[str | None]:
+        root = ElementTree.parse(path).getroot()
+        return [found.findtext(f"{SITEMAP}loc") for found in root.findall(f"{SITEMAP}{element}")]
+
+    def test_it_lists_the_pages_of_status_200_that_may_be_indexed(self, shell: Shell) -> None:
+        with closing(sqlite3.connect(shell.db)) as db, db:
+            db.execute("UPDATE fetch SET last_modified = 'Fri, 20 Nov 2026 10:53:26 GMT' WHERE url_id = 1")
+
+        path = shell.writes("sitemap")
+
+        assert sorted(map(str, self.urls(path))) == [HOME, f"{SITE}/a?b=1&c=2"]
+        assert "<lastmod>2026-11-20T10:53:26Z</lastmod>" in path.read_text()
+
+    @pytest.mark.parametrize(
+        ("robots", "is_listed"),
+        [
+            ("noindex, follow", False),
+            ("None", False),
+            ("nofollow", True),
+            ("max-image-preview: none", True),
+            ("otherbot: noindex", True),
+        ],
+    )
+    def test_a_page_that_may_not_be_indexed_is_left_out(
+        self, shell: Shell, robots: str, is_listed: bool
+    ) -> None:
+        with closing(sqlite3.connect(shell.db)) as db, db:
+            db.execute("UPDATE fetch SET robots = ? WHERE url_id = 1", (robots,))
+
+        assert (HOME in self.urls(shell.writes("sitemap"))) == is_listed
+
+    def test_too_many_urls_become_parts_and_an_index(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("penstock.storage.exports.sitemap.MOST_URLS", 1)
+
+        index = shell.writes("sitemap", name="map.xml")
+
+        assert self.urls(index, "sitemap") == [f"{SITE}/map-1.xml", f"{SITE}/map-2.xml"]
+        parts = [shell.folder / f"map-{n}.xml" for n in (1, 2)]
+        assert [len(self.urls(part)) for part in parts] == [1, 1]
+        assert shell.types("sitemap", "-") == 2
+        assert "name a file" in shell.err
+
+
+class TestWarc:
+    @pytest.fixture
+    def checked(self, shell: Shell) -> Any:
+        checker = pytest.importorskip("warcio.checker")
+
+        def check(path: Path) -> int:
+            class Options:
+                inputs = (str(path),)
+                verbose = False
+
+            shell.capture.readouterr()
+            return int(checker.Checker(Options).process_all() or 0)
+
+        return check
+
+    @pytest.mark.parametrize("name", ["out.warc", "out.warc.gz"])
+    def test_its_own_checker_finds_nothing_wrong(self, shell: Shell, checked: Any, name: str) -> None:
+        path = shell.writes("warc", name=name)
+
+        assert checked(path) == 0
+        assert path.read_bytes().startswith(b"\x1f\x8b" if name.endswith("gz") else b"WARC/1.1\r\n")
+
+    def test_a_record_is_true_by_itself(self, shell: Shell, checked: Any) -> None:
+        """The body is kept with its coding undone, so no header may claim that it has one."""
+        from warcio.archiveiterator import ArchiveIterator
+
+        with shell.writes("warc").open("rb") as file:
+            info, home, other = [
+                (record.rec_headers, record.http_headers, record.content_stream().read())
+                for record in ArchiveIterator(file)
+            ]
+
+        assert b'"seeds": ["https://site.example/"]' in info[2]
+        assert home[0].get_header("WARC-Target-URI") == HOME
+        assert home[0].get_header("WARC-Date") == "2026-11-20T10:53:26.123Z"
+        assert home[1].statusline == "200 OK"
+        assert home[1].headers == [
+            ("Content-Type", "text/html"),
+            ("X-Archive-Orig-Content-Encoding", "gzip"),
+            ("X-Archive-Orig-Content-Length", "31"),
+            ("Content-Length", "11"),
+        ]
+        assert home[2] == b"<p>home</p>"
+        assert other[2] == b""
+
+    def test_no_bodies_are_no_archive(self, shell: Shell) -> None:
+        pytest.importorskip("warcio")
+        with closing(sqlite3.connect(shell.db)) as db, db:
+            db.execute("DELETE FROM body")
+
+        assert shell.types("warc", str(shell.folder / "out")) == 2
+        assert "--save-bodies" in shell.err
+        assert list(shell.folder.iterdir()) == []
+
+
+class TestFiles:
+    def test_an_old_file_stays_until_the_new_one_is_whole(self, shell: Shell) -> None:
+        path = shell.writes("jsonl")
+        before = path.read_bytes()
+        with closing(sqlite3.connect(shell.db)) as db, db:
+            db.execute("INSERT INTO body SELECT 3, 1, x'00', x'00'")  # damaged: it cannot be unpacked
+
+        assert shell.types("warc", str(path)) == 1
+        assert path.read_bytes() == before
+        assert [path.name for path in shell.folder.iterdir() if path.name.startswith(".")] == []
+
+    def test_a_database_is_never_overwritten(self, shell: Shell) -> None:
+        for path in (shell.db, shell.db.with_name("crawl.db-wal")):
+            assert shell.types("jsonl", str(path)) == 2
+            assert "name another file" in shell.err
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["nope", "x"], "csv, edges, graphml, jsonl, parquet, sitemap, warc"),
+            (["csv", "x", "--table", "nope"], "there are pages, urls, links"),
+            (["csv", "x", "--table", "pages", "--sql", "SELECT 1"], "not both"),
+            (["csv", "x", "--table", "top_pages"], "run analyse first"),
+            (["edges", "x", "--table", "pages"], "no --table or --sql"),
+            (["csv", "/no/such/folder/x"], "does not exist"),
+            (["csv", "."], "is a folder"),
+            (["csv", "x", "--sql", "SELECT nope FROM pages"], "pages has url, status"),
+            (["csv", "x", "--sql", "DROP TABLE url"], "may only read"),
+        ],
+    )
+    def test_a_mistake_is_one_line_and_exit_2(
+        self, shell: Shell, words: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(shell.folder)
+
+        assert shell.types(*words) == 2
+        assert said in shell.err
+        assert shell.err.count("\n") == 1
+        assert list(shell.folder.iterdir()) == []
+
+    def test_a_full_disk_is_one_line_and_exit_1(self, shell: Shell) -> None:
+        if not Path("/dev/full").exists():
+            pytest.skip("no /dev/full here")
+
+        assert shell.types("edges", "/dev/full") == 1
+        assert shell.err.startswith("penstock: error: cannot write /dev/full: No space left")
+
+    def test_a_pipe_is_written_to_as_it_is(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        pipe = piped(monkeypatch)
+
+        assert shell.types("csv", "-", "--sql", "SELECT 1 AS x") == 0
+        assert (pipe.getvalue(), shell.err) == (b"x\n1\n", "")
+
+    def test_nothing_goes_beside_a_device(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("penstock.storage.exports.sitemap.MOST_URLS", 1)
+
+        assert shell.types("csv", os.devnull) == 0
+        assert not Path(f"{os.devnull}.meta.json").exists()
+        assert shell.types("sitemap", os.devnull) == 2
+
+    def test_a_link_stays_and_what_it_leads_to_is_replaced(self, shell: Shell) -> None:
+        real, link = shell.folder / "real", shell.folder / "link"
+        real.write_text("old")
+        link.symlink_to(real)
+
+        shell.writes("csv", "--sql", "SELECT 1 AS x", name="link")
+
+        assert link.is_symlink()
+        assert real.read_text() == "x\n1\n"
+
+    def test_a_reader_that_leaves_ends_it_in_silence(self, shell: Shell) -> None:
+        """`export csv - | head -1`, through a real pipe."""
+        count = (
+            "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 100000) SELECT x FROM n"
+        )
+        run = [sys.executable, str(ROOT / "run_crawl.py"), "export", "csv", "-", "--sql", count]
+        with subprocess.Popen(
+            [*run, "--db", str(shell.db)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=shell.folder
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == b"x\n"
+            process.stdout.close()
+            assert process.stderr.read() == b""
+            assert process.wait() == 0
+        assert list(shell.folder.iterdir()) == []
+
+    def test_a_terminal_is_spared(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a site wrote could give it orders; `query` has an eye on that."""
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+        assert shell.types("jsonl", "-") == 2
+        assert "not for a terminal" in shell.err
+
+    @pytest.mark.parametrize(("form", "library"), [("parquet", "pyarrow"), ("warc", "warcio")])
+    def test_a_missing_extra_is_named(
+        self, shell: Shell, form: str, library: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, library, None)
+        for name in [name for name in sys.modules if name.startswith(f"{library}.")]:
+            monkeypatch.setitem(sys.modules, name, None)
+        monkeypatch.delitem(sys.modules, f"penstock.storage.exports.{form}", raising=False)
+
+        assert shell.types(form, str(shell.folder / "out")) == 2
+        assert f"pip install 'penstock[{form}]'" in shell.err
+
+
+class TestPlugs:
+    def test_a_file_is_a_format_and_its_name_the_options(self) -> None:
+        assert exports.formats() == ["csv", "edges", "graphml", "jsonl", "parquet", "sitemap", "warc"]
+
+    @pytest.mark.parametrize("name", ["csv", "edges", "graphml", "jsonl", "sitemap"])
+    def test_every_format_keeps_to_the_shape(self, name: str) -> None:
+        form = exports.load(name)
+
+        assert form.TAKES in ("rows", "crawl")
+        assert form.ABOUT
+        assert isinstance(form.BESIDE, bool)
+
+    def test_one_from_elsewhere_is_found_as_an_entry_point(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plug = ModuleType("plug")
+        plug.__dict__.update(TAKES="rows", BESIDE=False, ABOUT="a test", write=write_urls)
+
+        class Point:
+            name = "shout"
+
+            def load(self) -> ModuleType:
+                return plug
+
+        monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [Point()])
+
+        assert "shout" in exports.formats()
+        assert shell.writes("shout", "--sql", "SELECT 'x'").read_bytes() == b"X"
+
+
+def write_urls(source: exports.Source, files: exports.Files) -> int:
+    return sum(files.main().write(str(value).upper().encode()) for (value,) in source.rows())

@@ -1,0 +1,245 @@
+"""Reparse: new rules for saved bodies leave what a crawl with these rules would have left."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.crawler.extraction import Harvest, Value
+from penstock.crawler.messages import Content
+from penstock.crawler.output import logs
+from penstock.storage.database.file_lock import FileLock
+from penstock.storage.jobs.reparse_store import ReparseStore, SavedBody, Wanted
+from tests.crawler.cli.test_read_commands import Shell
+from tests.support.crawls import check_invariants, crawl, rows
+from tests.support.shop import extracted, shop, website
+from tests.support.web import SyntheticWeb
+
+RULES = (
+    "--select",
+    "tag[]=.tag",
+    "--select",
+    "name=h1",
+    "--plugin",
+    "tests.support.plugin_examples:headline",
+)
+ALL = (*RULES, "--structured", "--search")
+OPTIONS: dict[str, Any] = {
+    "select": ["tag[]=.tag", "name=h1"],
+    "plugins": ["tests.support.plugin_examples:headline"],
+    "structured": True,
+    "search": True,
+}
+TABLES = {
+    "extracted": "url, name, position, value, fetched_at",
+    "structured": "url, kind, position, data, error",
+    "extraction_failures": "*",
+    "page_text": "title, headings, text",
+}
+
+
+def everything(db: Path) -> dict[str, list[tuple[Any, ...]]]:
+    return {table: sorted(rows(db, f"SELECT {columns} FROM {table}")) for table, columns in TABLES.items()}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished crawl with bodies, one of whose pages is heavy."""
+    db = tmp_path_factory.mktemp("finished") / "crawl.db"
+    web = shop(8)
+    web.resources["/item/3"] = shop(8, heavy=True).resources["/item/3"]
+    crawled(web, db)
+    return db
+
+
+@pytest.fixture
+def shell(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+    """A copy of it, and a command line."""
+    shell = Shell(tmp_path / "crawl.db", capsys)
+    shutil.copy(finished, shell.db)
+    capsys.readouterr()
+    yield shell
+    logs.reset()
+
+
+def crawled(web: SyntheticWeb, db: Path, **options: Any) -> None:
+    async def run() -> None:
+        async with web.serve() as url:
+            await crawl(seeds=[url], db=db, save_bodies=True, **options)
+
+    asyncio.run(run())
+
+
+class TestReparse:
+    def test_it_leaves_what_a_crawl_with_these_rules_leaves(self, tmp_path: Path, shell: Shell) -> None:
+        async def run() -> None:
+            async with shop(8).serve() as url:
+                await crawl(seeds=[url], db=shell.db.with_name("bare.db"), save_bodies=True)
+                await crawl(seeds=[url], db=shell.db.with_name("rules.db"), save_bodies=True, **OPTIONS)
+
+        asyncio.run(run())
+        bare, ruled = Shell(tmp_path / "bare.db", shell.capture), tmp_path / "rules.db"
+
+        assert bare.types("reparse", *ALL) == 0, bare.err
+
+        mine, theirs = everything(bare.db), everything(ruled)
+        for table in (mine, theirs):  # the two crawls fetched at different times
+            table["extracted"] = [row[:-1] for row in table["extracted"]]
+        assert mine == theirs
+        assert len(mine["extracted"]) > 30
+        assert check_invariants(bare.db) == []
+
+    def test_done_again_it_changes_nothing(self, shell: Shell) -> None:
+        assert shell.types("reparse", *ALL) == 0
+        first = everything(shell.db)
+        assert shell.types("reparse", *ALL) == 0
+
+        assert everything(shell.db) == first
+        with closing(sqlite3.connect(shell.db)) as connection:  # no word is left of the texts before
+            connection.execute("INSERT INTO page_index (page_index, rank) VALUES ('integrity-check', 1)")
+
+    def test_other_rules_replace_the_values_and_nothing_else(self, shell: Shell) -> None:
+        assert shell.types("reparse", *ALL) == 0
+        before = everything(shell.db)
+        assert shell.types("reparse", "--select", "name=h1") == 0
+
+        assert {row[1] for row in extracted(shell.db)} == {"name"}
+        assert everything(shell.db) | {"extracted": []} == before | {"extracted": []}
+
+    def test_nothing_is_fetched_and_no_run_is_noted(self, shell: Shell) -> None:
+        """The server is gone, and the plugin's links are not taken."""
+        urls = rows(shell.db, "SELECT * FROM urls")
+        assert shell.types("reparse", "--plugin", "tests.support.plugin_examples:on_page") == 0
+
+        assert rows(shell.db, "SELECT * FROM urls") == urls
+        assert rows(shell.db, "SELECT count(*) FROM runs") == [(1,)]
+        assert "16 values" in shell.err
+
+    def test_rules_may_stand_in_the_crawls_file_of_options(self, shell: Shell, tmp_path: Path) -> None:
+        file = tmp_path / "shop.toml"
+        file.write_text('seed = "http://a/"\nquiet = true\n[[select]]\nname = "name"\ncss = "h1"\n')
+
+        assert shell.types("reparse", "--config", str(file)) == 0
+        assert len(extracted(shell.db)) == 8
+
+    def test_the_headers_charset_counts_as_it_did(self, shell: Shell, tmp_path: Path) -> None:
+        web = website({"/": ""})
+        web.resources["/"].raw = "<h1>grün</h1>".encode("iso-8859-2")
+        web.resources["/"].content_type = "text/html; charset=iso-8859-2"
+        crawled(web, tmp_path / "other.db")
+        other = Shell(tmp_path / "other.db", shell.capture)
+
+        assert other.types("reparse", "--select", "name=h1") == 0
+        assert extracted(other.db) == [("", "name", 0, "grün")]
+
+    def test_a_body_that_is_damaged_yields_nothing_and_is_counted(self, shell: Shell) -> None:
+        with closing(sqlite3.connect(shell.db)) as connection:
+            connection.execute("UPDATE body SET body = ? WHERE url_id = 2", (b"no zlib",))
+            connection.execute("UPDATE body SET body = ? WHERE url_id = 3", (zlib.compress(b"x" * 99)[:-4],))
+            connection.commit()
+
+        assert shell.types("reparse", "--select", "name=h1") == 0
+        assert len(extracted(shell.db)) == 6
+        assert "2 pages could not be read" in shell.err
+
+
+class TestCutOff:
+    WANTED = Wanted(plan="a", values=True, structured=True, search=False)
+
+    async def some(self, db: Path, wanted: Wanted, value: str, *, anew: bool = False) -> tuple[bool, int]:
+        """Store `value` for the pages of the first batch that a reparse comes to, and be cut off."""
+        store = await ReparseStore.open(db, wanted, anew=anew)
+        try:
+            batch = (await store.next())[:3]
+            await store.save([(page, self.content(page, value)) for page in batch])
+            return store.resumed, batch[0].url_id
+        finally:
+            await store.close()
+
+    def content(self, page: SavedBody, value: str) -> Content:
+        return Content(harvest=Harvest(values=[Value("x", value)]))
+
+    async def test_it_goes_on_behind_what_is_done(self, kept: Path) -> None:
+        assert await self.some(kept, self.WANTED, "one") == (False, 1)
+        assert await self.some(kept, self.WANTED, "two") == (True, 4)
+
+        assert [row[3] for row in extracted(kept)].count("one") == 3
+
+    async def test_with_other_rules_or_when_asked_it_begins_anew(self, kept: Path) -> None:
+        other = Wanted(plan="b", values=True, structured=True, search=False)
+        await self.some(kept, self.WANTED, "one")
+
+        assert await self.some(kept, other, "two") == (False, 1)
+        assert await self.some(kept, other, "three", anew=True) == (False, 1)
+        assert {row[3] for row in extracted(kept)} == {"three"}
+
+    async def test_once_finished_it_begins_anew(self, kept: Path) -> None:
+        store = await ReparseStore.open(kept, self.WANTED)
+        while batch := await store.next():
+            await store.save([(page, None) for page in batch])
+        await store.finish()
+        await store.close()
+
+        assert await self.some(kept, self.WANTED, "one") == (False, 1)
+
+    def test_ctrl_c_says_how_to_go_on(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(ReparseStore, "finish", interrupted)
+
+        assert shell.types("reparse", "--select", "name=h1") == 130
+        assert shell.err == "stopped: the same command goes on from here\n"
+
+    @pytest.fixture
+    def kept(self, shell: Shell) -> Path:
+        return shell.db
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ((), "say what is wanted"),
+            (("--select", "a=p["), "is no CSS selector"),
+            (("--select", "a", "--plugin", "b c"), "must read NAME=CSS"),
+            (("--plugin", "no_such_module:f"), "No module named"),
+        ],
+    )
+    def test_what_is_wrong_is_one_line(self, shell: Shell, words: tuple[str, ...], said: str) -> None:
+        assert shell.types("reparse", *words) == 2
+        assert shell.err.count("\n") == 1
+        assert said in shell.err
+
+    def test_without_saved_bodies_the_way_to_them_is_told(self, shell: Shell, tmp_path: Path) -> None:
+        async def run() -> None:
+            async with shop(1).serve() as url:
+                await crawl(seeds=[url], db=tmp_path / "bare.db")
+
+        asyncio.run(run())
+        bare = Shell(tmp_path / "bare.db", shell.capture)
+
+        assert bare.types("reparse", "--search") == 2
+        assert "crawl with --save-bodies" in bare.err
+
+    def test_a_file_that_is_not_there_is_not_made(self, shell: Shell, tmp_path: Path) -> None:
+        nowhere = Shell(tmp_path / "nowhere.db", shell.capture)
+
+        assert nowhere.types("reparse", "--search") == 2
+        assert not nowhere.db.exists()
+
+    def test_a_crawl_that_is_running_is_left_alone(self, shell: Shell) -> None:
+        lock = FileLock.acquire(shell.db)
+        try:
+            assert shell.types("reparse", "--search") == 2
+        finally:
+            lock.release()
+        assert shell.err.count("\n") == 1

@@ -1,0 +1,206 @@
+"""Search: pages by their words. What is found, how it is shown, and what is no query."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from penstock.crawler.extraction import PageText
+from penstock.crawler.messages import CanonicalUrl
+from penstock.stages.extractors.fields.field_extractor import Harvester
+from penstock.stages.extractors.fields.maintext import extractor as installed_extractor
+from penstock.stages.extractors.fields.maintext import main_text
+from penstock.stages.extractors.fields.plan import Plan
+from penstock.stages.extractors.html import HtmlExtractor
+from tests.crawler.cli.test_read_commands import Shell
+from tests.crawler.cli.test_table_formats import NEVER_RAW
+from tests.support.crawls import check_invariants, crawl, rows
+from tests.support.shop import website
+
+SITE = {
+    "/": "<title>Home</title><p>All about kettles and <b>tea</b>pots."
+    " <a href=/kettle>k</a><a href=/odd>o</a>",
+    "/kettle": "<title>The kettle</title><h1>Boiling</h1><p>A kettle boils café water.</p>"
+    "<script>x()</script>",
+    "/odd": "<title>Odd\x1b]0;owned\x07</title><p>odd \x1b[31mred\u202e words of c++",
+}
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("search") / "crawl.db"
+
+    async def crawled() -> None:
+        async with website(SITE).serve() as url:
+            await crawl(seeds=[url], db=path, search=True)
+
+    asyncio.run(crawled())
+    return path
+
+
+@pytest.fixture
+def shell(db: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(db, capsys)
+
+
+def found(shell: Shell, query: str) -> list[str]:
+    """Paths, the best first."""
+    assert shell.types("search", query, "--format", "json") == 0, shell.err
+    return ["/" + row["url"].split("/", 3)[3] for row in json.loads(shell.out)]
+
+
+class TestFinding:
+    def test_a_page_is_found_by_its_words_the_best_first(self, shell: Shell) -> None:
+        """A word in the title tells more than one in the text."""
+        assert found(shell, "kettle") == ["/kettle"]
+        assert found(shell, "kettle*") == ["/kettle", "/"]
+        assert found(shell, "headings: boiling") == ["/kettle"]
+        assert found(shell, "nothing") == []
+
+    def test_accents_and_case_are_no_difference(self, shell: Shell) -> None:
+        assert found(shell, "CAFE") == ["/kettle"]
+
+    def test_markup_within_a_word_does_not_part_it(self, shell: Shell) -> None:
+        assert found(shell, "teapots") == ["/"]
+
+    def test_scripts_are_no_text(self, shell: Shell) -> None:
+        assert rows(shell.db, "SELECT count(*) FROM page_text WHERE text LIKE '%x()%'") == [(0,)]
+
+    def test_the_limit_holds(self, shell: Shell) -> None:
+        assert shell.types("search", "kettle* OR words", "--limit", "1", "--format", "jsonl") == 0
+        assert shell.out.count("\n") == 1
+
+
+class TestShowing:
+    def test_a_page_is_shown_in_three_lines_with_what_was_found_in_brackets(self, shell: Shell) -> None:
+        assert shell.types("search", "water") == 0
+
+        first, second, third = shell.out.splitlines()
+        assert first == "  1  The kettle"
+        assert second.endswith("/kettle")
+        assert third.strip().endswith("A kettle boils café [water].")
+
+    def test_nothing_raw_reaches_the_terminal(self, shell: Shell) -> None:
+        assert shell.types("search", "odd") == 0
+
+        assert "[odd]" in shell.out.lower()
+        assert [sign for sign in NEVER_RAW if sign in shell.out.replace("\n", "")] == []
+
+    def test_no_pages_are_said_to_be_none(self, shell: Shell) -> None:
+        assert shell.types("search", "nothing") == 0
+        assert shell.out == "(no pages)\n"
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "c++",
+            '"',
+            "AND",
+            "*",
+            "nosuch: x",
+            "('",
+            "(" * 400,
+            "",
+            " ",
+            "a " * 17,
+            "a\x1b[31m",
+            "\udcff",
+            "x" * 501,
+        ],
+    )
+    def test_what_is_no_query_is_one_line(self, shell: Shell, query: str) -> None:
+        assert shell.types("search", query) == 2
+        assert (shell.out, shell.err.count("\n")) == ("", 1)
+        assert shell.err.isprintable() or shell.err[:-1].isprintable()
+        assert len(shell.err) < 300
+        assert "the query is" in shell.err or "is no query for the index" in shell.err
+
+    def test_quotes_make_words_of_signs(self, shell: Shell) -> None:
+        assert found(shell, '"c++"') == ["/odd"]
+
+    @pytest.mark.parametrize("limit", ["0", "-1", "x", "9" * 5000])
+    def test_a_limit_is_a_whole_number(self, shell: Shell, limit: str) -> None:
+        assert shell.types("search", "a", "--limit", limit) == 2
+
+    async def test_without_an_index_the_way_to_one_is_told(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        bare, kept = Shell(tmp_path / "bare.db", capsys), Shell(tmp_path / "kept.db", capsys)
+        async with website(SITE).serve() as url:
+            await crawl(seeds=[url], db=bare.db)
+            await crawl(seeds=[url], db=kept.db, save_bodies=True)
+
+        assert (bare.types("search", "x"), kept.types("search", "x")) == (2, 2)
+        assert "crawl with --search" in bare.err
+        assert "reparse --search" in kept.err
+
+
+class TestIndex:
+    def test_the_index_and_the_text_agree(self, shell: Shell) -> None:
+        """FTS5's own check: every word of the text is in the index, and no other."""
+        connection = sqlite3.connect(shell.db)
+        connection.execute("INSERT INTO page_index (page_index, rank) VALUES ('integrity-check', 1)")
+        connection.close()
+        assert check_invariants(shell.db) == []
+
+    async def test_a_crawl_that_does_not_search_keeps_no_text(self, tmp_path: Path) -> None:
+        db = tmp_path / "crawl.db"
+        async with website(SITE).serve() as url:
+            await crawl(seeds=[url], db=db)
+
+        assert rows(db, "SELECT name FROM sqlite_schema WHERE name LIKE 'page\\_%' ESCAPE '\\'") == []
+
+
+class TestText:
+    def text(self, html: str) -> PageText:
+        extract = HtmlExtractor(harvester=Harvester(Plan(text=True))).extract
+        harvest = extract(html.encode(), url=CanonicalUrl("http://h/")).harvest
+        assert harvest is not None
+        assert harvest.text is not None
+        return harvest.text
+
+    def test_blocks_are_lines_and_inline_elements_are_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(
+            "penstock.stages.extractors.fields.field_extractor.main_text", lambda utf8, visible: visible()
+        )
+        html = (
+            "lead<div>o<b>n</b>e <p>two\n three</p>four<br>five</div>six<ul><li>a<li>b</ul><style>x{}</style>"
+        )
+
+        assert self.text(html).text.split("\n") == [
+            "lead",
+            "one",
+            "two three",
+            "four",
+            "five",
+            "six",
+            "a",
+            "b",
+        ]
+
+    def test_headings_are_kept_apart_too(self) -> None:
+        assert self.text("<h1> One </h1><p>x<h3>Two<b>!</b></h3>").headings == "One\nTwo!"
+
+    def test_menus_and_footers_are_no_main_text(self) -> None:
+        pytest.importorskip("resiliparse")
+        article = "<p>" + "This is what the page is about, in whole sentences. " * 10 + "</p>"
+        html = f"<nav><a href=/>Menu</a></nav><main><article><h1>T</h1>{article}</article></main>"
+
+        text = self.text(html + "<footer>Imprint</footer>").text
+
+        assert "whole sentences" in text
+        assert "Imprint" not in text
+
+    def test_without_the_extra_the_visible_text_is_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(__import__("sys").modules, "resiliparse.extract.html2text", None)
+        installed_extractor.cache_clear()
+        try:
+            assert main_text(b"<nav>a</nav><p>b", lambda: "a\nb") == "a\nb"
+        finally:
+            installed_extractor.cache_clear()

@@ -1,0 +1,1 @@
+"""What tests share: fakes, servers, files filled by hand."""

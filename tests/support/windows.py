@@ -1,0 +1,55 @@
+"""Windows: build a `HostWindow`, fill it as the disk would, and start what it hands out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from penstock.crawler.policies.breaker import ANSWERED, Silence
+from penstock.crawler.ports import Pending
+from penstock.crawler.scheduler.host_window import HostWindow
+from tests.support.fakes import url
+
+NOW = 100.0
+NEVER = float("inf")
+
+
+def pending(host: str, path: str = "", depth: int = 0) -> Pending:
+    return Pending(url(f"http://{host}/{path}"), host, depth, 0)
+
+
+def window_of(*found: Pending, per_host: int = 8, max_hosts: int = 100) -> HostWindow:
+    """A window that holds these URLs, and knows that the disk has no more."""
+    window = HostWindow(per_host=per_host, max_hosts=max_hosts)
+    for name in dict.fromkeys(one.host for one in found):
+        window.grew(name)
+    feed(window, found)
+    return window
+
+
+def feed(window: HostWindow, found: Iterable[Pending], *, more: bool = False) -> None:
+    """Answer the hungry hosts out of `found`."""
+    rows = list(found)
+    for host in window.hungry():
+        window.feed(host, [row for row in rows if row.host == host.name], more=more)
+
+
+def start_next(window: HostWindow, now: float = NOW, *, next_start: float = 0.0) -> str | None:
+    """Start the next URL, if a host may be asked now."""
+    host = window.take_ready(now)
+    if host is None:
+        return None
+    first = host.first().url
+    window.start(host, now=now, next_start=next_start)
+    return first
+
+
+def answer(window: HostWindow, name: str, *, silence: Silence = ANSWERED, rest_until: float = 0.0) -> None:
+    window.hosts[name].silence = silence
+    window.answered(window.hosts[name], rest_until=rest_until)
+
+
+def start_all(window: HostWindow, now: float = NOW) -> list[str]:
+    started = []
+    while (first := start_next(window, now)) is not None:
+        started.append(first)
+    return started
