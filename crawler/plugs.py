@@ -1,0 +1,57 @@
+"""Plugs: the one rule by which fetch tiers, kinds of document and exports are found by name.
+
+A plug is an object that was given to `Crawl`, a module in the plug's folder, or an entry point
+of an installed package. The name of the file, of the entry point or of the key is the plug's
+name. An object that was given wins; a module of ours wins over an entry point, so that an
+installed package never replaces a built-in plug without being asked.
+
+Nothing is imported before it is used: listing the names loads no plug.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Mapping
+from importlib import import_module, util
+from importlib.metadata import entry_points
+
+from msgspec import Struct
+
+from penstock.crawler.errors import BadConfig
+
+
+class Plugs(Struct, frozen=True):
+    """One kind of plug."""
+
+    what: str  # for messages: "fetch tier", "export format"
+    package: str  # whose modules are the built-in plugs, such as "penstock.storage.exports"
+    group: str  # of the entry points, such as "penstock.exports"
+
+    def names(self, given: Mapping[str, object] | None = None) -> list[str]:
+        """The names of all plugs, sorted."""
+        installed = {point.name for point in entry_points(group=self.group)}
+        return sorted({*self._built_in(), *installed, *(given or ())})
+
+    def load(self, name: str, given: Mapping[str, object] | None = None) -> object:
+        """The plug of this name: a given object, a module, or what an entry point names.
+
+        Raises BadConfig if there is none, or if the package that offers it cannot be imported.
+        A module of ours may raise what it raises for a library that is not installed.
+        """
+        if given and name in given:
+            return given[name]
+        if name in self._built_in():
+            return import_module(f"{self.package}.{name}")
+        for point in entry_points(group=self.group, name=name):
+            try:
+                return point.load()
+            except Exception as error:
+                package = point.dist.name if point.dist is not None else point.value
+                what = f"{type(error).__name__}: {error}"
+                raise BadConfig(f"{self.what} {name!r} of {package} cannot be loaded: {what}") from error
+        raise BadConfig(f"unknown {self.what} {name!r}; known are {', '.join(self.names(given))}")
+
+    def _built_in(self) -> set[str]:
+        spec = util.find_spec(self.package)
+        folders = (spec.submodule_search_locations if spec is not None else None) or ()
+        return {module.name for module in pkgutil.iter_modules(list(folders)) if not module.ispkg}
