@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.crawler.config.crawl_config import CrawlConfig
@@ -17,7 +17,7 @@ from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.engine.engine import Stopping, crawl
 from penstock.crawler.engine.malloc import keep_freed
 from penstock.crawler.engine.pool import Pool
-from penstock.crawler.errors import PenstockError
+from penstock.crawler.errors import BadConfig, PenstockError
 from penstock.crawler.messages import CanonicalUrl, RobotsAnswer
 from penstock.crawler.monitor.loop_lag import LoopLag
 from penstock.crawler.monitor.metrics import serving
@@ -69,15 +69,30 @@ log = get_logger()
 class Crawl:
     """One run of one crawl: `await Crawl(CrawlConfig(seeds=[URL])).run()`.
 
-    The same configuration on the same database goes on where the last run ended.
-    `extractor` and `seen` replace the built-in ones. Raises BadConfig for a file of cookies
-    that cannot be read, a selector that is none, a plugin that cannot be loaded.
+    The same configuration on the same database continues where the last run ended.
+
+    `fetchers`, `documents` and `exports` are plugs by name: fetch tiers, kinds of document and
+    export formats. A given object replaces the built-in or installed plug of the same name
+    (see `penstock.crawler.plugs`). `extractor` and `seen` replace the built-in ones, for tests.
+
+    Raises BadConfig for a cookie file that cannot be read, an invalid selector, a plugin that
+    cannot be loaded, or plugs that are no mapping from names to objects.
     """
 
     def __init__(
-        self, config: CrawlConfig, *, extractor: Extractor | None = None, seen: SeenFilter | None = None
+        self,
+        config: CrawlConfig,
+        *,
+        fetchers: Mapping[str, object] | None = None,
+        documents: Mapping[str, object] | None = None,
+        exports: Mapping[str, object] | None = None,
+        extractor: Extractor | None = None,
+        seen: SeenFilter | None = None,
     ) -> None:
         self._config = config
+        self._fetchers = given_plugs("fetchers", fetchers)
+        self._documents = given_plugs("documents", documents)
+        self._exports = given_plugs("exports", exports)
         self._fetching = plain_options(config)
         self._extractor = extractor
         self._seen = seen
@@ -303,6 +318,15 @@ class Crawl:
             return self._stopping.reason
         assert self._frontier is not None
         return self._frontier.spent or "finished"
+
+
+def given_plugs(keyword: str, plugs: Mapping[str, object] | None) -> Mapping[str, object]:
+    """Copy the plugs given to `Crawl`, by name. Raises BadConfig if it is no mapping from str."""
+    if plugs is None:
+        return {}
+    if not isinstance(plugs, Mapping) or not all(isinstance(name, str) and name for name in plugs):
+        raise BadConfig(f"{keyword}: must map names to objects, such as {{'name': object}}")
+    return dict(plugs)
 
 
 def plain_options(config: CrawlConfig) -> PlainOptions:
