@@ -1,4 +1,4 @@
-"""Harvest: what the operator wants of each page besides its links, as it travels with the page.
+"""Extraction: what the operator wants of each page besides its links, as it travels with the page.
 
 May touch: msgspec, for its shape.
 """
@@ -35,17 +35,17 @@ class PageText(Struct, frozen=True, gc=False):
     text: str
 
 
-class Mishap(Struct, frozen=True, gc=False):
+class ExtractionError(Struct, frozen=True, gc=False):
     """What a rule or a plugin could not do on one page."""
 
     source: str  # the rule's name, or the plugin's
     error: str  # one line
 
 
-class Harvest(Struct, frozen=True, kw_only=True, gc=False):
+class ExtractionResult(Struct, frozen=True, kw_only=True, gc=False):
     """What the operator wants of each page besides its links."""
 
     values: Sequence[Value] = ()  # in the order in which they were found
     items: Sequence[Item] = ()
     text: PageText | None = None  # None: no search index is wanted
-    mishaps: Sequence[Mishap] = ()
+    errors: Sequence[ExtractionError] = ()

@@ -1,6 +1,6 @@
 """Messages: what travels between the stages, and the words they share.
 
-May touch: msgspec, for the shape of a message; what a harvest is.
+May touch: msgspec, for the shape of a message; extraction.
 
 A message is one frozen fact. Stages share nothing else, so nothing here may be
 changed after it was made; a changed message is a new one (`msgspec.structs.replace`).
@@ -18,7 +18,7 @@ from typing import Literal, NewType, Protocol
 
 from msgspec import Struct, field
 
-from penstock.crawler.extraction import Harvest
+from penstock.crawler.extraction import ExtractionResult
 
 CanonicalUrl = NewType("CanonicalUrl", str)
 """The one spelling of a URL that we compare: WHATWG serialisation, no fragment, no userinfo."""
@@ -151,7 +151,7 @@ class Content(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     robots: str | None = None  # directives of meta robots, lower case
     other_links: int = 0  # mentions with a scheme that is not http(s), or no valid URL
     long_links: int = 0  # mentions over the length limit
-    harvest: Harvest | None = None  # None: nothing of the kind is wanted
+    extraction: ExtractionResult | None = None  # None: nothing of the kind is wanted
     dropped_links: int = 0  # mentions behind the last target that a page may have
     resources: Sequence[Resource] = ()  # only with --resources
 

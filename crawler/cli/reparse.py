@@ -192,11 +192,11 @@ async def _content(stage: ParseStage, page: SavedBody) -> Content | None:
 
 def _count(counts: Counter[str], content: Content | None) -> None:
     counts["pages"] += 1
-    if content is None or content.harvest is None:
+    if content is None or content.extraction is None:
         counts["unread"] += 1
         return
-    harvest = content.harvest
-    counts["values"] += len(harvest.values)
-    counts["items"] += len(harvest.items)
-    counts["texts"] += harvest.text is not None
-    counts["mishaps"] += len(harvest.mishaps)
+    extraction = content.extraction
+    counts["values"] += len(extraction.values)
+    counts["items"] += len(extraction.items)
+    counts["texts"] += extraction.text is not None
+    counts["mishaps"] += len(extraction.errors)

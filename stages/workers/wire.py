@@ -16,7 +16,7 @@ from typing import Any
 from msgspec import Struct, msgpack
 from msgspec.structs import astuple, replace
 
-from penstock.crawler.extraction import Harvest, Item, Mishap, PageText, Value
+from penstock.crawler.extraction import ExtractionError, ExtractionResult, Item, PageText, Value
 from penstock.crawler.messages import Content, Sitemap
 
 Fields = tuple[Any, ...]
@@ -68,8 +68,8 @@ class FrameReader:
 
 
 class _Page(Struct, array_like=True, gc=False):
-    content: Content  # without its harvest
-    harvest: bytes | None  # marshalled: what a plugin returns need not be Unicode
+    content: Content  # without its extraction
+    extraction: bytes | None  # marshalled: what a plugin returns need not be Unicode
 
 
 _encode = msgpack.Encoder().encode
@@ -78,17 +78,17 @@ _decode_page = msgpack.Decoder(_Page).decode
 
 def content_frame(content: Content) -> bytes:
     """What `content_of` reads back."""
-    if content.harvest is None:
+    if content.extraction is None:
         return _encode(_Page(content, None))
-    harvest = marshal.dumps(_harvest_fields(content.harvest))
-    return _encode(_Page(replace(content, harvest=None), harvest))
+    extraction = marshal.dumps(_harvest_fields(content.extraction))
+    return _encode(_Page(replace(content, extraction=None), extraction))
 
 
 def content_of(frame: bytes) -> Content:
     page = _decode_page(frame)
-    if page.harvest is None:
+    if page.extraction is None:
         return page.content
-    return replace(page.content, harvest=_harvest_of(marshal.loads(page.harvest)))
+    return replace(page.content, extraction=_harvest_of(marshal.loads(page.extraction)))
 
 
 def sitemap_frame(sitemap: Sitemap) -> bytes:
@@ -99,20 +99,20 @@ def sitemap_frame(sitemap: Sitemap) -> bytes:
 sitemap_of: Callable[[bytes], Sitemap] = msgpack.Decoder(Sitemap).decode
 
 
-def _harvest_fields(harvest: Harvest) -> Fields:
+def _harvest_fields(extraction: ExtractionResult) -> Fields:
     return (
-        list(map(astuple, harvest.values)),
-        list(map(astuple, harvest.items)),
-        astuple(harvest.text) if harvest.text is not None else None,
-        list(map(astuple, harvest.mishaps)),
+        list(map(astuple, extraction.values)),
+        list(map(astuple, extraction.items)),
+        astuple(extraction.text) if extraction.text is not None else None,
+        list(map(astuple, extraction.errors)),
     )
 
 
-def _harvest_of(fields: Fields) -> Harvest:
+def _harvest_of(fields: Fields) -> ExtractionResult:
     values, items, text, mishaps = fields
-    return Harvest(
+    return ExtractionResult(
         values=[Value(*value) for value in values],
         items=[Item(*item) for item in items],
         text=PageText(*text) if text is not None else None,
-        mishaps=[Mishap(*mishap) for mishap in mishaps],
+        errors=[ExtractionError(*mishap) for mishap in mishaps],
     )

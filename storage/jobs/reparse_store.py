@@ -127,15 +127,15 @@ class ReparseStore:
         """Replace what these pages yielded, in one transaction. Without content: they yield nothing."""
         gathered = []
         for page, content in pages:
-            if content is not None and (harvest := content.harvest) is not None:
+            if content is not None and (extraction := content.extraction) is not None:
                 # The index is over what stands on the site now.
-                kept = harvest if page.newest else replace(harvest, text=None)
+                kept = extraction if page.newest else replace(extraction, text=None)
                 gathered.append(Gathered(page.url_id, page.generation, content.title, kept))
         last = pages[-1][0]
         keys = [(page.url_id, page.generation) for page, _ in pages]
         wanted = self._wanted
         async with self._database.transaction():
-            await self._phrases.remember(name for page in gathered for name in names_of(page.harvest))
+            await self._phrases.remember(name for page in gathered for name in names_of(page.extraction))
             await self._phrases.write()
             await self._harvests.forget(keys, values=wanted.values, structured=wanted.structured)
             await self._harvests.save(gathered)

@@ -1,4 +1,4 @@
-"""Harvest statements: the SQL about what was gathered from pages. No logic, like `statements`.
+"""Extraction statements: the SQL about what was gathered from pages. No logic, like `statements`.
 
 May touch: nothing. Each can be pasted into a shell; parameters are named.
 """

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from penstock.crawler.extraction import Harvest
+from penstock.crawler.extraction import ExtractionResult
 from penstock.storage.database.database import Database
 from penstock.storage.writing import extraction_statements as sql
 from penstock.storage.writing.interned_strings import Phrases, storable
@@ -19,21 +19,21 @@ Row = tuple[object, ...]
 
 
 class Gathered(NamedTuple):
-    """One page's harvest, ready to be stored."""
+    """One page's extraction, ready to be stored."""
 
     url_id: int
     generation: int
     title: str | None
-    harvest: Harvest
+    extraction: ExtractionResult
 
 
-def names_of(harvest: Harvest) -> Iterator[str]:
-    """The texts of a harvest that `phrase` keeps."""
-    for value in harvest.values:
+def names_of(extraction: ExtractionResult) -> Iterator[str]:
+    """The texts of an extraction that `phrase` keeps."""
+    for value in extraction.values:
         yield value.name
-    for item in harvest.items:
+    for item in extraction.items:
         yield item.kind
-    for mishap in harvest.mishaps:
+    for mishap in extraction.errors:
         yield mishap.source
 
 
@@ -65,7 +65,7 @@ class Harvests:
 
     def _values(self, page: Gathered) -> Iterator[Row]:
         positions: Counter[str] = Counter()
-        for each in page.harvest.values:
+        for each in page.extraction.values:
             name, value = each.name, each.value
             stored = storable(value) if isinstance(value, str) else value
             yield page.url_id, page.generation, self._phrases.young[name], positions[name], stored
@@ -73,20 +73,20 @@ class Harvests:
 
     def _items(self, page: Gathered) -> Iterator[Row]:
         positions: Counter[str] = Counter()
-        for item in page.harvest.items:
+        for item in page.extraction.items:
             kind = item.kind
             stored = storable(item.data) if item.data is not None else None
             yield page.url_id, page.generation, self._phrases.young[kind], positions[kind], stored, item.error
             positions[kind] += 1
 
     def _mishaps(self, page: Gathered) -> Iterator[Row]:
-        for position, mishap in enumerate(page.harvest.mishaps):
+        for position, mishap in enumerate(page.extraction.errors):
             source = self._phrases.young[mishap.source]
             yield page.url_id, page.generation, position, source, storable(mishap.error)
 
 
 def _text(page: Gathered) -> Iterator[Row]:
-    text = page.harvest.text
+    text = page.extraction.text
     if text is not None:
         yield page.url_id, storable(page.title or ""), storable(text.headings), storable(text.text)
 

@@ -47,8 +47,8 @@ def texts_of(verdict: Verdict, known: Container[str]) -> list[str]:
         texts += [text for text in links.texts if text not in known]
         texts += links.rels.values()
         texts += [resource.use for resource in verdict.content.resources]
-        if verdict.content.harvest is not None:
-            texts += names_of(verdict.content.harvest)
+        if verdict.content.extraction is not None:
+            texts += names_of(verdict.content.extraction)
     return texts
 
 

@@ -202,8 +202,8 @@ class Writer:
                     content = page.content if isinstance(page, Done) else None
                     if content is not None and content.resources:
                         await self._resources.used(changes, row, content.resources)
-                    if content is not None and content.harvest is not None:
-                        gathered.append(Gathered(row.id, self._generation, content.title, content.harvest))
+                    if content is not None and content.extraction is not None:
+                        gathered.append(Gathered(row.id, self._generation, content.title, content.extraction))
                 case RetryAt(at=at, reason=reason, requested=requested):
                     row.state, row.reason = State.WAITING, reason
                     settled += (row.state, reason, at, requested, row.id)

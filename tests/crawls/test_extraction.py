@@ -103,9 +103,9 @@ class TestElsewhere:
 
         here = HtmlExtractor(harvester=Harvester(plan)).extract(html, url=url)
         assert there == here
-        assert here.harvest is not None
-        assert [value.name for value in here.harvest.values] == ["all", "tag"]
-        assert [item.error for item in here.harvest.items] == ["bad_json"]
+        assert here.extraction is not None
+        assert [value.name for value in here.extraction.values] == ["all", "tag"]
+        assert [item.error for item in here.extraction.items] == ["bad_json"]
         assert [link.url for link in here.links] == ["http://h/hidden"]
 
     async def test_a_plugins_text_that_is_no_unicode_comes_back_mended(self) -> None:

@@ -13,7 +13,7 @@ import math
 
 from msgspec import Struct, field
 
-from penstock.crawler.extraction import Mishap, Scalar, Value
+from penstock.crawler.extraction import ExtractionError, Scalar, Value
 
 MAX_VALUES = 10_000  # of a page
 MAX_TEXT = 100_000  # characters of one value; a longer one is cut
@@ -27,7 +27,7 @@ class Basket(Struct):
     """Values, links and mishaps of one page."""
 
     values: list[Value] = field(default_factory=list)
-    mishaps: list[Mishap] = field(default_factory=list)
+    mishaps: list[ExtractionError] = field(default_factory=list)
     chars: int = 0
 
     @property
@@ -47,7 +47,7 @@ class Basket(Struct):
 
     def miss(self, source: str, error: str) -> None:
         if len(self.mishaps) < MAX_MISHAPS:
-            self.mishaps.append(Mishap(source, " ".join(error.split())[:MAX_ERROR]))
+            self.mishaps.append(ExtractionError(source, " ".join(error.split())[:MAX_ERROR]))
 
 
 def storable_scalar(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""Harvest: what the operator wants of each page besides its links, gathered from the tree that is there.
+"""Extraction: what the operator wants of each page besides its links, gathered from the tree that is there.
 
 May touch: what gathers (`select`, `structured`, `resources`, `page`, `maintext`), plugins.
 Never: raise for what a page contains, or for what a plugin does.
@@ -21,7 +21,7 @@ from selectolax.lexbor import LexborHTMLParser
 from penstock.crawler.config.plugins import Follow, Plugin, load
 from penstock.crawler.config.select_rules import of_table
 from penstock.crawler.errors import BadConfig
-from penstock.crawler.extraction import Harvest, PageText, Value
+from penstock.crawler.extraction import ExtractionResult, PageText, Value
 from penstock.crawler.messages import CanonicalUrl, Content, Link, Links
 from penstock.crawler.urls import is_http, without_fragment
 from penstock.stages.extractors.fields.collector import Basket, storable_scalar
@@ -76,7 +76,7 @@ class Harvester:
         base: str,
         resolve: Callable[[str], str],
     ) -> Content:
-        """Return `content` with its harvest, and with the links that plugins name.
+        """Return `content` with its extraction, and with the links that plugins name.
 
         `resolve` makes a canonical URL of what a plugin calls a link, or something that is none.
         """
@@ -86,15 +86,15 @@ class Harvester:
         links: dict[CanonicalUrl, str] = {}
         for plugin in self._plugins:
             self._call(plugin, page, _Given(basket, links), resolve)
-        harvest = Harvest(
+        extraction = ExtractionResult(
             values=basket.values,
             items=structured(tree, base) if self._plan.structured else (),
             text=_page_text(tree, utf8, page) if self._plan.text else None,
-            mishaps=basket.mishaps,
+            errors=basket.mishaps,
         )
         return replace(
             content,
-            harvest=harvest,
+            extraction=extraction,
             links=_joined(content.links, links),
             resources=resources_of(tree, resolve) if self._plan.resources else (),
         )

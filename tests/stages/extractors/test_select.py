@@ -7,7 +7,7 @@ from typing import Any
 from selectolax.lexbor import LexborHTMLParser
 
 from penstock.crawler.config.select_rules import rules
-from penstock.crawler.extraction import Mishap, Scalar
+from penstock.crawler.extraction import ExtractionError, Scalar
 from penstock.stages.extractors.fields.collector import MAX_CHARS, MAX_MISHAPS, MAX_TEXT, MAX_VALUES, Basket
 from penstock.stages.extractors.fields.select import Selection
 
@@ -64,7 +64,9 @@ class TestFallback:
         ways = {"name": "x", "css": ["b", "p"], "type": "float"}
 
         assert values("<b>sold out</b><p>3.50", ways) == [("x", 3.5)]
-        assert taken("<b>sold out</b><p>soon", ways).mishaps == [Mishap("x", "no number: 'sold out'")]
+        assert taken("<b>sold out</b><p>soon", ways).mishaps == [
+            ExtractionError("x", "no number: 'sold out'")
+        ]
 
 
 class TestRegex:

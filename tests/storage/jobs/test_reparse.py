@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from penstock.crawler.extraction import Harvest, Value
+from penstock.crawler.extraction import ExtractionResult, Value
 from penstock.crawler.messages import Content
 from penstock.crawler.output import logs
 from penstock.storage.database.file_lock import FileLock
@@ -165,7 +165,7 @@ class TestCutOff:
             await store.close()
 
     def content(self, page: SavedBody, value: str) -> Content:
-        return Content(harvest=Harvest(values=[Value("x", value)]))
+        return Content(extraction=ExtractionResult(values=[Value("x", value)]))
 
     async def test_it_goes_on_behind_what_is_done(self, kept: Path) -> None:
         assert await self.some(kept, self.WANTED, "one") == (False, 1)

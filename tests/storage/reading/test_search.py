@@ -160,10 +160,10 @@ class TestIndex:
 class TestText:
     def text(self, html: str) -> PageText:
         extract = HtmlExtractor(harvester=Harvester(Plan(text=True))).extract
-        harvest = extract(html.encode(), url=CanonicalUrl("http://h/")).harvest
-        assert harvest is not None
-        assert harvest.text is not None
-        return harvest.text
+        extraction = extract(html.encode(), url=CanonicalUrl("http://h/")).extraction
+        assert extraction is not None
+        assert extraction.text is not None
+        return extraction.text
 
     def test_blocks_are_lines_and_inline_elements_are_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
