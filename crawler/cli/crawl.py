@@ -74,9 +74,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _crawled(config: CrawlConfig, view: View, called: Sequence[str]) -> Report:
     """Run the crawl to its end; what stops it on the way is told how to go on."""
-    from penstock.stages.http.tls import read_at_first_use
+    from penstock.stages.http.tls import load_authorities_lazily
 
-    with _loading(), read_at_first_use():
+    with _loading(), load_authorities_lazily():
         import asyncio
 
         from penstock.crawler.app import Crawl

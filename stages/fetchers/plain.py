@@ -20,12 +20,12 @@ from penstock.crawler.messages import Failed, Fetched, FetchTask
 from penstock.crawler.policies.bandwidth import Bandwidth
 from penstock.crawler.ports import ByteBudget, ByteHold
 from penstock.stages.http.body import Body, read_body
-from penstock.stages.http.exchange import Exchange, Exchanges
+from penstock.stages.http.exchange import Exchange, HttpClient
 from penstock.stages.http.failures import reason_of
 from penstock.stages.http.mime import is_html
-from penstock.stages.http.request_templates import Requests
-from penstock.stages.http.response_head import Head
-from penstock.stages.http.sent_credentials import Carrier
+from penstock.stages.http.request_templates import RequestTemplates
+from penstock.stages.http.response_head import ResponseHead
+from penstock.stages.http.sent_credentials import CredentialSender
 
 if TYPE_CHECKING:
     from penstock.crawler.policies.cookies import Cookies
@@ -55,18 +55,18 @@ class PlainFetcher:
         self,
         options: PlainOptions,
         budget: ByteBudget,
-        exchanges: Exchanges | None = None,
-        carrier: Carrier | None = None,
+        exchanges: HttpClient | None = None,
+        carrier: CredentialSender | None = None,
     ) -> None:
         self._options = options
         self._budget = budget
-        self._exchanges = exchanges or Exchanges(
-            Requests(_request_headers(options), options.proxy),
+        self._exchanges = exchanges or HttpClient(
+            RequestTemplates(_request_headers(options), options.proxy),
             timeout=options.timeout,
             public_only=options.public_only,
             proxy=options.proxy,
         )
-        self._carrier = carrier or Carrier(
+        self._carrier = carrier or CredentialSender(
             options.headers, options.header_origins, options.cookies, options.proxy
         )
 
@@ -92,7 +92,7 @@ class PlainFetcher:
         try:
             carried = self._carrier.carried(task.url)
             exchange = await self._exchanges.begin(self._options.method, task.url, carried)
-            head = Head(
+            head = ResponseHead(
                 task.url, exchange.head, fetched_at=fetched_at, started=started, asked_at=exchange.asked_at
             )
             if self._options.keep_bodies:
@@ -120,14 +120,14 @@ class PlainFetcher:
             if exchange is not None:
                 exchange.close()
 
-    def _wants_body(self, head: Head) -> bool:
+    def _wants_body(self, head: ResponseHead) -> bool:
         if self._options.any_type:
             return 200 <= head.status < 300
         if head.status != 200 or self._options.no_body:
             return False
         return self._options.keep_bodies or is_html(head.mime.essence)
 
-    async def _read_body(self, exchange: Exchange, head: Head, hold: ByteHold) -> Body:
+    async def _read_body(self, exchange: Exchange, head: ResponseHead, hold: ByteHold) -> Body:
         return await read_body(
             exchange,
             hold,

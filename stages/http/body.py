@@ -19,7 +19,7 @@ from penstock.crawler.ports import ByteHold
 from penstock.stages.http.content_coding import PIECE_BYTES, CodingError, Decoder
 from penstock.stages.http.exchange import Exchange
 
-TURN_BYTES = 256 * 1024  # decoded in one go, before other tasks have their turn
+YIELD_BYTES = 256 * 1024  # decoded in one go, before other tasks have their turn
 
 
 class Body(NamedTuple):
@@ -42,7 +42,7 @@ async def read_body(
     """
     decoder = Decoder(coding, limit)
     chunk = await exchange.chunk()
-    is_plain = not coding and bandwidth is None and len(chunk) <= min(limit, TURN_BYTES)
+    is_plain = not coding and bandwidth is None and len(chunk) <= min(limit, YIELD_BYTES)
     if is_plain and exchange.has_no_more and hold.try_reserve(len(chunk)):
         return Body(chunk, hashlib.sha256(chunk).digest())  # as most pages come: all of it at once
     body = BytesIO()  # a list of pieces would be in memory twice while it is joined
@@ -56,7 +56,7 @@ async def read_body(
                 body.write(piece)
                 digest.update(piece)
                 in_turn += len(piece) or PIECE_BYTES
-                if in_turn > TURN_BYTES:
+                if in_turn > YIELD_BYTES:
                     in_turn = 0
                     await asyncio.sleep(0)
             if bandwidth is not None:

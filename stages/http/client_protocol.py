@@ -24,12 +24,12 @@ MAX_HEAD_BYTES = 256 * 1024  # 1xx answers, status line and headers; Chrome's bo
 
 # What is read at once is parsed at once, on the event loop: 256 KiB, asyncio's own choice, can
 # be 43,000 chunks of one byte, which take 0.2 s. Whoever sends such things is read in sips.
-READ_BYTES = 256 * 1024
-SIP_BYTES = 2 * 1024
-MANY_LINES = 1_000  # in one reading, of a head or of chunks: each chunk has two, each header one
+LARGE_READ_BYTES = 256 * 1024
+SMALL_READ_BYTES = 2 * 1024
+MAX_LINES_AT_ONCE = 1_000  # in one reading, of a head or of chunks: each chunk has two, each header one
 
 
-class OneAnswer(ResponseHandler):
+class ClientProtocol(ResponseHandler):
     """Takes one answer per request, and a bounded head of each."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -63,7 +63,7 @@ class OneAnswer(ResponseHandler):
     def set_response_params(self, **params: Any) -> None:  # a request is about to be sent
         self._head_bytes, self._in_head, self._has_lines = 0, True, True
         if self._sips:
-            self._read_at_once(READ_BYTES)
+            self._read_at_once(LARGE_READ_BYTES)
         super().set_response_params(**params)
 
     def feed_data(self, data: Any, size: int = 0) -> None:  # the head of an answer, and its body to come
@@ -81,7 +81,7 @@ class OneAnswer(ResponseHandler):
             self._take(data)
         else:
             self._rest = data
-            self._read_at_once(SIP_BYTES)
+            self._read_at_once(SMALL_READ_BYTES)
             self._sip()
 
     def _few_lines(self, data: bytes) -> bool:
@@ -90,7 +90,7 @@ class OneAnswer(ResponseHandler):
         end = data.find(b"\r\n\r\n")
         if end >= 0 and data.find(b"\r", end + 4) < 0:
             data = data[: end + 4]
-        return data.count(b"\r\n") <= MANY_LINES
+        return data.count(b"\r\n") <= MAX_LINES_AT_ONCE
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         if self._reading_paused:  # it is asked for with every piece that is handed out
@@ -116,7 +116,7 @@ class OneAnswer(ResponseHandler):
             self._rest = b""
         elif self._reading_paused:
             return  # `resume_reading` goes on
-        sip, self._rest = self._rest[:SIP_BYTES], self._rest[SIP_BYTES:]
+        sip, self._rest = self._rest[:SMALL_READ_BYTES], self._rest[SMALL_READ_BYTES:]
         if sip:
             self._take(sip)
         self._sip_soon()
@@ -147,7 +147,7 @@ class OneAnswer(ResponseHandler):
             super().data_received(data)
 
     def _read_at_once(self, count: int) -> None:
-        self._sips = count == SIP_BYTES
+        self._sips = count == SMALL_READ_BYTES
         with suppress(AttributeError):  # no transport any more, or another event loop's
             self.transport.max_size = count  # type: ignore[union-attr]
 

@@ -18,7 +18,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
 from penstock.crawler.config.credentials import Proxy
-from penstock.stages.http.client_protocol import OneAnswer
+from penstock.stages.http.client_protocol import ClientProtocol
 from penstock.stages.http.resolver import PublicResolver, public_socket
 
 
@@ -41,7 +41,7 @@ class Connector(aiohttp.TCPConnector):
             if whole.expired():
                 raise
             raise aiohttp.ConnectionTimeoutError from error  # of the one address it tried last
-        assert isinstance(connection, OneAnswer)
+        assert isinstance(connection, ClientProtocol)
         connection.made_at = time.monotonic()
         return connection
 
@@ -53,7 +53,7 @@ def connector(
     inside the connector would eat into the fetch's own deadline."""
     made = _connector(public_only, proxy)
     made.most_seconds = most_seconds
-    made._factory = partial(OneAnswer, loop=made._loop)  # type: ignore[assignment]
+    made._factory = partial(ClientProtocol, loop=made._loop)  # type: ignore[assignment]
     return made
 
 

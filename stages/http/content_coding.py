@@ -52,7 +52,7 @@ class Decoder:
     def __init__(self, coding_header: str | None, limit: int) -> None:
         """`limit`: the most bytes of content, all chunks together."""
         # Applied in the order of their names (RFC 9110 §8.4), so undone from the last.
-        self._layers = [_Inflate(name, limit) for name in reversed(_codings(coding_header))]
+        self._layers = [_InflateLayer(name, limit) for name in reversed(_codings(coding_header))]
         self._left = limit
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
@@ -101,7 +101,7 @@ def _codings(header: str | None) -> list[str]:
     return names
 
 
-class _Inflate:
+class _InflateLayer:
     """One coding: gzip with its members, or deflate with a zlib header or without.
 
     What follows the end is dropped, as browsers do: servers pad. Only more gzip is decoded

@@ -14,7 +14,7 @@ import time
 from typing import Protocol
 
 
-class Watched(Protocol):
+class Deadline(Protocol):
     def look(self, now: float) -> None:
         """End what is too late at `now` (monotonic seconds)."""
         ...
@@ -25,19 +25,19 @@ class Deadlines:
 
     def __init__(self, tick: float) -> None:
         self.tick = tick
-        self._under_way: set[Watched] = set()
+        self._under_way: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         """How many are under way."""
         return len(self._under_way)
 
-    def add(self, watched: Watched) -> None:
+    def add(self, watched: Deadline) -> None:
         self._under_way.add(watched)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self.tick, self._look)
 
-    def discard(self, watched: Watched) -> None:
+    def discard(self, watched: Deadline) -> None:
         self._under_way.discard(watched)
 
     def close(self) -> None:

@@ -18,22 +18,24 @@ from aiohttp.streams import StreamReader
 
 from penstock.crawler.config.credentials import Proxy
 from penstock.crawler.messages import CanonicalUrl
-from penstock.stages.http.client_protocol import OneAnswer
+from penstock.stages.http.client_protocol import ClientProtocol
 from penstock.stages.http.connections import connector
 from penstock.stages.http.deadlines import Deadlines
 from penstock.stages.http.failures import reason_of
-from penstock.stages.http.request_templates import Requests
-from penstock.stages.http.sent_credentials import Carried
+from penstock.stages.http.request_templates import RequestTemplates
+from penstock.stages.http.sent_credentials import SentCredentials
 
 MAX_CONNECT_SECONDS = 10.0  # for one address of a host
 MAX_SILENT_SECONDS = 20.0
 MAX_TICK_SECONDS = 0.5
 
 
-class Exchanges:
+class HttpClient:
     """Owns the connections. `timeout`: seconds of an exchange in all. Needs a running event loop."""
 
-    def __init__(self, requests: Requests, *, timeout: float, public_only: bool, proxy: Proxy | None) -> None:
+    def __init__(
+        self, requests: RequestTemplates, *, timeout: float, public_only: bool, proxy: Proxy | None
+    ) -> None:
         self._requests = requests
         self._timeout = timeout
         self._silence = min(MAX_SILENT_SECONDS, timeout)
@@ -41,7 +43,7 @@ class Exchanges:
         self._connector = connector(public_only=public_only, proxy=proxy, most_seconds=timeout)
         self._deadlines = Deadlines(min(MAX_TICK_SECONDS, timeout / 10))
 
-    async def begin(self, method: str, url: CanonicalUrl, carried: Carried) -> Exchange:
+    async def begin(self, method: str, url: CanonicalUrl, carried: SentCredentials) -> Exchange:
         """Ask, and return once the answer's head is in. What comes of it must be closed.
 
         Asks once more if the server had closed the idle connection meanwhile.
@@ -82,7 +84,7 @@ class Exchange:
     ) -> None:
         """`ends_at`: monotonic seconds; `silence`: the most seconds without a word of the server."""
         protocol = connection.protocol
-        assert isinstance(protocol, OneAnswer)
+        assert isinstance(protocol, ClientProtocol)
         self._connection = connection
         self._protocol = protocol
         self._deadlines = deadlines

@@ -12,7 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from penstock.stages.http.connections import ProxyFailed
 from penstock.stages.http.content_coding import CodingError
-from penstock.stages.http.resolver import AddressRefused
+from penstock.stages.http.resolver import AddressNotPublic
 
 
 def reason_of(error: Exception) -> str | None:
@@ -23,7 +23,7 @@ def reason_of(error: Exception) -> str | None:
     match error:
         case CodingError():
             return error.reason
-        case AddressRefused():
+        case AddressNotPublic():
             return "address"
         case ProxyFailed():
             return error.reason

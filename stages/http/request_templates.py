@@ -1,4 +1,4 @@
-"""Prepared: the bytes of a request, made once for each origin but for its path.
+"""RequestTemplate: the bytes of a request, made once for each origin but for its path.
 
 May touch: aiohttp's request and its URLs.
 
@@ -19,12 +19,12 @@ from yarl import URL
 from penstock.crawler.config.credentials import Proxy
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.urls import origin
-from penstock.stages.http.sent_credentials import Carried
+from penstock.stages.http.sent_credentials import SentCredentials
 
-MAX_PREPARED = 1_024  # origins, about 2 KiB each
+MAX_TEMPLATES = 1_024  # origins, about 2 KiB each
 
 
-class Prepared(NamedTuple):
+class RequestTemplate(NamedTuple):
     """What all requests of one method to one origin have in common."""
 
     peer: aiohttp.ClientRequest  # whom to connect to, and through whom
@@ -32,16 +32,16 @@ class Prepared(NamedTuple):
     after: bytes  # and from the path's end
 
 
-class Requests:
+class RequestTemplates:
     """`headers` go with every request, in a tunnel's own too; `proxy` (not SOCKS) lies between."""
 
     def __init__(self, headers: Mapping[str, str], proxy: Proxy | None) -> None:
         self._headers = headers
         self._proxy = None if proxy is None or proxy.is_socks else URL(proxy.url)
-        self._prepared = lru_cache(MAX_PREPARED)(self._prepare)
+        self._prepared = lru_cache(MAX_TEMPLATES)(self._prepare)
 
     def request(
-        self, method: str, url: CanonicalUrl, carried: Carried
+        self, method: str, url: CanonicalUrl, carried: SentCredentials
     ) -> tuple[aiohttp.ClientRequest, bytes]:
         """Whom to connect to, and what to send. Raises aiohttp.InvalidURL."""
         asked = origin(url)
@@ -51,7 +51,7 @@ class Requests:
             raise aiohttp.InvalidURL(url)  # it would be more than one word of the first line
         return peer, b"%b%b%b" % (before, target.encode(), after)
 
-    def _prepare(self, method: str, asked: str, carried: Carried) -> Prepared:
+    def _prepare(self, method: str, asked: str, carried: SentCredentials) -> RequestTemplate:
         peer = aiohttp.ClientRequest(
             method,
             URL(f"{asked}/", encoded=True),
@@ -70,7 +70,7 @@ class Requests:
         lines = "".join(f"{name}: {_one_line(value)}\r\n" for name, value in peer.headers.items())
         to_proxy = self._proxy is not None and not asked.startswith("https:")  # else a tunnel, or the host
         before = f"{method} {asked}" if to_proxy else f"{method} "
-        return Prepared(peer, before.encode(), f" HTTP/1.1\r\n{lines}\r\n".encode())
+        return RequestTemplate(peer, before.encode(), f" HTTP/1.1\r\n{lines}\r\n".encode())
 
 
 def _one_line(value: str) -> str:

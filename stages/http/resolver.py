@@ -21,7 +21,7 @@ from aiohttp.connector import AddrInfoType
 from penstock.crawler.policies.addresses import is_local_name, is_public
 
 
-class AddressRefused(Exception):
+class AddressNotPublic(Exception):
     """A connection would have gone to an address that is not public.
 
     Neither OSError nor RuntimeError on purpose: aiohttp would take it for a network
@@ -46,15 +46,15 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Raises AddressRefused if no address is left, OSError if there is none at all."""
+        """Raises AddressNotPublic if no address is left, OSError if there is none at all."""
         if is_local_name(host):
-            raise AddressRefused(host)
+            raise AddressNotPublic(host)
         results = await self._inner.resolve(host, port, family)
         if not results:
             raise OSError(f"{host} has no address")  # aiohttp stumbles over an empty list
         public = [result for result in results if self._allows(result["host"])]
         if not public:
-            raise AddressRefused(host)
+            raise AddressNotPublic(host)
         return public
 
     async def close(self) -> None:
@@ -62,8 +62,8 @@ class PublicResolver(AbstractResolver):
 
 
 def public_socket(address: AddrInfoType, *, allows: Callable[[str], bool] = is_public) -> socket.socket:
-    """Make the socket for one address, or raise AddressRefused: aiohttp's `socket_factory`."""
+    """Make the socket for one address, or raise AddressNotPublic: aiohttp's `socket_factory`."""
     family, kind, protocol, _, (host, *_) = address
     if not allows(str(host)):
-        raise AddressRefused(str(host))
+        raise AddressNotPublic(str(host))
     return socket.socket(family, kind, protocol)

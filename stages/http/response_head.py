@@ -1,4 +1,4 @@
-"""Head: what an answer's status line and headers say, as far as anybody asks.
+"""ResponseHead: what an answer's status line and headers say, as far as anybody asks.
 
 May touch: aiohttp's names of headers, the clock.
 """
@@ -18,7 +18,7 @@ from penstock.stages.http.mime import parse_mime
 from penstock.stages.http.sent_credentials import Lines
 
 
-class Head:
+class ResponseHead:
     """One answer, as far as its head goes; it has just come in."""
 
     __slots__ = ("_fetched_at", "_headers", "_latency", "_lines", "_started", "_url", "mime", "status")

@@ -1,4 +1,4 @@
-"""Carried: what a request says of who we are, and to whom.
+"""SentCredentials: what a request says of who we are, and to whom.
 
 May touch: the log, the clock.
 
@@ -20,14 +20,14 @@ from penstock.crawler.urls import origin
 if TYPE_CHECKING:
     from penstock.crawler.policies.cookies import Cookies
 
-MOST_TOLD = 5  # more would be noise in a crawl of many sites
+MAX_WARNINGS = 5  # more would be noise in a crawl of many sites
 
 Lines = tuple[tuple[str, str], ...]  # of headers: names and values
 
 log = get_logger()
 
 
-class Carried(NamedTuple):
+class SentCredentials(NamedTuple):
     """What one request carries besides what all do. Equal ones make equal requests."""
 
     in_request: Lines = ()
@@ -35,10 +35,10 @@ class Carried(NamedTuple):
     known: bool = False  # it says who we are, so a cookie in its answer may be a key
 
 
-NOTHING = Carried()
+NO_CREDENTIALS = SentCredentials()
 
 
-class Carrier:
+class CredentialSender:
     """Knows what the operator gave, and whom it is for. Without `origins` it is for nobody."""
 
     def __init__(
@@ -56,13 +56,13 @@ class Carrier:
         self._to_proxy: Lines = () if authorization is None else (("Proxy-Authorization", authorization),)
         self._told: set[str] = set()
 
-    def carried(self, url: CanonicalUrl) -> Carried:
+    def carried(self, url: CanonicalUrl) -> SentCredentials:
         if not self._origins and not self._to_proxy:
-            return NOTHING
+            return NO_CREDENTIALS
         own = tuple(self._own(url).items())
         if url.startswith("https:"):
-            return Carried(own, self._to_proxy, known=bool(own))
-        return Carried(own + self._to_proxy, known=bool(own))
+            return SentCredentials(own, self._to_proxy, known=bool(own))
+        return SentCredentials(own + self._to_proxy, known=bool(own))
 
     def _own(self, url: CanonicalUrl) -> Mapping[str, str]:
         if origin(url) not in self._origins:
@@ -70,7 +70,7 @@ class Carrier:
         cookie = self._cookies and self._cookies.header(url, now=time.time())
         return {**self._headers, "Cookie": cookie} if cookie else self._headers
 
-    def refused(self, url: CanonicalUrl, status: int, carried: Carried) -> str | None:
+    def refused(self, url: CanonicalUrl, status: int, carried: SentCredentials) -> str | None:
         """Look at an answer's status: a reason if the proxy refused us and the host was not asked.
 
         Says, of a few origins and once each, that a refusal came where nothing was sent.
@@ -82,6 +82,6 @@ class Carrier:
         return None
 
     def _tell(self, asked: str) -> None:
-        if self._origins and asked not in self._told and len(self._told) < MOST_TOLD:
+        if self._origins and asked not in self._told and len(self._told) < MAX_WARNINGS:
             self._told.add(asked)
             log.warning("credentials_withheld", origin=asked, way_out=f"--credentials-to {asked}")

@@ -15,7 +15,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError, ProxyTimeoutError, ProxyType
 
 from penstock.crawler.config.credentials import Proxy
-from penstock.stages.http.client_protocol import OneAnswer
+from penstock.stages.http.client_protocol import ClientProtocol
 from penstock.stages.http.connections import Connector, ProxyFailed
 
 # RFC 1928 §6: what the proxy says of the host rather than of itself.
@@ -45,7 +45,7 @@ class SocksConnector(Connector, ProxyConnector):
             raise ProxyFailed("proxy") from error
         # The library brings a protocol of its own, which knows nothing of our bounds. Its stream
         # would close the transport if it were collected.
-        ours = OneAnswer(self._loop)
+        ours = ClientProtocol(self._loop)
         ours.kept_alive = protocol
         transport.set_protocol(ours)
         ours.connection_made(transport)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 
-class Unread(ssl.SSLContext):
+class LazyTrustContext(ssl.SSLContext):
     """A context that has yet to read the system's authorities. It does so when a connection is
     wrapped, and is an ordinary one from then on."""
 
@@ -29,7 +29,7 @@ class Unread(ssl.SSLContext):
 
 
 @contextlib.contextmanager
-def read_at_first_use() -> Iterator[None]:
+def load_authorities_lazily() -> Iterator[None]:
     """Put off what contexts that are made meanwhile would read of the system's authorities."""
     # SSLContext inherits this method, so what is put in its way can be taken away again.
     ssl.SSLContext.set_default_verify_paths = _put_off  # type: ignore[method-assign, assignment]
@@ -40,7 +40,7 @@ def read_at_first_use() -> Iterator[None]:
 
 
 def _put_off(context: ssl.SSLContext) -> None:
-    context.__class__ = Unread
+    context.__class__ = LazyTrustContext
 
 
 def _read(context: ssl.SSLContext) -> None:

@@ -186,12 +186,12 @@ class TestTheFile:
         cookies = read_cookies("\n".join(line(f"h{n}.example") for n in range(5000)))
         looked_up: list[str] = []
 
-        class Watched(dict):  # type: ignore[type-arg]
+        class Deadline(dict):  # type: ignore[type-arg]
             def get(self, key: str, default: object = None) -> object:
                 looked_up.append(key)
                 return dict.get(self, key, default)
 
-        cookies._by_domain = Watched(cookies._by_domain)
+        cookies._by_domain = Deadline(cookies._by_domain)
 
         assert cookies.header(CanonicalUrl("http://h7.example/"), now=NOW) == "id=1"
         assert looked_up == ["h7.example", "example"]

@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from penstock.crawler.policies.addresses import is_public
-from penstock.stages.http.resolver import AddressRefused, PublicResolver, public_socket
+from penstock.stages.http.resolver import AddressNotPublic, PublicResolver, public_socket
 
 PUBLIC = "93.184.216.34"
 
@@ -50,7 +50,7 @@ class TestResolver:
     async def test_a_name_without_any_is_refused(self) -> None:
         resolver = PublicResolver(Names(inside=[["10.0.0.1", "fd00::1"]]))
 
-        with pytest.raises(AddressRefused, match="inside is no public address"):
+        with pytest.raises(AddressNotPublic, match="inside is no public address"):
             await resolver.resolve("inside")
 
     @pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "localhost.", "a.b.localhost"])
@@ -58,7 +58,7 @@ class TestResolver:
         """RFC 6761 §6.3; a resolver that has never heard of it would make it a `dns` failure."""
         names = Names()
 
-        with pytest.raises(AddressRefused):
+        with pytest.raises(AddressNotPublic):
             await PublicResolver(names).resolve(name)
 
         assert names.asked == 0
@@ -70,7 +70,7 @@ class TestResolver:
     async def test_the_systems_resolver_is_the_default(self) -> None:
         resolver = PublicResolver()
 
-        with pytest.raises(AddressRefused):
+        with pytest.raises(AddressNotPublic):
             await resolver.resolve("127.0.0.1")
 
         await resolver.close()
@@ -88,14 +88,14 @@ class TestConnections:
     async def test_an_address_for_a_host_never_gets_a_socket(self, host: str) -> None:
         """aiohttp asks no resolver here; the socket's maker is the last who can refuse."""
         async with server() as heard, client(Names()) as get:
-            with pytest.raises(AddressRefused):
+            with pytest.raises(AddressNotPublic):
                 await get(f"http://{host}:{heard.port}/")
 
         assert heard.connections == 0
 
     async def test_a_name_for_a_private_address_is_refused(self) -> None:
         async with server() as heard, client(Names(inside=[["127.0.0.1"]])) as get:
-            with pytest.raises(AddressRefused):
+            with pytest.raises(AddressNotPublic):
                 await get(f"http://inside:{heard.port}/")
 
         assert heard.connections == 0
@@ -105,7 +105,7 @@ class TestConnections:
         names = Names(turncoat=[["127.0.0.1"], ["127.0.0.2"]])
         async with server() as heard, client(names, allows=only_127_0_0_1) as get:
             assert await get(f"http://turncoat:{heard.port}/") == 200
-            with pytest.raises(AddressRefused):
+            with pytest.raises(AddressNotPublic):
                 await get(f"http://turncoat:{heard.port}/")
 
         assert heard.connections == 1
@@ -122,7 +122,7 @@ class TestConnections:
         """Also where aiohttp itself follows it, which ours never does."""
         names = Names(outside=[["127.0.0.1"]])
         async with server() as heard, client(names, allows=only_127_0_0_1) as get:
-            with pytest.raises(AddressRefused):
+            with pytest.raises(AddressNotPublic):
                 await get(f"http://outside:{heard.port}/to?http://127.0.0.2:{heard.port}/")
 
         assert heard.connections == 1

@@ -11,7 +11,7 @@ import pytest
 from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.messages import Failed, Fetched
 from penstock.stages.fetchers.plain import PlainFetcher, PlainOptions
-from penstock.stages.http import client_protocol as one_answer
+from penstock.stages.http import client_protocol as client_protocol
 from tests.support.fakes import task
 from tests.support.raw_server import html
 
@@ -127,20 +127,20 @@ class TestOneAnswer:
     ) -> None:
         """Parsed at once, 256 KiB of them hold up the event loop for 0.2 s."""
         taken: list[int] = []
-        take = one_answer.OneAnswer._take
+        take = client_protocol.ClientProtocol._take
 
-        def noted(self: one_answer.OneAnswer, data: bytes) -> None:
+        def noted(self: client_protocol.ClientProtocol, data: bytes) -> None:
             taken.append(data.count(b"\r\n"))
             take(self, data)
 
-        monkeypatch.setattr(one_answer.OneAnswer, "_take", noted)
+        monkeypatch.setattr(client_protocol.ClientProtocol, "_take", noted)
         head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
         async with fetching(head + b"1\r\nx\r\n" * count + b"0\r\n\r\n", ANSWER) as (server, fetcher):
             result = await fetcher.get(task(server.url))
 
         assert isinstance(result, Fetched)
         assert result.body == b"x" * count
-        assert max(taken) <= one_answer.MANY_LINES
+        assert max(taken) <= client_protocol.MAX_LINES_AT_ONCE
 
     @pytest.mark.parametrize("count", [5_000, 40_000])
     async def test_what_is_left_to_sip_when_the_server_closes_is_not_lost(self, count: int) -> None:

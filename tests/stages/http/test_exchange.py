@@ -1,4 +1,4 @@
-"""Exchanges: what takes too long is ended, and a connection that had been closed is no failure."""
+"""HttpClient: what takes too long is ended, and a connection that had been closed is no failure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 
 from penstock.stages.http import exchange
 from penstock.stages.http.deadlines import Deadlines
-from penstock.stages.http.exchange import MAX_SILENT_SECONDS, Exchange, Exchanges
-from penstock.stages.http.request_templates import Requests
-from penstock.stages.http.sent_credentials import NOTHING
+from penstock.stages.http.exchange import MAX_SILENT_SECONDS, Exchange, HttpClient
+from penstock.stages.http.request_templates import RequestTemplates
+from penstock.stages.http.sent_credentials import NO_CREDENTIALS
 from tests.support.fakes import in_virtual_time, url
 from tests.support.raw_server import PAGE, RawServer, html
 
@@ -32,16 +32,16 @@ async def half() -> AsyncIterator[Exchange]:
 
     async with RawServer().serve() as server, asking(timeout=60.0) as exchanges:
         server.answers["/"] = say
-        asked = await exchanges.begin("GET", url(server.url + "/"), NOTHING)
+        asked = await exchanges.begin("GET", url(server.url + "/"), NO_CREDENTIALS)
         assert await asked.chunk()
         yield asked
         asked.close()
 
 
 @asynccontextmanager
-async def asking(**options: Any) -> AsyncIterator[Exchanges]:
-    exchanges = Exchanges(
-        Requests({}, None), **{"timeout": 5.0, "public_only": False, "proxy": None, **options}
+async def asking(**options: Any) -> AsyncIterator[HttpClient]:
+    exchanges = HttpClient(
+        RequestTemplates({}, None), **{"timeout": 5.0, "public_only": False, "proxy": None, **options}
     )
     try:
         yield exchanges
@@ -97,7 +97,7 @@ class TestTime:
         """Taking in what has arrived may last; the server owes nothing more."""
         async with RawServer().serve() as server, asking(timeout=60.0) as exchanges:
             server.answers["/"] = html()
-            asked = await exchanges.begin("GET", url(server.url + "/"), NOTHING)
+            asked = await exchanges.begin("GET", url(server.url + "/"), NO_CREDENTIALS)
             assert await asked.chunk() == PAGE
             asked.look(time.monotonic() + MAX_SILENT_SECONDS + 1)
 
@@ -108,7 +108,7 @@ class TestTime:
     async def test_what_ended_is_forgotten(self, end: Callable[[Exchange], None]) -> None:
         async with RawServer().serve() as server, asking() as exchanges:
             server.answers["/"] = html()
-            asked = await exchanges.begin("GET", url(server.url + "/"), NOTHING)
+            asked = await exchanges.begin("GET", url(server.url + "/"), NO_CREDENTIALS)
             before = len(exchanges._deadlines)
 
             end(asked)
@@ -131,7 +131,7 @@ class TestTime:
         monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", create)
         async with asking(timeout=0.05) as exchanges:
             with pytest.raises(TimeoutError) as ended:
-                await exchanges.begin("GET", url("http://h/"), NOTHING)
+                await exchanges.begin("GET", url("http://h/"), NO_CREDENTIALS)
 
         assert type(ended.value) is error
 

@@ -1,4 +1,4 @@
-"""Prepared requests: byte for byte what aiohttp's own session would send."""
+"""RequestTemplate requests: byte for byte what aiohttp's own session would send."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from yarl import URL
 
 from penstock.crawler.config.credentials import Proxy, read_proxy
-from penstock.stages.http.exchange import Exchanges
-from penstock.stages.http.request_templates import Requests
-from penstock.stages.http.sent_credentials import NOTHING, Carried
+from penstock.stages.http.exchange import HttpClient
+from penstock.stages.http.request_templates import RequestTemplates
+from penstock.stages.http.sent_credentials import NO_CREDENTIALS, SentCredentials
 from tests.support.fakes import url
 from tests.support.raw_server import RawServer, html, http
 
@@ -19,10 +19,10 @@ OURS = {"Accept": "text/html", "Accept-Encoding": "gzip, deflate", "User-Agent":
 WHO = ("Proxy-Authorization", "Basic d2hv")
 
 CARRIED = [
-    NOTHING,
-    Carried((("Cookie", "a=b; c=d"), ("Authorization", "Basic eA=="))),
-    Carried((("user-agent", "Another"), ("X-Own", "ö, two"))),
-    Carried((("host", "elsewhere"),)),
+    NO_CREDENTIALS,
+    SentCredentials((("Cookie", "a=b; c=d"), ("Authorization", "Basic eA=="))),
+    SentCredentials((("user-agent", "Another"), ("X-Own", "ö, two"))),
+    SentCredentials((("host", "elsewhere"),)),
 ]
 
 
@@ -32,7 +32,7 @@ async def server() -> AsyncIterator[RawServer]:
         yield running
 
 
-async def of_session(address: str, carried: Carried, proxy: Proxy | None = None) -> None:
+async def of_session(address: str, carried: SentCredentials, proxy: Proxy | None = None) -> None:
     """Ask as we did before there was anything prepared."""
     session = aiohttp.ClientSession(
         headers=OURS, cookie_jar=aiohttp.DummyCookieJar(), proxy=None if proxy is None else proxy.url
@@ -51,35 +51,35 @@ async def of_session(address: str, carried: Carried, proxy: Proxy | None = None)
 
 class TestWhatIsSent:
     @pytest.mark.parametrize("carried", CARRIED)
-    async def test_to_a_host(self, server: RawServer, carried: Carried) -> None:
+    async def test_to_a_host(self, server: RawServer, carried: SentCredentials) -> None:
         address = server.url + "/it's?b=%20+&a=%E4"
         server.answers["/it's?b=%20+&a=%E4"] = html()
         await of_session(address, carried)
 
-        _, ours = Requests(OURS, None).request("GET", url(address), carried)
+        _, ours = RequestTemplates(OURS, None).request("GET", url(address), carried)
 
         assert ours.decode("latin-1") == server.heads[-1]
 
-    @pytest.mark.parametrize("carried", [*CARRIED, Carried((WHO,))])
+    @pytest.mark.parametrize("carried", [*CARRIED, SentCredentials((WHO,))])
     @pytest.mark.parametrize(
         "asked", ["http://site.test", "http://site.test:81", "http://[::1]:81", "http://h."]
     )
-    async def test_to_a_proxy(self, server: RawServer, asked: str, carried: Carried) -> None:
+    async def test_to_a_proxy(self, server: RawServer, asked: str, carried: SentCredentials) -> None:
         """The whole URL stands in the first line there, and the host may be any."""
         proxy, address = read_proxy(server.url), f"{asked}/x?y"
         server.answers[address] = html()
         await of_session(address, carried, proxy)
 
-        _, ours = Requests(OURS, proxy).request("GET", url(address), carried)
+        _, ours = RequestTemplates(OURS, proxy).request("GET", url(address), carried)
 
         assert ours.decode("latin-1") == server.heads[-1]
 
     async def test_to_ask_a_proxy_for_a_tunnel(self, server: RawServer) -> None:
         proxy, address = read_proxy(server.url), "https://site.test/x"
-        carried = Carried((("Cookie", "for=the-site"),), (WHO,))
+        carried = SentCredentials((("Cookie", "for=the-site"),), (WHO,))
         server.answers["site.test:443"] = http(status="403 Forbidden")
-        requests = Requests(OURS, proxy)
-        exchanges = Exchanges(requests, timeout=5.0, public_only=False, proxy=proxy)
+        requests = RequestTemplates(OURS, proxy)
+        exchanges = HttpClient(requests, timeout=5.0, public_only=False, proxy=proxy)
         key = requests.request("GET", url(address), carried)[0].connection_key
 
         with pytest.raises(aiohttp.ClientHttpProxyError):
@@ -101,7 +101,7 @@ class TestWhatIsSent:
 
     @staticmethod
     def line(address: str, proxy: Proxy | None = None) -> str:
-        _, request = Requests(OURS, proxy).request("GET", url(address), NOTHING)
+        _, request = RequestTemplates(OURS, proxy).request("GET", url(address), NO_CREDENTIALS)
         return request.decode().partition("\r\n")[0]
 
 
@@ -110,9 +110,9 @@ class TestWhatIsNot:
     async def test_a_target_of_more_than_one_word(self, path: str) -> None:
         """Canonical URLs have none; what reaches the wire does not depend on that."""
         with pytest.raises(aiohttp.InvalidURL):
-            Requests(OURS, None).request("GET", url(f"http://h/{path}"), NOTHING)
+            RequestTemplates(OURS, None).request("GET", url(f"http://h/{path}"), NO_CREDENTIALS)
 
     @pytest.mark.parametrize("value", ["a\r\nX-Injected: 1", "a\nb", "a\0"])
     async def test_a_header_of_more_than_one_line(self, value: str) -> None:
         with pytest.raises(ValueError, match="one line"):
-            Requests({"X": value}, None).request("GET", url("http://h/"), NOTHING)
+            RequestTemplates({"X": value}, None).request("GET", url("http://h/"), NO_CREDENTIALS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.stages.http.tls import Unread, read_at_first_use
+from penstock.stages.http.tls import LazyTrustContext, load_authorities_lazily
 
 KNOWN = "known.test"
 # Its own authority, of no use anywhere else: openssl req -x509 -newkey ec -nodes -days 36500 ...
@@ -41,7 +41,7 @@ def server(tmp_path: Path) -> ssl.SSLContext:
 
 
 def late() -> ssl.SSLContext:
-    with read_at_first_use():
+    with load_authorities_lazily():
         return ssl.create_default_context()
 
 
@@ -85,4 +85,4 @@ class TestReadAtFirstUse:
         late()
 
         assert type(ssl.create_default_context()) is ssl.SSLContext
-        assert isinstance(late(), Unread)
+        assert isinstance(late(), LazyTrustContext)
