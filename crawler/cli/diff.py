@@ -16,8 +16,8 @@ from penstock.crawler.output.number_formats import count
 from penstock.crawler.output.terminal import harmless, say
 
 if TYPE_CHECKING:
-    from penstock.storage.reading.crawl_diff import Changes, Counts
-    from penstock.storage.reading.crawl_reader import Reader
+    from penstock.storage.reading.crawl_diff import CrawlDiff, DiffCounts
+    from penstock.storage.reading.crawl_reader import CrawlReader
 
 CHECK_FAILED = 5  # exit code: a --fail-if is true
 
@@ -58,12 +58,12 @@ def run(args: argparse.Namespace) -> int:
     """Print the rows and the counts. Raises BadDatabase and BadQuery."""
     from penstock.crawler.cli.live.progress_bar import advancing
     from penstock.crawler.cli.table_formats import show
-    from penstock.storage.reading.crawl_diff import COLUMNS, changes
+    from penstock.storage.reading.crawl_diff import COLUMNS, compare_crawls
 
     with contextlib.ExitStack() as stack:
         before, after = (stack.enter_context(opened_file(path)) for path in (args.before, args.after))
         with advancing("pages", None) as advanced:
-            found = stack.enter_context(changes(before, after, advanced))
+            found = stack.enter_context(compare_crawls(before, after, advanced))
         failures = _failures(args.fail_if, found, after)
         show(COLUMNS, found.rows(args.limit), args.format, title="diff")
         say(_counted(found.counts()))
@@ -72,16 +72,16 @@ def run(args: argparse.Namespace) -> int:
     return CHECK_FAILED if failures else 0
 
 
-def _failures(checks: Sequence[str], found: Changes, after: Reader) -> list[str]:
+def _failures(checks: Sequence[str], found: CrawlDiff, after: CrawlReader) -> list[str]:
     """What each check that is true has met; all are tried before anything is printed."""
-    from penstock.storage.reading.report_queries import question
+    from penstock.storage.reading.report_queries import build_report_query
     from penstock.storage.reading.reports import REPORTS
 
     failures = []
     for check in checks:
         if check in REPORTS:
             with after.snapshot() as connection:
-                asked = question(connection, check)
+                asked = build_report_query(connection, check)
             rows = sum(1 for _ in after.select(asked.sql, asked.parameters))
         elif check.isidentifier():
             raise BadQuery(f"--fail-if: there is no report {check!r}; there are {', '.join(REPORTS)}")
@@ -92,7 +92,7 @@ def _failures(checks: Sequence[str], found: Changes, after: Reader) -> list[str]
     return failures
 
 
-def _counted(counts: Counts) -> str:
+def _counted(counts: DiffCounts) -> str:
     kinds = ", ".join(f"{count(number)} {kind}" for kind, number in counts.kinds.items())
     fields = ", ".join(f"{field} {count(number)}" for field, number in counts.fields.items())
     return f"{kinds} ({fields})"

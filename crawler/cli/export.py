@@ -24,7 +24,7 @@ from penstock.crawler.output.terminal import harmless, say
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from penstock.storage.exports import Source
+    from penstock.storage.exports import ExportSource
 
 _MORE = """\
 formats of any rows:   csv, jsonl, parquet
@@ -56,21 +56,21 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the file. Raises BadDatabase, BadQuery, and PenstockError if the disk fails."""
-    from penstock.storage.exports import Source, load
-    from penstock.storage.reading.provenance import provenance
-    from penstock.storage.reading.report_queries import question
+    from penstock.storage.exports import ExportSource, load_format
+    from penstock.storage.reading.provenance import load_provenance
+    from penstock.storage.reading.report_queries import build_report_query
     from penstock.storage.reading.reports import REPORTS
 
-    form = load(args.form)
+    form = load_format(args.form)
     sql = _chosen(args, form)
     if args.file != "-":
         refuse_target(Path(args.file))
     began = time.monotonic()
     with opened(args) as reader, reader.snapshot() as connection:
-        if args.table in REPORTS and (note := question(connection, args.table).note):
+        if args.table in REPORTS and (note := build_report_query(connection, args.table).note):
             say(f"penstock: note: {harmless(note)}")
-        about = provenance(connection, sql=args.sql)
-        source = Source(reader=reader, sql=sql, about=about)
+        about = load_provenance(connection, sql=args.sql)
+        source = ExportSource(reader=reader, sql=sql, about=about)
         count, written = _write(args, form, source)
     if args.file != "-":
         took = duration(time.monotonic() - began)
@@ -96,7 +96,7 @@ def _chosen(args: argparse.Namespace, form: ModuleType) -> str:
     return f"SELECT * FROM {table}"
 
 
-def _write(args: argparse.Namespace, form: ModuleType, source: Source) -> tuple[int, int]:
+def _write(args: argparse.Namespace, form: ModuleType, source: ExportSource) -> tuple[int, int]:
     """Returns the records and the bytes that were written."""
     from penstock.crawler.cli.live.progress_bar import advancing
 
@@ -109,7 +109,7 @@ def _write(args: argparse.Namespace, form: ModuleType, source: Source) -> tuple[
             return 0, 0  # also for a reader that has left
         with outlet(Path(args.file)) as files:
             count = form.write(source, files)
-            if form.BESIDE and not files.alone:
+            if form.SIDECAR and not files.alone:
                 said = json.dumps(source.about, indent=2)
                 files.part(f"{files.name}.meta.json").write(f"{said}\n".encode())
             return count, files.commit()

@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
     """Print JSON. The file need not be there yet."""
     import json
 
-    from penstock.storage.reading.datasette_metadata import datasette_metadata
+    from penstock.storage.reading.datasette_metadata import build_datasette_metadata
 
     with results() as out:
-        out.write(json.dumps(datasette_metadata(Path(args.db).stem), indent=2) + "\n")
+        out.write(json.dumps(build_datasette_metadata(Path(args.db).stem), indent=2) + "\n")
     return 0

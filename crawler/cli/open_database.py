@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 from penstock.crawler.errors import BadQuery, PenstockError
 
 if TYPE_CHECKING:
-    from penstock.storage.reading.crawl_reader import Reader
+    from penstock.storage.reading.crawl_reader import CrawlReader
 
 FORMATS = ("table", "csv", "json", "jsonl", "html", "parquet")
 
@@ -47,13 +47,13 @@ def row_limit(text: str) -> int:
     return int(text)
 
 
-def opened(args: argparse.Namespace) -> contextlib.AbstractContextManager[Reader]:
+def opened(args: argparse.Namespace) -> contextlib.AbstractContextManager[CrawlReader]:
     """The database that --db names. Raises BadDatabase."""
     return opened_file(args.db)
 
 
 @contextlib.contextmanager
-def opened_file(path: str) -> Iterator[Reader]:
+def opened_file(path: str) -> Iterator[CrawlReader]:
     """A database. Raises BadDatabase."""
     from penstock.crawler.output.terminal import harmless, say
     from penstock.storage.reading.crawl_reader import open_reader  # SQLite and more: not for --help

@@ -116,10 +116,10 @@ async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
     from penstock.stages.extractors.html import HtmlExtractor
     from penstock.stages.parse import ParseStage
     from penstock.stages.workers.worker_pool import Children
-    from penstock.storage.jobs.reparse_store import ReparseStore, Wanted
+    from penstock.storage.jobs.reparse_store import ReparseRequest, ReparseStore
 
     harvester = Harvester(plan, on_slow=warn_of_slow_plugin)  # refuses what is no selector or plugin
-    wanted = Wanted(
+    wanted = ReparseRequest(
         plan=_written(plan),
         values=bool(plan.rules or plan.plugins),
         structured=plan.structured,

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the report, or the list of reports. Raises BadDatabase and BadQuery."""
     from penstock.crawler.cli.table_formats import show
     from penstock.crawler.output.terminal import harmless, say
-    from penstock.storage.reading.report_queries import ABOUT_A_URL, question
+    from penstock.storage.reading.report_queries import ABOUT_A_URL, build_report_query
     from penstock.storage.reading.reports import REPORTS
 
     if args.list:
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadQuery(f"name a report: {', '.join((*REPORTS, *ABOUT_A_URL))}")
     with opened(args) as reader:
         with reader.snapshot() as connection:
-            asked = question(connection, args.name, url=args.url, limit=args.limit)
+            asked = build_report_query(connection, args.name, url=args.url, limit=args.limit)
         if asked.note:
             say(f"penstock: note: {harmless(asked.note)}")
         rows = reader.select(asked.sql, asked.parameters)

@@ -13,7 +13,7 @@ from penstock.crawler.cli.open_database import add_database, add_format, opened,
 from penstock.crawler.output.terminal import harmless
 
 if TYPE_CHECKING:
-    from penstock.storage.reading.full_text import Hit
+    from penstock.storage.reading.full_text import SearchHit
 
 _MORE = """\
 words are found in any order; "in this order" in quotes; AND, OR, NOT and brackets; begin*
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(hits: Sequence[Hit]) -> Iterator[str]:
+def _lines(hits: Sequence[SearchHit]) -> Iterator[str]:
     """A page in three lines: that reads better than a table with a text in it."""
     for number, hit in enumerate(hits, 1):
         yield f"{number:>3}  {hit.title or '(no title)'}"

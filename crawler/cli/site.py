@@ -40,18 +40,18 @@ def run(args: argparse.Namespace) -> int:
     """Write the report. Raises BadDatabase, BadQuery, and PenstockError if the disk fails."""
     from penstock.crawler.cli.html.site_report import write_site
     from penstock.crawler.output.atomic_output import outlet, refuse_target
-    from penstock.storage.reading.chart_data import curves
-    from penstock.storage.reading.report_queries import question
-    from penstock.storage.reading.reports import status
+    from penstock.storage.reading.chart_data import load_chart_data
+    from penstock.storage.reading.report_queries import build_report_query
+    from penstock.storage.reading.reports import load_status
 
     page, lists = _places(args.target or f"{Path(args.db).stem}-site")
     made = _make(page.parent, lists)
     try:
         refuse_target(page)
         with opened(args) as reader, reader.snapshot() as connection, outlet(page) as files:
-            found = status(connection)
-            drawn = curves(connection, found.last_activity)
-            ask, beside = partial(question, connection), lists.relative_to(page.parent)
+            found = load_status(connection)
+            drawn = load_chart_data(connection, found.last_activity)
+            ask, beside = partial(build_report_query, connection), lists.relative_to(page.parent)
             reports = write_site(Path(args.db).name, found, drawn, ask, reader, files, beside)
             written = files.commit()
     except BaseException:

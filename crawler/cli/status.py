@@ -19,7 +19,7 @@ from penstock.crawler.output.number_formats import count, counted, duration, siz
 from penstock.crawler.output.terminal import harmless
 
 if TYPE_CHECKING:
-    from penstock.storage.reading.reports import Run, Status
+    from penstock.storage.reading.reports import CrawlStatus, RunRecord
     from penstock.storage.writing.telemetry_samples import Live
 
 _SEEDS_SHOWN = 5
@@ -39,18 +39,18 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the status. Raises BadDatabase."""
-    from penstock.storage.reading.reports import status
+    from penstock.storage.reading.reports import load_status
 
     with opened(args) as reader:
         with reader.snapshot() as connection:
-            found = status(connection)
+            found = load_status(connection)
         with results() as out:
             for line in _lines(str(args.db), found, time.time()):
                 out.write(harmless(line) + "\n")
     return 0
 
 
-def _lines(database: str, status: Status, now: float) -> Iterator[str]:
+def _lines(database: str, status: CrawlStatus, now: float) -> Iterator[str]:
     yield database
     yield from _what(status)
     yield f"  state      {_now(status.runs, status.live, now)}"
@@ -70,7 +70,7 @@ def _lines(database: str, status: Status, now: float) -> Iterator[str]:
         yield from _runs(status.runs)
 
 
-def _what(status: Status) -> Iterator[str]:
+def _what(status: CrawlStatus) -> Iterator[str]:
     identity = status.identity
     seeds = identity.get("seeds", [])
     for label, seed in zip(["seeds", *[""] * len(seeds)], seeds[:_SEEDS_SHOWN], strict=False):
@@ -85,7 +85,7 @@ def _what(status: Status) -> Iterator[str]:
     yield f"  robots     {'obeyed' if status.robots else 'not asked'}"
 
 
-def _now(runs: Sequence[Run], live: Live | None, now: float) -> str:
+def _now(runs: Sequence[RunRecord], live: Live | None, now: float) -> str:
     if not runs:
         return "not begun"
     last = runs[-1]
@@ -111,7 +111,7 @@ def _running(live: Live) -> list[str]:
         return ["  (what it shows is not readable)"]  # it is JSON in a file, and the file may be a stranger's
 
 
-def _counts(status: Status) -> Iterator[str]:
+def _counts(status: CrawlStatus) -> Iterator[str]:
     totals = status.totals
     yield f"  {count(sum(totals.states.values())):>11}  URLs known, of these"
     for state, number in totals.states.items():
@@ -126,7 +126,7 @@ def _counts(status: Status) -> Iterator[str]:
         yield f"  {count(totals.internal_failures):>11}  failed through bugs of ours (internal:...)"
 
 
-def _runs(runs: Sequence[Run]) -> Iterator[str]:
+def _runs(runs: Sequence[RunRecord]) -> Iterator[str]:
     left_out = max(len(runs) - _RUNS_SHOWN, 0)
     yield "runs" + (f" (the last {_RUNS_SHOWN} of {count(len(runs))})" if left_out else "")
     for run in runs[left_out:]:

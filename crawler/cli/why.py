@@ -15,7 +15,7 @@ from penstock.crawler.output.number_formats import counted, size
 from penstock.crawler.output.terminal import harmless
 
 if TYPE_CHECKING:
-    from penstock.storage.reading.explanation import Answer, Explanation, Facts, Step
+    from penstock.storage.reading.explanation import Explanation, PathStep, StoredAnswer, UrlFacts
 
 # What a reason means, for the words that do not explain themselves.
 _REASONS = {
@@ -104,7 +104,7 @@ def _reason(reason: str) -> str:
     return f"{reason}: {_REASONS[reason]}" if reason in _REASONS else reason
 
 
-def _answer(answer: Answer | None) -> Iterator[str]:
+def _answer(answer: StoredAnswer | None) -> Iterator[str]:
     if answer is None:
         yield "  answer     none: it was not requested"
         return
@@ -122,7 +122,7 @@ def _answer(answer: Answer | None) -> Iterator[str]:
         yield f"  redirects  to {answer.redirect_to}"
 
 
-def _way(facts: Facts, way: list[Step]) -> Iterator[str]:
+def _way(facts: UrlFacts, way: list[PathStep]) -> Iterator[str]:
     if not way:
         yield "no way from a seed to it is stored"
         return

@@ -4,12 +4,12 @@ A format is a module with
 
     ABOUT   one line for --help
     TAKES   "rows": any table or SELECT; "crawl": it knows itself what it wants of a crawl
-    BESIDE  True: the format has no place for what is said of the crawl, so that goes beside it
+    SIDECAR  True: the format has no place for what is said of the crawl, so that goes beside it
     write(source, files)   write, reading row by row; return how many records there were
 
 Formats from elsewhere are found as entry points of the group `penstock.exports`.
 
-May touch: a Reader, the files it is given. Row by row: a million rows need no more memory
+May touch: a CrawlReader, the files it is given. Row by row: a million rows need no more memory
 than a thousand. A library that an extra brings is imported when its format is asked for.
 """
 
@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import BinaryIO, Protocol
 
 from penstock.crawler.errors import BadQuery
-from penstock.storage.reading.crawl_reader import Reader, Rows
+from penstock.storage.reading.crawl_reader import CrawlReader, QueryResult
 
 GROUP = "penstock.exports"
 # What to count for what is exported; beneath the views, where that is quick.
@@ -34,7 +34,7 @@ _COUNTED_BY = {
 }
 
 
-class Files(Protocol):
+class ExportFiles(Protocol):
     """Where an export is written to."""
 
     @property
@@ -48,15 +48,15 @@ class Files(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ExportSource:
     """A crawl opened for reading, at one moment, and what was asked of it."""
 
-    reader: Reader
+    reader: CrawlReader
     sql: str  # the rows that were chosen; of no concern to formats of a whole crawl
     about: Mapping[str, object]  # what is said of the crawl: see `penstock.storage.reading.provenance`
     advanced: Callable[[], None] = lambda: None  # called for every record
 
-    def rows(self) -> Rows:
+    def rows(self) -> QueryResult:
         return self.reader.select(self.sql)
 
     def expected(self) -> int | None:
@@ -68,13 +68,13 @@ class Source:
         return int(str(count))
 
 
-def formats() -> list[str]:
+def list_formats() -> list[str]:
     """The names of all formats, without loading any."""
     ours = {path.stem for path in Path(__file__).parent.glob("[a-z]*.py")}
     return sorted(ours | {point.name for point in metadata.entry_points(group=GROUP)})
 
 
-def load(name: str) -> ModuleType:
+def load_format(name: str) -> ModuleType:
     """The module of a format. Raises BadQuery: no such format, or its extra is not installed."""
     if (Path(__file__).parent / f"{name}.py").is_file() and name.isidentifier():
         return import_module(f"penstock.storage.exports.{name}")
@@ -82,7 +82,7 @@ def load(name: str) -> ModuleType:
         module = point.load()
         if isinstance(module, ModuleType):
             return module
-    raise BadQuery(f"there is no format {name!r}; there are {', '.join(formats())}")
+    raise BadQuery(f"there is no format {name!r}; there are {', '.join(list_formats())}")
 
 
 def missing_extra(library: str, extra: str) -> BadQuery:

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
 
 from penstock.crawler.output.safe_cells import UnixLines, csv_cell
-from penstock.storage.exports import Files, Source
+from penstock.storage.exports import ExportFiles, ExportSource
 
 ABOUT = "comma-separated values; what looks like a formula gets a ' in front"
 TAKES = "rows"
-BESIDE = True
+SIDECAR = True
 
 
-def write(source: Source, files: Files) -> int:
+def write(source: ExportSource, files: ExportFiles) -> int:
     rows = source.rows()
     return write_rows(rows.columns, rows, files.main(), source.advanced)
 

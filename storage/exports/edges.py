@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import json
 
-from penstock.storage.exports import Files, Source
+from penstock.storage.exports import ExportFiles, ExportSource
 
 ABOUT = "the link graph as an edge list, tab between source and target"
 TAKES = "crawl"
-BESIDE = False
+SIDECAR = False
 
 # In the order of the table: no sorting, so the first line comes at once.
 _LINKS = "SELECT source, target FROM links"
 
 
-def write(source: Source, files: Files) -> int:
+def write(source: ExportSource, files: ExportFiles) -> int:
     out, count = files.main(), 0
     # A comment to the programs that read edge lists; a canonical URL never begins with it, and
     # has neither blanks nor tabs nor line ends in it.

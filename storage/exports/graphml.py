@@ -13,11 +13,11 @@ import re
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from penstock.storage.exports import Files, Source
+from penstock.storage.exports import ExportFiles, ExportSource
 
 ABOUT = "the link graph in XML, with status, depth and title of its nodes"
 TAKES = "crawl"
-BESIDE = False
+SIDECAR = False
 
 _NODES = """
     SELECT url.id, url_text.url,
@@ -45,7 +45,7 @@ _OF_EDGES: Mapping[str, str] = {"text": "string", "followed": "boolean"}
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-def write(source: Source, files: Files) -> int:
+def write(source: ExportSource, files: ExportFiles) -> int:
     out, count = files.main(), 0
     out.write(_head(source.about).encode())
     for number, *facts in source.reader.select(_NODES):

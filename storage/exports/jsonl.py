@@ -6,14 +6,14 @@ May touch: see the package.
 from __future__ import annotations
 
 from penstock.crawler.output.safe_cells import json_object
-from penstock.storage.exports import Files, Source
+from penstock.storage.exports import ExportFiles, ExportSource
 
 ABOUT = "a JSON object per line"
 TAKES = "rows"
-BESIDE = True
+SIDECAR = True
 
 
-def write(source: Source, files: Files) -> int:
+def write(source: ExportSource, files: ExportFiles) -> int:
     rows, out, count = source.rows(), files.main(), 0
     line = json_object(rows.columns)
     for row in rows:

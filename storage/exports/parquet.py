@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from penstock.crawler.errors import BadQuery
 from penstock.crawler.output.safe_cells import distinct
-from penstock.storage.exports import Files, Source, missing_extra
+from penstock.storage.exports import ExportFiles, ExportSource, missing_extra
 
 try:
     import pyarrow as pa
@@ -26,7 +26,7 @@ except ImportError as error:
 
 ABOUT = "Parquet with zstd, for data frames"
 TAKES = "rows"
-BESIDE = False
+SIDECAR = False
 
 ROWS_AT_ONCE = 10_000  # a row group; they bound the memory
 _MOMENTS = ("fetched_at", "retry_at", "started_at", "finished_at")
@@ -36,7 +36,7 @@ _WHOLE = {"status", "depth", "body_bytes", "elapsed_ms", "attempts", "hops", "wo
 Row = Sequence[object]
 
 
-def write(source: Source, files: Files) -> int:
+def write(source: ExportSource, files: ExportFiles) -> int:
     rows = source.rows()
     return write_rows(rows.columns, rows, files.main(), source.about, source.advanced)
 

@@ -17,11 +17,11 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 from xml.sax.saxutils import escape
 
-from penstock.storage.exports import Files, Source
+from penstock.storage.exports import ExportFiles, ExportSource
 
 ABOUT = "sitemap.xml of the pages of status 200; over 50,000 become several files with an index"
 TAKES = "crawl"
-BESIDE = False
+SIDECAR = False
 
 MOST_URLS = 50_000  # sitemaps.org
 MOST_BYTES = 50 << 20  # sitemaps.org, before compression
@@ -33,7 +33,7 @@ _SPACE = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
 Entry = tuple[str, str | None]  # URL and Last-Modified
 
 
-def write(source: Source, files: Files) -> int:
+def write(source: ExportSource, files: ExportFiles) -> int:
     rows: Any = source.reader.select(_PAGES)
     pages = ((url, modified) for url, modified, robots in rows if _may_be_indexed(robots))
     first = list(islice(pages, MOST_URLS + 1))
@@ -50,7 +50,7 @@ def _may_be_indexed(robots: str | None) -> bool:
     return words.isdisjoint(("noindex", "none"))
 
 
-def _several(pages: Iterator[Entry], source: Source, files: Files) -> int:
+def _several(pages: Iterator[Entry], source: ExportSource, files: ExportFiles) -> int:
     """Write the parts, then the index. It names them at the root of the first page's site."""
     name = PurePath(files.name)
     count = 0
@@ -68,7 +68,7 @@ def _several(pages: Iterator[Entry], source: Source, files: Files) -> int:
     return count
 
 
-def _urlset(pages: Iterable[Entry], source: Source, out: BinaryIO) -> int:
+def _urlset(pages: Iterable[Entry], source: ExportSource, out: BinaryIO) -> int:
     """Write one file, as full as it may be; return how many URLs it holds."""
     size = out.write(_head("urlset", source).encode())
     count = 0
@@ -82,7 +82,7 @@ def _urlset(pages: Iterable[Entry], source: Source, out: BinaryIO) -> int:
     return count
 
 
-def _head(element: str, source: Source) -> str:
+def _head(element: str, source: ExportSource) -> str:
     # Two hyphens would end the comment.
     about = json.dumps(source.about).replace("--", "-\\u002d")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<{element} {_SPACE}>\n<!-- penstock {about} -->\n'

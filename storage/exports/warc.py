@@ -19,7 +19,7 @@ from typing import Any
 
 from penstock.crawler.errors import BadQuery
 from penstock.crawler.version import VERSION
-from penstock.storage.exports import Files, Source, missing_extra
+from penstock.storage.exports import ExportFiles, ExportSource, missing_extra
 
 try:
     from warcio.statusandheaders import StatusAndHeaders
@@ -29,7 +29,7 @@ except ImportError as error:
 
 ABOUT = "WARC 1.1 of the bodies that --save-bodies kept; compressed if FILE ends in .gz"
 TAKES = "crawl"
-BESIDE = False
+SIDECAR = False
 
 _KEPT = """
     SELECT url_text.url, last_fetch.status,
@@ -43,7 +43,7 @@ _KEPT = """
 _OF_THE_CODED_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
-def write(source: Source, files: Files) -> int:
+def write(source: ExportSource, files: ExportFiles) -> int:
     """Raises BadQuery if the crawl kept no bodies."""
     kept: Any = source.reader.select(_KEPT)
     writer = WARCWriter(files.main(), gzip=files.name.endswith(".gz"), warc_version="1.1")

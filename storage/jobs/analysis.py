@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from penstock.storage.database.database import Database
-from penstock.storage.jobs.near_duplicates import groups, simhash, words
+from penstock.storage.jobs.near_duplicates import group_similar, simhash, split_words
 from penstock.storage.jobs.pagerank import Graph, Ranks, pagerank
 from penstock.storage.reading.crawl_reader import open_reader
 
@@ -46,7 +46,7 @@ _SAVE_ABOUT = """
 """
 
 
-class Analysed(NamedTuple):
+class AnalysisResult(NamedTuple):
     """What `analyse` has done."""
 
     urls: int  # ranked
@@ -66,7 +66,7 @@ class _Texts(NamedTuple):
     def leaders(self) -> array[int]:
         """By position: that of the first text of its group; -1 where there is no other in it."""
         compared = array("q", (i for i, value in enumerate(self.hashes) if value))
-        first = groups(array("Q", filter(None, self.hashes)))
+        first = group_similar(array("Q", filter(None, self.hashes)))
         members = array("q", [0]) * len(compared)
         for leader in first:
             members[leader] += 1
@@ -77,7 +77,7 @@ class _Texts(NamedTuple):
         return found
 
 
-async def analyse(path: Path, text_of: TextOf, advanced: Callable[[], None]) -> Analysed:
+async def analyse(path: Path, text_of: TextOf, advanced: Callable[[], None]) -> AnalysisResult:
     """Work it out anew and write it down, all of it or nothing. Raises BadDatabase.
 
     `advanced` is called for every body that was read.
@@ -88,7 +88,7 @@ async def analyse(path: Path, text_of: TextOf, advanced: Callable[[], None]) -> 
         with open_reader(path) as reader, reader.snapshot() as connection:
             ids, ranks, links = _rank(connection)
             texts = _read(connection, text_of, advanced)
-        found = Analysed(len(ids), links, ranks.rounds, ranks.change, len(texts.ids))
+        found = AnalysisResult(len(ids), links, ranks.rounds, ranks.change, len(texts.ids))
         await _save(database, ids, ranks, texts, found)
     finally:
         await database.close()
@@ -119,7 +119,7 @@ def _read(connection: sqlite3.Connection, text_of: TextOf, advanced: Callable[[]
     texts = _Texts(array("q"), array("q"), array("Q"))
     for (number,) in connection.execute(_TEXTS):
         body, headers = connection.execute(_BODY, {"id": number}).fetchone()
-        said = words(text_of(zlib.decompress(body), _content_type(headers)))
+        said = split_words(text_of(zlib.decompress(body), _content_type(headers)))
         texts.ids.append(number)
         texts.words.append(len(said))
         texts.hashes.append(simhash(said) or 0)
@@ -132,7 +132,9 @@ def _content_type(packed: bytes) -> str | None:
     return next((value for name, value in headers if name.lower() == "content-type"), None)
 
 
-async def _save(database: Database, ids: array[int], ranks: Ranks, texts: _Texts, found: Analysed) -> None:
+async def _save(
+    database: Database, ids: array[int], ranks: Ranks, texts: _Texts, found: AnalysisResult
+) -> None:
     async with database.transaction():
         await database.run("DELETE FROM analysis")
         await database.run_many(_SAVE, _rows(ids, ranks, texts))

@@ -40,7 +40,7 @@ _MASKS = [
 _MOST_NEIGHBOURS = 200  # that are compared with each; more under one mask are a chain of like texts
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
@@ -60,7 +60,7 @@ def simhash(text: Sequence[str]) -> int | None:
     return result
 
 
-def groups(hashes: Sequence[int]) -> array[int]:
+def group_similar(hashes: Sequence[int]) -> array[int]:
     """For each hash the position of the first one in its group; its own if it is alone.
 
     A group is what hangs together: each member is alike to another one, not to all.

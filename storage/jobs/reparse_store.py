@@ -45,7 +45,7 @@ class SavedBody(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ReparseRequest:
     """What a reparse replaces, and the plan (JSON) by which it knows itself again."""
 
     plan: str
@@ -57,7 +57,7 @@ class Wanted:
 class ReparseStore:
     """Made by `open`; `next` and `save` in turns, then `finish`; `close` in any case."""
 
-    def __init__(self, database: Database, wanted: Wanted) -> None:
+    def __init__(self, database: Database, wanted: ReparseRequest) -> None:
         self._database = database
         self._wanted = wanted
         self._phrases = Phrases(database)
@@ -66,7 +66,7 @@ class ReparseStore:
         self.resumed = False
 
     @classmethod
-    async def open(cls, path: Path, wanted: Wanted, *, anew: bool = False) -> ReparseStore:
+    async def open(cls, path: Path, wanted: ReparseRequest, *, anew: bool = False) -> ReparseStore:
         """Raises BadDatabase: no crawl of ours, in use, or its bodies were not saved.
 
         Goes on behind what an earlier reparse with the same plan has done, unless `anew`.

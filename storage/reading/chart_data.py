@@ -1,4 +1,4 @@
-"""Curves: the figures of a crawl that are drawn rather than listed.
+"""ChartData: the figures of a crawl that are drawn rather than listed.
 
 May touch: sqlite3 connections that others opened.
 Never: write. Every answer has a bounded number of points, however large the crawl is.
@@ -50,7 +50,7 @@ _STAGES = """
 """
 
 
-class Curves(NamedTuple):
+class ChartData(NamedTuple):
     statuses: Sequence[tuple[str, int]]  # status, or error where none arrived, and URLs
     depths: Sequence[tuple[int, int]]  # depth, and pages of status 200
     times: Sequence[int]  # answers by time, up to each of BOUNDS_MS, and beyond
@@ -64,7 +64,7 @@ class Curves(NamedTuple):
     stages: Sequence[tuple[str, int, float]]  # messages handled, and the busy share of the workers
 
 
-def curves(connection: sqlite3.Connection, last: str | None) -> Curves:
+def load_chart_data(connection: sqlite3.Connection, last: str | None) -> ChartData:
     """`last` is the moment of the last activity, for a run that has no end."""
     [(first, end)] = connection.execute(_ANSWERS)
     times = [0] * (len(BOUNDS_MS) + 1)
@@ -76,7 +76,7 @@ def curves(connection: sqlite3.Connection, last: str | None) -> Curves:
         for piece, number, size_there in connection.execute(_OVER_TIME, span):
             pages[piece], size[piece] = number, size_there
     [(busy,)] = connection.execute(_SECONDS, {"last": last})
-    return Curves(
+    return ChartData(
         statuses=[
             (str(status) if status is not None else error or "none", urls)
             for status, error, urls in connection.execute(_STATUSES)

@@ -1,4 +1,4 @@
-"""Changes: what became of the pages between two crawls.
+"""CrawlDiff: what became of the pages between two crawls.
 
 May touch: two Readers; a temporary database of its own, which SQLite deletes by itself.
 Never: write to either crawl.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from penstock.crawler.errors import BadQuery
-from penstock.storage.reading.crawl_reader import Reader
+from penstock.storage.reading.crawl_reader import CrawlReader
 
 COLUMNS = ("change", "url", "field", "before", "after")
 FIELDS = ("status", "title", "content_hash", "canonical")
@@ -32,13 +32,13 @@ Change = tuple[str, str, str, object, object]
 Page = tuple[object, ...]
 
 
-class Counts(NamedTuple):
+class DiffCounts(NamedTuple):
     kinds: Mapping[str, int]  # pages by change
     fields: Mapping[str, int]  # changed pages by what changed; one page may count in several
 
 
-class Changes:
-    """The differences, in a temporary database. A context manager; made by `changes`."""
+class CrawlDiff:
+    """The differences, in a temporary database. A context manager; made by `compare_crawls`."""
 
     def __init__(self, found: Iterable[Change]) -> None:
         # "": a file that SQLite keeps in memory while it is small, and deletes when it is closed.
@@ -50,7 +50,7 @@ class Changes:
         self._db.execute("PRAGMA query_only = ON")
         self._db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # a condition opens no other file
 
-    def __enter__(self) -> Changes:
+    def __enter__(self) -> CrawlDiff:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,9 +59,9 @@ class Changes:
     def rows(self, limit: int | None = None) -> Iterator[tuple[object, ...]]:
         return self._db.execute(_ROWS, {"limit": -1 if limit is None else limit})
 
-    def counts(self) -> Counts:
+    def counts(self) -> DiffCounts:
         kinds = {**dict.fromkeys(KINDS, 0), **dict(self._db.execute(_COUNT))}
-        return Counts(kinds, {**dict.fromkeys(FIELDS, 0), **dict(self._db.execute(_COUNT_FIELDS))})
+        return DiffCounts(kinds, {**dict.fromkeys(FIELDS, 0), **dict(self._db.execute(_COUNT_FIELDS))})
 
     def any(self, condition: str) -> int:
         """How many rows a condition in SQL is true of. Raises BadQuery if it is none."""
@@ -75,9 +75,11 @@ class Changes:
         return int(count)
 
 
-def changes(before: Reader, after: Reader, advanced: Callable[[], None] = lambda: None) -> Changes:
+def compare_crawls(
+    before: CrawlReader, after: CrawlReader, advanced: Callable[[], None] = lambda: None
+) -> CrawlDiff:
     """Compare two crawls, page by page."""
-    return Changes(_differences(iter(before.select(_PAGES)), iter(after.select(_PAGES)), advanced))
+    return CrawlDiff(_differences(iter(before.select(_PAGES)), iter(after.select(_PAGES)), advanced))
 
 
 def _differences(

@@ -1,4 +1,4 @@
-"""Reader: a crawl's file opened for looking. It may be done, killed, or being written right now.
+"""CrawlReader: a crawl's file opened for looking. It may be done, killed, or being written right now.
 
 May touch: sqlite3, the file system's facts about the file.
 Never: change anything, open another file, or keep a crawl waiting.
@@ -53,10 +53,10 @@ _PRAGMAS_OF_A_TABLE = frozenset(
 )
 
 
-class Rows:
+class QueryResult:
     """The answer to one query, read as it is asked for; a million rows need no more memory than one."""
 
-    def __init__(self, reader: Reader, sql: str, cursor: sqlite3.Cursor) -> None:
+    def __init__(self, reader: CrawlReader, sql: str, cursor: sqlite3.Cursor) -> None:
         self.columns: tuple[str, ...] = tuple(column[0] for column in cursor.description or ())
         self._reader = reader
         self._sql = sql
@@ -75,7 +75,7 @@ class Rows:
                 self._cursor.close()
 
 
-class Reader:
+class CrawlReader:
     """A read-only connection to one crawl. Made by `open_reader`; a context manager."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, note: str | None) -> None:
@@ -84,7 +84,7 @@ class Reader:
         self._connection = connection
         self._refused = ""
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> CrawlReader:
         return self
 
     def __exit__(
@@ -95,13 +95,13 @@ class Reader:
     def close(self) -> None:
         self._connection.close()
 
-    def select(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Rows:
+    def select(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> QueryResult:
         """Begin one query. Raises BadQuery if it is no SELECT, or wants more than to read."""
         with self.explaining(sql):
             cursor = self._connection.execute(sql, parameters)
         if cursor.description is None:
             raise BadQuery("this SQL gives no rows: a SELECT is wanted")
-        return Rows(self, sql, cursor)
+        return QueryResult(self, sql, cursor)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -157,7 +157,7 @@ class Reader:
         self._connection.set_progress_handler(lambda: 0, STEPS_BETWEEN_LOOKS)
 
 
-def open_reader(path: str | Path) -> Reader:
+def open_reader(path: str | Path) -> CrawlReader:
     """Open the crawl in `path` for reading. Raises BadDatabase: not there, not ours, damaged, newer."""
     path = Path(path)
     _refuse_other_files(path)
@@ -170,7 +170,7 @@ def open_reader(path: str | Path) -> Reader:
         raise BadDatabase(f"{path} is damaged: restore a copy, or crawl anew into another file") from error
     except sqlite3.Error as error:
         raise BadDatabase(explain_file(path, error) or f"cannot read {path}: {error}") from error
-    reader = Reader(path, connection, note)
+    reader = CrawlReader(path, connection, note)
     try:
         reader.confine()
     except BaseException:

@@ -45,16 +45,16 @@ _MADE = re.compile(r"^CREATE (?:VIEW|TABLE) (\w+)\b(.*?);\s*$", re.MULTILINE | r
 _COLUMN = re.compile(r"^ +(?:.*\bAS )?(\w+)(?: [A-Z][A-Z ]*)?,? +-- (.+)$", re.MULTILINE)
 
 
-class Meaning(NamedTuple):
+class TableDescription(NamedTuple):
     """What the schema says of a table or view."""
 
     itself: str | None
     columns: Mapping[str, str]
 
 
-def datasette_metadata(database: str) -> dict[str, object]:
+def build_datasette_metadata(database: str) -> dict[str, object]:
     """Metadata for Datasette 0.65; `database` is its name there: the file's, without its ending."""
-    meanings = schema_meanings()
+    meanings = describe_schema()
     tables: dict[str, object] = {}
     for name in (*TABLES, *REPORTS):
         itself, columns = meanings[name]
@@ -68,12 +68,12 @@ def datasette_metadata(database: str) -> dict[str, object]:
     }
 
 
-def schema_meanings() -> dict[str, Meaning]:
+def describe_schema() -> dict[str, TableDescription]:
     """By table or view: what it is and what its columns mean, where the schema says so."""
-    found: dict[str, Meaning] = {}
+    found: dict[str, TableDescription] = {}
     for _, file in schema_files():
         for name, body in _MADE.findall(file.read_text("utf-8")):
             first, _, rest = body.partition("\n")
             itself = first.partition("-- ")[2] or None
-            found[name] = Meaning(itself, dict(_COLUMN.findall(rest)))
+            found[name] = TableDescription(itself, dict(_COLUMN.findall(rest)))
     return found

@@ -70,7 +70,7 @@ _PARENTS = """
 """
 
 
-class Facts(NamedTuple):
+class UrlFacts(NamedTuple):
     state: str
     reason: str | None
     depth: int | None  # None: only a sitemap leads here
@@ -82,7 +82,7 @@ class Facts(NamedTuple):
     links_here: int  # pages that link to it
 
 
-class Answer(NamedTuple):
+class StoredAnswer(NamedTuple):
     """The newest answer, or what there is of one."""
 
     status: int | None
@@ -95,7 +95,7 @@ class Answer(NamedTuple):
     redirect_to: str | None
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """One URL on the way, and how the one before leads to it."""
 
     url: str
@@ -107,9 +107,9 @@ class Step(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     url: CanonicalUrl
-    facts: Facts
-    answer: Answer | None  # None: it was not requested
-    way: list[Step]  # from a seed to the URL; empty if none is stored
+    facts: UrlFacts
+    answer: StoredAnswer | None  # None: it was not requested
+    way: list[PathStep]  # from a seed to the URL; empty if none is stored
     loop: list[str]  # where its redirects go round in a circle: the circle's URLs, else empty
 
 
@@ -125,12 +125,12 @@ class _Parent(NamedTuple):
 def explain_url(connection: sqlite3.Connection, text: str) -> Explanation:
     """Raises BadQuery, naming the rule, if `text` cannot be or is not in this crawl."""
     url, number = find_url(connection, text)
-    facts = Facts(*connection.execute(_FACTS, {"id": number}).fetchone())
+    facts = UrlFacts(*connection.execute(_FACTS, {"id": number}).fetchone())
     answer = connection.execute(_ANSWER, {"id": number}).fetchone()
     return Explanation(
         url=url,
         facts=facts,
-        answer=Answer(*answer) if answer else None,
+        answer=StoredAnswer(*answer) if answer else None,
         way=_way(connection, number, url, seed=bool(facts.seed)),
         loop=_loop(connection, number, url),
     )
@@ -183,7 +183,7 @@ def _loop(connection: sqlite3.Connection, number: int, url: str) -> list[str]:
     return []
 
 
-def _way(connection: sqlite3.Connection, number: int, url: str, *, seed: bool) -> list[Step]:
+def _way(connection: sqlite3.Connection, number: int, url: str, *, seed: bool) -> list[PathStep]:
     """The steps from a seed: the parent that sorts first at each, unless that leads in a circle."""
 
     def parents(child: int) -> Iterator[_Parent]:
@@ -206,7 +206,7 @@ def _way(connection: sqlite3.Connection, number: int, url: str, *, seed: bool) -
     ]
 
 
-def _step(to: _Parent, via: _Parent | None) -> Step:
+def _step(to: _Parent, via: _Parent | None) -> PathStep:
     if via is None:
-        return Step(to.url, "seed")
-    return Step(to.url, "redirect" if via.redirect else "link", bool(via.followed), via.text)
+        return PathStep(to.url, "seed")
+    return PathStep(to.url, "redirect" if via.redirect else "link", bool(via.followed), via.text)

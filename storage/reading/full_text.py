@@ -39,7 +39,7 @@ _SEARCH = f"""
 COLUMNS = ("score", "url", "title", "snippet")
 
 
-class Hit(NamedTuple):
+class SearchHit(NamedTuple):
     """One page that was found."""
 
     score: float  # bm25, higher is better; it compares hits of one query only
@@ -48,7 +48,7 @@ class Hit(NamedTuple):
     snippet: str  # on one line; the words that were found stand in brackets
 
 
-def search(connection: sqlite3.Connection, query: str, *, limit: int) -> list[Hit]:
+def search(connection: sqlite3.Connection, query: str, *, limit: int) -> list[SearchHit]:
     """The best pages for an FTS5 query. Raises BadQuery if it is none, or if there is no index."""
     if not connection.execute(_HAS_INDEX).fetchone()[0]:
         raise BadQuery(_no_index(connection))
@@ -63,7 +63,7 @@ def search(connection: sqlite3.Connection, query: str, *, limit: int) -> list[Hi
             raise
         hint = "put words with signs into double quotes, such as '\"c++\"'"
         raise BadQuery(f"{shown(query)} is no query for the index ({problem}): {hint}") from error
-    return [Hit(score, url, title, " ".join(snippet.split())) for score, url, title, snippet in rows]
+    return [SearchHit(score, url, title, " ".join(snippet.split())) for score, url, title, snippet in rows]
 
 
 def _no_index(connection: sqlite3.Connection) -> str:

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from penstock.crawler.version import VERSION
-from penstock.storage.reading.reports import totals
+from penstock.storage.reading.reports import load_totals
 
 _RUNS = "SELECT id, started_at, finished_at, stop_reason, config FROM runs ORDER BY id"
 
 
-def provenance(connection: sqlite3.Connection, *, sql: str | None = None) -> Mapping[str, object]:
+def load_provenance(connection: sqlite3.Connection, *, sql: str | None = None) -> Mapping[str, object]:
     """Who crawled what, when, how far it is, and which rows were taken. Plain values, for JSON."""
     crawl = connection.execute("SELECT identity, created_at FROM crawl").fetchone() or ("{}", None)
     names = ("id", "started_at", "finished_at", "stop_reason")
@@ -25,7 +25,7 @@ def provenance(connection: sqlite3.Connection, *, sql: str | None = None) -> Map
         {**dict(zip(names, run, strict=True)), "config": _portable(config)}
         for *run, config in connection.execute(_RUNS)
     ]
-    found = totals(connection)
+    found = load_totals(connection)
     return {
         "software": f"Penstock/{VERSION}",
         "exported_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),

@@ -59,7 +59,7 @@ _ANALYSED = """
 _HAS_VIEW = "SELECT count(*) FROM sqlite_schema WHERE type = 'view' AND name = :name"
 
 
-class Question(NamedTuple):
+class ReportQuery(NamedTuple):
     """A query that is ready to be asked."""
 
     sql: str
@@ -67,19 +67,19 @@ class Question(NamedTuple):
     note: str | None  # what to know beside the answer
 
 
-def question(
+def build_report_query(
     connection: sqlite3.Connection, name: str, *, url: str | None = None, limit: int | None = None
-) -> Question:
+) -> ReportQuery:
     """The report `name` as a query. Raises BadQuery: no such report, or no answer yet."""
     _know(name, url)
     bound = -1 if limit is None else limit  # -1 is SQLite's "no limit"
     if url is not None:
         sql = _INLINKS if name == "inlinks" else _OUTLINKS
         _, number = find_url(connection, url)
-        return Question(sql, {"id": number, "limit": bound}, _of_links(connection))
+        return ReportQuery(sql, {"id": number, "limit": bound}, _of_links(connection))
     note = _note(connection, name)
     # The name is one of ours, so it may stand in the SQL.
-    return Question(f"SELECT * FROM {name} LIMIT :limit", {"limit": bound}, note)
+    return ReportQuery(f"SELECT * FROM {name} LIMIT :limit", {"limit": bound}, note)
 
 
 def _know(name: str, url: str | None) -> None:

@@ -71,7 +71,7 @@ _RUNS = """
 """
 
 
-class Run(NamedTuple):
+class RunRecord(NamedTuple):
     """One invocation."""
 
     id: int
@@ -84,7 +84,7 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class CrawlStatus:
     """How far a crawl is."""
 
     identity: Mapping[str, Any]  # seeds, scope, include, exclude; empty: not begun
@@ -94,12 +94,12 @@ class Status:
     waiting: int  # of the pending ones: for another attempt
     failed: Sequence[tuple[str, int]]  # reason and URLs, the most frequent first
     skipped: Sequence[tuple[str, int]]
-    runs: Sequence[Run]  # the oldest first
+    runs: Sequence[RunRecord]  # the oldest first
     last_activity: str | None  # ISO 8601, UTC: the last answer, or the begin or end of a run
     live: Live | None  # what the last run showed last, if it has no end
 
 
-def totals(connection: sqlite3.Connection) -> Totals:
+def load_totals(connection: sqlite3.Connection) -> Totals:
     """The crawl's life so far, all runs together, as the database has it."""
     [states] = connection.execute(sql.COUNT_STATES)
     generation = connection.execute(_GENERATION).fetchone()
@@ -108,19 +108,19 @@ def totals(connection: sqlite3.Connection) -> Totals:
     return totals_of(states, pages, runs)
 
 
-def status(connection: sqlite3.Connection) -> Status:
+def load_status(connection: sqlite3.Connection) -> CrawlStatus:
     """Everything that the `status` command shows."""
     crawl = connection.execute(_CRAWL).fetchone() or ("{}", None, 1, None)
     [(waiting,)] = connection.execute(_WAITING)
     [(answered,)] = connection.execute(_LAST_ANSWER)
-    runs = [Run(*row) for row in connection.execute(_RUNS)]
+    runs = [RunRecord(*row) for row in connection.execute(_RUNS)]
     moments = [answered, crawl[3], *(moment for run in runs for moment in (run.started_at, run.finished_at))]
     seen = live(connection)
-    return Status(
+    return CrawlStatus(
         identity=json.loads(crawl[0]),
         depth=crawl[1],
         robots=bool(crawl[2]),
-        totals=totals(connection),
+        totals=load_totals(connection),
         waiting=waiting,
         failed=connection.execute(_REASONS, {"state": 3}).fetchall(),
         skipped=connection.execute(_REASONS, {"state": 4}).fetchall(),

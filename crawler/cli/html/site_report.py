@@ -20,12 +20,12 @@ from penstock.crawler.version import VERSION
 
 if TYPE_CHECKING:
     from penstock.crawler.output.atomic_output import Outlet
-    from penstock.storage.reading.chart_data import Curves
-    from penstock.storage.reading.crawl_reader import Reader
-    from penstock.storage.reading.report_queries import Question
-    from penstock.storage.reading.reports import Status
+    from penstock.storage.reading.chart_data import ChartData
+    from penstock.storage.reading.crawl_reader import CrawlReader
+    from penstock.storage.reading.report_queries import ReportQuery
+    from penstock.storage.reading.reports import CrawlStatus
 
-Ask = Callable[[str], "Question"]  # a report by its name; raises BadQuery while it has no answer
+Ask = Callable[[str], "ReportQuery"]  # a report by its name; raises BadQuery while it has no answer
 
 HEAD_ROWS = 10  # of each report on the page
 _STATUSES_SHOWN = 12
@@ -44,7 +44,13 @@ class Section(NamedTuple):
 
 
 def write_site(
-    database: str, found: Status, drawn: Curves, ask: Ask, reader: Reader, files: Outlet, lists: PurePath
+    database: str,
+    found: CrawlStatus,
+    drawn: ChartData,
+    ask: Ask,
+    reader: CrawlReader,
+    files: Outlet,
+    lists: PurePath,
 ) -> int:
     """Write the page and the lists; return how many reports have rows."""
     sections, empty, unanswered = _sections(ask, reader, files, lists)
@@ -65,7 +71,7 @@ def write_site(
 
 
 def _sections(
-    ask: Ask, reader: Reader, files: Outlet, lists: PurePath
+    ask: Ask, reader: CrawlReader, files: Outlet, lists: PurePath
 ) -> tuple[list[Section], list[str], list[str]]:
     """Those with rows, the names of those without, and why others have no answer yet."""
     from penstock.storage.reading.reports import REPORTS
@@ -134,7 +140,7 @@ def _words(name: str) -> str:
 # -- the figures
 
 
-def _write_top(database: str, found: Status, drawn: Curves, out: TextIO) -> None:
+def _write_top(database: str, found: CrawlStatus, drawn: ChartData, out: TextIO) -> None:
     seeds = found.identity.get("seeds", [])
     title = str(seeds[0]) if seeds else database
     out.write(head(f"Crawl of {title}"))
@@ -158,7 +164,7 @@ def _write_top(database: str, found: Status, drawn: Curves, out: TextIO) -> None
     out.write("</dl>\n")
 
 
-def _when(found: Status) -> str:
+def _when(found: CrawlStatus) -> str:
     depth = "no depth limit" if found.depth is None else f"depth {found.depth}"
     rules = f"scope {found.identity.get('scope', 'not known')}, {depth}"
     if not found.runs:
@@ -176,7 +182,7 @@ def _shown(moment: str | None) -> str:
     return f"{moment[:10]} {moment[11:19]} UTC" if moment else "never"
 
 
-def _write_charts(drawn: Curves, out: TextIO) -> None:
+def _write_charts(drawn: ChartData, out: TextIO) -> None:
     from penstock.storage.reading.chart_data import BOUNDS_MS, DEEPEST
 
     if drawn.began is None:

@@ -57,7 +57,7 @@ def site(db: Path, tmp_path: Path) -> Site:
     return write
 
 
-class Reader(HTMLParser):
+class CrawlReader(HTMLParser):
     """What a page holds: its elements with their attributes, in order."""
 
     def __init__(self, page: Path) -> None:
@@ -76,7 +76,7 @@ class Reader(HTMLParser):
 class TestPage:
     def test_it_holds_figures_five_charts_and_every_report_with_rows(self, site: Site) -> None:
         page = site()
-        reader, html = Reader(page), page.read_text("utf-8")
+        reader, html = CrawlReader(page), page.read_text("utf-8")
 
         assert len(reader.all("svg")) == 5
         named = {attributes["id"] for attributes in reader.all("section")}
@@ -93,14 +93,14 @@ class TestPage:
         site(target)
         path = tmp_path / page
 
-        hrefs = [str(a["href"]) for a in Reader(path).all("a") if str(a["href"]).endswith(".csv")]
+        hrefs = [str(a["href"]) for a in CrawlReader(path).all("a") if str(a["href"]).endswith(".csv")]
 
         assert len(hrefs) > 5
         lists = {(path.parent / href).name: (path.parent / href).read_text("utf-8") for href in hrefs}
         assert len(list(csv.reader(lists["duplicate_titles.csv"].splitlines()))) == 13
 
     def test_no_text_of_the_web_becomes_an_element_or_a_script(self, site: Site) -> None:
-        reader = Reader(site())
+        reader = CrawlReader(site())
 
         assert reader.all("script") == reader.all("img") == []
         hrefs = {str(a["href"]) for a in reader.all("a")}
@@ -116,7 +116,7 @@ class TestPage:
 
     def test_it_asks_for_nothing_from_elsewhere_and_forbids_to(self, site: Site) -> None:
         page = site()
-        reader = Reader(page)
+        reader = CrawlReader(page)
         policy = next(m["content"] for m in reader.all("meta") if "content-security-policy" in str(m).lower())
 
         style = page.read_text("utf-8").partition("<style>")[2].partition("</style>")[0]
@@ -132,7 +132,7 @@ class TestPage:
 
         page = site()
 
-        assert len(Reader(page).all("svg")) == 6
+        assert len(CrawlReader(page).all("svg")) == 6
         assert "fetch (25% busy)" in page.read_text("utf-8")
 
     def test_a_crawl_that_has_not_begun_has_a_page_too(self, tmp_path: Path) -> None:

@@ -417,21 +417,21 @@ class TestFiles:
 
 class TestPlugs:
     def test_a_file_is_a_format_and_its_name_the_options(self) -> None:
-        assert exports.formats() == ["csv", "edges", "graphml", "jsonl", "parquet", "sitemap", "warc"]
+        assert exports.list_formats() == ["csv", "edges", "graphml", "jsonl", "parquet", "sitemap", "warc"]
 
     @pytest.mark.parametrize("name", ["csv", "edges", "graphml", "jsonl", "sitemap"])
     def test_every_format_keeps_to_the_shape(self, name: str) -> None:
-        form = exports.load(name)
+        form = exports.load_format(name)
 
         assert form.TAKES in ("rows", "crawl")
         assert form.ABOUT
-        assert isinstance(form.BESIDE, bool)
+        assert isinstance(form.SIDECAR, bool)
 
     def test_one_from_elsewhere_is_found_as_an_entry_point(
         self, shell: Shell, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         plug = ModuleType("plug")
-        plug.__dict__.update(TAKES="rows", BESIDE=False, ABOUT="a test", write=write_urls)
+        plug.__dict__.update(TAKES="rows", SIDECAR=False, ABOUT="a test", write=write_urls)
 
         class Point:
             name = "shout"
@@ -441,9 +441,9 @@ class TestPlugs:
 
         monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [Point()])
 
-        assert "shout" in exports.formats()
+        assert "shout" in exports.list_formats()
         assert shell.writes("shout", "--sql", "SELECT 'x'").read_bytes() == b"X"
 
 
-def write_urls(source: exports.Source, files: exports.Files) -> int:
+def write_urls(source: exports.ExportSource, files: exports.ExportFiles) -> int:
     return sum(files.main().write(str(value).upper().encode()) for (value,) in source.rows())

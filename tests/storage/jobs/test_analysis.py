@@ -14,7 +14,7 @@ import pytest
 from penstock.crawler.cli import main
 from penstock.stages.extractors.text.visible_text import visible_text
 from penstock.storage.database.file_lock import FileLock
-from penstock.storage.jobs.near_duplicates import MOST_BITS, groups, simhash, words
+from penstock.storage.jobs.near_duplicates import MOST_BITS, group_similar, simhash, split_words
 from penstock.storage.jobs.pagerank import DAMPING, TOLERANCE, Graph, pagerank
 from tests.support.database_rows import SITE, CrawlFile
 
@@ -73,14 +73,14 @@ class TestLikeness:
         base = Random(3).getrandbits(64)
         for bits in Random(4).sample(list(combinations(range(64), 3)), 500):
             near = base ^ sum(1 << bit for bit in bits)
-            assert list(groups([base, near])) == [0, 0], bits
-            assert list(groups([base, near ^ 1 << (bits[0] + 1) % 64])) in ([0, 1], [0, 0])
+            assert list(group_similar([base, near])) == [0, 0], bits
+            assert list(group_similar([base, near ^ 1 << (bits[0] + 1) % 64])) in ([0, 1], [0, 0])
 
     def test_four_bits_are_too_many(self) -> None:
-        assert list(groups([0, 0b1111, 1 << 63])) == [0, 1, 0]
+        assert list(group_similar([0, 0b1111, 1 << 63])) == [0, 1, 0]
 
     def test_words_know_scripts_without_blanks(self) -> None:
-        assert words("It's two: 日本 Ünïcode") == ["it", "s", "two", "日", "本", "ünïcode"]
+        assert split_words("It's two: 日本 Ünïcode") == ["it", "s", "two", "日", "本", "ünïcode"]
 
 
 class TestVisibleText:

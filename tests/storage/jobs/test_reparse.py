@@ -17,7 +17,7 @@ from penstock.crawler.extraction import ExtractionResult, Value
 from penstock.crawler.messages import Content
 from penstock.crawler.output import logs
 from penstock.storage.database.file_lock import FileLock
-from penstock.storage.jobs.reparse_store import ReparseStore, SavedBody, Wanted
+from penstock.storage.jobs.reparse_store import ReparseRequest, ReparseStore, SavedBody
 from tests.crawler.cli.test_read_commands import Shell
 from tests.support.crawls import check_invariants, crawl, rows
 from tests.support.shop import extracted, shop, website
@@ -152,9 +152,11 @@ class TestReparse:
 
 
 class TestCutOff:
-    WANTED = Wanted(plan="a", values=True, structured=True, search=False)
+    WANTED = ReparseRequest(plan="a", values=True, structured=True, search=False)
 
-    async def some(self, db: Path, wanted: Wanted, value: str, *, anew: bool = False) -> tuple[bool, int]:
+    async def some(
+        self, db: Path, wanted: ReparseRequest, value: str, *, anew: bool = False
+    ) -> tuple[bool, int]:
         """Store `value` for the pages of the first batch that a reparse comes to, and be cut off."""
         store = await ReparseStore.open(db, wanted, anew=anew)
         try:
@@ -174,7 +176,7 @@ class TestCutOff:
         assert [row[3] for row in extracted(kept)].count("one") == 3
 
     async def test_with_other_rules_or_when_asked_it_begins_anew(self, kept: Path) -> None:
-        other = Wanted(plan="b", values=True, structured=True, search=False)
+        other = ReparseRequest(plan="b", values=True, structured=True, search=False)
         await self.some(kept, self.WANTED, "one")
 
         assert await self.some(kept, other, "two") == (False, 1)

@@ -13,9 +13,9 @@ from types import FrameType
 import pytest
 
 from penstock.crawler.errors import BadDatabase, BadQuery
-from penstock.storage.reading.crawl_reader import Reader, open_reader
+from penstock.storage.reading.crawl_reader import CrawlReader, open_reader
 from penstock.storage.reading.explanation import explain_url
-from penstock.storage.reading.reports import REPORTS, TABLES, status
+from penstock.storage.reading.reports import REPORTS, TABLES, load_status
 from tests.support.database_rows import SITE, CrawlFile
 
 HOME = f"{SITE}/"
@@ -38,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def reader(path: Path) -> Iterator[Reader]:
+def reader(path: Path) -> Iterator[CrawlReader]:
     with open_reader(path) as reader:
         yield reader
 
@@ -51,7 +51,7 @@ def refusal(path: Path | str) -> str:
     return line
 
 
-def query_refusal(reader: Reader, sql: str) -> str:
+def query_refusal(reader: CrawlReader, sql: str) -> str:
     with pytest.raises(BadQuery) as caught:
         list(reader.select(sql))
     return str(caught.value)
@@ -205,7 +205,7 @@ class TestReadingOnly:
             "PRAGMA wal_checkpoint(TRUNCATE)",
         ],
     )
-    def test_what_would_change_something_is_refused(self, path: Path, reader: Reader, sql: str) -> None:
+    def test_what_would_change_something_is_refused(self, path: Path, reader: CrawlReader, sql: str) -> None:
         before = path.read_bytes()
 
         assert "read" in query_refusal(reader, sql)
@@ -214,51 +214,51 @@ class TestReadingOnly:
     @pytest.mark.parametrize(
         "sql", ["ATTACH '{}' AS x", "VACUUM INTO '{}'", "ATTACH 'file:{}?mode=rwc' AS x"]
     )
-    def test_no_other_file_is_opened_or_created(self, reader: Reader, tmp_path: Path, sql: str) -> None:
+    def test_no_other_file_is_opened_or_created(self, reader: CrawlReader, tmp_path: Path, sql: str) -> None:
         """mode=ro protects this database only; an attached one would be created."""
         assert "no other file" in query_refusal(reader, sql.format(tmp_path / "new.db"))
         assert not (tmp_path / "new.db").exists()
 
-    def test_the_schema_may_be_looked_at(self, reader: Reader) -> None:
+    def test_the_schema_may_be_looked_at(self, reader: CrawlReader) -> None:
         assert len(list(reader.select("PRAGMA table_info(pages)"))) > 10
         assert len(list(reader.select("SELECT name FROM pragma_table_info('pages')"))) > 10
         assert list(reader.select("SELECT value FROM json_each('[1]')")) == [(1,)]
 
-    def test_two_statements_are_refused(self, reader: Reader) -> None:
+    def test_two_statements_are_refused(self, reader: CrawlReader) -> None:
         assert "one statement" in query_refusal(reader, "SELECT 1; DROP TABLE url")
 
     @pytest.mark.parametrize("sql", ["", "-- nothing", "COMMIT"])
-    def test_what_gives_no_rows_is_refused(self, reader: Reader, sql: str) -> None:
+    def test_what_gives_no_rows_is_refused(self, reader: CrawlReader, sql: str) -> None:
         assert query_refusal(reader, sql)
 
 
 class TestMistakes:
-    def test_a_wrong_table_is_answered_with_the_right_ones(self, reader: Reader) -> None:
+    def test_a_wrong_table_is_answered_with_the_right_ones(self, reader: CrawlReader) -> None:
         line = query_refusal(reader, "SELECT * FROM page")
 
         assert "'page'" in line
         assert all(name in line for name in (*TABLES, *REPORTS))
 
-    def test_a_wrong_column_is_answered_with_those_of_the_tables_named(self, reader: Reader) -> None:
+    def test_a_wrong_column_is_answered_with_those_of_the_tables_named(self, reader: CrawlReader) -> None:
         line = query_refusal(reader, "SELECT stat FROM pages")
 
         assert "'stat'" in line
         assert "pages has url, status, depth, title" in line
         assert "links has" not in line
 
-    def test_bad_syntax_is_told_in_sqlites_words(self, reader: Reader) -> None:
+    def test_bad_syntax_is_told_in_sqlites_words(self, reader: CrawlReader) -> None:
         assert "syntax error" in query_refusal(reader, "SELEC 1")
 
-    def test_sql_that_is_no_text_is_refused(self, reader: Reader) -> None:
+    def test_sql_that_is_no_text_is_refused(self, reader: CrawlReader) -> None:
         """A shell may pass any bytes; Python makes lone surrogates of them."""
         assert "UTF-8" in query_refusal(reader, "SELECT '\udcff'")
 
-    def test_an_error_in_the_middle_of_the_rows_is_told_too(self, reader: Reader) -> None:
+    def test_an_error_in_the_middle_of_the_rows_is_told_too(self, reader: CrawlReader) -> None:
         sql = "SELECT abs(x) FROM (SELECT 1 AS x UNION ALL SELECT -9223372036854775807 - 1)"
 
         assert "integer overflow" in query_refusal(reader, sql)
 
-    def test_text_that_is_no_utf8_is_shown_and_does_not_end_the_query(self, reader: Reader) -> None:
+    def test_text_that_is_no_utf8_is_shown_and_does_not_end_the_query(self, reader: CrawlReader) -> None:
         assert list(reader.select("SELECT CAST(x'ff41' AS TEXT)")) == [("\ufffdA",)]
 
 
@@ -279,7 +279,7 @@ class TestBesideACrawl:
         writer.execute("COMMIT")
 
     def test_the_crawl_goes_on_while_a_query_is_being_read(
-        self, reader: Reader, writer: sqlite3.Connection
+        self, reader: CrawlReader, writer: sqlite3.Connection
     ) -> None:
         """The writer waits for nothing here: its timeout is zero."""
         rows = iter(reader.select("SELECT url FROM urls"))
@@ -291,7 +291,7 @@ class TestBesideACrawl:
         assert len(list(reader.select("SELECT url FROM urls"))) == 3
 
     def test_a_query_that_was_read_holds_no_moment_back(
-        self, reader: Reader, writer: sqlite3.Connection
+        self, reader: CrawlReader, writer: sqlite3.Connection
     ) -> None:
         """Otherwise the WAL could never be emptied."""
         list(reader.select("SELECT url FROM urls"))
@@ -302,7 +302,7 @@ class TestBesideACrawl:
         assert busy == 0
 
     def test_a_query_that_was_left_early_holds_no_moment_back(
-        self, reader: Reader, writer: sqlite3.Connection
+        self, reader: CrawlReader, writer: sqlite3.Connection
     ) -> None:
         rows = reader.select("SELECT url FROM urls")
         for _ in rows:
@@ -314,14 +314,14 @@ class TestBesideACrawl:
         assert busy == 0
 
     def test_the_answers_of_a_snapshot_are_of_one_moment(
-        self, reader: Reader, writer: sqlite3.Connection
+        self, reader: CrawlReader, writer: sqlite3.Connection
     ) -> None:
         with reader.snapshot() as connection:
-            before = status(connection).totals.states
+            before = load_status(connection).totals.states
             self.add(writer, "/new")
-            assert status(connection).totals.states == before
+            assert load_status(connection).totals.states == before
         with reader.snapshot() as connection:
-            assert status(connection).totals.states["pending"] == before["pending"] + 1
+            assert load_status(connection).totals.states["pending"] == before["pending"] + 1
 
     def test_a_killed_crawls_last_commits_are_seen(self, path: Path, writer: sqlite3.Connection) -> None:
         """They stand in the WAL only; the file and its WAL are copied as a kill would leave them."""
@@ -340,7 +340,7 @@ class TestBesideACrawl:
 
 
 class TestInterrupt:
-    def test_ctrl_c_ends_a_long_query(self, reader: Reader) -> None:
+    def test_ctrl_c_ends_a_long_query(self, reader: CrawlReader) -> None:
         """Python itself would see the signal only after SQLite has come back."""
 
         def interrupt(number: int, frame: FrameType | None) -> None:

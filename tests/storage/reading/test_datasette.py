@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from penstock.crawler.cli import main
-from penstock.storage.reading.datasette_metadata import QUERIES, schema_meanings
+from penstock.storage.reading.datasette_metadata import QUERIES, describe_schema
 from penstock.storage.reading.reports import REPORTS, TABLES
 from tests.support.database_rows import SITE, CrawlFile
 
@@ -83,7 +83,7 @@ class TestMetadata:
         assert set(QUERIES) == {"inlinks", "outlinks", "titles", "reasons", "slow_types"}
 
     def test_columns_are_explained_as_the_schema_explains_them(self) -> None:
-        meanings = schema_meanings()
+        meanings = describe_schema()
 
         assert meanings["urls"].columns["state"] == "pending, done, failed or skipped"
         assert meanings["links"].columns["followed"] == "1: at least one mention may be followed"

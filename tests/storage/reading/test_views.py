@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from penstock.storage.reading.reports import REPORTS, TABLES, totals
+from penstock.storage.reading.reports import REPORTS, TABLES, load_totals
 from tests.support.database_rows import SITE, CrawlFile, large_crawl
 
 HOME = f"{SITE}/"
@@ -388,7 +388,7 @@ class TestTotals:
         crawl.run(pages=1)
         crawl.run(pages=2, ended=None)
 
-        found = totals(crawl.db)
+        found = load_totals(crawl.db)
 
         assert found.states == {"pending": 2, "done": 1, "failed": 1, "skipped": 1}
         assert (found.pages, found.internal_failures) == (1, 1)
@@ -396,7 +396,7 @@ class TestTotals:
 
     def test_a_file_without_a_crawl_has_zero_of_everything(self, tmp_path: Path) -> None:
         with CrawlFile(tmp_path / "new.db") as file:
-            assert sum(totals(file.db).states.values()) == 0
+            assert sum(load_totals(file.db).states.values()) == 0
 
 
 @pytest.fixture(scope="module")
