@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from importlib.util import find_spec
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,11 @@ async def serving(port: int | None, telemetry: Telemetry) -> AsyncIterator[None]
     if port is None:
         yield
         return
+    if find_spec("prometheus_client") is None:  # checked at the start, not at the first scrape
+        raise BadConfig(
+            "--metrics-port: needs prometheus-client, which is not installed:"
+            " pip install prometheus-client, or 'penstock-crawler[metrics]'"
+        )
     connections: set[asyncio.Task[Any]] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

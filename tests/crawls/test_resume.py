@@ -54,12 +54,14 @@ class TestKill:
         killed_and_resumed(SyntheticWeb(seed=50, pages=250, latency=4), tmp_path, db, kills=4)
 
     @pytest.mark.slow
+    @pytest.mark.timeout(600)
     @pytest.mark.parametrize("seed", range(51, 54))
     def test_many_kills_lose_nothing_either(self, tmp_path: Path, db: Path, seed: int) -> None:
         """About every two dozen requests, so most pages are near a kill at some time."""
         killed_and_resumed(SyntheticWeb(seed=seed, pages=700, latency=4), tmp_path, db, kills=40)
 
     @pytest.mark.slow
+    @pytest.mark.timeout(600)
     def test_a_kill_while_starting_loses_nothing(self, tmp_path: Path, db: Path) -> None:
         """Also while the file is made, the schema applied, the seen set filled."""
         web = SyntheticWeb(seed=55, pages=300, latency=2)

@@ -13,6 +13,7 @@ PATIENCE = 900  # seconds; it takes under 240 on two cores that have nothing els
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(PATIENCE + 60)
 def test_no_fault_costs_a_crawl_anything() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults", "--short"],

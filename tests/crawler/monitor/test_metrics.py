@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -167,3 +168,22 @@ class TestATakenPort:
         assert ended.stderr.startswith("penstock: error: --metrics-port: cannot listen")
         assert ended.stderr.count("\n") == 1
         assert not db.exists()
+
+
+class TestTheExtra:
+    async def test_the_port_without_prometheus_client_is_refused_with_what_to_install(
+        self, tally: Tally, port: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is an optional dependency. A crawl must not fail at the first scrape for want of it."""
+        monkeypatch.setitem(sys.modules, "prometheus_client", None)  # how Python marks what is not there
+
+        with pytest.raises(BadConfig, match=r"pip install prometheus-client"):
+            await serving(port, Telemetry(tally)).__aenter__()
+
+    async def test_a_crawl_without_the_port_does_without_prometheus_client(
+        self, tally: Tally, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "prometheus_client", None)
+
+        async with serving(None, Telemetry(tally)):
+            pass
