@@ -209,7 +209,7 @@ class Failed(Struct, frozen=True, kw_only=True, gc=False):
     answer: Answer | None = None  # what had arrived before it failed
 
 
-class Refused(Struct, frozen=True, kw_only=True, gc=False):
+class Rejected(Struct, frozen=True, kw_only=True, gc=False):
     """A URL the frontier may not ask for; its rule is the reason."""
 
     task: FetchTask
@@ -218,7 +218,7 @@ class Refused(Struct, frozen=True, kw_only=True, gc=False):
 
 
 Task = FetchTask | RobotsTask
-Message = FetchTask | RobotsTask | Fetched | ParsedPage | RobotsAnswer | Failed | Refused
+Message = FetchTask | RobotsTask | Fetched | ParsedPage | RobotsAnswer | Failed | Rejected
 
 
 # Verdicts: what became of a URL. The store stage judges, storage remembers.

@@ -99,7 +99,7 @@ class Pending(Struct, frozen=True, gc=False):
     depth: int
     attempts: int  # settled requests so far
     kind: Kind = "page"
-    late: bool = False  # it has waited until nothing else was left
+    deferred: bool = False  # it has waited until nothing else was left
     listed: bool = False  # a sitemap names it; told only of the late ones
 
 
@@ -116,7 +116,7 @@ class HostClock(NamedTuple):
 
     ready_at: float = 0.0  # unix seconds before which it may not be asked
     failures: int = 0  # requests in a row without any answer
-    rests: int = 0  # how often it was given a rest meanwhile
+    openings: int = 0  # how often it was given a rest meanwhile
     connections: int = 0  # requests that it could have open at once; 0: not known
     rate: float | None = None  # starts a second that it takes; None: it never refused any
 
@@ -143,7 +143,7 @@ class Totals(Struct, frozen=True, kw_only=True, gc=False):
     resources: Mapping[str, int] = field(default_factory=dict)  # as `states`; empty: none are known
 
 
-class CrawlStore(Protocol):
+class VerdictStore(Protocol):
     """What the store stage asks: remember this, durably."""
 
     async def save(self, verdict: Verdict) -> Saved:
@@ -157,7 +157,7 @@ class HostClocks(Protocol):
         ...
 
 
-class Watched(Protocol):
+class TelemetrySource(Protocol):
     """What is told of a run beside its pages, for those who watch it from another process."""
 
     def unwritten(self) -> Sequence[Sample]:
@@ -170,7 +170,7 @@ class Watched(Protocol):
 class FrontierStore(Protocol):
     """What the in-memory window asks of the frontier on disk. `without`: hosts that do not count."""
 
-    async def hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
+    async def pending_hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
         """Names of at most `limit` hosts with pending URLs, in order of discovery."""
         ...
 
@@ -186,7 +186,7 @@ class FrontierStore(Protocol):
         """The earliest retry time later than `after` (unix seconds); None or infinity: there is none."""
         ...
 
-    async def late(self, *, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
+    async def deferred(self, *, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
         """Of the URLs that wait until nothing else is left, those of the least depth."""
         ...
 
@@ -194,7 +194,7 @@ class FrontierStore(Protocol):
         """Stored pages of these depths whose URL may carry a session id, some at a time, in no order."""
         ...
 
-    async def pages(self, host: str) -> int:
+    async def count_pages(self, host: str) -> int:
         """How many pages of a host are stored: status 200 without error."""
         ...
 

@@ -34,7 +34,7 @@ class HostView(NamedTuple):
     active: int  # requests under way
     limit: int  # most that it may have
     rate: float | None = None  # starts a second, at most; None: as they come
-    rests_s: float = 0.0  # beyond that: seconds before it may be asked again
+    pause_s: float = 0.0  # beyond that: seconds before it may be asked again
     held_back: bool = False  # it showed that it takes no more
 
 

@@ -1,6 +1,6 @@
 """Store: the last stage. Judge what arrived, have it committed, tell the frontier.
 
-May touch: a CrawlStore and the frontier's `settled`, through `penstock.crawler.ports`.
+May touch: a `VerdictStore` and the frontier's `settled`, through `penstock.crawler.ports`.
 Never: the network, SQL text, another stage's inbox.
 
 One message is one fact: its page, links and frontier rows commit together or not
@@ -29,7 +29,7 @@ from penstock.crawler.messages import (
     FetchTask,
     Message,
     ParsedPage,
-    Refused,
+    Rejected,
     RetryAt,
     RobotsAnswer,
     RobotsTask,
@@ -38,7 +38,7 @@ from penstock.crawler.messages import (
     is_internal,
 )
 from penstock.crawler.policies.retry import RETRY_AFTER_TOO_LONG, GiveUp, Retry
-from penstock.crawler.ports import CrawlStore, Saved
+from penstock.crawler.ports import Saved, VerdictStore
 from penstock.crawler.scheduler.clock import Clock
 
 MAX_INTERNAL_FAILURES_IN_A_ROW = 20
@@ -49,7 +49,7 @@ class Settles(Protocol):
 
 
 class StoreStage(Struct, kw_only=True):
-    store: CrawlStore
+    store: VerdictStore
     frontier: Settles
     retry: Retry
     clock: Clock
@@ -59,7 +59,7 @@ class StoreStage(Struct, kw_only=True):
     is_last: bool = True
     internal_in_a_row: int = 0
 
-    async def handle(self, message: ParsedPage | RobotsAnswer | Failed | Refused) -> Sequence[Message]:
+    async def handle(self, message: ParsedPage | RobotsAnswer | Failed | Rejected) -> Sequence[Message]:
         verdict = self.judge(message)
         try:
             saved = await self.store.save(verdict)
@@ -72,17 +72,17 @@ class StoreStage(Struct, kw_only=True):
         self._watch(verdict)
         return []
 
-    def judge(self, message: ParsedPage | RobotsAnswer | Failed | Refused) -> Verdict:
+    def judge(self, message: ParsedPage | RobotsAnswer | Failed | Rejected) -> Verdict:
         match message:
             case ParsedPage(task=task, answer=answer):  # first, because nearly all are
                 return self._judge_answer(task, answer, message)
             case RobotsAnswer():
                 return replace(message, sitemaps=self.sitemaps_of(message))
-            case Refused(task=task, state="skipped", reason=reason):
+            case Rejected(task=task, state="skipped", reason=reason):
                 return Skipped(task=task, reason=reason)
-            case Refused(task=task, state="pending", reason=reason):
+            case Rejected(task=task, state="pending", reason=reason):
                 return RetryAt(task=task, at=math.inf, reason=reason, requested=False)
-            case Refused(task=task, reason=reason):
+            case Rejected(task=task, reason=reason):
                 return Dead(task=task, reason=reason, requested=False)
             case Failed(task=task, reason=reason, answer=answer):
                 if isinstance(task, RobotsTask):

@@ -21,7 +21,7 @@ from penstock.crawler.messages import (
     FetchTask,
     Message,
     ParsedPage,
-    Refused,
+    Rejected,
     RobotsAnswer,
     RobotsTask,
 )
@@ -35,7 +35,7 @@ ROUTES: Mapping[type[Message], str] = {
     ParsedPage: "store",
     RobotsAnswer: "store",
     Failed: "store",
-    Refused: "store",
+    Rejected: "store",
 }
 
 log = get_logger()

@@ -16,7 +16,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from penstock.crawler.engine.stage_meter import Meter
+from penstock.crawler.engine.stage_meter import StageMeter
 from penstock.crawler.messages import Failed, FetchTask, Message, RobotsTask, Task
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.ports import Stage
@@ -42,7 +42,7 @@ class Pool(Struct, frozen=True, kw_only=True):
     inbox: Inbox
     at_work: dict[int, tuple[Message, float] | None] = field(default_factory=dict)
     """By worker: the message in hand and since when (monotonic seconds). For those who watch."""
-    meter: Meter = field(default_factory=Meter)
+    meter: StageMeter = field(default_factory=StageMeter)
 
 
 async def work(pool: Pool, number: int, emit: Emit) -> None:

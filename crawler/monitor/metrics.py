@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from penstock.crawler.engine.stage_meter import BOUNDS, Meter
+from penstock.crawler.engine.stage_meter import BOUNDS, StageMeter
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.monitor.telemetry import Telemetry
 
@@ -145,6 +145,6 @@ def families(telemetry: Telemetry) -> Iterator[Metric]:
         )
 
 
-def buckets(meter: Meter) -> list[tuple[str, float]]:
+def buckets(meter: StageMeter) -> list[tuple[str, float]]:
     """Prometheus's way of counting: each bucket holds the smaller ones too."""
-    return list(zip([*map(str, BOUNDS), "+Inf"], accumulate(meter.slots), strict=True))
+    return list(zip([*map(str, BOUNDS), "+Inf"], accumulate(meter.buckets), strict=True))

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from penstock.crawler.engine.pool import Pool
-from penstock.crawler.engine.stage_meter import Meter
+from penstock.crawler.engine.stage_meter import StageMeter
 from penstock.crawler.monitor.bottleneck import bottleneck
 from penstock.crawler.monitor.tally import Tally
 from penstock.crawler.monitor.trend import Left, Look, Trend
@@ -119,7 +119,7 @@ class Telemetry:
             pending=tally.pending,
             skipped=tally.skipped,
             in_flight=self._frontier.leased if self._frontier is not None else 0,
-            hosts=self._frontier.hosts if self._frontier is not None else 0,
+            hosts=self._frontier.host_count if self._frontier is not None else 0,
             stages=self._stages or {pool.stage.name: now_view(pool) for pool in self._pools},
             hosts_held_back=sum(host.held_back for host in self._hosts.values()),
             busiest=self._busiest,
@@ -131,7 +131,7 @@ class Telemetry:
             stopping=self._stopping(),
         )
 
-    def meters(self) -> dict[str, Meter]:
+    def meters(self) -> dict[str, StageMeter]:
         """What the workers of each stage have done, in flow order."""
         return {pool.stage.name: pool.meter for pool in self._pools}
 
@@ -256,6 +256,6 @@ def changes(before: HostView, now: HostView) -> list[str]:
         said.append(f"slower {now.limit} at once, not {before.limit}  {now.name}")
     if now.rate is not None and (before.rate is None or now.rate < before.rate):
         said.append(f"slower {now.rate:.2g} a second at most  {now.name}")
-    if now.rests_s > before.rests_s and now.rests_s >= 1:
-        said.append(f"resting {now.rests_s:.0f} s  {now.name}")
+    if now.pause_s > before.pause_s and now.pause_s >= 1:
+        said.append(f"resting {now.pause_s:.0f} s  {now.name}")
     return said

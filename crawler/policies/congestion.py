@@ -37,9 +37,9 @@ class Heard(Struct, frozen=True, gc=False):
 
 
 class Congestion(Struct, frozen=True, kw_only=True):
-    """From 1 to `most` open requests."""
+    """From 1 to `per_host` open requests."""
 
-    most: int = 8
+    per_host: int = 8  # most open requests, whatever is learnt
     rise: float = 1.3  # so many times its unloaded latency is a queue
     most_patience: int = 512
 
@@ -77,17 +77,17 @@ class Congestion(Struct, frozen=True, kw_only=True):
             # Nobody queues behind oneself: this is what unloaded means now.
             width = replace(width, base=typical)
             if queueing:
-                width = replace(width, knee=self.most, hold=0, patience=Width().patience)
+                width = replace(width, knee=self.per_host, hold=0, patience=Width().patience)
         elif queueing:
             return self._narrow(
                 width, min(round(width.limit * width.base / typical), width.limit - 1), in_flight
             )
         else:
             width = replace(width, base=min(width.base, typical) if width.base else typical)
-        if not busy or width.hold or width.limit >= self.most:
+        if not busy or width.hold or width.limit >= self.per_host:
             return replace(width, window=())
         step = width.limit if 2 * width.limit <= width.knee else 1
-        limit = min(width.limit + step, self.most)
+        limit = min(width.limit + step, self.per_host)
         return replace(width, limit=limit, window=(), skip=in_flight)
 
     def _longest(self, base: float, noise: float) -> float:

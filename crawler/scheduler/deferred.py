@@ -1,4 +1,4 @@
-"""Latecomers: URLs whose turn comes when nothing else is left to do, the nearest to the seeds first.
+"""Deferred: URLs whose turn comes when nothing else is left to do, the nearest to the seeds first.
 
 May touch: messages, ports, policies.
 Never: anything in memory that the disk does not have; there they wait (`RetryAt` at infinity).
@@ -27,7 +27,7 @@ NEARER_FIRST = "nearer_first"
 """Why a URL that may carry a session id is still pending."""
 
 
-class Latecomers:
+class DeferredUrls:
     """Says who has to wait, lets them in at the end, and which of them are traps after all."""
 
     def __init__(self, store: FrontierStore, sessions: Sessions | None) -> None:
@@ -40,7 +40,7 @@ class Latecomers:
         """True for what may carry a session id and was not let in by `release`."""
         return (
             self._sessions is not None
-            and not url.late
+            and not url.deferred
             and url.depth > 0  # a seed is what the operator says it is
             and url.kind == "page"
             and may_carry_session(url.url)
@@ -48,13 +48,13 @@ class Latecomers:
 
     def rule(self, url: Pending) -> str | None:
         """Return `trap:session`, or None. What a sitemap names is a page by the site's own word."""
-        if self._sessions is None or not url.late or url.listed or url.kind != "page":
+        if self._sessions is None or not url.deferred or url.listed or url.kind != "page":
             return None
         return self._sessions.rule(CanonicalUrl(url.url), url.depth)
 
     async def release(self, *, without: Collection[str] = ()) -> Sequence[Pending]:
         """Those of the least depth, for when nothing else is left. `without`: hosts not to be asked."""
-        found = await self._store.late(limit=MOST_AT_ONCE, without=without)
+        found = await self._store.deferred(limit=MOST_AT_ONCE, without=without)
         if found and self._sessions is not None and found[0].depth > self._noted_below:
             least, below = self._noted_below, found[0].depth
             async for pages in self._store.session_pages(least=least, below=below):

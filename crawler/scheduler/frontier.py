@@ -20,7 +20,7 @@ from penstock.crawler.messages import (
     Failed,
     Fetched,
     FetchTask,
-    Refused,
+    Rejected,
     RetryAt,
     RobotsAnswer,
     RobotsTask,
@@ -35,10 +35,10 @@ from penstock.crawler.policies.robots import RobotsPolicy
 from penstock.crawler.policies.sessions import Sessions
 from penstock.crawler.ports import FrontierStore, HostClock, Pending, Saved, Totals
 from penstock.crawler.scheduler.clock import Clock
-from penstock.crawler.scheduler.deferred import NEARER_FIRST, Latecomers
+from penstock.crawler.scheduler.deferred import NEARER_FIRST, DeferredUrls
 from penstock.crawler.scheduler.host_queue import HostQueue
 from penstock.crawler.scheduler.host_window import MAX_URLS, HostWindow
-from penstock.crawler.scheduler.robots_cache import ALLOW_ALL, RobotsDesk, RobotsRules
+from penstock.crawler.scheduler.robots_cache import ALLOW_ALL, RobotsCache, RobotsRules
 from penstock.crawler.scheduler.throttle import Throttle
 from penstock.crawler.snapshot import HostView
 from penstock.crawler.urls import origin
@@ -70,10 +70,10 @@ class Frontier:
         self._store = store
         self._throttle = Throttle(politeness, breaker, fetchers=fetchers, lag=lag)
         self._budget = budget
-        self._robots = RobotsDesk(store, robots, retry)
-        self._latecomers = Latecomers(store, sessions)
+        self._robots = RobotsCache(store, robots, retry)
+        self._deferred = DeferredUrls(store, sessions)
         self._clock = clock
-        self._window = HostWindow(per_host=self._throttle.first_limit, max_pages=budget.max_pages_per_host)
+        self._window = HostWindow(first_limit=self._throttle.first_limit, max_pages=budget.max_pages_per_host)
         self._window.keep_for_last(suspects)
         self._pages = totals.pages
         self._bytes = totals.bytes
@@ -87,12 +87,12 @@ class Frontier:
         return f"<Frontier leased={self.leased} {self._window!r}>"
 
     @property
-    def hosts(self) -> int:
-        return len(self._window.hosts)
+    def host_count(self) -> int:
+        return len(self._window.queues)
 
     def hosts_at_work(self) -> list[HostView]:
         """The hosts that are being asked, or that have URLs waiting in the window."""
-        now, hosts = self._clock.now(), self._window.hosts.values()
+        now, hosts = self._clock.now(), self._window.queues.values()
         return [self._throttle.view(host, now) for host in hosts if host.active or host.queue]
 
     @property
@@ -101,7 +101,7 @@ class Frontier:
         spent = self._budget.spent(pages=self._pages, size=self._bytes)
         return spent or ("max_pages_per_host" if self._window.spent else None)
 
-    async def next(self) -> FetchTask | RobotsTask | Refused | None:
+    async def next(self) -> FetchTask | RobotsTask | Rejected | None:
         """Wait for the next message to send on its way; None when nothing is left to do.
 
         That is: nothing pending, nothing waiting for a retry and nothing in flight, or
@@ -125,14 +125,14 @@ class Frontier:
     def answered(self, task: FetchTask, result: Fetched | Failed) -> None:
         """The answer is in: the host's connection is free, though the page is not stored yet."""
         now = self._clock.now()
-        host = self._window.hosts[task.host]
+        host = self._window.queues[task.host]
         rest_until = self._throttle.heard(host, result, now, open_requests=self._window.open_requests)
         self._window.answered(host, rest_until=rest_until)
         self._ring()
 
     def robots_answered(self, host: str) -> None:
         """The robots.txt request no longer occupies a connection."""
-        self._window.answered(self._window.hosts[host], rest_until=0.0)
+        self._window.answered(self._window.queues[host], rest_until=0.0)
 
     def changed_clocks(self) -> dict[str, HostClock]:
         """The hosts' clocks that changed since the last call, for the next commit."""
@@ -158,13 +158,13 @@ class Frontier:
     def _spend(self, done: Done) -> None:
         if done.answer.status == 200 and done.task.kind == "page":
             self._pages += 1
-            host = self._window.hosts[done.task.host]
+            host = self._window.queues[done.task.host]
             if self._window.count_pages(host, host.pages + 1):
                 self._retry_check = 0.0  # its retries are nobody's business any more
         if done.answer.content_hash is not None:
             self._bytes += done.answer.body_bytes or 0
 
-    async def _dispatch(self, host: HostQueue, now: float) -> FetchTask | RobotsTask | Refused | None:
+    async def _dispatch(self, host: HostQueue, now: float) -> FetchTask | RobotsTask | Rejected | None:
         """Turn a ready host's first URL into a message; None if the host has to wait after all."""
         if not host.clock_known:
             await self._recall(host)
@@ -172,10 +172,10 @@ class Frontier:
                 self._window.put_back(host)
                 return None
         first, rules = host.first(), ALLOW_ALL
-        if not (waits := self._latecomers.must_wait(first)):
+        if not (waits := self._deferred.must_wait(first)):
             site = origin(first.url)
             rules = await self._robots.rules(host.rules, site, now=now)
-            if (attempt := self._robots.next_attempt(rules, late=first.late)) is not None:
+            if (attempt := self._robots.next_attempt(rules, deferred=first.deferred)) is not None:
                 self._window.block(host, next_start=self._throttle.next_start(host, now, 0.0))
                 return RobotsTask(origin=site, host=host.name, attempt=attempt)
         self.leased += 1
@@ -188,7 +188,7 @@ class Frontier:
             self._window.start(host, now=now, next_start=next_start)
             return task
         self._window.drop_first(host)
-        return Refused(task=task, state=refusal[0], reason=refusal[1])
+        return Rejected(task=task, state=refusal[0], reason=refusal[1])
 
     def _refusal(self, host: HostQueue, url: Pending, rules: RobotsRules) -> tuple[str, str] | None:
         """State and reason of a URL that may not be asked for."""
@@ -196,7 +196,7 @@ class Frontier:
             return "failed", "host_unreachable"
         if url.kind != "sitemap" and (refusal := self._robots.refusal(rules, url.url)) is not None:
             return refusal
-        trap = self._latecomers.rule(url)
+        trap = self._deferred.rule(url)
         return ("skipped", trap) if trap is not None else None
 
     async def _recall(self, host: HostQueue) -> None:
@@ -205,11 +205,11 @@ class Frontier:
         host.clock_known = True
         self._throttle.recall(host, clock, self._clock.now())
         if self._budget.max_pages_per_host is not None:
-            self._window.count_pages(host, await self._store.pages(host.name))
+            self._window.count_pages(host, await self._store.count_pages(host.name))
 
     def _learn(self, answer: RobotsAnswer) -> None:
         """Take an origin's word."""
-        host = self._window.hosts[answer.task.host]
+        host = self._window.queues[answer.task.host]
         rules, wait = self._robots.learn(answer)
         host.rules[answer.task.origin] = rules
         # The request that told us of a Crawl-delay is the first that it binds.
@@ -236,8 +236,8 @@ class Frontier:
             full = now + 0.1 if len(due) >= limit else float("inf")
             self._retry_check = min(self._retry_check, full, later if later is not None else float("inf"))
         if self._more_hosts and window.has_room_for_hosts():
-            limit = len(window.hosts) + window.max_hosts
-            names = await self._store.hosts(limit=limit, without=window.spent)
+            limit = len(window.queues) + window.max_hosts
+            names = await self._store.pending_hosts(limit=limit, without=window.spent)
             crowded_out = [name for name in names if not window.grew(name)]
             self._more_hosts = bool(crowded_out) or len(names) >= limit
         for host in window.hungry():
@@ -248,7 +248,7 @@ class Frontier:
     async def _finished(self) -> bool:
         """A budget is used up, or nothing in memory is left; believe that only if the disk says so too.
 
-        What may have killed an earlier run comes now, one URL at a time; then the latecomers.
+        What may have killed an earlier run comes now, one URL at a time; then the deferred URLs.
         """
         if self._budget.spent(pages=self._pages, size=self._bytes):
             return True
@@ -259,8 +259,8 @@ class Frontier:
             return False
         if not self._window.spent and not await self._store.unfinished():
             return True
-        if late := await self._latecomers.release(without=self._window.spent):
-            self._window.take_in(late)
+        if found := await self._deferred.release(without=self._window.spent):
+            self._window.take_in(found)
             self._ring()
             return False
         if self._window.spent:

@@ -28,15 +28,15 @@ LONG_PAUSE = 0.5  # seconds; a shorter one between two starts is over before a r
 class HostWindow:
     """All host queues; hands out, in turn, the host that may be asked."""
 
-    def __init__(self, *, per_host: int, max_hosts: int = MAX_HOSTS, max_pages: int | None = None) -> None:
-        """`per_host`: how many requests a host may have open until more is known of it.
+    def __init__(self, *, first_limit: int, max_hosts: int = MAX_HOSTS, max_pages: int | None = None) -> None:
+        """`first_limit`: how many requests a host may have open until more is known of it.
         `max_pages`: how many pages of one host may be stored; None: no bound."""
-        self.hosts: dict[str, HostQueue] = {}
+        self.queues: dict[str, HostQueue] = {}
         self.pending = 0  # URLs in all queues
         self.open_requests = 0  # to all hosts
         self.max_hosts = max_hosts
         self.spent: set[str] = set()  # hosts whose own budget is used up
-        self._per_host = per_host
+        self._first_limit = first_limit
         self._max_pages = max_pages
         self._held: set[tuple[Kind, str]] = set()
         self._ready: deque[HostQueue] = deque()
@@ -49,7 +49,7 @@ class HostWindow:
         self._changed: set[HostQueue] = set()  # clocks to be written with the next commit
 
     def __repr__(self) -> str:
-        return f"<HostWindow hosts={len(self.hosts)} pending={self.pending} held={len(self._held)}>"
+        return f"<HostWindow hosts={len(self.queues)} pending={self.pending} held={len(self._held)}>"
 
     # -- sizes
 
@@ -65,10 +65,10 @@ class HostWindow:
 
     def batch(self) -> int:
         """How many URLs to read for one host: the window's size, shared."""
-        return max(MIN_BATCH, min(MAX_BATCH, MAX_URLS // max(len(self.hosts), 1)))
+        return max(MIN_BATCH, min(MAX_BATCH, MAX_URLS // max(len(self.queues), 1)))
 
     def has_room_for_hosts(self) -> bool:
-        return len(self.hosts) < max(self.max_hosts // 2, 1)
+        return len(self.queues) < max(self.max_hosts // 2, 1)
 
     # -- what the disk has
 
@@ -76,11 +76,11 @@ class HostWindow:
         """The disk has new URLs of this host. False if there is no room for the host now."""
         if name in self.spent:
             return True
-        host = self.hosts.get(name)
+        host = self.queues.get(name)
         if host is None:
-            if len(self.hosts) >= self.max_hosts:
+            if len(self.queues) >= self.max_hosts:
                 return False
-            host = self.hosts[name] = self._new_host(name)
+            host = self.queues[name] = self._new_host(name)
         host.more = True
         self._note_hunger(host)
         return True
@@ -88,7 +88,7 @@ class HostWindow:
     def hungry(self) -> list[HostQueue]:
         """The hosts whose queues run low while the disk may have more. Each is named once."""
         hosts, self._hungry = self._hungry, {}
-        return [host for host in hosts if self.hosts.get(host.name) is host]
+        return [host for host in hosts if self.queues.get(host.name) is host]
 
     def take_in(self, found: Iterable[Pending]) -> None:
         """Queue the URLs that are not in memory already."""
@@ -100,9 +100,9 @@ class HostWindow:
             if pending.url in self._last:
                 self._put_off[pending.url] = pending
                 continue
-            host = self.hosts.get(pending.host)
+            host = self.queues.get(pending.host)
             if host is None:
-                host = self.hosts[pending.host] = self._new_host(pending.host)
+                host = self.queues[pending.host] = self._new_host(pending.host)
             self._held.add(key)
             host.held += 1
             heapq.heappush(host.queue, (pending.depth, next(self._arrival), pending))
@@ -227,7 +227,7 @@ class HostWindow:
     def forget(self, name: str, url: str, kind: Kind = "page") -> None:
         """A URL is settled: memory no longer speaks for it."""
         self._held.discard((kind, url))
-        host = self.hosts[name]
+        host = self.queues[name]
         host.held -= 1
         self._line_up(host)  # with a budget, one fewer under way may let the next one start
         self._drop_if_idle(host)
@@ -235,7 +235,7 @@ class HostWindow:
     # -- within
 
     def _new_host(self, name: str) -> HostQueue:
-        return HostQueue(name, self._clocks.pop(name, 0.0), self._per_host)
+        return HostQueue(name, self._clocks.pop(name, 0.0), self._first_limit)
 
     def _may_start(self, host: HostQueue) -> bool:
         # A host that has fallen silent is asked by one request at a time whether it is back.
@@ -255,9 +255,9 @@ class HostWindow:
 
     def _drop_if_idle(self, host: HostQueue) -> None:
         if not (host.held or host.active or host.more or host.queue or host.blocked):
-            if self.hosts.get(host.name) is not host:
+            if self.queues.get(host.name) is not host:
                 return  # it left before, and another came in its name
-            del self.hosts[host.name]
+            del self.queues[host.name]
             self._clocks[host.name] = host.ready_at
             if len(self._clocks) > self.max_hosts:
                 self._forget_old_clocks()

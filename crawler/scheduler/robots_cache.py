@@ -70,7 +70,7 @@ ALLOW_ALL = RobotsRules(RobotsMeaning.ALLOW_ALL)
 NOT_ASKED = RobotsRules(RobotsMeaning.UNREACHABLE, attempt=0)
 
 
-class RobotsDesk:
+class RobotsCache:
     """Decides for one origin after the other whether to ask, to obey, or to come back later."""
 
     def __init__(self, store: FrontierStore, policy: RobotsPolicy | None, retry: Retry) -> None:
@@ -90,15 +90,15 @@ class RobotsDesk:
             rules = known[site] = self._read(answer) if answer is not None else NOT_ASKED
         return rules
 
-    def next_attempt(self, rules: RobotsRules, *, late: bool) -> int | None:
+    def next_attempt(self, rules: RobotsRules, *, deferred: bool) -> int | None:
         """The number of the request for robots.txt that is due now, from 1; None: no such request.
 
-        `late`: the URL in question has waited until nothing else was left.
+        `deferred`: the URL in question has waited until nothing else was left.
         """
         if rules.meaning is not RobotsMeaning.UNREACHABLE:
             return None
         # The last one is for the end; but whoever may be asked only once is asked at once.
-        is_due = rules.attempt < (self._most if late else max(self._most - 1, 1))
+        is_due = rules.attempt < (self._most if deferred else max(self._most - 1, 1))
         return rules.attempt + 1 if is_due else None
 
     def refusal(self, rules: RobotsRules, url: CanonicalUrl) -> tuple[str, str] | None:

@@ -35,7 +35,7 @@ class Throttle:
     ) -> None:
         self._politeness = politeness
         self._breaker = breaker
-        self._congestion = Congestion(most=politeness.per_host)
+        self._congestion = Congestion(per_host=politeness.per_host)
         self._pacing = Pacing()
         self._fetchers = fetchers
         self._lag = lag
@@ -89,7 +89,7 @@ class Throttle:
             active=host.active,
             limit=1 if silent else host.width.limit,
             rate=1.0 / gap if gap else None,
-            rests_s=rest,
+            pause_s=rest,
             held_back=silent or narrowed or host.pace.gap > asked or rest > 0,
         )
 
@@ -98,7 +98,7 @@ class Throttle:
         if clock.ready_at <= now + MAX_REST:
             host.ready_at = max(host.ready_at, clock.ready_at)
         # Given up is for one run: the next one asks at least once.
-        host.silence = Silence(clock.failures, min(clock.rests, self._breaker.max_rests))
+        host.silence = Silence(clock.failures, min(clock.openings, self._breaker.max_rests))
         if self._politeness.adaptive:
             host.width = self._congestion.recalled(clock.connections)
             host.pace = self._pacing.recalled(clock.rate)

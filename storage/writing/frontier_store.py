@@ -20,12 +20,12 @@ ROWS_AT_ONCE = 2_000  # some 10 ms of the event loop
 
 
 class FrontierOnDisk:
-    """Implements `FrontierStore` and `RobotsStore`."""
+    """Implements `FrontierStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
+    async def pending_hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
         async with self._database.lock:
             params = {"limit": limit, "without": json.dumps([*without])}
             rows = await self._database.rows(sql.HOSTS_WITH_WORK, params)
@@ -54,7 +54,7 @@ class FrontierOnDisk:
             [(at,)] = await self._database.rows(sql.NEXT_RETRY, params)
         return None if at is None else float(at)
 
-    async def late(self, *, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
+    async def deferred(self, *, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
         async with self._database.lock:
             params = {"limit": limit, "without": json.dumps([*without])}
             rows = await self._database.rows(sql.LATE, params)
@@ -77,7 +77,7 @@ class FrontierOnDisk:
             ]
             params["after"] = rows[-1][-1]
 
-    async def pages(self, host: str) -> int:
+    async def count_pages(self, host: str) -> int:
         async with self._database.lock:
             [(count,)] = await self._database.rows(sql.PAGES_OF_HOST, {"host": host})
         return int(count)

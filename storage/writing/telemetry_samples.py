@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from penstock.crawler.errors import StorageFailed
 from penstock.crawler.output.logs import get_logger
-from penstock.crawler.ports import Watched
+from penstock.crawler.ports import TelemetrySource
 from penstock.crawler.snapshot import Sample, Snapshot
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
@@ -40,7 +40,7 @@ class Samples:
         self._ring = ring
         self._database = database
         self._run = run
-        self.source: Watched | None = None
+        self.source: TelemetrySource | None = None
         self._thinned = 0  # the minute in which that was done last
         self.due = False  # they have waited long enough for a commit that was made anyway
 

@@ -46,7 +46,7 @@ PAGES_IN_A_TURN = 20  # 2 ms with 80 links each
 
 
 class Writer:
-    """Implements `CrawlStore`. `start` it, then `close` it: it commits what it was given first."""
+    """Implements `VerdictStore`. `start` it, then `close` it: it commits what it was given first."""
 
     def __init__(
         self,

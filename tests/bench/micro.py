@@ -189,7 +189,7 @@ class TestFlow:
         pending = [Pending(url_of(number), "localhost", 1, 0) for number in range(MESSAGES)]
 
         def lead() -> None:
-            window = HostWindow(per_host=64)
+            window = HostWindow(first_limit=64)
             window.take_in(pending)
             for _ in range(MESSAGES):
                 host = window.take_ready(0.0)

@@ -19,7 +19,7 @@ from penstock.crawler.policies.retry import Retry
 from penstock.crawler.policies.sessions import Sessions
 from penstock.crawler.ports import Pending
 from penstock.crawler.scheduler.clock import Clock
-from penstock.crawler.scheduler.deferred import Latecomers
+from penstock.crawler.scheduler.deferred import DeferredUrls
 from penstock.stages.extractors.fields.field_extractor import Harvester
 from penstock.stages.extractors.fields.page_resources import MAX_RESOURCE_CHARS, MAX_RESOURCES, candidates
 from penstock.stages.extractors.fields.plan import Plan
@@ -476,11 +476,11 @@ def test_a_resource_is_no_trap() -> None:
     sessions = Sessions()
     for value in "abc":
         sessions.note(CanonicalUrl(f"http://h/p?PHPSESSID={value}"), b"the same", 1)
-    latecomers = Latecomers(MemoryCrawl(), sessions)
-    late = Pending(CanonicalUrl("http://h/p?PHPSESSID=d"), "h", 2, 0, "page", late=True)
+    deferred_urls = DeferredUrls(MemoryCrawl(), sessions)
+    late = Pending(CanonicalUrl("http://h/p?PHPSESSID=d"), "h", 2, 0, "page", deferred=True)
 
-    assert latecomers.rule(late) == "trap:session"
-    assert latecomers.rule(replace(late, kind="resource")) is None
+    assert deferred_urls.rule(late) == "trap:session"
+    assert deferred_urls.rule(replace(late, kind="resource")) is None
 
 
 @pytest.mark.parametrize(

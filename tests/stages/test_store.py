@@ -13,7 +13,7 @@ from penstock.crawler.messages import (
     Done,
     Failed,
     ParsedPage,
-    Refused,
+    Rejected,
     RetryAt,
     RobotsAnswer,
     RobotsTask,
@@ -130,7 +130,7 @@ class TestJudge:
     def test_a_url_that_was_refused_was_not_requested(
         self, state: str, kind: type[Skipped] | type[Dead]
     ) -> None:
-        verdict = store_stage().judge(Refused(task=task(), state=state, reason="robots"))
+        verdict = store_stage().judge(Rejected(task=task(), state=state, reason="robots"))
 
         assert isinstance(verdict, kind)
         assert verdict.reason == "robots"
@@ -224,12 +224,12 @@ class TestWatch:
         "between",
         [
             RobotsAnswer(task=ROBOTS, fetched_at=START, status=404),
-            Refused(task=task(), state="skipped", reason="robots"),
-            Refused(task=task(), state="failed", reason="host_unreachable"),
+            Rejected(task=task(), state="skipped", reason="robots"),
+            Rejected(task=task(), state="failed", reason="host_unreachable"),
         ],
         ids=lambda message: type(message).__name__,
     )
-    async def test_what_was_no_page_does_not_break_it(self, between: RobotsAnswer | Refused) -> None:
+    async def test_what_was_no_page_does_not_break_it(self, between: RobotsAnswer | Rejected) -> None:
         """On many hosts there is a robots.txt before every page."""
         stage = store_stage()
         for _ in range(19):

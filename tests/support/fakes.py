@@ -191,7 +191,7 @@ def _key(address: str, kind: Kind) -> str:
 
 @dataclass(slots=True)
 class MemoryCrawl:
-    """The file, as the frontier and the store stage see it: `FrontierStore` and `CrawlStore` in a dict.
+    """The file, as the frontier and the store stage see it: `FrontierStore` and `VerdictStore` in a dict.
 
     Knows no scope and no depth limit, and relaxes no depths: the window never asks for that.
     One question or commit at a time, each after `pace` seconds; `before` is called with the
@@ -264,8 +264,8 @@ class MemoryCrawl:
             await asyncio.sleep(self.pace())
             yield
 
-    async def hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
-        async with self._asked("hosts"):
+    async def pending_hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
+        async with self._asked("pending_hosts"):
             names = (name for name, rows in self.by_host.items() if any(r.state == "pending" for r in rows))
             return list(islice((name for name in names if name not in without), limit))
 
@@ -288,11 +288,11 @@ class MemoryCrawl:
         async with self._asked("next_retry"):
             return min((row.at for row in self._waiting(without) if row.at > after), default=None)
 
-    async def late(self, *, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
-        async with self._asked("late"):
+    async def deferred(self, *, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
+        async with self._asked("deferred"):
             rows = [row.pending for row in self._waiting(without) if row.at == math.inf]
             least = min((pending.depth for pending in rows), default=0)
-            return [replace(pending, late=True) for pending in rows if pending.depth == least][:limit]
+            return [replace(pending, deferred=True) for pending in rows if pending.depth == least][:limit]
 
     async def session_pages(self, *, least: int, below: int) -> AsyncIterator[Sequence[SessionPage]]:
         async with self._asked("session_pages"):
@@ -300,8 +300,8 @@ class MemoryCrawl:
         for page in found:
             yield [page]
 
-    async def pages(self, host: str) -> int:
-        async with self._asked("pages"):
+    async def count_pages(self, host: str) -> int:
+        async with self._asked("count_pages"):
             return self.stored[host]
 
     async def unfinished(self) -> bool:

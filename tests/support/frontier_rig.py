@@ -14,7 +14,7 @@ from penstock.crawler.messages import (
     Fetched,
     FetchTask,
     ParsedPage,
-    Refused,
+    Rejected,
     RetryAt,
     RobotsAnswer,
     RobotsTask,
@@ -119,7 +119,7 @@ class Rig:
         at = asyncio.get_running_loop().time()
         await self.settle(RobotsAnswer(task=task, fetched_at=at, status=status, body=body.encode()))
 
-    async def refuse(self, refused: Refused) -> None:
+    async def refuse(self, refused: Rejected) -> None:
         if refused.state == "pending":
             await self.settle(RetryAt(task=refused.task, at=math.inf, reason=refused.reason, requested=False))
         elif refused.state == "skipped":
@@ -140,9 +140,9 @@ class Rig:
         again at once. What was leased, and when."""
         leased: list[Leased] = []
 
-        async def work(message: FetchTask | RobotsTask | Refused) -> None:
+        async def work(message: FetchTask | RobotsTask | Rejected) -> None:
             match message:
-                case Refused():
+                case Rejected():
                     await self.refuse(message)
                 case RobotsTask():
                     status, body = robots(message)

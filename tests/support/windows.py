@@ -17,9 +17,9 @@ def pending(host: str, path: str = "", depth: int = 0) -> Pending:
     return Pending(url(f"http://{host}/{path}"), host, depth, 0)
 
 
-def window_of(*found: Pending, per_host: int = 8, max_hosts: int = 100) -> HostWindow:
+def window_of(*found: Pending, first_limit: int = 8, max_hosts: int = 100) -> HostWindow:
     """A window that holds these URLs, and knows that the disk has no more."""
-    window = HostWindow(per_host=per_host, max_hosts=max_hosts)
+    window = HostWindow(first_limit=first_limit, max_hosts=max_hosts)
     for name in dict.fromkeys(one.host for one in found):
         window.grew(name)
     feed(window, found)
@@ -44,8 +44,8 @@ def start_next(window: HostWindow, now: float = NOW, *, next_start: float = 0.0)
 
 
 def answer(window: HostWindow, name: str, *, silence: Silence = ANSWERED, rest_until: float = 0.0) -> None:
-    window.hosts[name].silence = silence
-    window.answered(window.hosts[name], rest_until=rest_until)
+    window.queues[name].silence = silence
+    window.answered(window.queues[name], rest_until=rest_until)
 
 
 def start_all(window: HostWindow, now: float = NOW) -> list[str]:

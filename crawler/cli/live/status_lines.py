@@ -132,5 +132,5 @@ def _host(view: HostView, room: int) -> str:
     name = name if len(name) <= room else name[: room - 1] + "…"
     parts = [f"  {name:<{room}}", f"{view.active} of {counted(view.limit, 'request')}"]
     parts += [f"at most {view.rate:.2g}/s"] if view.rate is not None else []
-    parts += [f"rests {duration(view.rests_s)}"] if view.rests_s else []
+    parts += [f"rests {duration(view.pause_s)}"] if view.pause_s else []
     return "  ".join(parts).rstrip()

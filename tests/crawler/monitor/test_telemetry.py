@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from penstock.crawler.engine.pool import Pool
-from penstock.crawler.engine.stage_meter import Meter
+from penstock.crawler.engine.stage_meter import StageMeter
 from penstock.crawler.errors import StorageFailed
 from penstock.crawler.messages import Message
 from penstock.crawler.monitor.bottleneck import bottleneck
@@ -38,7 +38,7 @@ ALL_BUSY = StageView(waiting=3, bound=64, busy=63, workers=64, handled=1_000)
 
 class TestMeter:
     def test_work_in_hand_counts_up_to_now(self) -> None:
-        meter = Meter()
+        meter = StageMeter()
         meter.begin(10.0)
         meter.begin(11.0)
         meter.end(10.0, 14.0)
@@ -46,14 +46,14 @@ class TestMeter:
         assert (meter.busy, meter.handled, meter.busy_s(15.0)) == (1, 1, 8.0)
 
     def test_each_message_falls_into_one_slot(self) -> None:
-        meter = Meter()
+        meter = StageMeter()
         for took in (0.001, 0.005, 0.006, 99.0):
             meter.begin(0.0)
             meter.end(0.0, took)
 
-        assert meter.slots[:2] == [2, 1]
-        assert meter.slots[-1] == 1
-        assert sum(meter.slots) == meter.handled
+        assert meter.buckets[:2] == [2, 1]
+        assert meter.buckets[-1] == 1
+        assert sum(meter.buckets) == meter.handled
 
 
 class TestTrend:
@@ -144,9 +144,9 @@ class TestChanges:
         [
             (HOST._replace(limit=4), ["slower 4 at once, not 8  h"]),
             (HOST._replace(rate=2.5), ["slower 2.5 a second at most  h"]),
-            (HOST._replace(rests_s=30.0), ["resting 30 s  h"]),
+            (HOST._replace(pause_s=30.0), ["resting 30 s  h"]),
             (HOST._replace(limit=9, active=9), []),
-            (HOST._replace(rests_s=0.3), []),
+            (HOST._replace(pause_s=0.3), []),
         ],
     )
     def test_a_person_is_told_when_a_host_takes_less(self, now: HostView, said: list[str]) -> None:

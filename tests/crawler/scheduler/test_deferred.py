@@ -22,7 +22,7 @@ def site(pages: int, host: str = "h") -> MemoryCrawl:
 
 
 @in_virtual_time
-class TestLatecomers:
+class TestDeferredUrls:
     """URLs that may carry a session id: their turn comes when every nearer one is settled."""
 
     @staticmethod

@@ -309,7 +309,7 @@ class TestMemory:
 
         await rig.lease()
 
-        assert rig.frontier.hosts <= MAX_HOSTS
+        assert rig.frontier.host_count <= MAX_HOSTS
         assert rig.frontier._window.held < 2 * MAX_URLS
 
     async def test_retries_that_are_due_all_at_once_are_mostly_on_disk(self) -> None:

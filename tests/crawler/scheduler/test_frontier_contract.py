@@ -136,14 +136,14 @@ class TestHosts:
     async def test_hosts_with_work_come_in_order_of_discovery(self, crawl: Subject) -> None:
         await crawl.save(done(B, "http://z/", "http://c/", "http://z/x"))
 
-        assert await crawl.frontier.hosts(limit=9) == ["a", "z", "c"]
-        assert await crawl.frontier.hosts(limit=2) == ["a", "z"]
+        assert await crawl.frontier.pending_hosts(limit=9) == ["a", "z", "c"]
+        assert await crawl.frontier.pending_hosts(limit=2) == ["a", "z"]
 
     async def test_a_host_without_pending_urls_is_not_among_them(self, crawl: Subject) -> None:
         await crawl.save(done(A))
         await crawl.save(RetryAt(task=B, at=NOW, reason="timeout"))
 
-        assert await crawl.frontier.hosts(limit=9) == []
+        assert await crawl.frontier.pending_hosts(limit=9) == []
 
 
 class TestRetries:
@@ -205,15 +205,15 @@ class TestUnfinished:
         assert not await crawl.frontier.unfinished()
 
 
-class TestLatecomers:
+class TestDeferredUrls:
     """What waits until nothing else is left."""
 
     @staticmethod
-    def late(of: FetchTask) -> RetryAt:
+    def deferred(of: FetchTask) -> RetryAt:
         return RetryAt(task=of, at=math.inf, reason="nearer_first", requested=False)
 
     async def test_they_are_neither_pending_nor_due_and_yet_unfinished(self, crawl: Subject) -> None:
-        await crawl.save(self.late(A))
+        await crawl.save(self.deferred(A))
         await crawl.save(done(B))
 
         assert await crawl.pending("a") == []
@@ -223,19 +223,19 @@ class TestLatecomers:
 
     async def test_the_nearest_come_first(self, crawl: Subject) -> None:
         await crawl.save(done(A, "http://a/x"))
-        await crawl.save(self.late(task("http://a/x", depth=1)))
-        await crawl.save(self.late(B))
+        await crawl.save(self.deferred(task("http://a/x", depth=1)))
+        await crawl.save(self.deferred(B))
 
-        assert await crawl.frontier.late(limit=9) == [Pending(B.url, "b", 0, 0, late=True)]
-        assert await crawl.frontier.late(limit=9, without=["b"]) == [
-            Pending(url("http://a/x"), "a", 1, 0, late=True)
+        assert await crawl.frontier.deferred(limit=9) == [Pending(B.url, "b", 0, 0, deferred=True)]
+        assert await crawl.frontier.deferred(limit=9, without=["b"]) == [
+            Pending(url("http://a/x"), "a", 1, 0, deferred=True)
         ]
 
     async def test_a_turn_that_was_put_off_is_no_attempt(self, crawl: Subject) -> None:
         await crawl.save(RetryAt(task=B, at=NOW, reason="timeout"))
-        await crawl.save(self.late(B))
+        await crawl.save(self.deferred(B))
 
-        assert [found.attempts for found in await crawl.frontier.late(limit=9)] == [1]
+        assert [found.attempts for found in await crawl.frontier.deferred(limit=9)] == [1]
 
     async def test_pages_that_may_carry_a_session_are_told_by_depth(self, crawl: Subject) -> None:
         await crawl.save(done(A, "http://a/z", "http://a/y", fingerprint=b"0"))
@@ -256,7 +256,7 @@ class TestHostsThatDoNotCount:
         for path in ("a", "b"):
             await crawl.save(RetryAt(task=task(f"http://{path}/x", depth=1), at=NOW + 5, reason="timeout"))
 
-        assert await crawl.frontier.hosts(limit=9, without=["b"]) == []
+        assert await crawl.frontier.pending_hosts(limit=9, without=["b"]) == []
         assert [one.host for one in await crawl.frontier.due(now=NOW + 9, limit=9, without=["a"])] == ["b"]
         assert await crawl.frontier.next_retry(after=NOW, without=["a", "b"]) is None
 
@@ -265,8 +265,8 @@ class TestHostsThatDoNotCount:
         await crawl.save(done(task("http://a/x", depth=1), status=301))
         await crawl.save(Dead(task=task("http://a/y", depth=1), reason="truncated", answer=answer(200)))
 
-        assert await crawl.frontier.pages("a") == 1
-        assert await crawl.frontier.pages("b") == 0
+        assert await crawl.frontier.count_pages("a") == 1
+        assert await crawl.frontier.count_pages("b") == 0
 
 
 class TestRobots:

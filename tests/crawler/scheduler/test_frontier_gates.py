@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from penstock.crawler.messages import Dead, FetchTask, Refused, RetryAt, RobotsAnswer, RobotsTask
+from penstock.crawler.messages import Dead, FetchTask, Rejected, RetryAt, RobotsAnswer, RobotsTask
 from penstock.crawler.policies.breaker import Breaker
 from penstock.crawler.policies.budget import Budget
 from penstock.crawler.policies.politeness import Politeness
@@ -159,7 +159,7 @@ class TestRobots:
 
         assert (await rig.lease()).url == "http://h/0"
         refused = await rig.frontier.next()
-        assert isinstance(refused, Refused)
+        assert isinstance(refused, Rejected)
         assert (refused.task.url, refused.state, refused.reason) == ("http://h/1", "skipped", "robots")
         assert (await rig.lease()).url == "http://h/2"
         assert rig.frontier.leased == 3
@@ -325,7 +325,7 @@ class TestRobots:
 
         assert isinstance(sitemap, FetchTask)
         assert (sitemap.kind, sitemap.url) == ("sitemap", "http://h/sitemap.xml")
-        assert isinstance(page, Refused)
+        assert isinstance(page, Rejected)
         assert page.task.kind == "page"
 
     async def test_without_robots_nobody_asks(self) -> None:
@@ -352,7 +352,7 @@ class TestSilence:
         refused = await rig.frontier.next()
 
         assert times == [0, 0, 5, 15, 35]
-        assert isinstance(refused, Refused)
+        assert isinstance(refused, Rejected)
         assert (refused.state, refused.reason) == ("failed", "host_unreachable")
 
     async def test_any_answer_wakes_it(self) -> None:
@@ -392,7 +392,7 @@ class TestSilence:
         )
         for _ in range(2):
             await before.fail(await before.lease())
-        assert isinstance(await before.frontier.next(), Refused)
+        assert isinstance(await before.frontier.next(), Rejected)
 
         after = Rig(
             memory,
@@ -401,4 +401,4 @@ class TestSilence:
         )
         await after.fail(await after.lease())
 
-        assert isinstance(await after.frontier.next(), Refused)
+        assert isinstance(await after.frontier.next(), Rejected)

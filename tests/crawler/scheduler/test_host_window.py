@@ -52,21 +52,21 @@ class TestOrder:
 
 class TestBounds:
     def test_no_more_requests_are_open_than_allowed(self) -> None:
-        window = window_of(*(pending("h", str(i)) for i in range(5)), per_host=2)
+        window = window_of(*(pending("h", str(i)) for i in range(5)), first_limit=2)
 
         assert len(start_all(window)) == 2
         answer(window, "h")
         assert len(start_all(window)) == 1
 
     def test_one_hosts_bound_does_not_hold_up_another(self) -> None:
-        window = window_of(*(pending(host, str(i)) for host in "ab" for i in range(3)), per_host=1)
+        window = window_of(*(pending(host, str(i)) for host in "ab" for i in range(3)), first_limit=1)
 
         assert [first[7] for first in start_all(window)] == ["a", "b"]
         answer(window, "b")
         assert [first[7] for first in start_all(window)] == ["b"]
 
     def test_an_answer_frees_the_connection_before_the_page_is_stored(self) -> None:
-        window = window_of(pending("h", "1"), pending("h", "2"), per_host=1)
+        window = window_of(pending("h", "1"), pending("h", "2"), first_limit=1)
         start_next(window)
         answer(window, "h")
 
@@ -75,7 +75,7 @@ class TestBounds:
 
     def test_a_dropped_url_takes_no_connection(self) -> None:
         """A URL that robots.txt forbids is never asked for."""
-        window = window_of(pending("h", "1"), pending("h", "2"), per_host=1)
+        window = window_of(pending("h", "1"), pending("h", "2"), first_limit=1)
         host = window.take_ready(NOW)
         assert host is not None
         window.drop_first(host)
@@ -123,7 +123,7 @@ class TestTime:
         assert window.next_ready() == NOW + 60
 
     def test_without_anybody_resting_there_is_no_next_time(self) -> None:
-        window = window_of(pending("h"), per_host=1)
+        window = window_of(pending("h"), first_limit=1)
         start_next(window, next_start=NOW + 5)
 
         assert window.next_ready() == NEVER
@@ -134,7 +134,7 @@ class TestTime:
         start_next(window, next_start=NOW + 60)
         answer(window, "h")
         window.forget("h", "http://h/1")
-        assert window.hosts == {}
+        assert window.queues == {}
 
         window.grew("h")
         feed(window, [pending("h", "2")])
@@ -144,7 +144,7 @@ class TestTime:
 
     def test_of_the_times_of_hosts_that_left_the_latest_are_kept(self) -> None:
         """Their number is bounded, and those that are over say nothing."""
-        window = HostWindow(per_host=8, max_hosts=10)
+        window = HostWindow(first_limit=8, max_hosts=10)
         for number in range(11):
             name = f"h{number}"
             window.take_in([pending(name)])
@@ -162,14 +162,14 @@ class TestSilence:
     RESTING = Silence(failures=10, rests=1)
 
     def test_a_silent_host_is_asked_by_one_at_a_time(self) -> None:
-        window = window_of(*(pending("h", str(i)) for i in range(5)), per_host=8)
+        window = window_of(*(pending("h", str(i)) for i in range(5)), first_limit=8)
         start_next(window)
         answer(window, "h", silence=self.RESTING)
 
         assert len(start_all(window)) == 1
 
     def test_when_it_answers_again_it_is_asked_by_all(self) -> None:
-        window = window_of(*(pending("h", str(i)) for i in range(5)), per_host=3)
+        window = window_of(*(pending("h", str(i)) for i in range(5)), first_limit=3)
         start_next(window)
         answer(window, "h", silence=self.RESTING)
         start_next(window)
@@ -193,15 +193,15 @@ class TestSilence:
 
 
 class TestRobots:
-    def blocked(self, *found: Pending, per_host: int = 1) -> tuple[HostWindow, HostQueue]:
-        window = window_of(*found, per_host=per_host)
+    def blocked(self, *found: Pending, first_limit: int = 1) -> tuple[HostWindow, HostQueue]:
+        window = window_of(*found, first_limit=first_limit)
         host = window.take_ready(NOW)
         assert host is not None
         window.block(host)
         return window, host
 
     def test_a_blocked_host_is_not_asked(self) -> None:
-        window, _ = self.blocked(pending("a", "1"), pending("a", "2"), pending("b"), per_host=8)
+        window, _ = self.blocked(pending("a", "1"), pending("a", "2"), pending("b"), first_limit=8)
 
         assert start_all(window) == ["http://b/"]
 

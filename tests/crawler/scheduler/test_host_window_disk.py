@@ -11,7 +11,7 @@ from tests.support.windows import answer, feed, pending, start_all, start_next, 
 
 class TestTheDisk:
     def test_a_new_host_is_hungry_once(self) -> None:
-        window = HostWindow(per_host=8)
+        window = HostWindow(first_limit=8)
         window.grew("h")
         window.grew("h")
 
@@ -19,7 +19,7 @@ class TestTheDisk:
         assert window.hungry() == []
 
     def test_a_host_is_hungry_again_when_its_queue_runs_low_and_the_disk_has_more(self) -> None:
-        window = HostWindow(per_host=1000)
+        window = HostWindow(first_limit=1000)
         window.grew("h")
         feed(window, [pending("h", str(i)) for i in range(200)], more=True)
         window.hungry()
@@ -33,7 +33,7 @@ class TestTheDisk:
 
     def test_a_host_is_not_hungry_because_it_was_just_fed(self) -> None:
         """Its queue was short only while it was being filled; to read on would hold twice as much."""
-        window = HostWindow(per_host=8)
+        window = HostWindow(first_limit=8)
         window.grew("h")
         feed(window, [pending("h", str(i)) for i in range(window.batch())], more=True)
 
@@ -49,15 +49,15 @@ class TestTheDisk:
         window = window_of(pending("h", "1"))
         start_next(window)
         answer(window, "h")
-        assert list(window.hosts) == ["h"]
+        assert list(window.queues) == ["h"]
 
         window.forget("h", "http://h/1")
 
-        assert (window.hosts, window.held, window.pending) == ({}, 0, 0)
+        assert (window.queues, window.held, window.pending) == ({}, 0, 0)
 
     @pytest.mark.parametrize(("hosts", "batch"), [(1, MAX_BATCH), (100, MAX_URLS // 100), (9_999, MIN_BATCH)])
     def test_the_hosts_share_the_size_of_the_window(self, hosts: int, batch: int) -> None:
-        window = HostWindow(per_host=8, max_hosts=hosts)
+        window = HostWindow(first_limit=8, max_hosts=hosts)
         for number in range(hosts):
             window.grew(f"h{number}")
 
@@ -65,14 +65,14 @@ class TestTheDisk:
 
     def test_the_number_of_hosts_is_bounded(self) -> None:
         """The others wait on disk, and are told of by the answer."""
-        window = HostWindow(per_host=8, max_hosts=2)
+        window = HostWindow(first_limit=8, max_hosts=2)
 
         assert [window.grew(name) for name in ("a", "b", "c", "a")] == [True, True, False, True]
         assert not window.has_room_for_hosts()
 
     def test_there_is_room_again_when_half_of_them_are_gone(self) -> None:
         """So that the disk is not asked for hosts each time a single one leaves."""
-        window = HostWindow(per_host=8, max_hosts=4)
+        window = HostWindow(first_limit=8, max_hosts=4)
         for name in "abcd":
             window.grew(name)
         rooms = []
@@ -85,7 +85,7 @@ class TestTheDisk:
     def test_a_host_that_comes_back_is_not_thrown_out_with_its_former_self(self) -> None:
         """It grew while its queue was being read, so it was hungry when its last URL was settled;
         that page had links, so there are two of its name among the hungry."""
-        window = HostWindow(per_host=8)
+        window = HostWindow(first_limit=8)
         window.grew("h")
         [host] = window.hungry()
         window.grew("h")
@@ -123,7 +123,7 @@ class TestTheDisk:
         start_next(window)
 
         assert repr(window) == "<HostWindow hosts=1 pending=1 held=2>"
-        assert repr(window.hosts["h"]) == "<HostQueue h queue=1 active=1 held=2>"
+        assert repr(window.queues["h"]) == "<HostQueue h queue=1 active=1 held=2>"
 
 
 class TestKinds:
@@ -144,7 +144,7 @@ class TestLast:
     """What may have killed an earlier run comes after everything else, one URL at a time."""
 
     def test_a_suspect_waits_until_it_is_released(self) -> None:
-        window = HostWindow(per_host=8)
+        window = HostWindow(first_limit=8)
         window.keep_for_last(["http://h/2", "http://h/3"])
         window.grew("h")
         feed(window, [pending("h", str(i)) for i in range(5)])
@@ -157,7 +157,7 @@ class TestLast:
         assert sorted(released) == ["http://h/2", "http://h/3"]
 
     def test_a_suspect_that_was_read_twice_is_released_once(self) -> None:
-        window = HostWindow(per_host=8)
+        window = HostWindow(first_limit=8)
         window.keep_for_last(["http://h/2"])
         window.take_in([pending("h", "2")])
         window.take_in([pending("h", "2")])
@@ -168,7 +168,7 @@ class TestLast:
 
     def test_what_is_put_off_counts_as_read(self) -> None:
         """Else a host would look as if it had more on disk for ever."""
-        window = HostWindow(per_host=8)
+        window = HostWindow(first_limit=8)
         window.keep_for_last(["http://h/2"])
         window.take_in([pending("h", "1"), pending("h", "2")])
 

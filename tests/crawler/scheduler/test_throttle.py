@@ -211,4 +211,4 @@ class TestWhatIsShown:
     async def test_a_pause_that_we_were_asked_for_is_a_pace_and_no_rest(self) -> None:
         host = await self.shown(ServerModel(latency=0.1), delay=4)
 
-        assert (host.rate, host.rests_s, host.held_back) == (0.25, 0.0, False)
+        assert (host.rate, host.pause_s, host.held_back) == (0.25, 0.0, False)

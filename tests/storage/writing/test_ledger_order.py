@@ -154,7 +154,9 @@ async def crawl(path: Path, site: Site, chance: random.Random, seen: SeenFilter 
         frontier = file.run.frontier
         while True:
             todo = [
-                p for host in await frontier.hosts(limit=99) for p in await frontier.pending(host, limit=99)
+                p
+                for host in await frontier.pending_hosts(limit=99)
+                for p in await frontier.pending(host, limit=99)
             ]
             todo += await frontier.due(now=1.0, limit=99)
             if not todo:
