@@ -255,7 +255,7 @@ class Crawl:
             robots=None if config.no_robots else self._robots,
             clock=clock,
             totals=totals,
-            suspects=run.suspects,
+            suspects=run.poison_pages,
             fetchers=config.fetchers,
             lag=self._lag,
             sessions=None if config.no_traps else Sessions(),
@@ -370,7 +370,7 @@ def rewrite_of(config: CrawlConfig) -> Rewrite | None:
 async def note_end(store: CrawlStore, reason: str) -> None:
     """Note in the file how the run ended. After an error the file may be what failed."""
     try:
-        await store.finish(reason, peak_memory(), patient=reason != "error")
+        await store.finish(reason, peak_memory(), wait_for_lock=reason != "error")
     except PenstockError as error:
         if reason != "error":
             raise

@@ -1,10 +1,10 @@
 """Database: the file, its lock, its one writing connection and its migrations.
 
-batching     statements with what they are said of, said one after the other in SQLite's own thread.
-cooperative  much work, done a little at a time, so that the event loop's other tasks have theirs.
-database     the file. Whose it is, who may write to it, its schema, the one writing connection.
-digests      small numbers that a long text is looked up by. What is found is then compared as text.
-file_lock    one crawl per database file, and none after a kill.
-migration    how a file comes to have the newest schema, and which files have another program's.
-row_enums    the numbers that columns hold in place of words.
+batching     SQL statements with their parameters, executed in order in one call to the SQLite thread
+cooperative  long loops in chunks, so that other tasks of the event loop run in between
+database     the open file and its one writing connection
+digests      short numbers by which long texts are looked up
+file_lock    one crawl per database file
+migration    bring a file to the newest schema; refuse files of other programs
+row_enums    the numbers stored in columns in place of words
 """

@@ -18,9 +18,9 @@ Params = Mapping[str, object] | Sequence[object]
 
 _ROW = re.compile(r"(?<=VALUES )(\([^()]*\))")
 
-ONCE, MANY, WIDE = range(3)
-MOST_PARAMETERS = 3_000  # of one statement; SQLite takes 32,766
-MOST_ROWS = 512  # of one statement; a power of two, as are those that take what is left over
+ONCE, MANY, MULTI_ROW = range(3)
+MAX_PARAMETERS = 3_000  # of one statement; SQLite takes 32,766
+MAX_ROWS = 512  # of one statement; a power of two, as are those that take what is left over
 
 # sqlite3 asks each value that is not exactly an int, a float or a str whether it would rather be
 # another, in two ways, and makes an error message of either no: 0.2 us. Who has answered once and
@@ -32,33 +32,33 @@ for number in (bool, State, UrlKind):
     sqlite3.register_adapter(number, operator.index)
 
 
-class Saying(NamedTuple):
+class Statement(NamedTuple):
     sql: str
     of: Params | Iterable[Sequence[object]] = ()  # parameters; MANY: rows of them
-    how: int = ONCE  # MANY: for every row; WIDE: for many rows at a time, OR FAIL; their values in a row
+    how: int = ONCE  # MANY: for every row; MULTI_ROW: for many rows at a time, OR FAIL; their values in a row
 
 
-def say_all(connection: sqlite3.Connection, sayings: Sequence[Saying]) -> list[Any]:
+def execute_batch(connection: sqlite3.Connection, statements: Sequence[Statement]) -> list[Any]:
     """Say them in order; returns the last one's rows."""
     found: list[Any] = []
-    for saying in sayings:
-        found = say(connection, saying)
+    for statement in statements:
+        found = execute(connection, statement)
     return found
 
 
-def say(connection: sqlite3.Connection, saying: Saying) -> list[Any]:
+def execute(connection: sqlite3.Connection, statement: Statement) -> list[Any]:
     """Returns its rows; none of what is said of many rows."""
-    sql, of, how = saying
+    sql, of, how = statement
     if how == ONCE:
         return connection.execute(sql, of).fetchall()  # type: ignore[arg-type]
-    if how == WIDE:
-        _say_wide(connection, sql, of)  # type: ignore[arg-type]
+    if how == MULTI_ROW:
+        _execute_multi_row(connection, sql, of)  # type: ignore[arg-type]
     else:
         connection.executemany(sql, of)  # type: ignore[arg-type]
     return []
 
 
-def _say_wide(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> None:
+def _execute_multi_row(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> None:
     """Say it of many rows at a time; `values` are one row's behind the other's.
 
     That spares the machinery of a statement for each row; and the interpreter's lock, which every
@@ -68,12 +68,12 @@ def _say_wide(connection: sqlite3.Connection, sql: str, values: Sequence[object]
     """
     width = _width(sql)
     begin = 0
-    size = MOST_ROWS
+    size = MAX_ROWS
     while begin < len(values):
-        while size * width > min(len(values) - begin, MOST_PARAMETERS):
+        while size * width > min(len(values) - begin, MAX_PARAMETERS):
             size //= 2
         end = begin + size * width
-        connection.execute(_wide(sql, size), values[begin:end])
+        connection.execute(_with_rows(sql, size), values[begin:end])
         begin = end
 
 
@@ -84,7 +84,7 @@ def _width(sql: str) -> int:
 
 
 @cache
-def _wide(sql: str, rows: int) -> str:
+def _with_rows(sql: str, rows: int) -> str:
     """The statement for so many rows."""
     head, row, tail = _ROW.split(sql)
     return f"{head}{', '.join([row] * rows)}{tail}"

@@ -13,10 +13,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # A link costs some 20 us from here to the disk, a few of them in each place that takes turns.
-IN_A_TURN = 1_000
+CHUNK_SIZE = 1_000
 
 
-async def in_turns(items: Iterable[T], size: int = IN_A_TURN) -> AsyncIterator[Sequence[T]]:
+async def in_chunks(items: Iterable[T], size: int = CHUNK_SIZE) -> AsyncIterator[Sequence[T]]:
     """Yield `items` in lists of at most `size`; between two of them everybody else has a turn."""
     rest = iter(items)
     some = list(islice(rest, size))
@@ -27,8 +27,8 @@ async def in_turns(items: Iterable[T], size: int = IN_A_TURN) -> AsyncIterator[S
             await asyncio.sleep(0)
 
 
-async def one_by_one(items: Iterable[T], size: int) -> AsyncIterator[T]:
+async def chunkwise(items: Iterable[T], size: int) -> AsyncIterator[T]:
     """Yield each of `items`; after `size` of them everybody else has a turn."""
-    async for some in in_turns(items, size):
+    async for some in in_chunks(items, size):
         for item in some:
             yield item

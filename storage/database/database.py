@@ -19,7 +19,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import aiosqlite
 
 from penstock.crawler.errors import BadDatabase, StorageFailed
-from penstock.storage.database.batching import MANY, WIDE, Params, Saying, say_all
+from penstock.storage.database.batching import MANY, MULTI_ROW, Params, Statement, execute_batch
 from penstock.storage.database.file_lock import FileLock
 from penstock.storage.database.migration import migrate, refuse_other_databases
 
@@ -44,7 +44,7 @@ class Database:
         self.lock = asyncio.Lock()
         self._connection = connection
         self._file_lock = file_lock
-        self._unsaid: list[Saying] | None = None  # of the transaction that is open; None: none is
+        self._queued: list[Statement] | None = None  # of the transaction that is open; None: none is
 
     @classmethod
     async def open(cls, path: Path, *, durable: bool = False) -> Database:
@@ -69,7 +69,7 @@ class Database:
 
     async def rows(self, sql: str, params: Params = ()) -> list[Any]:
         """All rows of a query, as tuples. What the transaction has said so far comes before it."""
-        return await self._say(Saying(sql, params))
+        return await self._execute(Statement(sql, params))
 
     async def row(self, sql: str, params: Params = ()) -> Any:
         """The first row, or None."""
@@ -79,52 +79,52 @@ class Database:
     async def run(self, sql: str, params: Params = ()) -> None:
         """A statement without an answer. In a transaction its error may come as late as the end,
         as may that of the two that follow; what they are given must not change until then."""
-        await self._gather(Saying(sql, params))
+        await self._enqueue(Statement(sql, params))
 
     async def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """One statement for many rows."""
-        await self._gather(Saying(sql, rows, MANY))
+        await self._enqueue(Statement(sql, rows, MANY))
 
-    async def run_wide(self, sql: str, values: Sequence[object]) -> None:
+    async def run_multi_row(self, sql: str, values: Sequence[object]) -> None:
         """The same for a statement with VALUES of one row, which is given many, in half the time.
         `values` are one row's behind the other's."""
-        await self._gather(Saying(sql, values, WIDE))
+        await self._enqueue(Statement(sql, values, MULTI_ROW))
 
-    async def _gather(self, saying: Saying) -> None:
-        if self._unsaid is None:
-            await self._say(saying)
+    async def _enqueue(self, statement: Statement) -> None:
+        if self._queued is None:
+            await self._execute(statement)
         else:
-            self._unsaid.append(saying)
+            self._queued.append(statement)
 
-    async def _say(self, *sayings: Saying) -> list[Any]:
+    async def _execute(self, *statements: Statement) -> list[Any]:
         """Say what was gathered, then these; returns the last one's rows."""
-        if self._unsaid:
-            sayings, self._unsaid = (*self._unsaid, *sayings), []
+        if self._queued:
+            statements, self._queued = (*self._queued, *statements), []
         try:
-            return await _visit(self._connection, say_all, sayings)
+            return await _call_in_thread(self._connection, execute_batch, statements)
         except DAMAGE as error:
             raise StorageFailed(explain(self.path, error)) from error
 
     @asynccontextmanager
-    async def transaction(self, *, patient: bool = True) -> AsyncIterator[None]:
+    async def transaction(self, *, wait_for_lock: bool = True) -> AsyncIterator[None]:
         """Hold the lock; commit at the end, roll back on any error.
 
-        Not `patient`: fail at once while another program writes to the file.
+        With `wait_for_lock` False, fail at once if another program holds the write lock.
         """
         async with self.lock:
-            if patient:
-                self._unsaid = [Saying("BEGIN IMMEDIATE")]
+            if wait_for_lock:
+                self._queued = [Statement("BEGIN IMMEDIATE")]
             else:
                 await self._begin_at_once()
-                self._unsaid = []
+                self._queued = []
             try:
                 yield
-                await self._say(Saying("COMMIT"))
+                await self._execute(Statement("COMMIT"))
             except BaseException:
                 await self._roll_back()
                 raise
             finally:
-                self._unsaid = None
+                self._queued = None
 
     async def _begin_at_once(self) -> None:
         await self.run("PRAGMA busy_timeout = 0")
@@ -141,7 +141,7 @@ class Database:
             return
 
 
-async def _visit(
+async def _call_in_thread(
     connection: aiosqlite.Connection,
     call: Callable[Concatenate[sqlite3.Connection, P], T],
     *args: P.args,
@@ -160,7 +160,7 @@ async def _connect(path: Path, *, durable: bool) -> aiosqlite.Connection:
     opening = aiosqlite.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
     try:
         connection = await opening
-        await _visit(connection, _prepare, path, durable)
+        await _call_in_thread(connection, _prepare, path, durable)
     except BaseException as error:
         if connection is not None:
             await connection.close()

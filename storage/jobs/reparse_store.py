@@ -24,8 +24,8 @@ from penstock.storage.database.database import Database
 from penstock.storage.reading.crawl_reader import open_reader
 from penstock.storage.writing import extraction_statements as sql
 from penstock.storage.writing import statements
-from penstock.storage.writing.extraction_tables import Gathered, Harvests, make_search, names_of
-from penstock.storage.writing.interned_strings import Phrases
+from penstock.storage.writing.extraction_tables import ExtractedPage, ExtractionTables, make_search, names_of
+from penstock.storage.writing.interned_strings import InternedStrings
 
 BATCH_PAGES = 64
 BATCH_BYTES = 16 << 20  # of bodies that are in memory at once; a single larger one is a batch
@@ -60,8 +60,8 @@ class ReparseStore:
     def __init__(self, database: Database, wanted: ReparseRequest) -> None:
         self._database = database
         self._wanted = wanted
-        self._phrases = Phrases(database)
-        self._harvests = Harvests(database, self._phrases)
+        self._strings = InternedStrings(database)
+        self._extractions = ExtractionTables(database, self._strings)
         self._after = (0, 0)
         self.resumed = False
 
@@ -88,7 +88,7 @@ class ReparseStore:
 
     async def _begin(self, *, anew: bool) -> None:
         _, _, phrase = await self._database.row(statements.LAST_IDS)
-        self._phrases.start_at(phrase + 1)
+        self._strings.start_at(phrase + 1)
         known = await self._database.row(sql.FIND_REPARSING)
         if known is not None and known[0] == self._wanted.plan and not anew:
             self._after = (known[1], known[2])
@@ -130,18 +130,18 @@ class ReparseStore:
             if content is not None and (extraction := content.extraction) is not None:
                 # The index is over what stands on the site now.
                 kept = extraction if page.newest else replace(extraction, text=None)
-                gathered.append(Gathered(page.url_id, page.generation, content.title, kept))
+                gathered.append(ExtractedPage(page.url_id, page.generation, content.title, kept))
         last = pages[-1][0]
         keys = [(page.url_id, page.generation) for page, _ in pages]
         wanted = self._wanted
         async with self._database.transaction():
-            await self._phrases.remember(name for page in gathered for name in names_of(page.extraction))
-            await self._phrases.write()
-            await self._harvests.forget(keys, values=wanted.values, structured=wanted.structured)
-            await self._harvests.save(gathered)
+            await self._strings.remember(name for page in gathered for name in names_of(page.extraction))
+            await self._strings.write()
+            await self._extractions.forget(keys, values=wanted.values, structured=wanted.structured)
+            await self._extractions.save(gathered)
             mark = {"plan": wanted.plan, "url": last.url_id, "generation": last.generation}
             await self._database.run(sql.NOTE_REPARSING, mark)
-        self._phrases.rotate()
+        self._strings.evict()
         self._after = (last.url_id, last.generation)
 
     async def finish(self) -> None:

@@ -18,8 +18,8 @@ from penstock.storage.writing.rows import KIND_NUMBERS, Key, key_of
 
 # URLs that one commit may lead to, which is what its memory and its time depend on: a second for
 # 30,000. One page or sitemap may have as many, and then is alone.
-MOST_LEADS = 30_000
-FEW_LEADS = 1_000  # of a verdict that shall not wait for one like that
+MAX_TARGETS = 30_000
+SMALL_TARGETS = 1_000  # of a verdict that shall not wait for one like that
 
 Waiting = tuple[Verdict, "asyncio.Future[Saved]"]
 
@@ -30,15 +30,15 @@ def take(waiting: Sequence[Waiting], *, small_first: bool) -> tuple[list[Waiting
     `small_first`: the small ones overtake. Else nobody does, and so, if both take turns, all
     have theirs, and a small one waits for one large one at most.
     """
-    leads = [leads_of(verdict) for verdict, _ in waiting]
-    if sum(leads) <= MOST_LEADS:
+    leads = [count_targets(verdict) for verdict, _ in waiting]
+    if sum(leads) <= MAX_TARGETS:
         return list(waiting), []
-    small_first = small_first and min(leads) <= FEW_LEADS
+    small_first = small_first and min(leads) <= SMALL_TARGETS
     batch: list[Waiting] = []
     rest: list[Waiting] = []
-    room = MOST_LEADS
+    room = MAX_TARGETS
     for each, count in zip(waiting, leads, strict=True):
-        if (small_first and count > FEW_LEADS) or (batch and count > room):
+        if (small_first and count > SMALL_TARGETS) or (batch and count > room):
             rest.append(each)
         else:
             batch.append(each)
@@ -46,7 +46,7 @@ def take(waiting: Sequence[Waiting], *, small_first: bool) -> tuple[list[Waiting
     return batch, rest
 
 
-def leads_of(verdict: Verdict) -> int:
+def count_targets(verdict: Verdict) -> int:
     """How many URLs a verdict leads to, roughly."""
     count = 0
     if isinstance(verdict, Done):
@@ -57,7 +57,7 @@ def leads_of(verdict: Verdict) -> int:
     return count
 
 
-class Counts(Struct):
+class BatchCounts(Struct):
     """What a batch adds to its run (COUNT_RUN)."""
 
     requests: int = 0

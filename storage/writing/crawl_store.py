@@ -28,9 +28,9 @@ from penstock.storage.database.database import Database
 from penstock.storage.database.row_enums import UrlKind
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.extraction_tables import make_search
-from penstock.storage.writing.frontier_store import FrontierOnDisk
+from penstock.storage.writing.frontier_store import SqliteFrontier
 from penstock.storage.writing.identity import facts, refuse_other_crawls
-from penstock.storage.writing.interned_strings import Phrases
+from penstock.storage.writing.interned_strings import InternedStrings
 from penstock.storage.writing.ledger import Changes, Ledger
 from penstock.storage.writing.parse_marks import ParseMarks
 from penstock.storage.writing.poison_pages import judge_last_run
@@ -62,8 +62,8 @@ class OpenRun(Struct, frozen=True, kw_only=True):
 
     id: int
     writer: Writer
-    frontier: FrontierOnDisk
-    suspects: Sequence[CanonicalUrl]  # pages to be parsed last, one at a time
+    frontier: SqliteFrontier
+    poison_pages: Sequence[CanonicalUrl]  # may have crashed the last run: parse them last, one at a time
     path: Path
 
     def open_marks(self, parsers: int) -> ParseMarks:
@@ -147,18 +147,18 @@ class CrawlStore:
         on_commit: Callable[[Saved], None],
     ) -> OpenRun:
         database = self._database
-        phrases = Phrases(database)
+        strings = InternedStrings(database)
         urls = UrlTable(database, seen)
-        ledger = Ledger(database, urls, phrases, admission, self._generation)
+        ledger = Ledger(database, urls, strings, admission, self._generation)
         url, host, phrase = await database.row(sql.LAST_IDS)
         urls.start_at(url=url + 1, host=host + 1)
-        phrases.start_at(phrase + 1)
+        strings.start_at(phrase + 1)
         now = _utc_now()
-        suspects: list[CanonicalUrl] = []
+        poison_pages: list[CanonicalUrl] = []
         async with database.transaction():
             if self.resumed:
                 marked = ParseMarks.left_behind(database.path)
-                suspects = await judge_last_run(database, marked, generation=self._generation)
+                poison_pages = await judge_last_run(database, marked, generation=self._generation)
                 await self._adopt(admission, settings)
                 await resume_resources(database, wanted=settings.resources)
             else:
@@ -172,16 +172,20 @@ class CrawlStore:
             database,
             urls,
             ledger,
-            phrases,
+            strings,
             run=self._run,
             generation=self._generation,
             max_batch=max_batch,
             on_commit=on_commit,
         )
         self._writer.start()
-        frontier = FrontierOnDisk(database)
+        frontier = SqliteFrontier(database)
         return OpenRun(
-            id=self._run, writer=self._writer, frontier=frontier, suspects=suspects, path=database.path
+            id=self._run,
+            writer=self._writer,
+            frontier=frontier,
+            poison_pages=poison_pages,
+            path=database.path,
         )
 
     async def _create(self, admission: Admission, settings: CrawlSettings, now: str) -> None:
@@ -246,14 +250,14 @@ class CrawlStore:
         [runs] = await self._database.rows(sql.SUM_RUNS)
         return totals_of(states, pages, runs, await count_resources(self._database))
 
-    async def finish(self, reason: str, rss_bytes: int, *, patient: bool = True) -> None:
+    async def finish(self, reason: str, rss_bytes: int, *, wait_for_lock: bool = True) -> None:
         """Commit what the writer was given, and note how the run ended.
 
-        Not `patient`: a lock that was waited for in vain is not waited for once more.
+        With `wait_for_lock` False, fail at once if another program holds the write lock.
         """
         writer = self._writer
         await self._settle()
-        if not patient:
+        if not wait_for_lock:
             await self._database.run("PRAGMA busy_timeout = 500")
         params = {"run": self._run, "now": _utc_now(), "reason": reason, "rss": rss_bytes}
         async with self._database.transaction():

@@ -1,6 +1,6 @@
 """Harvests: what was gathered from pages, as rows of a page's own transaction.
 
-May touch: the database's statements, phrases.
+May touch: the database's statements, strings.
 Never: a transaction of its own; the caller holds one.
 """
 
@@ -13,12 +13,12 @@ from typing import NamedTuple
 from penstock.crawler.extraction import ExtractionResult
 from penstock.storage.database.database import Database
 from penstock.storage.writing import extraction_statements as sql
-from penstock.storage.writing.interned_strings import Phrases, storable
+from penstock.storage.writing.interned_strings import InternedStrings, storable
 
 Row = tuple[object, ...]
 
 
-class Gathered(NamedTuple):
+class ExtractedPage(NamedTuple):
     """One page's extraction, ready to be stored."""
 
     url_id: int
@@ -37,14 +37,14 @@ def names_of(extraction: ExtractionResult) -> Iterator[str]:
         yield mishap.source
 
 
-class Harvests:
+class ExtractionTables:
     """Writes harvests. Their names were `remember`ed before."""
 
-    def __init__(self, database: Database, phrases: Phrases) -> None:
+    def __init__(self, database: Database, strings: InternedStrings) -> None:
         self._database = database
-        self._phrases = phrases
+        self._strings = strings
 
-    async def save(self, pages: Sequence[Gathered]) -> None:
+    async def save(self, pages: Sequence[ExtractedPage]) -> None:
         """Add what these pages yielded. A page that has rows already keeps those."""
         await self._many(sql.ADD_EXTRACTION, (row for page in pages for row in self._values(page)))
         await self._many(sql.ADD_STRUCTURED, (row for page in pages for row in self._items(page)))
@@ -63,29 +63,36 @@ class Harvests:
         if found := list(rows):
             await self._database.run_many(statement, found)
 
-    def _values(self, page: Gathered) -> Iterator[Row]:
+    def _values(self, page: ExtractedPage) -> Iterator[Row]:
         positions: Counter[str] = Counter()
         for each in page.extraction.values:
             name, value = each.name, each.value
             stored = storable(value) if isinstance(value, str) else value
-            yield page.url_id, page.generation, self._phrases.young[name], positions[name], stored
+            yield page.url_id, page.generation, self._strings.recent[name], positions[name], stored
             positions[name] += 1
 
-    def _items(self, page: Gathered) -> Iterator[Row]:
+    def _items(self, page: ExtractedPage) -> Iterator[Row]:
         positions: Counter[str] = Counter()
         for item in page.extraction.items:
             kind = item.kind
             stored = storable(item.data) if item.data is not None else None
-            yield page.url_id, page.generation, self._phrases.young[kind], positions[kind], stored, item.error
+            yield (
+                page.url_id,
+                page.generation,
+                self._strings.recent[kind],
+                positions[kind],
+                stored,
+                item.error,
+            )
             positions[kind] += 1
 
-    def _mishaps(self, page: Gathered) -> Iterator[Row]:
+    def _mishaps(self, page: ExtractedPage) -> Iterator[Row]:
         for position, mishap in enumerate(page.extraction.errors):
-            source = self._phrases.young[mishap.source]
+            source = self._strings.recent[mishap.source]
             yield page.url_id, page.generation, position, source, storable(mishap.error)
 
 
-def _text(page: Gathered) -> Iterator[Row]:
+def _text(page: ExtractedPage) -> Iterator[Row]:
     text = page.extraction.text
     if text is not None:
         yield page.url_id, storable(page.title or ""), storable(text.headings), storable(text.text)

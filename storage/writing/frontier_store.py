@@ -19,7 +19,7 @@ from penstock.storage.writing.rows import KIND_NAMES
 ROWS_AT_ONCE = 2_000  # some 10 ms of the event loop
 
 
-class FrontierOnDisk:
+class SqliteFrontier:
     """Implements `FrontierStore`."""
 
     def __init__(self, database: Database) -> None:

@@ -9,13 +9,13 @@ import json
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from penstock.storage.database.cooperative import in_turns
+from penstock.storage.database.cooperative import in_chunks
 from penstock.storage.database.database import Database
 from penstock.storage.database.digests import digest_of_text
 from penstock.storage.writing import statements as sql
-from penstock.storage.writing.rows import BULKY, TwoGenerations
+from penstock.storage.writing.rows import OVERSIZED, TwoGenerations
 
-CACHED_PHRASES = 20_000  # in each of two generations
+CACHED_STRINGS = 20_000  # in each of two generations
 
 
 def storable(text: str) -> str:
@@ -26,21 +26,21 @@ def storable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-class Phrases:
-    """Numbers for texts. `remember` a batch's texts, read `young`, `write` the new ones, `rotate`."""
+class InternedStrings:
+    """Numbers for texts. `remember` a batch's texts, read `recent`, `write` the new ones, `evict`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: TwoGenerations[str, int] = TwoGenerations(CACHED_PHRASES)
+        self._known: TwoGenerations[str, int] = TwoGenerations(CACHED_STRINGS)
         self._new: list[tuple[int, str]] = []
-        self._bulky: list[str] = []  # young ones
+        self._oversized: list[str] = []  # recent ones
         self._next = 0
         self._whole = False  # all that the table has is in memory, so there is nothing to look up
         self._digested = False  # those in the table have their digests, so new ones need theirs
 
     @property
-    def young(self) -> dict[str, int]:
-        return self._known.young
+    def recent(self) -> dict[str, int]:
+        return self._known.recent
 
     def start_at(self, number: int) -> None:
         """Where the numbering stands; the first number is 1."""
@@ -48,26 +48,26 @@ class Phrases:
 
     async def remember(self, texts: Iterable[str]) -> None:
         """Give every text but '' a number: its own, if the table has it, else the next one."""
-        async for some in in_turns(texts):
+        async for some in in_chunks(texts):
             await self._remember(some)
 
     async def _remember(self, texts: Iterable[str]) -> None:
         asked = self._known.missing(filter(None, texts))
-        young = self.young
+        recent = self.recent
         stored = list(map(storable, asked))
         missing = self._known.missing(stored)
         if missing and not self._whole:
             await self._look_up(missing)
         for text in missing:
-            if text not in young:
-                young[text] = self._next
+            if text not in recent:
+                recent[text] = self._next
                 self._new.append((self._next, text))
                 self._next += 1
         for text, kept in zip(asked, stored, strict=True):
             if text is not kept:
-                young[text] = young[kept]
-            if len(text) > BULKY:
-                self._bulky += (text, kept)
+                recent[text] = recent[kept]
+            if len(text) > OVERSIZED:
+                self._oversized += (text, kept)
 
     async def _look_up(self, missing: Sequence[str]) -> None:
         if not self._digested:
@@ -77,16 +77,16 @@ class Phrases:
         digests = json.dumps(list(set(wanted.values())))
         for number, text in await self._database.rows(sql.FIND_PHRASES, {"digests": digests}):
             if text in wanted:
-                self.young[text] = number
+                self.recent[text] = number
 
     async def write(self) -> None:
         if self._new:
             new, self._new = self._new, []
-            await self._database.run_wide(sql.ADD_PHRASE, list(chain.from_iterable(new)))
+            await self._database.run_multi_row(sql.ADD_PHRASE, list(chain.from_iterable(new)))
             if self._digested:
                 digests = json.dumps([digest_of_text(text) for _, text in new])
                 await self._database.run(sql.ADD_PHRASE_DIGESTS, {"first": new[0][0], "digests": digests})
 
-    def rotate(self) -> None:
-        self._whole = not self._known.rotate(self._bulky) and self._whole
-        self._bulky.clear()
+    def evict(self) -> None:
+        self._whole = not self._known.evict(self._oversized) and self._whole
+        self._oversized.clear()

@@ -22,11 +22,11 @@ from penstock.crawler.policies.reach import LISTED, RUNS_FROM, SEED, UNREACHED, 
 from penstock.crawler.ports import Saved
 from penstock.crawler.scheduler.admission import Admission
 from penstock.crawler.urls import split
-from penstock.storage.database.cooperative import IN_A_TURN, in_turns, one_by_one
+from penstock.storage.database.cooperative import CHUNK_SIZE, chunkwise, in_chunks
 from penstock.storage.database.database import Database
 from penstock.storage.database.row_enums import State, UrlKind
 from penstock.storage.writing import statements as sql
-from penstock.storage.writing.interned_strings import Phrases
+from penstock.storage.writing.interned_strings import InternedStrings
 from penstock.storage.writing.rows import UrlRow, key_of
 from penstock.storage.writing.url_table import UrlTable
 
@@ -64,11 +64,16 @@ class Ledger:
     """Notes what a batch discovers, then writes it. All rows it meets were `remember`ed before."""
 
     def __init__(
-        self, database: Database, urls: UrlTable, phrases: Phrases, admission: Admission, generation: int
+        self,
+        database: Database,
+        urls: UrlTable,
+        strings: InternedStrings,
+        admission: Admission,
+        generation: int,
     ) -> None:
         self._database = database
         self._urls = urls
-        self._phrases = phrases
+        self._strings = strings
         self._admission = admission
         self._generation = generation
 
@@ -81,14 +86,14 @@ class Ledger:
 
     async def discover_links(self, changes: Changes, source: UrlRow, links: Links) -> None:
         """Note a page's links; each may create or improve its target."""
-        async for begin in one_by_one(range(0, len(links), IN_A_TURN), 1):
-            some = links.part(begin, begin + IN_A_TURN)
+        async for begin in chunkwise(range(0, len(links), CHUNK_SIZE), 1):
+            some = links.part(begin, begin + CHUNK_SIZE)
             self._note_links(changes, source, some, self._discover_targets(changes, source, some))
 
     def _discover_targets(self, changes: Changes, source: UrlRow, links: Links) -> list[UrlRow]:
         """The rows of the links' targets."""
         depth = min(source.depth + 1, UNREACHED)
-        rows = list(map(self._urls.young.get, links.urls))
+        rows = list(map(self._urls.recent.get, links.urls))
         for at, row in enumerate(rows):
             if row is None or row.depth > depth or row.hops or row.run or not row.followed:
                 run = self._run(source, links.urls[at], hops=1)
@@ -100,12 +105,12 @@ class Ledger:
         return cast(list[UrlRow], rows)
 
     def _note_links(self, changes: Changes, source: UrlRow, links: Links, targets: Sequence[UrlRow]) -> None:
-        phrases, rels, barred = self._phrases.young, links.rels, links.barred
+        strings, rels, barred = self._strings.recent, links.rels, links.barred
         numbers = [target.id for target in targets]
-        texts = [phrases[text] if text else None for text in links.texts]
+        texts = [strings[text] if text else None for text in links.texts]
         if special := {*rels, *barred}:
             for at in special:
-                rel_id = phrases[rel] if (rel := rels.get(at)) else None
+                rel_id = strings[rel] if (rel := rels.get(at)) else None
                 changes.links += (source.id, numbers[at], texts[at], rel_id, at not in barred)
             numbers = [number for at, number in enumerate(numbers) if at not in special]
             texts = [text for at, text in enumerate(texts) if at not in special]
@@ -121,7 +126,7 @@ class Ledger:
 
     async def discover_listed(self, changes: Changes, urls: Sequence[CanonicalUrl]) -> None:
         """A sitemap's entries: at no depth, unless links lead there too."""
-        async for some in in_turns(urls):
+        async for some in in_chunks(urls):
             for url in some:
                 self._offer(changes, url, LISTED)
 
@@ -130,7 +135,7 @@ class Ledger:
     ) -> UrlRow:
         """A sitemap named by robots.txt (`source` None), an index or a redirect, or by the operator
         (`trusted`: it may lie out of scope)."""
-        row = self._urls.young.get(key_of(url, UrlKind.SITEMAP))
+        row = self._urls.recent.get(key_of(url, UrlKind.SITEMAP))
         if row is None:
             nesting = 0 if source is None else source.depth + 1
             rule = None if trusted else self._admission.sitemap_rule(url)
@@ -150,13 +155,13 @@ class Ledger:
         while changes.widened:
             await self._let_in(changes, changes.widened.pop())
         changes.grown |= await self._urls.write_new(changes.new, changes.seeds)
-        await self._database.run_wide(sql.ADD_PLAIN_LINK, changes.plain_links)
-        await self._database.run_wide(sql.ADD_LINK, changes.links)
+        await self._database.run_multi_row(sql.ADD_PLAIN_LINK, changes.plain_links)
+        await self._database.run_multi_row(sql.ADD_LINK, changes.links)
         while changes.spreading or changes.widened:
             await self._spread(changes)
             while changes.widened:
                 await self._let_in(changes, changes.widened.pop())
-        async for moved in in_turns(changes.moved.values()):
+        async for moved in in_chunks(changes.moved.values()):
             await self._urls.move(moved)
 
     # -- within
@@ -172,7 +177,7 @@ class Ledger:
         return self._admission.run(source.url, source.run, url, hops=hops)
 
     def _offer(self, changes: Changes, url: CanonicalUrl, reach: Reach) -> UrlRow:
-        row = self._urls.young.get(key_of(url))
+        row = self._urls.recent.get(key_of(url))
         if row is None:
             return self._new(changes, url, reach)
         self._improve(changes, row, reach)
@@ -224,7 +229,7 @@ class Ledger:
     async def _spread(self, changes: Changes) -> None:
         sources, changes.spreading = changes.spreading, {}
         params = {"sources": json.dumps(list(sources)), "generation": self._generation}
-        async for some in in_turns(await self._urls.rows(sql.FIND_CHILDREN, params)):
+        async for some in in_chunks(await self._urls.rows(sql.FIND_CHILDREN, params)):
             self._pass_on(changes, sources, some)
 
     def _pass_on(

@@ -1,10 +1,10 @@
-"""Suspects: the pages that may have killed the last run, and when one is set aside.
+"""Poison pages: pages that crash the process that parses them.
 
-May touch: the database's statements, the parse marks.
+May touch: the database's statements.
 
-A kill from outside says nothing about a page. So suspicion only puts a page at the end of
-the queue, alone; it is set aside only after three runs in a row died while it, alone, was
-being parsed and nothing else had been settled.
+A kill from outside says nothing about a page. So a page that was being parsed at the crash is only
+moved to the end of the queue and parsed alone. It fails for good after three runs in a row that
+crashed while it, alone, was being parsed and nothing else had been settled.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ from penstock.storage.database.digests import digest_of_path
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.rows import key_of
 
-STRIKES = 3
+MAX_CRASHES = 3
 
 
 async def judge_last_run(
     database: Database, marked: Sequence[CanonicalUrl], *, generation: int
 ) -> list[CanonicalUrl]:
-    """Inside the opening transaction: count a strike or clear the record. Returns the suspects.
+    """Update the crash count, inside the opening transaction. Returns the pages to parse last, alone.
 
-    `marked` are the URLs whose parse mark survived. The one that has its third strike is
-    failed with the reason `poison` and no longer a suspect.
+    `marked` are the URLs whose parse mark survived the last run. A page that reaches MAX_CRASHES is
+    failed with the reason `poison` and is not returned.
     """
     last = await database.row(sql.LAST_RUN)
     if last is None or last[0] or not marked:
-        await database.run(sql.SET_SUSPECT, {"url": None, "strikes": 0})
+        await database.run(sql.SET_CRASH_COUNT, {"url": None, "crashes": 0})
         return []
-    strikes = 0
+    crashes = 0
     if len(marked) == 1 and not last[1]:
-        suspect, before = await database.row(sql.FIND_SUSPECT)
-        strikes = before + 1 if suspect == marked[0] else 1
-    await database.run(sql.SET_SUSPECT, {"url": marked[0], "strikes": strikes})
-    if strikes < STRIKES:
+        url, before = await database.row(sql.FIND_CRASH_COUNT)
+        crashes = before + 1 if url == marked[0] else 1
+    await database.run(sql.SET_CRASH_COUNT, {"url": marked[0], "crashes": crashes})
+    if crashes < MAX_CRASHES:
         return list(marked)
-    await _set_aside(database, marked[0], generation)
+    await _fail(database, marked[0], generation)
     return []
 
 
-async def _set_aside(database: Database, url: CanonicalUrl, generation: int) -> None:
+async def _fail(database: Database, url: CanonicalUrl, generation: int) -> None:
     _, host, path = split(url)
     places = json.dumps([(host, digest_of_path(path))])
     for number, *_, name, secure, path, kind in await database.rows(sql.FIND_URLS, {"places": places}):
         if key_of(unsplit(secure, name, path), kind) == url:
-            await database.run(sql.SET_ASIDE, {"id": number})
-            await database.run(sql.SET_ASIDE_PAGE, {"id": number, "generation": generation})
+            await database.run(sql.FAIL_POISON_URL, {"id": number})
+            await database.run(sql.ADD_POISON_PAGE, {"id": number, "generation": generation})

@@ -1,6 +1,6 @@
 """Resources: what pages load and what became of it, as rows of a page's own transaction.
 
-May touch: the database's statements, the URL table, phrases.
+May touch: the database's statements, the URL table, strings.
 Never: a transaction of its own; the caller holds one.
 
 A resource is a row of `url` with a kind of its own, so the frontier asks for it as for any
@@ -17,11 +17,11 @@ from collections.abc import Mapping, Sequence
 
 from penstock.crawler.messages import CanonicalUrl, Dead, Done, Resource
 from penstock.crawler.policies.reach import AFTER_ALL, Horizon, Reach
-from penstock.storage.database.cooperative import in_turns
+from penstock.storage.database.cooperative import in_chunks
 from penstock.storage.database.database import Database
 from penstock.storage.database.row_enums import State, UrlKind
 from penstock.storage.writing import resource_statements as sql
-from penstock.storage.writing.interned_strings import Phrases, storable
+from penstock.storage.writing.interned_strings import InternedStrings, storable
 from penstock.storage.writing.ledger import Changes
 from penstock.storage.writing.pages import redirect_target
 from penstock.storage.writing.rows import UrlRow, key_of
@@ -31,16 +31,16 @@ _HORIZON = Horizon(depth=None)
 Row = tuple[object, ...]
 
 
-class ResourceBook:
+class ResourceTable:
     """Notes what a batch finds (`used`, `answered`), then writes it.
 
-    All rows and phrases that it meets were `remember`ed before.
+    All rows and strings that it meets were `remember`ed before.
     """
 
-    def __init__(self, database: Database, urls: UrlTable, phrases: Phrases) -> None:
+    def __init__(self, database: Database, urls: UrlTable, strings: InternedStrings) -> None:
         self._database = database
         self._urls = urls
-        self._phrases = phrases
+        self._strings = strings
         self._uses: list[Row] = []
         self._answers: list[Row] = []
         self._moved: dict[int, UrlRow] = {}  # known rows whose hops became fewer
@@ -48,10 +48,10 @@ class ResourceBook:
 
     async def used(self, changes: Changes, page: UrlRow, resources: Sequence[Resource]) -> None:
         """Note what a page loads; whatever its host, it is to be asked for."""
-        async for some in in_turns(resources):
+        async for some in in_chunks(resources):
             for resource in some:
                 row = self._discover(changes, resource.url, hops=0)
-                self._uses.append((page.id, row.id, self._phrases.young[resource.use]))
+                self._uses.append((page.id, row.id, self._strings.recent[resource.use]))
 
     def answered(self, changes: Changes, verdict: Done | Dead, row: UrlRow) -> None:
         """Note an answer, or that there was none."""
@@ -65,7 +65,7 @@ class ResourceBook:
             (
                 row.id,
                 answer.status,
-                self._phrases.young[answer.content_type] if answer.content_type else None,
+                self._strings.recent[answer.content_type] if answer.content_type else None,
                 answer.body_bytes,
                 round(answer.fetched_at * 1000),
                 redirect.id if redirect is not None else None,
@@ -76,7 +76,7 @@ class ResourceBook:
     async def write(self, changes: Changes) -> None:
         """Write all of it, then let fewer hops flow on to the end. The new URLs were written before."""
         uses, self._uses = self._uses, []
-        async for some in in_turns(uses):
+        async for some in in_chunks(uses):
             await self._database.run_many(sql.ADD_USE, some)
         answers, self._answers = self._answers, []
         if answers:
@@ -91,7 +91,7 @@ class ResourceBook:
             await self._urls.move(moved.values())
 
     def _discover(self, changes: Changes, url: CanonicalUrl, *, hops: int) -> UrlRow:
-        row = self._urls.young.get(key_of(url, UrlKind.RESOURCE))
+        row = self._urls.recent.get(key_of(url, UrlKind.RESOURCE))
         if row is None:
             reach = Reach(AFTER_ALL, hops, True)
             row = self._urls.add(url, reach, _HORIZON.rule(reach), UrlKind.RESOURCE)

@@ -15,7 +15,7 @@ from penstock.crawler.policies.reach import Reach
 from penstock.crawler.ports import Totals
 from penstock.storage.database.row_enums import State, UrlKind
 
-BULKY = 256  # characters of a key from which on it is not kept: a hostile site has only such
+OVERSIZED = 256  # characters of a key from which on it is not kept: a hostile site has only such
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -68,44 +68,44 @@ class UrlRow(Struct, eq=False, gc=False):
 
 
 class TwoGenerations(Generic[K, V]):
-    """A bounded memory: when the young half is full it becomes the old one, and the old is dropped.
+    """A bounded cache in two generations: a full `recent` replaces the previous one, which is dropped.
 
-    What is used again moves to the young half. A hot loop may read `young` directly after
-    `missing` was asked for all its keys; only `rotate` drops anything.
+    An entry that is used again moves to `recent`. A hot loop may read `recent` directly after it
+    called `missing` with all its keys: only `evict` drops entries.
     """
 
-    __slots__ = ("_limit", "_old", "young")
+    __slots__ = ("_limit", "_previous", "recent")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self.young: dict[K, V] = {}
-        self._old: dict[K, V] = {}
+        self.recent: dict[K, V] = {}
+        self._previous: dict[K, V] = {}
 
     def get(self, key: K) -> V | None:
-        value = self.young.get(key)
-        if value is None and (value := self._old.pop(key, None)) is not None:
-            self.young[key] = value
+        value = self.recent.get(key)
+        if value is None and (value := self._previous.pop(key, None)) is not None:
+            self.recent[key] = value
         return value
 
     def missing(self, keys: Iterable[K]) -> list[K]:
-        """Those of `keys` that are not remembered, each once; the others become young."""
-        young = self.young
-        strange = [key for key in dict.fromkeys(keys) if key not in young]
-        return [key for key in strange if self.get(key) is None] if self._old else strange
+        """The keys that are in neither generation, each once. The others move to `recent`."""
+        recent = self.recent
+        unknown = [key for key in dict.fromkeys(keys) if key not in recent]
+        return [key for key in unknown if self.get(key) is None] if self._previous else unknown
 
-    def rotate(self, bulky: Iterable[K] = ()) -> bool:
-        """Between batches: forget what is too old, and `bulky` keys, whatever their age. True if
-        something was forgotten."""
-        sizes = len(self.young), len(self._old)
-        for key in bulky:
-            self.young.pop(key, None)
-        dropped = len(self.young) < sizes[0]
-        if len(self.young) > self._limit:
+    def evict(self, oversized: Iterable[K] = ()) -> bool:
+        """Between batches: drop the oldest entries, and `oversized` keys of any age. True if
+        anything was dropped."""
+        sizes = len(self.recent), len(self._previous)
+        for key in oversized:
+            self.recent.pop(key, None)
+        dropped = len(self.recent) < sizes[0]
+        if len(self.recent) > self._limit:
             dropped = dropped or sizes[1] > 0
-            self._old, self.young = self.young, {}
+            self._previous, self.recent = self.recent, {}
             # Only what one batch brought can be much more. It is the youngest, and goes first.
-            while len(self._old) > self._limit + self._limit // 4:
-                self._old.popitem()
+            while len(self._previous) > self._limit + self._limit // 4:
+                self._previous.popitem()
                 dropped = True
         return dropped
 

@@ -219,13 +219,13 @@ ADMIT_FAILED = """
 FORGET_ROBOTS_ATTEMPTS = "UPDATE robots SET attempt = 0 WHERE attempt > 0"  # they are counted per run
 ADVANCE_RETRIES = "UPDATE url SET retry_at = :now WHERE state = 1 AND retry_at > :latest AND retry_at < 9e999"
 LAST_RUN = "SELECT finished_at IS NOT NULL, requests FROM runs ORDER BY id DESC LIMIT 1"
-FIND_SUSPECT = "SELECT suspect, strikes FROM crawl"
-SET_SUSPECT = "UPDATE crawl SET suspect = :url, strikes = :strikes"
-SET_ASIDE = """
+FIND_CRASH_COUNT = "SELECT suspect, strikes FROM crawl"
+SET_CRASH_COUNT = "UPDATE crawl SET suspect = :url, strikes = :crashes"
+FAIL_POISON_URL = """
     UPDATE url SET state = 3, reason = 'poison', retry_at = NULL, attempts = attempts + 1
     WHERE id = :id AND state IN (0, 1)
 """
-SET_ASIDE_PAGE = """
+ADD_POISON_PAGE = """
     INSERT OR REPLACE INTO fetch (url_id, generation, error) VALUES (:id, :generation, 'poison')
 """
 LAST_CONFIG = "SELECT config FROM runs ORDER BY id DESC LIMIT 1"

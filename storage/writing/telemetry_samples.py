@@ -53,7 +53,7 @@ class Samples:
         """Write them though there is nothing else to write."""
         try:
             # A page that comes meanwhile would have to wait for this one's wait.
-            async with self._database.transaction(patient=False):
+            async with self._database.transaction(wait_for_lock=False):
                 await self.save()
         except StorageFailed as error:
             # No page was in it, so none is lost. Whether the file is well the next page will say.

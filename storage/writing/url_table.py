@@ -16,34 +16,34 @@ from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.policies.reach import Reach
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.urls import split, unsplit
-from penstock.storage.database.cooperative import in_turns
+from penstock.storage.database.cooperative import in_chunks
 from penstock.storage.database.database import Database
 from penstock.storage.database.digests import digest_of_path
 from penstock.storage.database.row_enums import State, UrlKind
 from penstock.storage.writing import statements as sql
-from penstock.storage.writing.rows import BULKY, Key, TwoGenerations, UrlRow, key_of, split_key
+from penstock.storage.writing.rows import OVERSIZED, Key, TwoGenerations, UrlRow, key_of, split_key
 
 CACHED_URLS = 30_000  # in each of two generations; about 300 bytes a row
 CACHED_HOSTS = 10_000
 
 
 class UrlTable:
-    """`remember` what a batch will need, read `young` and `add` rows, `write_new` and `move`, `rotate`."""
+    """`remember` what a batch will need, read `recent` and `add` rows, `write_new` and `move`, `evict`."""
 
     def __init__(self, database: Database, seen: SeenFilter) -> None:
         self._database = database
         self._seen = seen
         self._rows: TwoGenerations[Key, UrlRow] = TwoGenerations(CACHED_URLS)
         self._hosts: TwoGenerations[str, int] = TwoGenerations(CACHED_HOSTS)
-        self._bulky: list[Key] = []  # young ones
+        self._oversized: list[Key] = []  # recent ones
         self._next_url = 0
         self._next_host = 0
         self._all_hosts = False  # that the table has are in memory, so there is nothing to look up
 
     @property
-    def young(self) -> dict[Key, UrlRow]:
-        """Every row that was remembered or added since the last `rotate`, by key."""
-        return self._rows.young
+    def recent(self) -> dict[Key, UrlRow]:
+        """Every row that was remembered or added since the last `evict`, by key."""
+        return self._rows.recent
 
     def start_at(self, *, url: int, host: int) -> None:
         """Where the numbering stands."""
@@ -54,14 +54,14 @@ class UrlTable:
         """Read the rows of `known` keys, and of those of `perhaps` that exist."""
         await self._find(self._rows.missing(known))
         asked: dict[Key, bool] = {}  # once each: to be asked is to be seen
-        async for some in in_turns(perhaps):
+        async for some in in_chunks(perhaps):
             for key in self._rows.missing(some):
                 if key not in asked:
                     asked[key] = self._seen.probe(CanonicalUrl(key))
-        async for some in in_turns(key for key, maybe in asked.items() if maybe):
+        async for some in in_chunks(key for key, maybe in asked.items() if maybe):
             await self._find(some)
             for key in some:
-                if key not in self._rows.young:
+                if key not in self._rows.recent:
                     self._seen.was_new()
 
     def add(self, url: CanonicalUrl, reach: Reach, rule: str | None, kind: UrlKind = UrlKind.PAGE) -> UrlRow:
@@ -76,7 +76,7 @@ class UrlTable:
         """Run a query that ends in a URL's columns; returns what came before them, and the row."""
         found = await self._database.rows(statement, params)
         recalled: list[tuple[Sequence[Any], UrlRow]] = []
-        async for some in in_turns(found):
+        async for some in in_chunks(found):
             recalled += [(columns[:-_COLUMNS], self._recall(columns[-_COLUMNS:])) for columns in some]
         return recalled
 
@@ -84,7 +84,7 @@ class UrlTable:
         """Write rows as they were added, one number after the other; returns the hosts of those
         that are pending."""
         grown: set[str] = set()
-        async for some in in_turns(rows):
+        async for some in in_chunks(rows):
             await self._write_new(some, seeds, grown)
         return grown
 
@@ -99,7 +99,7 @@ class UrlTable:
                 r.id, hosts[host], secure, path, r.kind, r.depth, r.hops, r.followed, r.listed, r.run,
                 r.id in seeds, r.state, r.reason,
             )  # fmt: skip
-        await self._database.run_wide(sql.ADD_URL, values)
+        await self._database.run_multi_row(sql.ADD_URL, values)
         # One statement, not one for many rows: each lets go of the interpreter's lock, which a busy
         # event loop is slow to give back.
         await self._database.run(sql.ADD_URL_DIGESTS, {"first": rows[0].id, "digests": json.dumps(digests)})
@@ -113,11 +113,11 @@ class UrlTable:
             [(r.depth, r.hops, r.followed, r.listed, r.run, r.state, r.reason, r.id) for r in rows],
         )
 
-    def rotate(self) -> None:
+    def evict(self) -> None:
         """Between batches: drop what was not used for long."""
-        self._rows.rotate(self._bulky)
-        self._bulky.clear()
-        self._all_hosts = not self._hosts.rotate() and self._all_hosts
+        self._rows.evict(self._oversized)
+        self._oversized.clear()
+        self._all_hosts = not self._hosts.evict() and self._all_hosts
 
     async def _find(self, keys: Sequence[Key]) -> None:
         if not keys:
@@ -143,9 +143,9 @@ class UrlTable:
         return row
 
     def _keep(self, key: Key, row: UrlRow) -> None:
-        self._rows.young[key] = row
-        if len(key) > BULKY:
-            self._bulky.append(key)
+        self._rows.recent[key] = row
+        if len(key) > OVERSIZED:
+            self._oversized.append(key)
 
     async def _host_numbers(self, names: Iterable[str]) -> dict[str, int]:
         missing = self._hosts.missing(names)
@@ -157,8 +157,8 @@ class UrlTable:
             found.update((name, self._next_host + i) for i, name in enumerate(new))
             self._next_host += len(new)
             await self._database.run_many(sql.ADD_HOST, [(found[name], name) for name in new])
-            self._hosts.young.update(found)
-        return self._hosts.young
+            self._hosts.recent.update(found)
+        return self._hosts.recent
 
 
 _COLUMNS = 12  # what `_recall` takes

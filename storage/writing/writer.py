@@ -18,13 +18,13 @@ from msgspec.structs import asdict
 from penstock.crawler.errors import StorageFailed
 from penstock.crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
 from penstock.crawler.ports import HostClocks, Saved
-from penstock.storage.database.cooperative import one_by_one
+from penstock.storage.database.cooperative import chunkwise
 from penstock.storage.database.database import Database
 from penstock.storage.database.row_enums import State, UrlKind
 from penstock.storage.writing import statements as sql
-from penstock.storage.writing.batch import Counts, Waiting, key_of_page, take, targets
-from penstock.storage.writing.extraction_tables import Gathered, Harvests
-from penstock.storage.writing.interned_strings import Phrases
+from penstock.storage.writing.batch import BatchCounts, Waiting, key_of_page, take, targets
+from penstock.storage.writing.extraction_tables import ExtractedPage, ExtractionTables
+from penstock.storage.writing.interned_strings import InternedStrings
 from penstock.storage.writing.ledger import Changes, Ledger
 from penstock.storage.writing.pages import (
     body_row,
@@ -34,7 +34,7 @@ from penstock.storage.writing.pages import (
     sitemap_row,
     texts_of,
 )
-from penstock.storage.writing.resource_table import ResourceBook
+from penstock.storage.writing.resource_table import ResourceTable
 from penstock.storage.writing.rows import UrlRow
 from penstock.storage.writing.telemetry_samples import Samples
 from penstock.storage.writing.url_table import UrlTable
@@ -42,7 +42,7 @@ from penstock.storage.writing.url_table import UrlTable
 LINGER_PER_COMMIT = 4.0  # so at most a fifth of the time goes to commits
 CROWDED_LINGER_PER_COMMIT = 8.0  # the same while the batches are half full or fuller
 MAX_LINGER = 0.1  # seconds
-PAGES_IN_A_TURN = 20  # 2 ms with 80 links each
+PAGES_IN_A_CHUNK = 20  # 2 ms with 80 links each
 
 
 class Writer:
@@ -53,7 +53,7 @@ class Writer:
         database: Database,
         urls: UrlTable,
         ledger: Ledger,
-        phrases: Phrases,
+        strings: InternedStrings,
         *,
         run: int,
         generation: int,
@@ -63,9 +63,9 @@ class Writer:
         self._database = database
         self._urls = urls
         self._ledger = ledger
-        self._phrases = phrases
-        self._harvests = Harvests(database, phrases)
-        self._resources = ResourceBook(database, urls, phrases)
+        self._strings = strings
+        self._extractions = ExtractionTables(database, strings)
+        self._resources = ResourceTable(database, urls, strings)
         self._run = run
         self._generation = generation
         self._max_batch = max_batch
@@ -148,8 +148,8 @@ class Writer:
             async with self._database.transaction():
                 saved = await self._write([verdict for verdict, _ in batch])
             self._on_commit(saved)
-            self._urls.rotate()
-            self._phrases.rotate()
+            self._urls.evict()
+            self._strings.evict()
         except Exception as error:
             # The memory of the tables is no longer true, so nothing may be written on top of it:
             # a link to a URL that it takes for known would lead nowhere, and the URL be lost.
@@ -167,21 +167,21 @@ class Writer:
     async def _write(self, verdicts: Sequence[Verdict]) -> Saved:
         """Everything that one transaction changes, in a fixed number of statements."""
         pages = [verdict for verdict in verdicts if not isinstance(verdict, RobotsAnswer)]
-        urls, texts = self._urls.young, self._phrases.young
+        urls, texts = self._urls.recent, self._strings.recent
         await self._urls.remember(
             [key_of_page(page) for page in pages],
             [key for verdict in verdicts for key in targets(verdict, urls)],
         )
-        await self._phrases.remember([text for page in pages for text in texts_of(page, texts)])
-        changes, counts = Changes(), Counts()
+        await self._strings.remember([text for page in pages for text in texts_of(page, texts)])
+        changes, counts = Changes(), BatchCounts()
         settled: list[object] = []  # row behind row, as `fetched`
         fetched: list[object] = []
         bodies: list[tuple[Done, int]] = []
         sitemaps: list[tuple[object, ...]] = []
         sessions: list[tuple[object, ...]] = []
-        gathered: list[Gathered] = []
-        async for page in one_by_one(pages, PAGES_IN_A_TURN):
-            row = self._urls.young[key_of_page(page)]
+        gathered: list[ExtractedPage] = []
+        async for page in chunkwise(pages, PAGES_IN_A_CHUNK):
+            row = self._urls.recent[key_of_page(page)]
             match page:
                 case Done() | Dead():
                     row.state = State.DONE if isinstance(page, Done) else State.FAILED
@@ -203,7 +203,9 @@ class Writer:
                     if content is not None and content.resources:
                         await self._resources.used(changes, row, content.resources)
                     if content is not None and content.extraction is not None:
-                        gathered.append(Gathered(row.id, self._generation, content.title, content.extraction))
+                        gathered.append(
+                            ExtractedPage(row.id, self._generation, content.title, content.extraction)
+                        )
                 case RetryAt(at=at, reason=reason, requested=requested):
                     row.state, row.reason = State.WAITING, reason
                     settled += (row.state, reason, at, requested, row.id)
@@ -211,15 +213,15 @@ class Writer:
                 case Skipped(reason=reason):
                     row.state, row.reason = State.SKIPPED, reason
                     settled += (row.state, reason, None, False, row.id)
-        await self._phrases.write()
-        await self._database.run_wide(sql.SETTLE_URL, settled)
-        await self._database.run_wide(sql.SAVE_FETCH, fetched)
+        await self._strings.write()
+        await self._database.run_multi_row(sql.SETTLE_URL, settled)
+        await self._database.run_multi_row(sql.SAVE_FETCH, fetched)
         if sitemaps:
             await self._database.run_many(sql.SAVE_SITEMAP, sitemaps)
         if sessions:
             await self._database.run_many(sql.SAVE_SESSION_PAGE, sessions)
         if gathered:
-            await self._harvests.save(gathered)
+            await self._extractions.save(gathered)
         await self._save_bodies(bodies)
         await self._save_robots(changes, [v for v in verdicts if isinstance(v, RobotsAnswer)], counts)
         await self._ledger.write(changes)
@@ -242,7 +244,7 @@ class Writer:
             page,
             url_id=row.id,
             generation=self._generation,
-            type_id=self._phrases.young[kind] if kind else None,
+            type_id=self._strings.recent[kind] if kind else None,
             redirect_id=redirect_id,
         )
 
@@ -263,7 +265,9 @@ class Writer:
             row = await asyncio.to_thread(body_row, page, url_id=url_id, generation=self._generation)
             await self._database.run_many(sql.SAVE_BODY, [row])
 
-    async def _save_robots(self, changes: Changes, answers: Sequence[RobotsAnswer], counts: Counts) -> None:
+    async def _save_robots(
+        self, changes: Changes, answers: Sequence[RobotsAnswer], counts: BatchCounts
+    ) -> None:
         counts.robots_requests += len(answers)
         for answer in answers:
             for url in answer.sitemaps:
@@ -276,5 +280,5 @@ class Writer:
         if clocks:
             await self._database.run_many(sql.SET_CLOCK, [(*clock, name) for name, clock in clocks.items()])
 
-    async def _count_run(self, counts: Counts) -> None:
+    async def _count_run(self, counts: BatchCounts) -> None:
         await self._database.run(sql.COUNT_RUN, {"run": self._run, **asdict(counts)})

@@ -91,7 +91,7 @@ def wrap(owner: Any, name: str, before: Callable[..., None], after: Callable[[],
 def notice_events(notice: Notice) -> None:
     """Have every event of a crawl noticed."""
     from penstock.stages.fetchers.plain import PlainFetcher
-    from penstock.storage.database import batching as sayings
+    from penstock.storage.database import batching
 
     def both(owner: Any, name: str, event: str) -> None:
         wrap(owner, name, lambda *_: notice(event, "before"), lambda: notice(event, "after"))
@@ -99,18 +99,18 @@ def notice_events(notice: Notice) -> None:
     both(asyncio.Queue, "put", "enqueue")
     both(asyncio.Queue, "get", "dequeue")
     both(PlainFetcher, "get", "fetch")
-    say = sayings.say
+    execute = batching.execute
 
-    def say_noticed(connection: Any, saying: sayings.Saying) -> list[Any]:
-        events = ("statement", "commit") if saying.sql == "COMMIT" else ("statement",)
+    def execute_noticed(connection: Any, statement: batching.Statement) -> list[Any]:
+        events = ("statement", "commit") if statement.sql == "COMMIT" else ("statement",)
         for event in events:
             notice(event, "before")
-        found = say(connection, saying)
+        found = execute(connection, statement)
         for event in events:
             notice(event, "after")
         return found
 
-    sayings.say = say_noticed
+    batching.execute = execute_noticed
 
 
 def die() -> None:
@@ -170,18 +170,18 @@ def raise_error(stage: str, position: str) -> None:
 
 def refuse(position: str, often: str) -> None:
     from penstock.crawler.errors import StorageFailed
-    from penstock.storage.database import batching as sayings
+    from penstock.storage.database import batching
 
-    left, say = int(position), sayings.say
+    left, execute = int(position), batching.execute
 
-    def say_refused(connection: Any, saying: sayings.Saying) -> list[Any]:
+    def execute_refused(connection: Any, statement: batching.Statement) -> list[Any]:
         nonlocal left
-        left -= saying.sql == "COMMIT"
-        if saying.sql == "COMMIT" and (left == 0 or (left < 0 and often == "for-good")):
+        left -= statement.sql == "COMMIT"
+        if statement.sql == "COMMIT" and (left == 0 or (left < 0 and often == "for-good")):
             raise StorageFailed("the disk refuses this commit")
-        return say(connection, saying)
+        return execute(connection, statement)
 
-    sayings.say = say_refused
+    batching.execute = execute_refused
 
 
 def poison(text: str) -> None:

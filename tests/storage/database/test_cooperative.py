@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from penstock.storage.database.cooperative import in_turns
+from penstock.storage.database.cooperative import in_chunks
 
 
 class TestInTurns:
     async def test_everything_comes_once_and_in_order(self) -> None:
         for count in (0, 1, 9, 10, 11, 35):
-            taken = [list(some) async for some in in_turns(iter(range(count)), 10)]
+            taken = [list(some) async for some in in_chunks(iter(range(count)), 10)]
 
             assert [item for some in taken for item in some] == list(range(count))
             assert all(len(some) == 10 for some in taken[:-1])
@@ -24,7 +24,7 @@ class TestInTurns:
                 await asyncio.sleep(0)
 
         ticking = asyncio.create_task(tick())
-        seen = [len(ticks) async for _ in in_turns(range(50), 10)]
+        seen = [len(ticks) async for _ in in_chunks(range(50), 10)]
         ticking.cancel()
 
         assert seen == sorted(set(seen))
@@ -33,7 +33,7 @@ class TestInTurns:
         """The writer must not be slowed down on ordinary pages."""
         other = asyncio.create_task(asyncio.sleep(0))
 
-        async for _ in in_turns(range(10), 10):
+        async for _ in in_chunks(range(10), 10):
             pass
 
         assert not other.done()

@@ -18,7 +18,7 @@ import pytest
 
 from penstock.crawler.errors import BadDatabase, StorageFailed
 from penstock.storage.database import database, file_lock, migration
-from penstock.storage.database.batching import MOST_ROWS
+from penstock.storage.database.batching import MAX_ROWS
 from penstock.storage.database.database import Database, explain
 from penstock.storage.database.file_lock import FileLock
 from penstock.storage.database.migration import APPLICATION_ID, schema_files
@@ -356,7 +356,7 @@ class TestTransaction:
             foreign.execute("BEGIN IMMEDIATE")
             began = asyncio.get_running_loop().time()
             with pytest.raises(StorageFailed):
-                await db.transaction(patient=False).__aenter__()
+                await db.transaction(wait_for_lock=False).__aenter__()
 
         assert asyncio.get_running_loop().time() - began < 5
         assert await db.row("PRAGMA busy_timeout") == (10_000,)
@@ -365,7 +365,7 @@ class TestTransaction:
         async with db.transaction():
             await db.run(NOTE, ["a"])
             await db.run_many(NOTE, [("b",), ("c",)])
-            await db.run_wide(INSERT_NOTE, ["d"])
+            await db.run_multi_row(INSERT_NOTE, ["d"])
             assert await self.notes(db) == ["a", "b", "c", "d"]
             await db.run("DELETE FROM runs WHERE started_at = 'a'")
 
@@ -376,26 +376,26 @@ class TestTransaction:
     ) -> None:
         """A visit costs as much as fifty rows, on both sides."""
         visits = 0
-        visit = database._visit
+        visit = database._call_in_thread
 
         async def counted(*args: Any) -> Any:
             nonlocal visits
             visits += 1
             return await visit(*args)
 
-        monkeypatch.setattr(database, "_visit", counted)
+        monkeypatch.setattr(database, "_call_in_thread", counted)
         async with db.transaction():
             for text in "abc":
                 await db.run(NOTE, [text])
 
         assert visits == 1
 
-    @pytest.mark.parametrize("count", [0, 1, MOST_ROWS - 1, MOST_ROWS, 2 * MOST_ROWS + 1])
+    @pytest.mark.parametrize("count", [0, 1, MAX_ROWS - 1, MAX_ROWS, 2 * MAX_ROWS + 1])
     async def test_rows_are_inserted_in_their_order_however_many_they_are(
         self, db: Database, count: int
     ) -> None:
         async with db.transaction():
-            await db.run_wide(INSERT_NOTE, [str(number) for number in range(count)])
+            await db.run_multi_row(INSERT_NOTE, [str(number) for number in range(count)])
 
         assert await self.notes(db) == [str(number) for number in range(count)]
 
@@ -412,10 +412,10 @@ class TestTransaction:
         """It would ask each value else, and format two errors that nobody sees."""
         assert (kind, sqlite3.PrepareProtocol) in sqlite3.adapters
 
-    @pytest.mark.parametrize("at", [0, MOST_ROWS - 1, MOST_ROWS + 3])
+    @pytest.mark.parametrize("at", [0, MAX_ROWS - 1, MAX_ROWS + 3])
     async def test_a_row_that_cannot_be_inserted_takes_all_of_it_back(self, db: Database, at: int) -> None:
         """OR FAIL keeps the rows before it; the transaction does not."""
-        values = [str(number) for number in range(MOST_ROWS + 4)]
+        values = [str(number) for number in range(MAX_ROWS + 4)]
         with pytest.raises(StorageFailed, match="NOT NULL constraint failed"):
             await self.insert(db, [*values[:at], None, *values[at + 1 :]])
 
@@ -423,7 +423,7 @@ class TestTransaction:
 
     async def insert(self, db: Database, values: Sequence[object]) -> None:
         async with db.transaction():
-            await db.run_wide(INSERT_NOTE, values)
+            await db.run_multi_row(INSERT_NOTE, values)
 
     async def test_an_error_of_sqlite_is_ours_and_says_what_to_do(self, db: Database) -> None:
         with pytest.raises(StorageFailed, match="UNIQUE constraint failed"):

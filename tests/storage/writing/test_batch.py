@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from penstock.crawler.messages import CanonicalUrl, Resource, RobotsTask, Sitemap
 from penstock.crawler.ports import Saved
-from penstock.storage.writing.batch import Waiting, leads_of, take
+from penstock.storage.writing.batch import Waiting, count_targets, take
 from tests.support.fakes import done, robots_answer, task
 
 NOBODY = cast("asyncio.Future[Saved]", None)
@@ -19,8 +19,8 @@ SIZES = {"small": 1, "many": 50, "large": 100, "huge": 500}
 
 @pytest.fixture(autouse=True)
 def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penstock.storage.writing.batch.MOST_LEADS", 100)
-    monkeypatch.setattr("penstock.storage.writing.batch.FEW_LEADS", 10)
+    monkeypatch.setattr("penstock.storage.writing.batch.MAX_TARGETS", 100)
+    monkeypatch.setattr("penstock.storage.writing.batch.SMALL_TARGETS", 10)
 
 
 def waits(name: str) -> Waiting:
@@ -59,7 +59,7 @@ class TestLeads:
         assert page.content is not None
         resources = [Resource(url, "image") for url in urls]
 
-        assert leads_of(page) == 1
-        assert leads_of(replace(page, content=replace(page.content, resources=resources))) == 3
-        assert leads_of(replace(page, content=None, sitemap=Sitemap(locations=urls))) == 2
-        assert leads_of(robots_answer(RobotsTask(origin="http://h", host="h"))) == 0
+        assert count_targets(page) == 1
+        assert count_targets(replace(page, content=replace(page.content, resources=resources))) == 3
+        assert count_targets(replace(page, content=None, sitemap=Sitemap(locations=urls))) == 2
+        assert count_targets(robots_answer(RobotsTask(origin="http://h", host="h"))) == 0

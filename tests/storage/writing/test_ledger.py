@@ -22,7 +22,7 @@ from penstock.crawler.messages import (
 )
 from penstock.crawler.policies.traps import Traps
 from penstock.crawler.ports import Saved
-from penstock.storage.database.cooperative import IN_A_TURN
+from penstock.storage.database.cooperative import CHUNK_SIZE
 from tests.support.fakes import START, answer, done, task, url
 from tests.support.store_kit import SEED, AlwaysMaybe, Stored, depths, rows, states, stored
 
@@ -369,7 +369,7 @@ class TestMovingSeed:
             await file.save(page(SEED, *(f"http://elsewhere.{n}/{m}" for n in range(10) for m in range(20))))
             await file.save(redirect(D, self.NEW))
 
-            read = file.run.writer._urls._rows._old  # by the last commit
+            read = file.run.writer._urls._rows._previous  # by the last commit
 
             assert 0 < len(read) < 20
 
@@ -442,7 +442,7 @@ class TestCounting:
 
     async def test_so_are_those_of_a_page_that_has_many(self, path: Path, file: Stored) -> None:
         """They are noted a part at a time."""
-        last = IN_A_TURN + 4
+        last = CHUNK_SIZE + 4
         found = [Link(url(f"{SEED}{n:05}"), f"{n}", "", True) for n in range(last)]
         found += [Link(url(A), "", "next", True), Link(url(B), "B", "", False)]
         await file.save(Done(task=task(SEED), answer=answer(), content=Content(links=Links.of(found))))
@@ -451,7 +451,7 @@ class TestCounting:
             "SELECT target, text, rel, followed FROM links WHERE text = :at OR text IN ('', 'B') ORDER BY 1"
         )
         marked = [(A, "", "next", 1), (B, "B", "", 0)]
-        for at in (0, IN_A_TURN - 1, IN_A_TURN, last - 1):
+        for at in (0, CHUNK_SIZE - 1, CHUNK_SIZE, last - 1):
             known = rows(path, query.replace(":at", f"'{at}'"))
             assert known == [(f"{SEED}{at:05}", str(at), "", 1), *marked]
 

@@ -198,7 +198,7 @@ class TestAnyOrder:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("penstock.storage.writing.url_table.CACHED_URLS", 1)
             patch.setattr("penstock.storage.writing.url_table.CACHED_HOSTS", 1)
-            patch.setattr("penstock.storage.writing.interned_strings.CACHED_PHRASES", 1)
+            patch.setattr("penstock.storage.writing.interned_strings.CACHED_STRINGS", 1)
 
             assert arrive(site, order, AlwaysMaybe()) == Answer(site).tables()
 

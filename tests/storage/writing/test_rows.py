@@ -14,26 +14,26 @@ class TestTwoGenerations:
     def test_what_is_bulky_is_kept_for_one_batch_only(self) -> None:
         """40,000 URLs of 2,000 characters would be 80 MiB, twice."""
         memory: TwoGenerations[str, int] = TwoGenerations(10)
-        memory.young |= {"short": 1, "long": 2}
+        memory.recent |= {"short": 1, "long": 2}
 
-        memory.rotate(bulky=["long", "gone already"])
+        memory.evict(oversized=["long", "gone already"])
 
         assert (memory.get("short"), memory.get("long")) == (1, None)
 
     def test_what_one_batch_brought_displaces_little(self) -> None:
         """A page leads to 30,000 URLs that nobody asks for again: what was there before them stays."""
         memory: TwoGenerations[int, int] = TwoGenerations(8)
-        memory.young |= dict.fromkeys(range(100), 0)
+        memory.recent |= dict.fromkeys(range(100), 0)
 
-        assert memory.rotate()
+        assert memory.evict()
 
         assert [key for key in range(100) if memory.get(key) is not None] == list(range(10))
 
     def test_a_batch_that_is_no_larger_than_usual_is_kept_whole(self) -> None:
         memory: TwoGenerations[int, int] = TwoGenerations(8)
-        memory.young |= dict.fromkeys(range(10), 0)
+        memory.recent |= dict.fromkeys(range(10), 0)
 
-        assert not memory.rotate()
+        assert not memory.evict()
         assert memory.missing(range(10)) == []
 
 

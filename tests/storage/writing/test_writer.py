@@ -194,8 +194,8 @@ class TestGroupCommit:
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """One commit of 30,000 links takes a second; 64 of them would take the memory of two million."""
-        monkeypatch.setattr("penstock.storage.writing.batch.MOST_LEADS", 10)
-        monkeypatch.setattr("penstock.storage.writing.batch.FEW_LEADS", 2)
+        monkeypatch.setattr("penstock.storage.writing.batch.MAX_TARGETS", 10)
+        monkeypatch.setattr("penstock.storage.writing.batch.SMALL_TARGETS", 2)
         ended: list[str] = []
         commits: list[Saved] = []
         names = ["large1", "large2", "small1", "small2"]
