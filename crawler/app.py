@@ -52,12 +52,12 @@ from penstock.stages.fetchers.plain import PlainFetcher, PlainOptions
 from penstock.stages.fetchers.prober import Prober
 from penstock.stages.parse import ParseStage
 from penstock.stages.store import StoreStage
-from penstock.stages.workers.worker_pool import Children
+from penstock.stages.workers.worker_pool import WorkerPool
 from penstock.storage.writing.crawl_store import CrawlSettings, CrawlStore, OpenRun
 
 if TYPE_CHECKING:
     from penstock.crawler.policies.rewrite import Rewrite
-    from penstock.stages.extractors.fields.field_extractor import Harvester
+    from penstock.stages.extractors.fields.field_extractor import FieldExtractor
     from penstock.stages.extractors.fields.plan import Plan
 
 MAX_RESULT_BYTES = 32 << 20  # of what was read and is not stored yet
@@ -97,7 +97,7 @@ class Crawl:
         self._extractor = extractor
         self._seen = seen
         self._plan = plan = plan_of(config)
-        self._harvester = harvester_of(plan)
+        self._fields = field_extractor_of(plan)
         self._rewrite = rewrite_of(config)
         self._robots = RobotsPolicy(token=product_token(config.agent))
         self._stopping = Stopping()
@@ -202,9 +202,9 @@ class Crawl:
         marks = run.open_marks(config.parsers)  # first: it may fail, and nothing is open yet
         fetcher = PlainFetcher(self._fetching, BodyBudget(config.body_memory))
         results = BodyBudget(MAX_RESULT_BYTES)
-        children = Children(max(config.processes - 1, 1), plan=self._plan, results=results)
-        results.on_release = children.hand_out
-        stages = self._stages(run, fetcher, children, results, marks, retry, clock)
+        workers = WorkerPool(max(config.processes - 1, 1), plan=self._plan, results=results)
+        results.on_release = workers.dispatch
+        stages = self._stages(run, fetcher, workers, results, marks, retry, clock)
         self._pools = [
             Pool(stage=stage, workers=workers, inbox=asyncio.Queue(config.queue_size))
             for stage, workers in zip(stages, (config.fetchers, config.parsers, config.storers), strict=True)
@@ -231,7 +231,7 @@ class Crawl:
                 task.cancel()
             telemetry.end()
             await fetcher.close()
-            await children.close()
+            await workers.close()
             marks.close()
 
     def _new_frontier(self, run: OpenRun, totals: Totals, retry: Retry, clock: Clock) -> Frontier:
@@ -265,7 +265,7 @@ class Crawl:
         self,
         run: OpenRun,
         fetcher: PlainFetcher,
-        children: Children,
+        workers: WorkerPool,
         results: BodyBudget,
         marks: ParseMarker,
         retry: Retry,
@@ -281,11 +281,11 @@ class Crawl:
             robots=self._robots,
         )
         parse = ParseStage(
-            extractor=self._extractor or HtmlExtractor(harvester=self._harvester),
+            extractor=self._extractor or HtmlExtractor(fields=self._fields),
             marker=marks,
-            readers=children if self._extractor is None else None,
+            workers=workers if self._extractor is None else None,
             # A plugin without a name is known to this process alone.
-            share=self._config.processes > 1 and (self._harvester is None or self._harvester.portable),
+            share=self._config.processes > 1 and (self._fields is None or self._fields.portable),
             results=results,
             rewrite=self._rewrite,
             token=self._robots.token,
@@ -349,13 +349,13 @@ def plain_options(config: CrawlConfig) -> PlainOptions:
     )
 
 
-def harvester_of(plan: Plan | None) -> Harvester | None:
+def field_extractor_of(plan: Plan | None) -> FieldExtractor | None:
     """What gathers by the plan; None if nothing is wanted of pages but their links."""
     if plan is None:
         return None
-    from penstock.stages.extractors.fields.field_extractor import Harvester
+    from penstock.stages.extractors.fields.field_extractor import FieldExtractor
 
-    return Harvester(plan, on_slow=warn_of_slow_plugin)
+    return FieldExtractor(plan, on_slow=warn_of_slow_plugin)
 
 
 def rewrite_of(config: CrawlConfig) -> Rewrite | None:

@@ -37,8 +37,8 @@ _URL = attrgetter("url")  # of a Resource
 WARM_UP_PAGES = 150  # before that a crawl is too small to pay for starting processes
 
 
-class Readers(Protocol):
-    """Parser processes (`penstock.stages.workers.worker_pool.Children`)."""
+class DocumentWorkers(Protocol):
+    """Parser processes (`penstock.stages.workers.worker_pool.WorkerPool`)."""
 
     @property
     def has_room(self) -> bool: ...
@@ -71,7 +71,7 @@ class Weight(Struct, frozen=True, kw_only=True):
 class ParseStage(Struct, kw_only=True):
     extractor: Extractor
     marker: ParseMarker
-    readers: Readers | None = None  # None: everything is read here
+    workers: DocumentWorkers | None = None  # None: everything is read here
     share: bool = False  # light pages too, once there is enough work
     weight: Weight = Weight()
     rewrite: Rewrite | None = None  # the operator's URL rules
@@ -85,60 +85,60 @@ class ParseStage(Struct, kw_only=True):
     busy: float = 0.0  # seconds of reading here within one round of the event loop
 
     async def handle(self, message: Fetched) -> Sequence[Message]:
-        kept = False
-        yielded = self.results.open() if self.results is not None and message.body is not None else None
+        keeps_body = False
+        result_hold = self.results.open() if self.results is not None and message.body is not None else None
         try:
-            content = sitemap = seen_as = None
+            content = sitemap = page_fingerprint = None
             if message.task.kind == "page":
-                content = await self._read(message, yielded)
+                content = await self._read(message, result_hold)
                 if content is not None and message.body is not None:
-                    seen_as = fingerprint(message.task.url, message.body)
-                kept = self.keep_bodies and message.body is not None
+                    page_fingerprint = fingerprint(message.task.url, message.body)
+                keeps_body = self.keep_bodies and message.body is not None
             elif message.body is not None:
-                sitemap = await self._read_sitemap(message, yielded)
+                sitemap = await self._read_sitemap(message, result_hold)
             answer = message.answer
             # A resource is what a browser would load: the operator's rules are for links.
             if self.rewrite is not None and message.task.kind != "resource":
                 answer = rewrite_answer(answer, self.rewrite, message.task.url)
                 content = rewrite_content(content, self.rewrite) if content is not None else None
                 sitemap = rewrite_sitemap(sitemap, self.rewrite) if sitemap is not None else None
-            holds = [hold for hold in (message.hold if kept else None, yielded) if hold is not None]
+            holds = [hold for hold in (message.hold if keeps_body else None, result_hold) if hold is not None]
             page = ParsedPage(
                 task=message.task,
                 answer=answer,
                 content=content,
                 sitemap=sitemap,
-                fingerprint=seen_as,
-                body=message.body if kept else None,
+                fingerprint=page_fingerprint,
+                body=message.body if keeps_body else None,
                 holds=holds,
             )
-            yielded = None
+            result_hold = None
             return [page]
         except ParseFailed as failure:
             return [Failed(task=message.task, stage=self.name, reason=failure.reason, answer=message.answer)]
         finally:
-            if message.hold is not None and not kept:
+            if message.hold is not None and not keeps_body:
                 message.hold.release()
-            if yielded is not None:
-                yielded.release()
+            if result_hold is not None:
+                result_hold.release()
 
-    async def _read(self, message: Fetched, yielded: ByteHold | None) -> Content | None:
+    async def _read(self, message: Fetched, result_hold: ByteHold | None) -> Content | None:
         answer, body, url = message.answer, message.body, message.task.url
         if body is None or answer.status != 200 or answer.content_type not in HTML_TYPES:
             return None
         nofollow = forbids_following(answer.robots, self.token)
         self.pages_read += 1
-        if self.readers is not None and not self._stays(body):
-            content = await self.readers.extract(body, url=url, charset=answer.charset, nofollow=nofollow)
+        if self.workers is not None and not self._stays(body):
+            content = await self.workers.extract(body, url=url, charset=answer.charset, nofollow=nofollow)
         else:
-            if self.line or not self._has_time_and_room(yielded):
-                await self._take_turn(yielded)
+            if self.line or not self._has_time_and_room(result_hold):
+                await self._take_turn(result_hold)
             content = self._read_here(body, url, answer.charset, nofollow)
-        if yielded is not None:
-            yielded.resize(_size(content, len(body)))
+        if result_hold is not None:
+            result_hold.resize(_size(content, len(body)))
         return content
 
-    async def _take_turn(self, yielded: ByteHold | None) -> None:
+    async def _take_turn(self, result_hold: ByteHold | None) -> None:
         """Let a queue full of slow pages hold up neither the event loop nor the memory.
 
         No lock: it would pass from page to page, and the event loop go round, for each of them.
@@ -151,8 +151,8 @@ class ParseStage(Struct, kw_only=True):
             while True:
                 if self.busy > TURN_SECONDS:
                     await asyncio.sleep(0)
-                elif yielded is not None and not yielded.try_reserve(0):
-                    await yielded.reserve(0)  # too much of others is not stored yet
+                elif result_hold is not None and not result_hold.try_reserve(0):
+                    await result_hold.reserve(0)  # too much of others is not stored yet
                 elif line[0] is not place:
                     await asyncio.sleep(0)
                 else:
@@ -160,8 +160,8 @@ class ParseStage(Struct, kw_only=True):
         finally:
             line.remove(place)
 
-    def _has_time_and_room(self, yielded: ByteHold | None) -> bool:
-        return self.busy <= TURN_SECONDS and (yielded is None or yielded.try_reserve(0))
+    def _has_time_and_room(self, result_hold: ByteHold | None) -> bool:
+        return self.busy <= TURN_SECONDS and (result_hold is None or result_hold.try_reserve(0))
 
     def _read_here(self, body: bytes, url: CanonicalUrl, charset: str | None, nofollow: bool) -> Content:
         mark, began = self.marker.begin(url), time.perf_counter()
@@ -176,28 +176,28 @@ class ParseStage(Struct, kw_only=True):
     def _has_gone_round(self, seconds: float) -> None:
         self.busy -= seconds
 
-    async def _read_sitemap(self, message: Fetched, yielded: ByteHold | None) -> Sitemap:
+    async def _read_sitemap(self, message: Fetched, result_hold: ByteHold | None) -> Sitemap:
         body, url, charset = message.body, message.task.url, message.answer.charset
         assert body is not None
-        if self.readers is not None and len(body) > self.weight.max_bytes:
-            sitemap = await self.readers.read_sitemap(body, url=url, charset=charset)
+        if self.workers is not None and len(body) > self.weight.max_bytes:
+            sitemap = await self.workers.read_sitemap(body, url=url, charset=charset)
         else:
             from penstock.stages.extractors.sitemap import (
                 read_sitemap,  # slow to load, and many sites have none
             )
 
             sitemap = read_sitemap(body, url=url, charset=charset)
-        if yielded is not None:
-            yielded.resize(len(sitemap.locations) * LINK_BYTES + sum(map(len, sitemap.locations)))
+        if result_hold is not None:
+            result_hold.resize(len(sitemap.locations) * LINK_BYTES + sum(map(len, sitemap.locations)))
         return sitemap
 
     def _stays(self, body: bytes) -> bool:
         """True if the page is to be read on the event loop."""
-        assert self.readers is not None
+        assert self.workers is not None
         if self.share and self.pages_read >= WARM_UP_PAGES:
             if self.pages_read == WARM_UP_PAGES:
-                self.readers.start()
-            if self.readers.has_room:
+                self.workers.start()
+            if self.workers.has_room:
                 return False
         return self.weight.is_light(body)
 

@@ -112,13 +112,13 @@ async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
     from pathlib import Path
 
     from penstock.crawler.monitor.watchdog import warn_of_slow_plugin
-    from penstock.stages.extractors.fields.field_extractor import Harvester
+    from penstock.stages.extractors.fields.field_extractor import FieldExtractor
     from penstock.stages.extractors.html import HtmlExtractor
     from penstock.stages.parse import ParseStage
-    from penstock.stages.workers.worker_pool import Children
+    from penstock.stages.workers.worker_pool import WorkerPool
     from penstock.storage.jobs.reparse_store import ReparseRequest, ReparseStore
 
-    harvester = Harvester(plan, on_slow=warn_of_slow_plugin)  # refuses what is no selector or plugin
+    fields = FieldExtractor(plan, on_slow=warn_of_slow_plugin)  # refuses what is no selector or plugin
     wanted = ReparseRequest(
         plan=_written(plan),
         values=bool(plan.rules or plan.plugins),
@@ -128,12 +128,12 @@ async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
     store = await ReparseStore.open(Path(args.db), wanted, anew=getattr(args, "anew", False))
     if store.resumed:
         say(f"{harmless(str(args.db))}: going on where the last reparse with these rules was cut off")
-    children = Children(1, plan=plan)
+    workers = WorkerPool(1, plan=plan)
     stage = ParseStage(
-        extractor=HtmlExtractor(harvester=harvester),
+        extractor=HtmlExtractor(fields=fields),
         marker=_NoMarks(),
-        readers=children,
-        share=harvester.portable,
+        workers=workers,
+        share=fields.portable,
     )
     counts: Counter[str] = Counter()
     try:
@@ -144,7 +144,7 @@ async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
                 _count(counts, content)
         await store.finish()
     finally:
-        await children.close()
+        await workers.close()
         await store.close()
     return counts
 

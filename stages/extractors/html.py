@@ -30,7 +30,7 @@ from penstock.stages.extractors.text.markup import (
 from penstock.stages.extractors.text.transcode import escape_query, to_utf8
 
 if TYPE_CHECKING:
-    from penstock.stages.extractors.fields.field_extractor import Harvester
+    from penstock.stages.extractors.fields.field_extractor import FieldExtractor
 
 # One walk finds all we read but the title. `[href]` alone costs less than `a[href]`, and each
 # further tag or attribute in the list half as much again, so sorting in Python is cheaper.
@@ -62,9 +62,9 @@ _MAX_DEPTH = 256
 class HtmlExtractor:
     """Reads HTML and XHTML (as HTML) the way a browser without scripts would."""
 
-    def __init__(self, join: Joiner | None = None, harvester: Harvester | None = None) -> None:
+    def __init__(self, join: Joiner | None = None, fields: FieldExtractor | None = None) -> None:
         self._join = join or Joiner()
-        self._harvester = harvester
+        self._fields = fields
 
     def extract(
         self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
@@ -91,9 +91,9 @@ class HtmlExtractor:
             long_links=links.refused[_LONG],
             dropped_links=links.dropped,
         )
-        if self._harvester is None:
+        if self._fields is None:
             return content
-        return self._harvester.add(content, tree, utf8, url=url, base=base, resolve=links.resolve)
+        return self._fields.add(content, tree, utf8, url=url, base=base, resolve=links.resolve)
 
 
 class _Mention(Struct):

@@ -1,9 +1,9 @@
-"""Frames: what two processes say to each other, and how what was read in a document travels.
+"""Wire: what two processes say to each other, and how what was read in a document travels.
 
 May touch: messages, msgspec, marshal (both ends are the same interpreter). Neither runs what
 it reads, as pickle would, and msgspec makes a page's links in a quarter of the time.
 
-A frame is four bytes of length (network order), then so many bytes.
+A message is four bytes of length (network order), then so many bytes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _PIECE_BYTES = 256 << 10
 _BUFFER_BYTES = 64 << 10
 
 
-def framed(content: bytes) -> Iterator[bytes]:
-    """The pieces in which a frame is to be written: a long one as a whole would be copied twice more."""
+def message_pieces(content: bytes) -> Iterator[bytes]:
+    """The pieces in which a message is to be written: a long one as a whole would be copied twice more."""
     yield LENGTH.pack(len(content)) + content[:_PIECE_BYTES]
     for start in range(_PIECE_BYTES, len(content), _PIECE_BYTES):
         yield content[start : start + _PIECE_BYTES]
 
 
-class FrameReader:
+class WireReader:
     """Frames out of a stream: write to `room`, then ask what it `took`."""
 
     def __init__(self) -> None:
@@ -43,23 +43,23 @@ class FrameReader:
         return memoryview(self._buffer)[self._filled :]
 
     def took(self, count: int) -> list[bytes]:
-        """The frames that `count` more bytes have completed."""
+        """The messages that `count` more bytes have completed."""
         self._filled += count
         view = memoryview(self._buffer)[: self._filled]
-        frames: list[bytes] = []
+        messages: list[bytes] = []
         start = wanted = 0
         while len(view) - start >= LENGTH.size:
             end = start + LENGTH.size + LENGTH.unpack_from(view, start)[0]
             if end > len(view):
                 wanted = end - start
                 break
-            frames.append(bytes(view[start + LENGTH.size : end]))
+            messages.append(bytes(view[start + LENGTH.size : end]))
             start = end
         self._keep(view[start:], wanted)
-        return frames
+        return messages
 
     def _keep(self, rest: memoryview, wanted: int) -> None:
-        """Begin the buffer with `rest`, and have room for a frame of `wanted` bytes."""
+        """Begin the buffer with `rest`, and have room for a message of `wanted` bytes."""
         size = max(wanted, _BUFFER_BYTES)
         if len(self._buffer) != size:
             self._buffer = bytearray(size)
@@ -76,27 +76,27 @@ _encode = msgpack.Encoder().encode
 _decode_page = msgpack.Decoder(_Page).decode
 
 
-def content_frame(content: Content) -> bytes:
-    """What `content_of` reads back."""
+def encode_content(content: Content) -> bytes:
+    """What `decode_content` reads back."""
     if content.extraction is None:
         return _encode(_Page(content, None))
     extraction = marshal.dumps(_harvest_fields(content.extraction))
     return _encode(_Page(replace(content, extraction=None), extraction))
 
 
-def content_of(frame: bytes) -> Content:
-    page = _decode_page(frame)
+def decode_content(message: bytes) -> Content:
+    page = _decode_page(message)
     if page.extraction is None:
         return page.content
     return replace(page.content, extraction=_harvest_of(marshal.loads(page.extraction)))
 
 
-def sitemap_frame(sitemap: Sitemap) -> bytes:
-    """What `sitemap_of` reads back."""
+def encode_sitemap(sitemap: Sitemap) -> bytes:
+    """What `decode_sitemap` reads back."""
     return _encode(sitemap)
 
 
-sitemap_of: Callable[[bytes], Sitemap] = msgpack.Decoder(Sitemap).decode
+decode_sitemap: Callable[[bytes], Sitemap] = msgpack.Decoder(Sitemap).decode
 
 
 def _harvest_fields(extraction: ExtractionResult) -> Fields:

@@ -1,13 +1,13 @@
-"""Child: the program of a parser process. Reads documents from a socket, writes what it read in them.
+"""Worker main: the program of a parser process. Reads documents from a socket, writes what it read in them.
 
-May touch: standard input (a socket), slots, resource limits. Started by `lane.py`, nobody else.
+May touch: standard input (a socket), buffers, resource limits. Started by `worker_queue.py`, nobody else.
 
 It owns nothing worth saving: it may be killed at any moment, and it ends by itself when
 its parent has gone, whose end of the socket then is closed.
 
 Frames, both ways. The first one is the plan (marshalled) of what is wanted of each
-page, or None; an empty frame answers it, once all is loaded. The last part of a request is
-the body, or the slot in which it lies and its length.
+page, or None; an empty message answers it, once all is loaded. The last part of a request is
+the body, or the buffer in which it lies and its length.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from penstock.crawler.engine.malloc import Excess, keep_freed
 from penstock.stages.extractors.html import HtmlExtractor
-from penstock.stages.workers.shared_buffers import slot_reader
-from penstock.stages.workers.wire import LENGTH, content_frame, sitemap_frame
+from penstock.stages.workers.shared_buffers import buffer_reader
+from penstock.stages.workers.wire import LENGTH, encode_content, encode_sitemap
 
 if TYPE_CHECKING:
     from penstock.crawler.messages import CanonicalUrl
-    from penstock.stages.extractors.fields.field_extractor import Harvester
+    from penstock.stages.extractors.fields.field_extractor import FieldExtractor
 
 LONGEST = 25  # seconds for one document; the parent's own deadline comes first, if it still lives
 _MOST_KEPT_BYTES = 48 << 20  # what a document took beyond is given back after it
@@ -35,32 +35,32 @@ def main() -> None:
     """Serve until the parent closes its end.
 
     argv: seconds of processor time for one document, bytes of address space above the start's,
-    the descriptor of the slots, if there are any.
+    the descriptor of the buffers, if there are any.
     """
     sys.modules.pop("typing_extensions", None)  # plugins may have a use for it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     cpu_seconds = float(sys.argv[1])
     keep_freed()
-    read_slot = slot_reader(int(sys.argv[3])) if len(sys.argv) > 3 else None
+    read_buffer = buffer_reader(int(sys.argv[3])) if len(sys.argv) > 3 else None
     # Not the socket module, which takes 5 ms to load: to read and to write a descriptor will do.
     with open(0, "rb") as parent, open(0, "wb", closefd=False) as answers:
         if (plan := _receive(parent)) is None:
             return
         # First the plugins, then the limit: what they import is not the pages' doing.
         wire = marshal.loads(plan)
-        extractor = HtmlExtractor(harvester=_harvester(wire) if wire is not None else None)
+        extractor = HtmlExtractor(fields=_field_extractor(wire) if wire is not None else None)
         _limit_memory(int(sys.argv[2]))
         gc.freeze()  # no cycles come of reading a page, so there is no need to look for them often
         gc.set_threshold(10_000, 10, 10)
         gc.enable()
         excess = Excess(_MOST_KEPT_BYTES)
         _answer(answers, b"")
-        while (frame := _receive(parent)) is not None:
+        while (message := _receive(parent)) is not None:
             _must_end_within(LONGEST, cpu_seconds)
-            kind, url, charset, nofollow, body = marshal.loads(frame)
-            del frame  # a second copy of the body
-            if read_slot is not None and isinstance(body, tuple):
-                body = read_slot(*body)
+            kind, url, charset, nofollow, body = marshal.loads(message)
+            del message  # a second copy of the body
+            if read_buffer is not None and isinstance(body, tuple):
+                body = read_buffer(*body)
             answer = _read(extractor, kind, url, charset, nofollow, body)
             del body
             _must_end_within(0, 0.0)
@@ -71,20 +71,20 @@ def main() -> None:
 def _read(
     extractor: HtmlExtractor, kind: str, url: CanonicalUrl, charset: str | None, nofollow: bool, body: bytes
 ) -> bytes:
-    """What is in one document, as a frame."""
+    """What is in one document, as a message."""
     if kind == "sitemap":
-        from penstock.stages.extractors.sitemap import read_sitemap  # most children never see one
+        from penstock.stages.extractors.sitemap import read_sitemap  # most workers never see one
 
-        return sitemap_frame(read_sitemap(body, url=url, charset=charset))
-    return content_frame(extractor.extract(body, url=url, charset=charset, nofollow=nofollow))
+        return encode_sitemap(read_sitemap(body, url=url, charset=charset))
+    return encode_content(extractor.extract(body, url=url, charset=charset, nofollow=nofollow))
 
 
-def _harvester(wire: Any) -> Harvester:
+def _field_extractor(wire: Any) -> FieldExtractor:
     from penstock.stages.extractors.fields.field_extractor import (
-        unwire,  # slow to load, and most crawls want nothing of it
+        from_wire,  # slow to load, and most crawls want nothing of it
     )
 
-    return unwire(wire)
+    return from_wire(wire)
 
 
 def _must_end_within(seconds: int, cpu_seconds: float) -> None:
@@ -96,19 +96,19 @@ def _must_end_within(seconds: int, cpu_seconds: float) -> None:
 
 
 def _receive(parent: BinaryIO) -> bytes | None:
-    """One frame; None when the parent has gone."""
+    """One message; None when the parent has gone."""
     try:
         head = parent.read(LENGTH.size)
         if len(head) < LENGTH.size:
             return None
-        frame = parent.read(count := LENGTH.unpack(head)[0])
+        message = parent.read(count := LENGTH.unpack(head)[0])
     except ConnectionError:
         return None
-    return frame if len(frame) == count else None
+    return message if len(message) == count else None
 
 
-def _answer(parent: BinaryIO, frame: bytes) -> None:
-    parent.write(LENGTH.pack(len(frame)) + frame)
+def _answer(parent: BinaryIO, message: bytes) -> None:
+    parent.write(LENGTH.pack(len(message)) + message)
     parent.flush()
 
 

@@ -1,11 +1,11 @@
-"""Children: parser processes, for what a thread cannot do: use another core, be stopped, be bounded.
+"""Worker pool: parser processes, for what a thread cannot do: use another core, be stopped, be bounded.
 
-May touch: the lanes beside it.
+May touch: the queues beside it.
 
-Two lanes. Most documents need a few milliseconds: the quick lane has as many children as
+Two queues. Most documents need a few milliseconds: the quick queue has as many workers as
 there are cores to share, and each may spend little time and memory on one document. What
-they did not finish goes to the slow lane, whose only child may spend more, one document
-after the other. So a hostile page costs the others a quarter of a second and a new child;
+they did not finish goes to the slow queue, whose only worker may spend more, one document
+after the other. So a hostile page costs the others a quarter of a second and a new worker;
 and what becomes of it does not depend on what else goes on, since the time is the processor's.
 
 An extractor's verdict is a value: `ParseFailed` names what a document did.
@@ -19,26 +19,26 @@ from typing import TYPE_CHECKING
 
 from penstock.crawler.messages import CanonicalUrl, Content, Sitemap
 from penstock.stages.extractors.text.markup import has_more_tags
-from penstock.stages.workers.wire import content_of, sitemap_of
+from penstock.stages.workers.wire import decode_content, decode_sitemap
 from penstock.stages.workers.worker_process import Job
-from penstock.stages.workers.worker_queue import Lane, Limits, ParseFailed, Room
+from penstock.stages.workers.worker_queue import Limits, ParseFailed, ResultBudget, WorkerQueue
 
 if TYPE_CHECKING:
     from penstock.stages.extractors.fields.plan import Plan
 
-__all__ = ["Children", "Limits", "ParseFailed"]
+__all__ = ["Limits", "ParseFailed", "WorkerPool"]
 
-DEADLINE = 20.0  # seconds for one document, however little of them the system gave to its child
+DEADLINE = 20.0  # seconds for one document, however little of them the system gave to its worker
 QUICK = Limits(0.25, 40 << 20)  # an ordinary page needs 14 times its size: 2.5 MB of it 0.05 s and 34 MiB
 SLOW = Limits(2.0, 128 << 20)  # 10 MiB of text need 0.3 s and 100 MiB; dense markup up to 20 times its size
 
-# What the quick lane would hardly finish, and what it need not try; so most sites need no slow one.
+# What the quick queue would hardly finish, and what it need not try; so most sites need no slow one.
 # The densest of ordinary pages (tables of contents of 2.5 MB) have 100,000 tags.
 LARGE_BYTES = 3 << 20
 MANY_TAGS = 120_000
 
 
-class Children:
+class WorkerPool:
     """`count` parser processes, and one more for slow documents. `close` them."""
 
     def __init__(
@@ -49,14 +49,14 @@ class Children:
         quick: Limits = QUICK,
         slow: Limits = SLOW,
         deadline: float = DEADLINE,
-        results: Room | None = None,
+        results: ResultBudget | None = None,
     ) -> None:
-        """Without room for its results no document is begun; `hand_out` is told that there may be some."""
+        """Without room for its results no document is begun; `dispatch` is told that there may be some."""
         wanted = marshal.dumps(plan.wire()) if plan is not None else None
         room = results or _Unbounded()
-        self._slow = Lane(1, slow, wanted, deadline, room, _fail)
+        self._slow = WorkerQueue(1, slow, wanted, deadline, room, _fail)
         # Whatever the first death was (it may have come from outside), another try decides.
-        self._quick = Lane(count, quick, wanted, deadline, room, lambda job, _: self._slow.put(job))
+        self._quick = WorkerQueue(count, quick, wanted, deadline, room, lambda job, _: self._slow.put(job))
 
     @property
     def has_room(self) -> bool:
@@ -64,25 +64,25 @@ class Children:
         return self._quick.has_room
 
     def start(self) -> None:
-        """Begin to start the children that are missing."""
+        """Begin to start the workers that are missing."""
         self._quick.start()
 
-    def hand_out(self) -> None:
-        self._quick.hand_out()
-        self._slow.hand_out()
+    def dispatch(self) -> None:
+        self._quick.dispatch()
+        self._slow.dispatch()
 
     async def extract(
         self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
     ) -> Content:
-        """Read a document in a child. Raises ParseFailed."""
-        return content_of(await self._ask(body, "page", str(url), charset, nofollow))
+        """Read a document in a worker. Raises ParseFailed."""
+        return decode_content(await self._ask(body, "page", str(url), charset, nofollow))
 
     async def read_sitemap(self, body: bytes, *, url: CanonicalUrl, charset: str | None = None) -> Sitemap:
-        """Read a sitemap in a child. Raises ParseFailed."""
-        return sitemap_of(await self._ask(body, "sitemap", str(url), charset, False))
+        """Read a sitemap in a worker. Raises ParseFailed."""
+        return decode_sitemap(await self._ask(body, "sitemap", str(url), charset, False))
 
     async def close(self) -> None:
-        """End all children; nobody waits for one any more."""
+        """End all workers; nobody waits for one any more."""
         await self._quick.close()
         await self._slow.close()
 
@@ -92,7 +92,7 @@ class Children:
         try:
             return await job.future
         finally:
-            # What is raised holds this frame, and the job what is raised: a circle with a body in it,
+            # What is raised holds this stack frame, and the job what is raised: a circle with a body in it,
             # which would stay until somebody looks for circles.
             del job
 

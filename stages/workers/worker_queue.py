@@ -1,4 +1,4 @@
-"""Lane: parser processes that share limits, and the documents that wait for them.
+"""Worker queue: parser processes that share limits, and the documents that wait for them.
 
 May touch: subprocesses and sockets.
 
@@ -22,9 +22,9 @@ from typing import NamedTuple, Protocol
 
 from penstock.crawler.config.environment import without_secrets
 from penstock.crawler.output.logs import get_logger
-from penstock.stages.workers.shared_buffers import Slots
-from penstock.stages.workers.wire import framed
-from penstock.stages.workers.worker_process import IN_HAND, Job, Reader
+from penstock.stages.workers.shared_buffers import SharedBuffers
+from penstock.stages.workers.wire import message_pieces
+from penstock.stages.workers.worker_process import MAX_ASSIGNED, Job, WorkerProcess
 
 # To look for cycles while modules load finds none, and takes 2 ms. msgspec would load
 # typing_extensions for the sake of older Pythons, and with it `inspect`: 7 ms.
@@ -39,7 +39,7 @@ main()
 log = get_logger()
 
 
-class Room(Protocol):
+class ResultBudget(Protocol):
     """For what was read and is not stored yet (`penstock.crawler.engine.body_budget.BodyBudget`)."""
 
     @property
@@ -49,10 +49,10 @@ class Room(Protocol):
 
 
 class Limits(NamedTuple):
-    """What a child may spend on one document."""
+    """What a worker may spend on one document."""
 
     cpu_seconds: float
-    memory_bytes: int  # above the child's own
+    memory_bytes: int  # above the worker's own
 
 
 class ParseFailed(Exception):
@@ -63,11 +63,11 @@ class ParseFailed(Exception):
         self.reason = reason
 
 
-class Lane:
-    """`count` children with the same limits, started when first needed, replaced when lost.
+class WorkerQueue:
+    """`count` workers with the same limits, started when first needed, replaced when lost.
 
-    `plan` is the first frame they get: what is wanted of each page; None: its links and no more.
-    `give_up` is told which document ended a child, and why.
+    `plan` is the first message they get: what is wanted of each page; None: its links and no more.
+    `give_up` is told which document ended a worker, and why.
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class Lane:
         limits: Limits,
         plan: bytes | None,
         deadline: float,
-        room: Room,
+        room: ResultBudget,
         give_up: Callable[[Job, str], None],
     ) -> None:
         self.deadline = deadline
-        self.children: list[Reader] = []
+        self.workers: list[WorkerProcess] = []
         self._count = count
         self._limits = limits
         self._plan = plan
@@ -95,94 +95,94 @@ class Lane:
     @property
     def has_room(self) -> bool:
         """True if a document given now would be in somebody's hand at once."""
-        return not self._small and any(child.has_room for child in self.children)
+        return not self._small and any(worker.has_room for worker in self.workers)
 
     def put(self, job: Job) -> None:
         self._line_of(job).append(job)
-        self.hand_out()
+        self.dispatch()
 
     def start(self) -> None:
-        """Begin to start the children that are missing."""
-        for _ in range(self._count - len(self.children) - len(self._starts)):
+        """Begin to start the workers that are missing."""
+        for _ in range(self._count - len(self.workers) - len(self._starts)):
             task = asyncio.get_running_loop().create_task(self._start(), name="parser-start")
             self._starts.add(task)
             task.add_done_callback(self._started)
 
-    def hand_out(self) -> None:
+    def dispatch(self) -> None:
         """Give what waits to whoever has the least in hand."""
-        self._hand_out(self._small, lambda: self._room.has_room)
-        self._hand_out(self._large, lambda: self._room.has_room_for_large)
+        self._dispatch(self._small, lambda: self._room.has_room)
+        self._dispatch(self._large, lambda: self._room.has_room_for_large)
         if (self._small or self._large) and not self._closed:
             self.start()
 
-    def _hand_out(self, line: deque[Job], may_read: Callable[[], bool]) -> None:
-        while line and (free := [child for child in self.children if child.has_room]) and may_read():
+    def _dispatch(self, line: deque[Job], may_read: Callable[[], bool]) -> None:
+        while line and (free := [worker for worker in self.workers if worker.has_room]) and may_read():
             job = line.popleft()
             if not job.future.done():  # its caller may have gone
-                min(free, key=_in_hand).give(job)
+                min(free, key=_in_hand).assign(job)
 
     def _line_of(self, job: Job) -> deque[Job]:
         return self._large if job.is_large else self._small
 
-    def lost(self, child: Reader) -> None:
+    def remove(self, worker: WorkerProcess) -> None:
         """It died or was killed. The document in its hand is the culprit; what was behind it goes on."""
-        self.children.remove(child)
-        culprit = child.jobs.popleft() if child.jobs else None
-        for job in reversed(child.jobs):
+        self.workers.remove(worker)
+        culprit = worker.jobs.popleft() if worker.jobs else None
+        for job in reversed(worker.jobs):
             self._line_of(job).appendleft(job)
-        ending = asyncio.get_running_loop().create_task(self._bury(child, culprit), name="parser-end")
+        ending = asyncio.get_running_loop().create_task(self._reap(worker, culprit), name="parser-end")
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
-        self.hand_out()
+        self.dispatch()
 
     async def close(self) -> None:
         self._closed = True
         await asyncio.gather(*self._starts, return_exceptions=True)
-        for child in self.children:
-            child.kill()
-        while self.children or self._ending:
+        for worker in self.workers:
+            worker.kill()
+        while self.workers or self._ending:
             await asyncio.gather(*self._ending)
             await asyncio.sleep(0)  # connection_lost of the last ones
 
-    async def _bury(self, child: Reader, culprit: Job | None) -> None:
+    async def _reap(self, worker: WorkerProcess, culprit: Job | None) -> None:
         """Wait for its end, which says what it died of."""
-        status = await asyncio.to_thread(child.process.wait)
+        status = await asyncio.to_thread(worker.process.wait)
         if self._closed or culprit is None or culprit.future.done():
             return
-        timed_out = child.timed_out or status == -getattr(signal, "SIGPROF", 0)
+        timed_out = worker.timed_out or status == -getattr(signal, "SIGPROF", 0)
         log.debug("parser_child_lost", timed_out=timed_out, status=status)
         self._give_up(culprit, "parse_timeout" if timed_out else "parse_crash")
 
     async def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        slots = Slots.open(IN_HAND)
+        buffers = SharedBuffers.open(MAX_ASSIGNED)
         with theirs:
             try:
-                process = self._spawn(theirs, [] if slots is None else [slots.fd])
+                process = self._spawn(theirs, [] if buffers is None else [buffers.fd])
             except OSError:
                 ours.close()
-                if slots is not None:
-                    slots.close()
+                if buffers is not None:
+                    buffers.close()
                 raise
         ours.setblocking(False)
-        child = Reader(self, process, slots)
-        await asyncio.get_running_loop().create_connection(lambda: child, sock=ours)
-        assert child.transport is not None
-        for piece in framed(self._plan or marshal.dumps(None)):
-            child.transport.write(piece)
-        self.children.append(child)
+        worker = WorkerProcess(self, process, buffers)
+        await asyncio.get_running_loop().create_connection(lambda: worker, sock=ours)
+        assert worker.transport is not None
+        for piece in message_pieces(self._plan or marshal.dumps(None)):
+            worker.transport.write(piece)
+        self.workers.append(worker)
 
-    def _spawn(self, parent: socket.socket, slots: list[int]) -> subprocess.Popen[bytes]:
+    def _spawn(self, parent: socket.socket, buffers: list[int]) -> subprocess.Popen[bytes]:
         # vfork and exec: a few milliseconds. A process group of its own: Ctrl-C goes to the parent alone.
         # Only plugins may be installed in a way that nothing but `site` knows how to find.
         flags = ["-S"] if self._plan is None else []
         path = [str(Path(__file__).parents[3]), *filter(None, sys.path)]
         return subprocess.Popen(
-            [sys.executable, *flags, "-c", _PROGRAM, *map(str, (*self._limits, *slots))],
+            [sys.executable, *flags, "-c", _PROGRAM, *map(str, (*self._limits, *buffers))],
             stdin=parent.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            pass_fds=slots,
+            pass_fds=buffers,
             env={**without_secrets(os.environ), "PYTHONPATH": os.pathsep.join(path)},
             process_group=0,
         )
@@ -190,7 +190,7 @@ class Lane:
     def _started(self, task: asyncio.Task[None]) -> None:
         self._starts.discard(task)
         if (error := task.exception()) is None:
-            self.hand_out()
+            self.dispatch()
             return
         # No process is to be had (limits of the system): who waits is told, the crawl goes on.
         for line in (self._small, self._large):
@@ -198,5 +198,5 @@ class Lane:
                 line.popleft().future.set_exception(error)
 
 
-def _in_hand(child: Reader) -> int:
-    return len(child.jobs)
+def _in_hand(worker: WorkerProcess) -> int:
+    return len(worker.jobs)

@@ -10,10 +10,10 @@ import pytest
 
 from penstock.crawler.config.select_rules import rules
 from penstock.crawler.messages import CanonicalUrl
-from penstock.stages.extractors.fields.field_extractor import Harvester
+from penstock.stages.extractors.fields.field_extractor import FieldExtractor
 from penstock.stages.extractors.fields.plan import Plan
 from penstock.stages.extractors.html import HtmlExtractor
-from penstock.stages.workers.worker_pool import Children
+from penstock.stages.workers.worker_pool import WorkerPool
 from tests.crawls.test_resume import killed_after
 from tests.support.crawls import QUICK_FLAGS, check_invariants, crawl, rows, run_command, start_command
 from tests.support.shop import copy_of, extracted, shop, website
@@ -95,13 +95,13 @@ class TestElsewhere:
             plugins=["tests.support.plugin_examples:on_page"],
         )
         url = CanonicalUrl("http://h/item/1")
-        children = Children(1, plan=plan)
+        pool = WorkerPool(1, plan=plan)
         try:
-            there = await children.extract(html, url=url)
+            there = await pool.extract(html, url=url)
         finally:
-            await children.close()
+            await pool.close()
 
-        here = HtmlExtractor(harvester=Harvester(plan)).extract(html, url=url)
+        here = HtmlExtractor(fields=FieldExtractor(plan)).extract(html, url=url)
         assert there == here
         assert here.extraction is not None
         assert [value.name for value in here.extraction.values] == ["all", "tag"]
@@ -110,11 +110,11 @@ class TestElsewhere:
 
     async def test_a_plugins_text_that_is_no_unicode_comes_back_mended(self) -> None:
         plan = Plan(plugins=["tests.support.plugin_examples:broken_text"])
-        children = Children(1, plan=plan)
+        pool = WorkerPool(1, plan=plan)
         try:
-            there = await children.extract(b"<p>", url=CanonicalUrl("http://h/"))
+            there = await pool.extract(b"<p>", url=CanonicalUrl("http://h/"))
         finally:
-            await children.close()
+            await pool.close()
 
         assert [link.text for link in there.links] == ["a lone ?"]
 

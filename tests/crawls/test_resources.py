@@ -20,7 +20,7 @@ from penstock.crawler.policies.sessions import Sessions
 from penstock.crawler.ports import Pending
 from penstock.crawler.scheduler.clock import Clock
 from penstock.crawler.scheduler.deferred import DeferredUrls
-from penstock.stages.extractors.fields.field_extractor import Harvester
+from penstock.stages.extractors.fields.field_extractor import FieldExtractor
 from penstock.stages.extractors.fields.page_resources import MAX_RESOURCE_CHARS, MAX_RESOURCES, candidates
 from penstock.stages.extractors.fields.plan import Plan
 from penstock.stages.extractors.html import HtmlExtractor
@@ -435,7 +435,7 @@ class FakeFrontier:
 
 class TestPages:
     def read(self, html: str) -> Sequence[Resource]:
-        extractor = HtmlExtractor(harvester=Harvester(Plan(resources=True)))
+        extractor = HtmlExtractor(fields=FieldExtractor(Plan(resources=True)))
         return extractor.extract(html.encode(), url=CanonicalUrl("http://h/")).resources
 
     @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from penstock.crawler.cli import main
 from penstock.crawler.messages import CanonicalUrl, Content
 from penstock.crawler.output import logs
 from penstock.stages.extractors.html import HtmlExtractor
-from penstock.stages.workers.worker_pool import Children
+from penstock.stages.workers.worker_pool import WorkerPool
 from tests.support.crawls import QUICK, QUICK_FLAGS, crawl, rows, run_command
 from tests.support.raw_server import RawServer, html, http
 
@@ -276,18 +276,18 @@ class TestWhereTheyStand:
         assert [head for head in ours.heads if "authorization:" in head.lower()] == []
 
 
-class TestChildren:
+class TestWorkerPool:
     async def test_a_process_that_reads_hostile_pages_has_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Should a page ever take it over, there is nothing to be found in it."""
         monkeypatch.setenv("PENSTOCK_AUTH", AUTH)
         monkeypatch.setenv("PENSTOCK_PROXY", "http://paul:hunter2-proxy@proxy:1")
-        children = Children(1)
+        pool = WorkerPool(1)
         try:
-            await children.extract(b"<title>x</title>", url=CanonicalUrl("http://a/"))
-            (child,) = psutil.Process().children()
-            environ = child.environ()
+            await pool.extract(b"<title>x</title>", url=CanonicalUrl("http://a/"))
+            (worker,) = psutil.Process().children()
+            environ = worker.environ()
         finally:
-            await children.close()
+            await pool.close()
 
         assert "PYTHONPATH" in environ
         assert leaks(repr(environ)) == []

@@ -16,7 +16,7 @@ from penstock.stages.extractors.sitemap import read_sitemap
 from penstock.stages.http.content_coding import CodingError, Decoder
 from penstock.stages.http.headers import parse_retry_after, text_of
 from penstock.stages.http.mime import parse_mime
-from penstock.stages.workers.wire import content_frame, content_of
+from penstock.stages.workers.wire import decode_content, encode_content
 from penstock.storage.writing.interned_strings import storable
 
 URL = CanonicalUrl("http://a.test/b/c?d=e")
@@ -41,7 +41,7 @@ MAX_BYTES = 20_000  # more only makes the parser's quadratic cases slow
 
 def page(body: bytes, charset: str | None) -> None:
     content = HtmlExtractor().extract(body, url=URL, charset=charset)
-    assert content_of(content_frame(content)) == content
+    assert decode_content(encode_content(content)) == content
     check_content(content)
 
 

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import pytest
 
 from penstock.crawler.run_result import Report
-from penstock.stages.workers.worker_pool import Children, Limits
+from penstock.stages.workers.worker_pool import Limits, WorkerPool
 from tests.hostile.case import Case
 from tests.hostile.cases import CASES
 from tests.hostile.server import running
@@ -67,7 +67,7 @@ class Outcome(NamedTuple):
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     folder = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as patch, running(scale=10) as port:
-        patch.setattr("penstock.crawler.app.Children", partial(Children, quick=QUICK, slow=SLOW))
+        patch.setattr("penstock.crawler.app.WorkerPool", partial(WorkerPool, quick=QUICK, slow=SLOW))
         patch.setattr("penstock.stages.workers.worker_pool.LARGE_BYTES", 40_000)  # who fails, fails once
         url = f"http://127.0.0.1:{port}"
         timing, others = asyncio.run(_crawl_both(folder, url))

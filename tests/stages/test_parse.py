@@ -40,7 +40,7 @@ class FakeExtractor:
         self.started += 1
 
 
-class FakeReaders(FakeExtractor):
+class FakeWorkers(FakeExtractor):
     sitemaps_read = 0
 
     async def read_sitemap(self, body: bytes, *, url: CanonicalUrl, charset: str | None = None) -> Sitemap:
@@ -198,12 +198,12 @@ class TestParse:
     )
     async def test_heavy_pages_are_read_by_others(self, body: bytes, here: bool) -> None:
         """The parser could take seconds and gigabytes over them."""
-        extractor, readers = FakeExtractor(), FakeReaders()
-        stage = parse_stage(extractor, readers=readers, weight=Weight(max_bytes=50, max_tags=5))
+        extractor, workers = FakeExtractor(), FakeWorkers()
+        stage = parse_stage(extractor, workers=workers, weight=Weight(max_bytes=50, max_tags=5))
 
         await stage.handle(fetched(body))
 
-        assert (len(extractor.asked), len(readers.asked)) == ((1, 0) if here else (0, 1))
+        assert (len(extractor.asked), len(workers.asked)) == ((1, 0) if here else (0, 1))
 
     @pytest.mark.parametrize(
         ("share", "room", "elsewhere"), [(True, True, 6), (True, False, 0), (False, True, 0)]
@@ -211,14 +211,14 @@ class TestParse:
     async def test_light_pages_are_shared_once_there_is_enough_work(
         self, share: bool, room: bool, elsewhere: int
     ) -> None:
-        readers = FakeReaders()
-        readers.has_room = room
-        stage = parse_stage(readers=readers, share=share)
+        workers = FakeWorkers()
+        workers.has_room = room
+        stage = parse_stage(workers=workers, share=share)
 
         for _ in range(WARM_UP_PAGES + 5):
             await stage.handle(fetched())
 
-        assert (len(readers.asked), readers.started) == (elsewhere, int(share))
+        assert (len(workers.asked), workers.started) == (elsewhere, int(share))
 
 
 class TestTurns:
@@ -379,12 +379,12 @@ class TestSitemaps:
 
     @pytest.mark.parametrize(("size", "elsewhere"), [(100, 0), (101, 1)])
     async def test_a_large_one_is_read_by_others(self, size: int, elsewhere: int) -> None:
-        readers = FakeReaders()
-        stage = parse_stage(readers=readers, weight=Weight(max_bytes=100))
+        workers = FakeWorkers()
+        stage = parse_stage(workers=workers, weight=Weight(max_bytes=100))
 
         await stage.handle(fetched_sitemap(b" " * size))
 
-        assert readers.sitemaps_read == elsewhere
+        assert workers.sitemaps_read == elsewhere
 
 
 class TestRewriting:

@@ -1,4 +1,4 @@
-"""Basket: what is taken from one page, in bounds, whoever takes it.
+"""Collector: what is taken from one page, in bounds, whoever takes it.
 
 May touch: messages.
 Never: raise for what a page contains.
@@ -23,7 +23,7 @@ MAX_ERROR = 300  # characters
 _LARGEST = 2**63 - 1  # SQLite's
 
 
-class Basket(Struct):
+class Collector(Struct):
     """Values, links and mishaps of one page."""
 
     values: list[Value] = field(default_factory=list)

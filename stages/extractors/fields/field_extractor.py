@@ -24,7 +24,7 @@ from penstock.crawler.errors import BadConfig
 from penstock.crawler.extraction import ExtractionResult, PageText, Value
 from penstock.crawler.messages import CanonicalUrl, Content, Link, Links
 from penstock.crawler.urls import is_http, without_fragment
-from penstock.stages.extractors.fields.collector import Basket, storable_scalar
+from penstock.stages.extractors.fields.collector import Collector, storable_scalar
 from penstock.stages.extractors.fields.maintext import main_text
 from penstock.stages.extractors.fields.page import MAX_HEADINGS, ParsedDocument, headings, lines
 from penstock.stages.extractors.fields.page_resources import resources_of
@@ -41,11 +41,11 @@ _PLUGIN_REL = "plugin"  # rel of a link that only a plugin names
 class _Given:
     """What plugins add to a page, until it is known to be good."""
 
-    basket: Basket
+    collector: Collector
     links: dict[CanonicalUrl, str]  # url to text
 
 
-class Harvester:
+class FieldExtractor:
     """A plan at work. Raises BadConfig for a selector that is none, or a plugin that cannot be loaded."""
 
     def __init__(
@@ -80,17 +80,17 @@ class Harvester:
 
         `resolve` makes a canonical URL of what a plugin calls a link, or something that is none.
         """
-        basket = Basket()
-        self._selection.take(tree, url, basket)
+        collector = Collector()
+        self._selection.take(tree, url, collector)
         page = ParsedDocument(tree, url, content)
         links: dict[CanonicalUrl, str] = {}
         for plugin in self._plugins:
-            self._call(plugin, page, _Given(basket, links), resolve)
+            self._call(plugin, page, _Given(collector, links), resolve)
         extraction = ExtractionResult(
-            values=basket.values,
+            values=collector.values,
             items=structured(tree, base) if self._plan.structured else (),
             text=_page_text(tree, utf8, page) if self._plan.text else None,
-            errors=basket.mishaps,
+            errors=collector.mishaps,
         )
         return replace(
             content,
@@ -107,18 +107,18 @@ class Harvester:
         try:
             for count, found in enumerate(_each(plugin.hook(page))):
                 if count == MAX_FOUND:
-                    given.basket.miss(plugin.name, f"too much: {MAX_FOUND} things were taken, and no more")
+                    given.collector.miss(plugin.name, f"too much: {MAX_FOUND} things were taken, and no more")
                     break
                 _take(plugin.name, found, given, resolve)
         except (Exception, SystemExit) as error:
-            given.basket.miss(plugin.name, f"{type(error).__name__}: {_text_of(error)}")
+            given.collector.miss(plugin.name, f"{type(error).__name__}: {_text_of(error)}")
         seconds = time.perf_counter() - started
         if seconds >= SLOW_SECONDS and plugin.name not in self._slow:
             self._slow.add(plugin.name)
             self._on_slow(plugin.name, seconds, page.url)
 
 
-def unwire(wire: Sequence[Any]) -> Harvester:
+def from_wire(wire: Sequence[Any]) -> FieldExtractor:
     """A harvester in another process, from what `Plan.wire` wrote there.
 
     What cannot be had here (a function without a name, a module that fails to load in this
@@ -129,7 +129,7 @@ def unwire(wire: Sequence[Any]) -> Harvester:
     plan = Plan(
         rules=[of_table(rule) for rule in rules], structured=structured_data, text=text, resources=resources
     )
-    return Harvester(plan, plugins=[_found_again(name, importable) for name, importable in plugins])
+    return FieldExtractor(plan, plugins=[_found_again(name, importable) for name, importable in plugins])
 
 
 def _found_again(name: str, importable: bool) -> Plugin:
@@ -157,34 +157,34 @@ def _take(source: str, found: Any, given: _Given, resolve: Callable[[str], str])
     if isinstance(found, Follow):
         _follow(source, found, given, resolve)
     elif isinstance(found, Value):
-        _put(source, found.name, found.value, given.basket)
+        _put(source, found.name, found.value, given.collector)
     elif isinstance(found, Mapping):
         for name, value in found.items():
             if value is not None:
-                _put(source, name, value, given.basket)
+                _put(source, name, value, given.collector)
     else:
         what = type(found).__name__
-        given.basket.miss(source, f"a plugin returns Value, Follow or a mapping of values, not {what}")
+        given.collector.miss(source, f"a plugin returns Value, Follow or a mapping of values, not {what}")
 
 
-def _put(source: str, name: object, value: Any, basket: Basket) -> None:
+def _put(source: str, name: object, value: Any, collector: Collector) -> None:
     if not isinstance(name, str) or not 0 < len(name) <= 100:
-        basket.miss(source, "the name of a value must be text of 1 to 100 characters")
+        collector.miss(source, "the name of a value must be text of 1 to 100 characters")
     elif problem := storable_scalar(value):
-        basket.miss(source, f"{name}: {problem}")
+        collector.miss(source, f"{name}: {problem}")
     else:
         # A subclass (an enum, a library's own number) could not travel to another process.
         plain = next(kind for kind in (bool, int, float, str) if isinstance(value, kind))
-        basket.put(source, str(name), plain(value))
+        collector.put(source, str(name), plain(value))
 
 
 def _follow(source: str, found: Follow, given: _Given, resolve: Callable[[str], str]) -> None:
     if not isinstance(found.url, str):
-        given.basket.miss(source, f"Follow takes text, not {type(found.url).__name__}")
+        given.collector.miss(source, f"Follow takes text, not {type(found.url).__name__}")
         return
     url = resolve(without_fragment(_unicode(found.url)))
     if not is_http(url):
-        given.basket.miss(source, f"no http(s) URL, or too long a one: {found.url!r}")
+        given.collector.miss(source, f"no http(s) URL, or too long a one: {found.url!r}")
     else:
         given.links.setdefault(CanonicalUrl(url), _unicode(str(found.text)[:1000]))
 

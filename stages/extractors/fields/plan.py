@@ -27,7 +27,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     resources: bool = False
 
     def wire(self) -> tuple[Any, ...]:
-        """The plan as plain values, for another process; `extraction.unwire` reads it there."""
+        """The plan as plain values, for another process; `field_extractor.from_wire` reads it there."""
         from penstock.crawler.config.plugins import load
 
         importable = [(plugin.name, plugin.importable) for plugin in map(load, self.plugins)]

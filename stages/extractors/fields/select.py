@@ -16,7 +16,7 @@ from penstock.crawler.config.select_rules import Pick, SelectRule
 from penstock.crawler.config.values import NoValue, read
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.extraction import Scalar
-from penstock.stages.extractors.fields.collector import MAX_TEXT, Basket
+from penstock.stages.extractors.fields.collector import MAX_TEXT, Collector
 from penstock.stages.extractors.text.markup import collapse
 
 _NOWHERE = LexborHTMLParser("")
@@ -68,11 +68,11 @@ class Selection:
         check_rules(rules)
         self._rules = list(map(_compiled, rules))
 
-    def take(self, tree: LexborHTMLParser, url: str, basket: Basket) -> None:
-        """Put into `basket` what the rules find."""
+    def take(self, tree: LexborHTMLParser, url: str, collector: Collector) -> None:
+        """Put into `collector` what the rules find."""
         for compiled in self._rules:
             if compiled.pages is None or compiled.pages(url):
-                _apply(compiled, tree, basket)
+                _apply(compiled, tree, collector)
 
 
 def _compiled(rule: SelectRule) -> _Compiled:
@@ -87,7 +87,7 @@ def _compiled(rule: SelectRule) -> _Compiled:
     return _Compiled(rule, rule.picks, pages, Finder(rule.regex) if rule.regex is not None else None)
 
 
-def _apply(compiled: _Compiled, tree: LexborHTMLParser, basket: Basket) -> None:
+def _apply(compiled: _Compiled, tree: LexborHTMLParser, collector: Collector) -> None:
     """Take what the first selector that yields anything yields."""
     rule = compiled.rule
     unread: str | None = None
@@ -101,7 +101,7 @@ def _apply(compiled: _Compiled, tree: LexborHTMLParser, basket: Basket) -> None:
                 continue
             if value is None:
                 continue
-            if not basket.put(rule.name, rule.name, value):
+            if not collector.put(rule.name, rule.name, value):
                 return
             taken = True
             if not rule.many:
@@ -109,7 +109,7 @@ def _apply(compiled: _Compiled, tree: LexborHTMLParser, basket: Basket) -> None:
         if taken:
             return
     if unread is not None:
-        basket.miss(rule.name, unread)
+        collector.miss(rule.name, unread)
 
 
 def _texts(nodes: Sequence[LexborNode], attr: str | None) -> Iterator[str]:

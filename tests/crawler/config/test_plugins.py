@@ -148,7 +148,7 @@ class TestElsewhere:
     ) -> None:
         """Also once there is so much work that other processes would help, and have room."""
         monkeypatch.setattr("penstock.stages.parse.WARM_UP_PAGES", 0)
-        monkeypatch.setattr("penstock.stages.workers.worker_pool.Children.has_room", True)
+        monkeypatch.setattr("penstock.stages.workers.worker_pool.WorkerPool.has_room", True)
         db = tmp_path / "crawl.db"
         async with shop(2).serve() as url:
             await crawl(seeds=[url], db=db, processes=2, plugins=[lambda page: Value("x", 1)])

@@ -8,16 +8,22 @@ from selectolax.lexbor import LexborHTMLParser
 
 from penstock.crawler.config.select_rules import rules
 from penstock.crawler.extraction import ExtractionError, Scalar
-from penstock.stages.extractors.fields.collector import MAX_CHARS, MAX_MISHAPS, MAX_TEXT, MAX_VALUES, Basket
+from penstock.stages.extractors.fields.collector import (
+    MAX_CHARS,
+    MAX_MISHAPS,
+    MAX_TEXT,
+    MAX_VALUES,
+    Collector,
+)
 from penstock.stages.extractors.fields.select import Selection
 
 URL = "http://shop.example/item/1"
 
 
-def taken(html: str, *items: object, url: str = URL) -> Basket:
-    basket = Basket()
-    Selection(rules("--select", items)).take(LexborHTMLParser(html), url, basket)
-    return basket
+def taken(html: str, *items: object, url: str = URL) -> Collector:
+    collector = Collector()
+    Selection(rules("--select", items)).take(LexborHTMLParser(html), url, collector)
+    return collector
 
 
 def values(html: str, *items: object, url: str = URL) -> list[tuple[str, Scalar]]:
@@ -43,9 +49,9 @@ class TestText:
         assert values("<img SRC=' /a.png '>", "x=img@Src") == [("x", "/a.png")]
 
     def test_where_nothing_matches_there_is_no_row_and_nothing_to_report(self) -> None:
-        basket = taken("<p>a", "x=div", table(css="div", type="int"))
+        collector = taken("<p>a", "x=div", table(css="div", type="int"))
 
-        assert (basket.values, basket.mishaps) == ([], [])
+        assert (collector.values, collector.mishaps) == ([], [])
 
 
 class TestFallback:
@@ -101,10 +107,10 @@ class TestPages:
 
 class TestBounds:
     def test_a_page_cannot_yield_values_without_end(self) -> None:
-        basket = taken("<p>a" * (MAX_VALUES + 5), "x[]=p")
+        collector = taken("<p>a" * (MAX_VALUES + 5), "x[]=p")
 
-        assert len(basket.values) == MAX_VALUES
-        assert "too much" in basket.mishaps[0].error
+        assert len(collector.values) == MAX_VALUES
+        assert "too much" in collector.mishaps[0].error
 
     def test_elements_that_enclose_one_another_cannot_multiply_their_text(self) -> None:
         html = "<div>" * 200 + "x" * 50_000

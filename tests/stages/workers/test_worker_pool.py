@@ -17,10 +17,10 @@ from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.messages import CanonicalUrl
 from penstock.stages.extractors.html import HtmlExtractor
 from penstock.stages.parse import Weight
-from penstock.stages.workers.shared_buffers import SLOT_BYTES
-from penstock.stages.workers.wire import LENGTH, FrameReader, framed
-from penstock.stages.workers.worker_pool import LARGE_BYTES, MANY_TAGS, Children, Limits, ParseFailed
-from penstock.stages.workers.worker_process import IN_HAND, LARGE_BODY_BYTES, UNPROVEN
+from penstock.stages.workers.shared_buffers import BUFFER_BYTES
+from penstock.stages.workers.wire import LENGTH, WireReader, message_pieces
+from penstock.stages.workers.worker_pool import LARGE_BYTES, MANY_TAGS, Limits, ParseFailed, WorkerPool
+from penstock.stages.workers.worker_process import LARGE_BODY_BYTES, MAX_ASSIGNED, MAX_ASSIGNED_AT_START
 from tests.support.fakes import all_else
 
 URL = CanonicalUrl("http://127.0.0.1/folder/page")
@@ -32,136 +32,139 @@ HOSTILE = b"".join(b"<font size=%d><p>" % number for number in range(4_000))
 
 
 @pytest.fixture
-async def children() -> AsyncIterator[Children]:
-    opened = Children(1, quick=Limits(0.1, 32 << 20), slow=Limits(0.2, 64 << 20))
+async def pool() -> AsyncIterator[WorkerPool]:
+    opened = WorkerPool(1, quick=Limits(0.1, 32 << 20), slow=Limits(0.2, 64 << 20))
     yield opened
     await opened.close()
 
 
-class TestChildren:
-    async def test_a_child_reads_what_the_extractor_reads(self, children: Children) -> None:
-        assert await children.extract(PAGE, url=URL) == HtmlExtractor().extract(PAGE, url=URL)
+class TestWorkerPool:
+    async def test_a_worker_reads_what_the_extractor_reads(self, pool: WorkerPool) -> None:
+        assert await pool.extract(PAGE, url=URL) == HtmlExtractor().extract(PAGE, url=URL)
 
-    async def test_charset_and_nofollow_reach_the_child(self, children: Children) -> None:
+    async def test_charset_and_nofollow_reach_the_worker(self, pool: WorkerPool) -> None:
         body = "<title>gr\u00fcn</title><a href=/>x</a>".encode("iso-8859-2")
 
-        content = await children.extract(body, url=URL, charset="iso-8859-2", nofollow=True)
+        content = await pool.extract(body, url=URL, charset="iso-8859-2", nofollow=True)
 
         assert content.title == "gr\u00fcn"
         assert [link.followed for link in content.links] == [False]
 
-    async def test_many_documents_at_once_come_back_each_to_its_own_caller(self, children: Children) -> None:
+    async def test_many_documents_at_once_come_back_each_to_its_own_caller(self, pool: WorkerPool) -> None:
         bodies = [b"<title>%d</title>" % number for number in range(100)]
 
-        contents = await asyncio.gather(*(children.extract(body, url=URL) for body in bodies))
+        contents = await asyncio.gather(*(pool.extract(body, url=URL) for body in bodies))
 
         assert [content.title for content in contents] == [str(number) for number in range(100)]
 
-    @pytest.mark.parametrize("size", [10, SLOT_BYTES, SLOT_BYTES + 1, LARGE_BYTES + 1])
+    @pytest.mark.parametrize("size", [10, BUFFER_BYTES, BUFFER_BYTES + 1, LARGE_BYTES + 1])
     async def test_a_page_of_any_size_reaches_the_child_whole(self, size: int) -> None:
-        """In a slot of the memory that both share, or through the socket."""
-        children = Children(1)
+        """In a buffer of the memory that both share, or through the socket."""
+        pool = WorkerPool(1)
         body = (b"<title>" + b"x" * size)[:size]
         try:
-            contents = await asyncio.gather(*(children.extract(body, url=URL) for _ in range(IN_HAND + 1)))
+            contents = await asyncio.gather(*(pool.extract(body, url=URL) for _ in range(MAX_ASSIGNED + 1)))
         finally:
-            await children.close()
+            await pool.close()
 
         assert {content.title for content in contents} == {"x" * max(size - len("<title>"), 0)}
 
     async def test_without_memory_to_share_the_socket_does(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delattr(os, "memfd_create", raising=False)
-        children = Children(1)
+        pool = WorkerPool(1)
         try:
-            assert (await children.extract(PAGE, url=URL)).title == "A page"
+            assert (await pool.extract(PAGE, url=URL)).title == "A page"
         finally:
-            await children.close()
+            await pool.close()
 
-    async def test_a_slot_is_free_again_once_its_page_is_read(self, children: Children) -> None:
-        for number in range(3 * IN_HAND):
-            await children.extract(b"<title>%d" % number, url=URL)
-        [child] = children._quick.children
+    async def test_a_shared_buffer_is_free_again_once_its_page_is_read(self, pool: WorkerPool) -> None:
+        for number in range(3 * MAX_ASSIGNED):
+            await pool.extract(b"<title>%d" % number, url=URL)
+        [worker] = pool._quick.workers
 
-        slots = child.slots
+        buffers = worker.buffers
 
-        assert slots is None or [slots.put(PAGE) is not None for _ in range(IN_HAND)] == [True] * IN_HAND
+        assert (
+            buffers is None
+            or [buffers.put(PAGE) is not None for _ in range(MAX_ASSIGNED)] == [True] * MAX_ASSIGNED
+        )
 
     async def test_a_page_that_needs_too_much_fails_and_those_behind_it_do_not(self) -> None:
-        children = Children(1, quick=Limits(20.0, 20 << 20), slow=Limits(20.0, 40 << 20), deadline=20.0)
+        pool = WorkerPool(1, quick=Limits(20.0, 20 << 20), slow=Limits(20.0, 40 << 20), deadline=20.0)
         try:
-            hostile = asyncio.create_task(children.extract(HOSTILE, url=URL))
+            hostile = asyncio.create_task(pool.extract(HOSTILE, url=URL))
             await asyncio.sleep(0)
-            others = await asyncio.gather(*(children.extract(PAGE, url=URL) for _ in range(5)))
+            others = await asyncio.gather(*(pool.extract(PAGE, url=URL) for _ in range(5)))
 
             assert {other.title for other in others} == {"A page"}
             with pytest.raises(ParseFailed, match="parse_crash"):
                 await hostile
         finally:
-            await children.close()
+            await pool.close()
 
-    async def test_a_page_that_takes_too_long_is_cut_off(self, children: Children) -> None:
+    async def test_a_page_that_takes_too_long_is_cut_off(self, pool: WorkerPool) -> None:
         endless = b"<p>" + b"<a " + b" ".join(b"a%d" % n for n in range(120_000)) + b">"
 
         with pytest.raises(ParseFailed, match="parse_timeout"):
-            await children.extract(endless, url=URL)
+            await pool.extract(endless, url=URL)
 
-    async def test_a_child_killed_from_outside_costs_no_page(self, children: Children) -> None:
-        await children.extract(PAGE, url=URL)
-        [child] = children._quick.children
-        os.kill(child.process.pid, signal.SIGKILL)
+    async def test_a_worker_killed_from_outside_costs_no_page(self, pool: WorkerPool) -> None:
+        await pool.extract(PAGE, url=URL)
+        [worker] = pool._quick.workers
+        os.kill(worker.process.pid, signal.SIGKILL)
 
-        contents = await asyncio.gather(*(children.extract(PAGE, url=URL) for _ in range(10)))
+        contents = await asyncio.gather(*(pool.extract(PAGE, url=URL) for _ in range(10)))
 
         assert len(contents) == 10
 
-    async def test_a_child_that_is_found_dead_is_given_nothing_more(
-        self, children: Children, caplog: pytest.LogCaptureFixture
+    async def test_a_worker_that_is_found_dead_is_given_nothing_more(
+        self, pool: WorkerPool, caplog: pytest.LogCaptureFixture
     ) -> None:
         """asyncio complains, on standard error, of who goes on writing."""
-        for _ in range(IN_HAND):
-            await children.extract(PAGE, url=URL)
-        [child] = children._quick.children
-        child.process.kill()
-        child.process.wait()
+        for _ in range(MAX_ASSIGNED):
+            await pool.extract(PAGE, url=URL)
+        [worker] = pool._quick.workers
+        worker.process.kill()
+        worker.process.wait()
 
-        await asyncio.gather(*(children.extract(PAGE, url=URL) for _ in range(IN_HAND)))
+        await asyncio.gather(*(pool.extract(PAGE, url=URL) for _ in range(MAX_ASSIGNED)))
 
         assert caplog.messages == []
 
-    async def test_a_child_has_more_documents_in_hand_once_it_has_answered_some(
-        self, children: Children
+    async def test_a_worker_has_more_documents_in_hand_once_it_has_answered_some(
+        self, pool: WorkerPool
     ) -> None:
-        """Where every document ends its child, those behind it wait for a start each."""
-        await children.extract(PAGE, url=URL)
-        [child] = children._quick.children
-        reading = [asyncio.create_task(children.extract(PAGE, url=URL)) for _ in range(2 * IN_HAND)]
+        """Where every document ends its worker, those behind it wait for a start each."""
+        await pool.extract(PAGE, url=URL)
+        [worker] = pool._quick.workers
+        reading = [asyncio.create_task(pool.extract(PAGE, url=URL)) for _ in range(2 * MAX_ASSIGNED)]
         await asyncio.sleep(0)
-        young = len(child.jobs)
+        young = len(worker.jobs)
         await asyncio.gather(*reading)
-        reading = [asyncio.create_task(children.extract(PAGE, url=URL)) for _ in range(2 * IN_HAND)]
+        reading = [asyncio.create_task(pool.extract(PAGE, url=URL)) for _ in range(2 * MAX_ASSIGNED)]
         await asyncio.sleep(0)
-        proven = len(child.jobs)
+        proven = len(worker.jobs)
         await asyncio.gather(*reading)
 
-        assert (young, proven) == (UNPROVEN + 1, IN_HAND)
+        assert (young, proven) == (MAX_ASSIGNED_AT_START + 1, MAX_ASSIGNED)
 
     async def test_closing_leaves_no_process_behind(self) -> None:
-        children = Children(2)
-        await asyncio.gather(*(children.extract(PAGE, url=URL) for _ in range(10)))
-        processes = [child.process for child in children._quick.children]
+        pool = WorkerPool(2)
+        await asyncio.gather(*(pool.extract(PAGE, url=URL) for _ in range(10)))
+        processes = [worker.process for worker in pool._quick.workers]
 
-        await children.close()
+        await pool.close()
 
         assert processes
         assert all(process.poll() is not None for process in processes)
 
 
-class TestFrames:
+class TestWireReader:
     @pytest.mark.parametrize("most", [1, 3, 100, 1 << 20])
     def test_they_are_put_together_again_from_any_pieces(self, most: int) -> None:
-        frames = [b"", b"a", b"b" * 200_000, b"", b"c" * 7]
-        stream = b"".join(piece for frame in frames for piece in framed(frame))
-        reader, read, at = FrameReader(), [], 0
+        messages = [b"", b"a", b"b" * 200_000, b"", b"c" * 7]
+        stream = b"".join(piece for message in messages for piece in message_pieces(message))
+        reader, read, at = WireReader(), [], 0
         while at < len(stream):
             room = reader.room()
             piece = stream[at : at + min(most if at < 100 or at > 200_000 else 60_000, len(room))]
@@ -169,7 +172,7 @@ class TestFrames:
             read += reader.took(len(piece))
             at += len(piece)
 
-        assert read == frames
+        assert read == messages
         assert len(reader.room()) >= LENGTH.size
 
 
@@ -185,90 +188,90 @@ class TestWeight:
         assert Weight().is_light(PAGE * 50)
 
 
-class TestLanes:
+class TestWorkerQueues:
     async def test_a_slow_page_makes_nobody_wait_for_its_whole_time(self) -> None:
-        """It leaves the quick lane after a moment; those behind it go on there."""
-        children = Children(1, quick=Limits(0.05, 32 << 20), slow=Limits(5.0, 512 << 20))
+        """It leaves the quick queue after a moment; those behind it go on there."""
+        pool = WorkerPool(1, quick=Limits(0.05, 32 << 20), slow=Limits(5.0, 512 << 20))
         ended: list[str] = []
 
         async def read(name: str, body: bytes) -> None:
             with suppress(ParseFailed):
-                await children.extract(body, url=URL)
+                await pool.extract(body, url=URL)
             ended.append(name)
 
         try:
             await asyncio.gather(read("slow", b"<div>" * 20_000), *(read("page", PAGE) for _ in range(6)))
         finally:
-            await children.close()
+            await pool.close()
 
         assert ended == ["page"] * 6 + ["slow"]
 
-    async def test_a_page_of_very_many_tags_is_not_tried_in_the_quick_lane(self) -> None:
+    async def test_a_page_of_very_many_tags_is_not_tried_in_the_quick_queue(self) -> None:
         """There it would keep the others waiting until its time is over, and be read twice."""
-        children = Children(1)
+        pool = WorkerPool(1)
         try:
-            await children.extract(PAGE + b"<b></b>" * (MANY_TAGS // 2), url=URL)
+            await pool.extract(PAGE + b"<b></b>" * (MANY_TAGS // 2), url=URL)
 
-            assert (len(children._quick.children), len(children._slow.children)) == (0, 1)
+            assert (len(pool._quick.workers), len(pool._slow.workers)) == (0, 1)
         finally:
-            await children.close()
+            await pool.close()
 
     async def test_no_document_is_begun_while_others_results_fill_the_memory(self) -> None:
         results = BodyBudget(1_000)
-        children = Children(1, results=results)
+        pool = WorkerPool(1, results=results)
         try:
-            await children.extract(PAGE, url=URL)
+            await pool.extract(PAGE, url=URL)
             stored = results.open()
             stored.resize(2_000)
-            reading = asyncio.create_task(children.extract(PAGE, url=URL))
+            reading = asyncio.create_task(pool.extract(PAGE, url=URL))
             await asyncio.wait([reading], timeout=0.05)
             assert not reading.done()
 
             stored.release()
-            children.hand_out()
+            pool.dispatch()
 
             assert (await reading).title == "A page"
         finally:
-            await children.close()
+            await pool.close()
 
     async def test_a_small_page_does_not_wait_for_the_room_that_a_large_one_needs(self) -> None:
         results = BodyBudget(1_000)
-        children = Children(1, results=results)
+        pool = WorkerPool(1, results=results)
         try:
-            await children.extract(LARGE, url=URL)  # so that its child is there
+            await pool.extract(LARGE, url=URL)  # so that its worker is there
             results.open().resize(500)
-            large = asyncio.create_task(children.extract(LARGE, url=URL))
+            large = asyncio.create_task(pool.extract(LARGE, url=URL))
 
-            assert (await children.extract(PAGE, url=URL)).title == "A page"
+            assert (await pool.extract(PAGE, url=URL)).title == "A page"
 
             assert not large.done()
-            assert not children._slow.children[0].jobs
+            assert not pool._slow.workers[0].jobs
             large.cancel()
         finally:
-            await children.close()
+            await pool.close()
 
-    async def test_nor_for_that_of_a_large_one_before_it_in_the_same_lane(self) -> None:
+    async def test_a_small_page_overtakes_a_large_one_that_waits_in_the_same_queue(self) -> None:
         results = BodyBudget(1_000)
-        children = Children(1, results=results)
+        pool = WorkerPool(1, results=results)
         try:
             results.open().resize(500)
-            large = asyncio.create_task(children.extract(PAGE + b" " * LARGE_BODY_BYTES, url=URL))
+            large = asyncio.create_task(pool.extract(PAGE + b" " * LARGE_BODY_BYTES, url=URL))
             await all_else()
 
-            assert (await children.extract(PAGE, url=URL)).title == "A page"
+            assert (await pool.extract(PAGE, url=URL)).title == "A page"
 
             assert not large.done()
             large.cancel()
         finally:
-            await children.close()
+            await pool.close()
 
     async def test_no_large_page_is_begun_before_it_is_known_what_the_last_one_led_to(self) -> None:
         results = BodyBudget(1_000)
-        children = Children(1, results=results)
+        pool = WorkerPool(1, results=results)
 
         async def read() -> None:
             hold = results.open()
-            await children.extract(LARGE, url=URL)
+            await pool.extract(LARGE, url=URL)
             hold.resize(500)
 
         reading = [asyncio.create_task(read()) for _ in range(2)]
@@ -276,27 +279,27 @@ class TestLanes:
             await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
             await all_else()
 
-            assert not children._slow.children[0].jobs
+            assert not pool._slow.workers[0].jobs
         finally:
-            await children.close()
+            await pool.close()
             for task in reading:
                 task.cancel()
 
     @pytest.mark.skipif(sys.platform != "linux", reason="what other systems keep is not told")
     async def test_what_a_large_page_took_is_given_back(self) -> None:
-        """Else a child that has read one would keep 100 MiB for the rest of the crawl."""
-        children = Children(1, quick=Limits(2.0, 256 << 20))
+        """Else a worker that has read one would keep 100 MiB for the rest of the crawl."""
+        pool = WorkerPool(1, quick=Limits(2.0, 256 << 20))
         try:
-            await children.extract(PAGE, url=URL)
-            [child] = children._quick.children
-            before = _resident(child)
-            await children.extract(PAGE + LINK * 150_000, url=URL)
+            await pool.extract(PAGE, url=URL)
+            [worker] = pool._quick.workers
+            before = _resident(worker)
+            await pool.extract(PAGE + LINK * 150_000, url=URL)
 
-            assert child in children._quick.children
-            assert _resident(child) < before + (56 << 20)
+            assert worker in pool._quick.workers
+            assert _resident(worker) < before + (56 << 20)
         finally:
-            await children.close()
+            await pool.close()
 
 
-def _resident(child: Any) -> int:
-    return int(psutil.Process(child.process.pid).memory_info().rss)
+def _resident(worker: Any) -> int:
+    return int(psutil.Process(worker.process.pid).memory_info().rss)

@@ -11,7 +11,7 @@ import pytest
 
 from penstock.crawler.extraction import PageText
 from penstock.crawler.messages import CanonicalUrl
-from penstock.stages.extractors.fields.field_extractor import Harvester
+from penstock.stages.extractors.fields.field_extractor import FieldExtractor
 from penstock.stages.extractors.fields.maintext import extractor as installed_extractor
 from penstock.stages.extractors.fields.maintext import main_text
 from penstock.stages.extractors.fields.plan import Plan
@@ -159,7 +159,7 @@ class TestIndex:
 
 class TestText:
     def text(self, html: str) -> PageText:
-        extract = HtmlExtractor(harvester=Harvester(Plan(text=True))).extract
+        extract = HtmlExtractor(fields=FieldExtractor(Plan(text=True))).extract
         extraction = extract(html.encode(), url=CanonicalUrl("http://h/")).extraction
         assert extraction is not None
         assert extraction.text is not None
