@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.crawler.config.crawl_config import CrawlConfig
-from penstock.crawler.config.credentials import no_longer_given
-from penstock.crawler.config.domains import registrable
+from penstock.crawler.config.credentials import dropped_credentials
+from penstock.crawler.config.domains import registrable_domain
 from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.engine.engine import Stopping, crawl
 from penstock.crawler.engine.malloc import keep_freed
@@ -150,7 +150,7 @@ class Crawl:
 
     async def _run(self, store: CrawlStore, settings: CrawlSettings) -> Report:
         config = self._config
-        scope = Scope(config.scope, settings.seeds, config.included, config.excluded, registrable)
+        scope = Scope(config.scope, settings.seeds, config.included, config.excluded, registrable_domain)
         admission = Admission(scope, Horizon(depth=config.depth), None if config.no_traps else Traps())
         seen = self._seen
         if seen is None:
@@ -167,7 +167,7 @@ class Crawl:
             if nothing_to_do:
                 run.clear_marks()
             else:
-                if missing := no_longer_given(store.last_config, settings.public):
+                if missing := dropped_credentials(store.last_config, settings.public):
                     log.warning("resumed_without", options=missing)
                 await self._flow(run, totals)
             reason = await self._why_ended(run)
@@ -332,9 +332,9 @@ def given_plugs(keyword: str, plugs: Mapping[str, object] | None) -> Mapping[str
 def plain_options(config: CrawlConfig) -> PlainOptions:
     cookies = None
     if config.cookies is not None:
-        from penstock.crawler.config.cookie_file import load
+        from penstock.crawler.config.cookie_file import load_cookies
 
-        cookies = load(config.cookies, config.credential_origins)
+        cookies = load_cookies(config.cookies, config.credential_origins)
     return PlainOptions(
         user_agent=config.agent,
         headers=dict(config.headers),

@@ -24,7 +24,7 @@ from typing import Any
 
 from penstock.crawler.cli.suggestions import Parser, unknown_words
 from penstock.crawler.errors import PenstockError
-from penstock.crawler.output.terminal import harmless, say
+from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 from penstock.crawler.version import VERSION
 
 COMMANDS = {
@@ -133,14 +133,18 @@ def _report(error: BaseException, args: argparse.Namespace) -> int:
     if isinstance(leaf, KeyboardInterrupt):
         return 130
     if isinstance(leaf, PenstockError):
-        say(f"penstock: error: {harmless(str(leaf))}")
+        write_stderr(f"penstock: error: {escape_control_chars(str(leaf))}")
     else:
         hint = "" if _debugging(args) else " (--log-level debug shows where)"
-        say(f"penstock: error: unexpected {type(leaf).__name__}: {harmless(str(leaf))}{hint}")
+        write_stderr(
+            f"penstock: error: unexpected {type(leaf).__name__}: {escape_control_chars(str(leaf))}{hint}"
+        )
     for note in getattr(error, "__notes__", ()):
-        say(harmless(note))
+        write_stderr("\n".join(map(escape_control_chars, note.splitlines())))
     if _debugging(args):
-        say("\n".join(map(harmless, "".join(traceback.format_exception(error)).splitlines())))
+        write_stderr(
+            "\n".join(map(escape_control_chars, "".join(traceback.format_exception(error)).splitlines()))
+        )
     return leaf.exit_code if isinstance(leaf, PenstockError) else 1
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from penstock.crawler.cli.open_database import add_database
-from penstock.crawler.output.number_formats import count, counted
-from penstock.crawler.output.terminal import say
+from penstock.crawler.output.number_formats import format_count, plural
+from penstock.crawler.output.terminal import write_stderr
 
 _MORE = """\
 The reports top_pages, near_duplicates and (for words) thin_pages rest on it. Texts are read
@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
 
     with advancing("texts", None) as advanced:
         found = asyncio.run(analyse(Path(args.db), text_of, advanced))
-    say(
-        f"ranked {counted(found.urls, 'URL')} by {counted(found.links, 'link')} in {found.rounds} rounds, "
-        f"to a change of {found.change:.1e}; read {count(found.texts)} saved texts"
+    write_stderr(
+        f"ranked {plural(found.urls, 'URL')} by {plural(found.links, 'link')} in {found.rounds} rounds, "
+        f"to a change of {found.change:.1e}; read {format_count(found.texts)} saved texts"
     )
     return 0

@@ -22,7 +22,7 @@ from penstock.crawler.config import environment
 from penstock.crawler.config import option_files as options
 from penstock.crawler.config.crawl_config import CrawlConfig
 from penstock.crawler.errors import BadConfig, PenstockError, Refusal
-from penstock.crawler.output.terminal import harmless
+from penstock.crawler.output.terminal import escape_control_chars
 
 if TYPE_CHECKING:
     from penstock.crawler.app import Crawl
@@ -63,11 +63,11 @@ def run(args: argparse.Namespace) -> int:
     logs.configure(level=view.level, form=view.log_format)
     called = [*args.program, *args.words]
     report = _crawled(config, view, called)
-    go_on = summary.how_to_go_on(report.stop_reason, called)
+    resume = summary.resume_lines(report.stop_reason, called)
     view.tell(
-        summary.lines(report, database=str(config.db), program=args.program) + ([go_on] if go_on else []),
+        summary.lines(report, database=str(config.db), program=args.program) + resume,
         "crawl_summed_up",
-        summary.facts(report, database=str(config.db)) | {"go_on": go_on},
+        summary.facts(report, database=str(config.db)) | {"resume": resume},
     )
     return report.exit_code
 
@@ -81,9 +81,9 @@ def _crawled(config: CrawlConfig, view: View, called: Sequence[str]) -> Report:
 
         from penstock.crawler.app import Crawl
         from penstock.crawler.cli import signals
-        from penstock.crawler.cli.summary import how_to_go_on
+        from penstock.crawler.cli.summary import resume_lines
 
-    note = how_to_go_on("error", called) or ""
+    note = "\n".join(resume_lines("error", called))
     try:
         with signals.restored():
             return asyncio.run(_watched(Crawl(config), config, view))
@@ -174,7 +174,7 @@ async def _watched(crawl: Crawl, config: CrawlConfig, view: View) -> Report:
         )
 
     def describe() -> None:
-        lines = [harmless(line) for line in crawl.describe()]
+        lines = [escape_control_chars(line) for line in crawl.describe()]
         view.tell(lines, "described", {"lines": lines})
 
     with signals.caught(stop, describe):

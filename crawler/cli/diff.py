@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.crawler.cli.open_database import add_format, opened_file, row_limit
 from penstock.crawler.errors import BadQuery
-from penstock.crawler.output.number_formats import count
-from penstock.crawler.output.terminal import harmless, say
+from penstock.crawler.output.number_formats import format_count
+from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 
 if TYPE_CHECKING:
     from penstock.storage.reading.crawl_diff import CrawlDiff, DiffCounts
@@ -66,9 +66,9 @@ def run(args: argparse.Namespace) -> int:
             found = stack.enter_context(compare_crawls(before, after, advanced))
         failures = _failures(args.fail_if, found, after)
         show(COLUMNS, found.rows(args.limit), args.format, title="diff")
-        say(_counted(found.counts()))
+        write_stderr(_counted(found.counts()))
     for failure in failures:
-        say(harmless(f"penstock: --fail-if: {failure}"))
+        write_stderr(escape_control_chars(f"penstock: --fail-if: {failure}"))
     return CHECK_FAILED if failures else 0
 
 
@@ -88,11 +88,11 @@ def _failures(checks: Sequence[str], found: CrawlDiff, after: CrawlReader) -> li
         else:
             rows = found.any(check)
         if rows:
-            failures.append(f"{check}: {count(rows)} {'row' if rows == 1 else 'rows'}")
+            failures.append(f"{check}: {format_count(rows)} {'row' if rows == 1 else 'rows'}")
     return failures
 
 
 def _counted(counts: DiffCounts) -> str:
-    kinds = ", ".join(f"{count(number)} {kind}" for kind, number in counts.kinds.items())
-    fields = ", ".join(f"{field} {count(number)}" for field, number in counts.fields.items())
+    kinds = ", ".join(f"{format_count(number)} {kind}" for kind, number in counts.kinds.items())
+    fields = ", ".join(f"{field} {format_count(number)}" for field, number in counts.fields.items())
     return f"{kinds} ({fields})"

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.crawler.cli.open_database import add_database, binary_results, opened
 from penstock.crawler.errors import BadQuery
-from penstock.crawler.output.atomic_output import Stdout, outlet, refuse_target
-from penstock.crawler.output.number_formats import counted, duration, size
-from penstock.crawler.output.terminal import harmless, say
+from penstock.crawler.output.atomic_output import Stdout, check_target, open_output
+from penstock.crawler.output.number_formats import format_duration, format_size, plural
+from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -64,17 +64,19 @@ def run(args: argparse.Namespace) -> int:
     form = load_format(args.form)
     sql = _chosen(args, form)
     if args.file != "-":
-        refuse_target(Path(args.file))
+        check_target(Path(args.file))
     began = time.monotonic()
     with opened(args) as reader, reader.snapshot() as connection:
         if args.table in REPORTS and (note := build_report_query(connection, args.table).note):
-            say(f"penstock: note: {harmless(note)}")
+            write_stderr(f"penstock: note: {escape_control_chars(note)}")
         about = load_provenance(connection, sql=args.sql)
         source = ExportSource(reader=reader, sql=sql, about=about)
         count, written = _write(args, form, source)
     if args.file != "-":
-        took = duration(time.monotonic() - began)
-        say(harmless(f"{args.file}: {counted(count, 'record')}, {size(written)}, {took}"))
+        took = format_duration(time.monotonic() - began)
+        write_stderr(
+            escape_control_chars(f"{args.file}: {plural(count, 'record')}, {format_size(written)}, {took}")
+        )
     return 0
 
 
@@ -107,7 +109,7 @@ def _write(args: argparse.Namespace, form: ModuleType, source: ExportSource) -> 
             with binary_results(f"an export as {args.form}"):
                 form.write(source, Stdout())
             return 0, 0  # also for a reader that has left
-        with outlet(Path(args.file)) as files:
+        with open_output(Path(args.file)) as files:
             count = form.write(source, files)
             if form.SIDECAR and not files.alone:
                 said = json.dumps(source.about, indent=2)

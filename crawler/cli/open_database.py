@@ -55,12 +55,12 @@ def opened(args: argparse.Namespace) -> contextlib.AbstractContextManager[CrawlR
 @contextlib.contextmanager
 def opened_file(path: str) -> Iterator[CrawlReader]:
     """A database. Raises BadDatabase."""
-    from penstock.crawler.output.terminal import harmless, say
+    from penstock.crawler.output.terminal import escape_control_chars, write_stderr
     from penstock.storage.reading.crawl_reader import open_reader  # SQLite and more: not for --help
 
     with open_reader(path) as reader:
         if reader.note:
-            say(f"penstock: note: {harmless(reader.note)}")
+            write_stderr(f"penstock: note: {escape_control_chars(reader.note)}")
         yield reader
 
 

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from penstock.crawler.cli.open_database import add_database
 from penstock.crawler.config import option_checks as checks
 from penstock.crawler.config import option_files as options
-from penstock.crawler.config.option_checks import joined
+from penstock.crawler.config.option_checks import join_problems
 from penstock.crawler.config.plugins import name_of, plugins
-from penstock.crawler.config.select_rules import rules
+from penstock.crawler.config.select_rules import check_rules
 from penstock.crawler.errors import BadConfig
-from penstock.crawler.output.terminal import harmless, say
+from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 
 if TYPE_CHECKING:
     from penstock.crawler.messages import CanonicalUrl, Content
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from penstock.stages.parse import ParseStage
     from penstock.storage.jobs.reparse_store import SavedBody
 
-_CHECKS = {"select": rules, "structured": checks.truth, "plugins": plugins, "search": checks.truth}
+_CHECKS = {"select": check_rules, "structured": checks.truth, "plugins": plugins, "search": checks.truth}
 _FLAGS = {"select": "--select", "structured": "--structured", "plugins": "--plugin", "search": "--search"}
 
 
@@ -72,14 +72,14 @@ def run(args: argparse.Namespace) -> int:
     try:
         counts = asyncio.run(_reparse(args, plan))
     except KeyboardInterrupt:
-        say("stopped: the same command goes on from here")
+        write_stderr("stopped: the same command goes on from here")
         raise
-    say(
+    write_stderr(
         f"reparsed {counts['pages']:,} pages: {counts['values']:,} values, {counts['items']:,} items of "
         f"structured data, {counts['texts']:,} texts indexed, {counts['mishaps']:,} failures"
     )
     if counts["unread"]:
-        say(f"{counts['unread']:,} pages could not be read, and yield nothing")
+        write_stderr(f"{counts['unread']:,} pages could not be read, and yield nothing")
     return 0
 
 
@@ -104,7 +104,7 @@ def _settled(values: Mapping[str, object]) -> dict[str, Any]:
         except BadConfig as problem:
             problems.append(str(problem))
     if problems:
-        raise BadConfig(joined(problems))
+        raise BadConfig(join_problems(problems))
     return settled
 
 
@@ -127,7 +127,9 @@ async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
     )
     store = await ReparseStore.open(Path(args.db), wanted, anew=getattr(args, "anew", False))
     if store.resumed:
-        say(f"{harmless(str(args.db))}: going on where the last reparse with these rules was cut off")
+        write_stderr(
+            f"{escape_control_chars(str(args.db))}: resuming the interrupted reparse with these rules"
+        )
     workers = WorkerPool(1, plan=plan)
     stage = ParseStage(
         extractor=HtmlExtractor(fields=fields),

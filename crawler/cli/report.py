@@ -41,7 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the report, or the list of reports. Raises BadDatabase and BadQuery."""
     from penstock.crawler.cli.table_formats import show
-    from penstock.crawler.output.terminal import harmless, say
+    from penstock.crawler.output.terminal import escape_control_chars, write_stderr
     from penstock.storage.reading.report_queries import ABOUT_A_URL, build_report_query
     from penstock.storage.reading.reports import REPORTS
 
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         with reader.snapshot() as connection:
             asked = build_report_query(connection, args.name, url=args.url, limit=args.limit)
         if asked.note:
-            say(f"penstock: note: {harmless(asked.note)}")
+            write_stderr(f"penstock: note: {escape_control_chars(asked.note)}")
         rows = reader.select(asked.sql, asked.parameters)
         show(rows.columns, rows, args.format, title=args.name)
     return 0

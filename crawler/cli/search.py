@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.crawler.cli.open_database import add_database, add_format, opened, results
-from penstock.crawler.output.terminal import harmless
+from penstock.crawler.output.terminal import escape_control_chars
 
 if TYPE_CHECKING:
     from penstock.storage.reading.full_text import SearchHit
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
             return 0
         with results() as out:
             for line in _lines(hits):
-                out.write(harmless(line) + "\n")
+                out.write(escape_control_chars(line) + "\n")
     return 0
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from penstock.crawler.cli.open_database import add_database, opened
 from penstock.crawler.errors import BadQuery, PenstockError
-from penstock.crawler.output.number_formats import counted, size
-from penstock.crawler.output.terminal import harmless, say
+from penstock.crawler.output.number_formats import format_size, plural
+from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report. Raises BadDatabase, BadQuery, and PenstockError if the disk fails."""
     from penstock.crawler.cli.html.site_report import write_site
-    from penstock.crawler.output.atomic_output import outlet, refuse_target
+    from penstock.crawler.output.atomic_output import check_target, open_output
     from penstock.storage.reading.chart_data import load_chart_data
     from penstock.storage.reading.report_queries import build_report_query
     from penstock.storage.reading.reports import load_status
@@ -47,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
     page, lists = _places(args.target or f"{Path(args.db).stem}-site")
     made = _make(page.parent, lists)
     try:
-        refuse_target(page)
-        with opened(args) as reader, reader.snapshot() as connection, outlet(page) as files:
+        check_target(page)
+        with opened(args) as reader, reader.snapshot() as connection, open_output(page) as files:
             found = load_status(connection)
             drawn = load_chart_data(connection, found.last_activity)
             ask, beside = partial(build_report_query, connection), lists.relative_to(page.parent)
@@ -58,7 +58,11 @@ def run(args: argparse.Namespace) -> int:
         _unmake(made)
         raise
     _unmake(made)  # a crawl of which no report has a row leaves an empty folder
-    say(harmless(f"{page}: {counted(reports, 'report')} with rows, {size(written)} with their lists"))
+    write_stderr(
+        escape_control_chars(
+            f"{page}: {plural(reports, 'report')} with rows, {format_size(written)} with their lists"
+        )
+    )
     return 0
 
 

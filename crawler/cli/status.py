@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.crawler.cli.live import status_lines as panel
 from penstock.crawler.cli.open_database import add_database, opened, results
-from penstock.crawler.output.number_formats import count, counted, duration, size
-from penstock.crawler.output.terminal import harmless
+from penstock.crawler.output.number_formats import format_count, format_duration, format_size, plural
+from penstock.crawler.output.terminal import escape_control_chars
 
 if TYPE_CHECKING:
     from penstock.storage.reading.reports import CrawlStatus, RunRecord
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
             found = load_status(connection)
         with results() as out:
             for line in _lines(str(args.db), found, time.time()):
-                out.write(harmless(line) + "\n")
+                out.write(escape_control_chars(line) + "\n")
     return 0
 
 
@@ -64,7 +64,7 @@ def _lines(database: str, status: CrawlStatus, now: float) -> Iterator[str]:
         if reasons:
             yield ""
             yield f"{title}, by reason"
-            yield from (f"  {count(urls):>11}  {reason}" for reason, urls in reasons)
+            yield from (f"  {format_count(urls):>11}  {reason}" for reason, urls in reasons)
     if status.runs:
         yield ""
         yield from _runs(status.runs)
@@ -76,7 +76,7 @@ def _what(status: CrawlStatus) -> Iterator[str]:
     for label, seed in zip(["seeds", *[""] * len(seeds)], seeds[:_SEEDS_SHOWN], strict=False):
         yield f"  {label:<9}  {seed}"
     if len(seeds) > _SEEDS_SHOWN:
-        yield f"  {'':<9}  and {count(len(seeds) - _SEEDS_SHOWN)} more"
+        yield f"  {'':<9}  and {format_count(len(seeds) - _SEEDS_SHOWN)} more"
     yield f"  scope      {identity.get('scope', 'not known')}"
     for name in ("include", "exclude"):
         for pattern in identity.get(name, []):
@@ -92,7 +92,7 @@ def _now(runs: Sequence[RunRecord], live: Live | None, now: float) -> str:
     if last.finished_at is None:
         if live is None:
             return f"running or killed: run {last.id} has no end"
-        ago = duration(max(now - live.at, 0.0))
+        ago = format_duration(max(now - live.at, 0.0))
         if _is_fresh(live, now):
             return f"running: run {last.id} said so {ago} ago"
         return f"killed, or held up: run {last.id} has said nothing for {ago}, and has no end"
@@ -113,25 +113,25 @@ def _running(live: Live) -> list[str]:
 
 def _counts(status: CrawlStatus) -> Iterator[str]:
     totals = status.totals
-    yield f"  {count(sum(totals.states.values())):>11}  URLs known, of these"
+    yield f"  {format_count(sum(totals.states.values())):>11}  URLs known, of these"
     for state, number in totals.states.items():
-        waiting = f", {count(status.waiting)} of them for another attempt" if status.waiting else ""
-        yield f"  {count(number):>11}  {state}{waiting if state == 'pending' else ''}"
-    yield f"  {count(totals.pages):>11}  pages of status 200"
-    retries = counted(totals.retries, "retry", "retries")
-    yield f"  {count(totals.requests):>11}  requests, {retries} among them"
-    yield f"  {count(totals.robots_requests):>11}  requests for robots.txt, not counted above"
-    yield f"  {size(totals.bytes):>11}  of bodies"
+        waiting = f", {format_count(status.waiting)} of them for another attempt" if status.waiting else ""
+        yield f"  {format_count(number):>11}  {state}{waiting if state == 'pending' else ''}"
+    yield f"  {format_count(totals.pages):>11}  pages of status 200"
+    retries = plural(totals.retries, "retry", "retries")
+    yield f"  {format_count(totals.requests):>11}  requests, {retries} among them"
+    yield f"  {format_count(totals.robots_requests):>11}  requests for robots.txt, not counted above"
+    yield f"  {format_size(totals.bytes):>11}  of bodies"
     if totals.internal_failures:
-        yield f"  {count(totals.internal_failures):>11}  failed through bugs of ours (internal:...)"
+        yield f"  {format_count(totals.internal_failures):>11}  failed through bugs of ours (internal:...)"
 
 
 def _runs(runs: Sequence[RunRecord]) -> Iterator[str]:
     left_out = max(len(runs) - _RUNS_SHOWN, 0)
-    yield "runs" + (f" (the last {_RUNS_SHOWN} of {count(len(runs))})" if left_out else "")
+    yield "runs" + (f" (the last {_RUNS_SHOWN} of {format_count(len(runs))})" if left_out else "")
     for run in runs[left_out:]:
         reason = run.stop_reason or ("running or killed" if run is runs[-1] else "killed")
         yield (
             f"  {run.id:>3}  {run.started_at} to {run.finished_at or '-':<24}  {reason:<17}"
-            f"  {counted(run.requests, 'request')}, {counted(run.pages, 'page')}, {size(run.bytes)}"
+            f"  {plural(run.requests, 'request')}, {plural(run.pages, 'page')}, {format_size(run.bytes)}"
         )

@@ -10,9 +10,9 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-from penstock.crawler.config.option_checks import shown
+from penstock.crawler.config.option_checks import quote_value
 from penstock.crawler.config.option_files import close_match
-from penstock.crawler.config.seeds import without_user
+from penstock.crawler.config.seeds import hide_user
 from penstock.crawler.errors import BadConfig
 
 
@@ -39,16 +39,16 @@ def unknown_words(
     flags = [word.partition("=")[0] for word in words if word.startswith(lead) and word != lead]
     if flags:
         return BadConfig(
-            "; ".join(f"unknown option {shown(flag)}{close_match(flag, known)}" for flag in flags)
+            "; ".join(f"unknown option {quote_value(flag)}{close_match(flag, known)}" for flag in flags)
         )
     word = words[0]
     if secretive and word not in commands:
         return BadConfig("a word is left over (not shown: it may be of a secret; quote values with blanks)")
     if word in commands:
-        return BadConfig(f"{shown(word)} must come first: a command stands before its options")
+        return BadConfig(f"{quote_value(word)} must come first: a command stands before its options")
     if "://" in word and "--seed" in known:
-        return BadConfig(f"{shown(without_user(word))} needs a flag: did you mean --seed URL?")
+        return BadConfig(f"{quote_value(hide_user(word))} needs a flag: did you mean --seed URL?")
     hint = close_match(word, commands)
     if "--seed" in known:
         hint = hint or " (a URL to start from is given with --seed)"
-    return BadConfig(f"nothing is known about {shown(without_user(word))}{hint}")
+    return BadConfig(f"nothing is known about {quote_value(hide_user(word))}{hint}")

@@ -13,9 +13,15 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from penstock.crawler.config.seeds import without_user
-from penstock.crawler.output.number_formats import count, counted, duration, rate, size
-from penstock.crawler.output.terminal import harmless
+from penstock.crawler.config.seeds import hide_user
+from penstock.crawler.output.number_formats import (
+    format_count,
+    format_duration,
+    format_rate,
+    format_size,
+    plural,
+)
+from penstock.crawler.output.terminal import escape_control_chars
 
 if TYPE_CHECKING:
     from penstock.crawler.run_result import Report
@@ -46,23 +52,23 @@ def lines(report: Report, *, database: str, program: Sequence[str]) -> list[str]
     rows = [
         ("urls", _sum(totals.states)),
         *([("resources", _sum(totals.resources))] if totals.resources else []),
-        ("pages", f"{count(totals.pages)} of status 200{_this_run(report)}"),
+        ("pages", f"{format_count(totals.pages)} of status 200{_this_run(report)}"),
         (
             "requests",
-            f"{count(totals.requests)}, {counted(totals.retries, 'retry', 'retries')} among them; "
-            f"robots.txt apart: {count(totals.robots_requests)}",
+            f"{format_count(totals.requests)}, {plural(totals.retries, 'retry', 'retries')} among them; "
+            f"robots.txt apart: {format_count(totals.robots_requests)}",
         ),
-        ("bytes", size(totals.bytes)),
-        ("elapsed", duration(report.elapsed_s)),
+        ("bytes", format_size(totals.bytes)),
+        ("elapsed", format_duration(report.elapsed_s)),
         *([("bottleneck", report.bottleneck)] if report.bottleneck else []),
-        ("database", harmless(database)),
+        ("database", escape_control_chars(database)),
         ("look at it", _shell([*program, "query", query, "--db", database])),
     ]
     if totals.internal_failures:
         rows.append(
             (
                 "our bugs",
-                f"{counted(totals.internal_failures, 'URL')} with reason internal:...; please report",
+                f"{plural(totals.internal_failures, 'URL')} with reason internal:...; please report",
             )
         )
     return [_headline(report), *(f"  {label:<11}{value}" for label, value in rows)]
@@ -92,26 +98,27 @@ def facts(report: Report, *, database: str) -> dict[str, object]:
     }
 
 
-def how_to_go_on(stop_reason: str, called: Sequence[str]) -> str | None:
-    """The command that resumes, exactly as it was called; None where there is nothing left.
+def resume_lines(stop_reason: str, called: Sequence[str]) -> list[str]:
+    """The command that resumes, exactly as it was called, after what has to change in it; [] if finished.
 
-    What may be a secret is not repeated: this line ends in the logs of cron and CI, where
-    the command itself may not be seen.
+    Secrets are not repeated: these lines end up in the logs of cron and CI, where the command
+    itself may not be seen.
     """
     if stop_reason == "finished":
-        return None
+        return []
     shown, hidden = _without_secrets(called)
-    lead = f"raise --{stop_reason.replace('_', '-')} to go on" if stop_reason in _RAISE_FIRST else "to go on"
-    notes = [f"put the value of {' and '.join(hidden)} back in"] if hidden else []
+    changes = [f"raise --{stop_reason.replace('_', '-')}"] if stop_reason in _RAISE_FIRST else []
+    if hidden:
+        changes.append(f"put back the value of {' and '.join(hidden)}")
     if _reads_stdin(called):
-        notes.append("with the same seeds on standard input")
-    note = f" ({', '.join(notes)})" if notes else ""
-    return f"{lead}{note}: {_shell(shown)}"
+        changes.append("give the same seeds on standard input")
+    first = [f"before you resume: {', '.join(changes)}"] if changes else []
+    return [*first, f"resume with: {_shell(shown)}"]
 
 
 def _sum(states: Mapping[str, int]) -> str:
-    parts = ", ".join(f"{count(states.get(state, 0))} {state}" for state in STATES)
-    return f"{count(sum(states.values()))} = {parts}"
+    parts = ", ".join(f"{format_count(states.get(state, 0))} {state}" for state in STATES)
+    return f"{format_count(sum(states.values()))} = {parts}"
 
 
 def _headline(report: Report) -> str:
@@ -119,14 +126,14 @@ def _headline(report: Report) -> str:
         return "nothing to do: this crawl is complete already, and nothing was fetched"
     if report.exit_code == 4:
         return "no seed could be stored: `why URL` tells the reason"
-    ending = _ENDINGS.get(report.stop_reason, f"stopped: {harmless(report.stop_reason)}")
+    ending = _ENDINGS.get(report.stop_reason, f"stopped: {escape_control_chars(report.stop_reason)}")
     return f"{ending} (resumed)" if report.resumed and report.stop_reason == "finished" else ending
 
 
 def _this_run(report: Report) -> str:
     pages = report.this_run.pages
-    speed = rate(pages / report.elapsed_s) if report.elapsed_s > 0 else rate(0)
-    return f"; {count(pages)} in this run, {speed}" if report.resumed else f", {speed}"
+    speed = format_rate(pages / report.elapsed_s) if report.elapsed_s > 0 else format_rate(0)
+    return f"; {format_count(pages)} in this run, {speed}" if report.resumed else f", {speed}"
 
 
 def _without_secrets(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -151,7 +158,7 @@ def _without_secrets(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _harmless_value(flag: str, value: str) -> str:
     if flag == "--proxy":
-        return without_user(value)
+        return hide_user(value)
     name, colon, _ = value.partition(":")
     if flag == "--auth" or not colon:
         return "..."
@@ -163,4 +170,4 @@ def _reads_stdin(words: Sequence[str]) -> bool:
 
 
 def _shell(words: Sequence[str]) -> str:
-    return harmless(shlex.join(words))
+    return escape_control_chars(shlex.join(words))

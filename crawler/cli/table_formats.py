@@ -20,8 +20,8 @@ from typing import TextIO
 from unicodedata import category, east_asian_width
 
 from penstock.crawler.cli.open_database import binary_results, results
-from penstock.crawler.output.safe_cells import UnixLines, csv_cell, json_object
-from penstock.crawler.output.terminal import harmless
+from penstock.crawler.output.safe_cells import LfLines, escape_csv_cell, json_row_encoder
+from penstock.crawler.output.terminal import escape_control_chars
 
 Row = Sequence[object]
 
@@ -58,16 +58,16 @@ def show(columns: Sequence[str], rows: Iterable[Row], form: str, *, title: str =
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
-    write = csv.writer(UnixLines(out.write)).writerow
-    cell = _csv_cell_shown if out.isatty() else csv_cell
+    write = csv.writer(LfLines(out.write)).writerow
+    cell = _csv_cell_shown if out.isatty() else escape_csv_cell
     write([cell(column) for column in columns])
     for row in rows:
         write([cell(value) for value in row])
 
 
 def _csv_cell_shown(value: object) -> object:
-    cell = csv_cell(value)
-    return harmless(cell) if isinstance(cell, str) else cell
+    cell = escape_csv_cell(value)
+    return escape_control_chars(cell) if isinstance(cell, str) else cell
 
 
 def _parquet(columns: Sequence[str], rows: Iterable[Row]) -> None:
@@ -92,7 +92,7 @@ def _json(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
 
 def _objects(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> Iterator[str]:
     ascii_only = (out.encoding or "utf-8").lower().replace("-", "") != "utf8"
-    return map(json_object(columns, ascii_only=ascii_only), rows)
+    return map(json_row_encoder(columns, ascii_only=ascii_only), rows)
 
 
 # -- for a person
@@ -162,7 +162,7 @@ def _text(value: object, room: int | None) -> str:
         return value[:room].hex()
     if not isinstance(value, str):
         return str(value)
-    return harmless(value[: room and 4 * room].translate(_BLANKS))
+    return escape_control_chars(value[: room and 4 * room].translate(_BLANKS))
 
 
 def _is_numeric(values: Iterable[object]) -> bool:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.crawler.cli.open_database import add_database, opened, results
 from penstock.crawler.messages import is_internal
-from penstock.crawler.output.number_formats import counted, size
-from penstock.crawler.output.terminal import harmless
+from penstock.crawler.output.number_formats import format_size, plural
+from penstock.crawler.output.terminal import escape_control_chars
 
 if TYPE_CHECKING:
     from penstock.storage.reading.explanation import Explanation, PathStep, StoredAnswer, UrlFacts
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             explanation = explain_url(connection, args.url)
         with results() as out:
             for line in _lines(explanation):
-                out.write(harmless(line) + "\n")
+                out.write(escape_control_chars(line) + "\n")
     return 0
 
 
@@ -83,12 +83,12 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     if facts.depth is None:
         yield "  depth      none: a sitemap names it, and no link leads to it"
     else:
-        yield f"  depth      {counted(facts.depth, 'link')} from the nearest seed"
+        yield f"  depth      {plural(facts.depth, 'link')} from the nearest seed"
     yield f"  attempts   {facts.attempts}"
     yield from _answer(explanation.answer)
     if explanation.loop:
         yield f"  loop       its redirects go round for ever: {' -> '.join(explanation.loop)} -> ..."
-    yield f"  links      {counted(facts.links_here, 'stored page links', 'stored pages link')} to it"
+    yield f"  links      {plural(facts.links_here, 'stored page links', 'stored pages link')} to it"
     yield from _way(facts, explanation.way)
 
 
@@ -111,7 +111,7 @@ def _answer(answer: StoredAnswer | None) -> Iterator[str]:
     parts = [
         f"status {answer.status}" if answer.status is not None else "none arrived",
         answer.content_type,
-        size(answer.body_bytes) if answer.body_bytes is not None else None,
+        format_size(answer.body_bytes) if answer.body_bytes is not None else None,
         f"{answer.elapsed_ms} ms" if answer.elapsed_ms is not None else None,
         f"at {answer.fetched_at}" if answer.fetched_at else None,
     ]

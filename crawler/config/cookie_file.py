@@ -12,13 +12,13 @@ from pathlib import Path
 from penstock.crawler.config.option_files import read_text
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.output.logs import get_logger
-from penstock.crawler.output.terminal import harmless
+from penstock.crawler.output.terminal import escape_control_chars
 from penstock.crawler.policies.cookies import Cookies, read_cookies
 
 log = get_logger()
 
 
-def load(path: str | Path, origins: Iterable[str]) -> Cookies:
+def load_cookies(path: str | Path, origins: Iterable[str]) -> Cookies:
     """Read a file in Netscape's format; `-` is standard input.
 
     Raises BadConfig in one line. Says so if none of the cookies is ever sent to one of
@@ -28,7 +28,7 @@ def load(path: str | Path, origins: Iterable[str]) -> Cookies:
     try:
         cookies = read_cookies(text)
     except ValueError as error:
-        raise BadConfig(f"--cookies {harmless(str(path))}: {error}") from None
+        raise BadConfig(f"--cookies {escape_control_chars(str(path))}: {error}") from None
     if not any(cookies.has_any_for(origin, now=time.time()) for origin in origins):
         log.warning("cookies_unused", file=str(path), cookies=cookies.count, why="other domains, or expired")
     return cookies

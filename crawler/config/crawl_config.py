@@ -144,7 +144,7 @@ class CrawlConfig:
     @property
     def exit(self) -> credentials.Proxy | None:
         """The way out of here that every request takes; None for the direct one."""
-        return None if self.proxy is None else credentials.read_proxy(self.proxy)
+        return None if self.proxy is None else credentials.parse_proxy(self.proxy)
 
     @property
     def select_rules(self) -> tuple[SelectRule, ...]:
@@ -285,7 +285,7 @@ _CHECKS: Mapping[str, checks.Check] = {
     "max_retry_after": seconds(0, _DAY),
     "resources": truth,
     "retry_failed": truth,
-    "select": _of("penstock.crawler.config.select_rules", "rules"),
+    "select": _of("penstock.crawler.config.select_rules", "check_rules"),
     "structured": truth,
     "plugins": _of("penstock.crawler.config.plugins", "plugins"),
     "search": truth,

@@ -72,16 +72,18 @@ def proxy(flag: str, value: object) -> object:
     try:
         if not isinstance(value, str):
             raise ValueError("it is no text")
-        found = read_proxy(value)
+        found = parse_proxy(value)
     except ValueError as error:
         way = "must read http://[USER:PASSWORD@]HOST:PORT, or https, socks5"
         raise BadConfig(f"{where}: {way}; {error} (what was given is not shown here)") from None
     if found.is_socks and find_spec("aiohttp_socks") is None:
-        raise BadConfig(f"{where}: SOCKS needs a library more: pip install 'penstock[socks]'")
+        raise BadConfig(
+            f"{where}: SOCKS proxies need an extra package: pip install 'penstock-crawler[socks]'"
+        )
     return value
 
 
-def read_proxy(text: str) -> Proxy:
+def parse_proxy(text: str) -> Proxy:
     """Take a proxy's URL apart. Raises ValueError, whose message shows nothing of it."""
     parts = _parts(text.strip())
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
@@ -124,7 +126,7 @@ def _host_and_port(parts: SplitResult) -> str:
     return name if name.endswith(f":{port}") else f"{name}:{port}"  # 80 is the default of ws too
 
 
-def no_longer_given(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+def dropped_credentials(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """The options of this module that the last run had, by its stored configuration, and this one lacks."""
     return [name for name in ("header", "auth", "cookies", "proxy") if before.get(name) and not now.get(name)]
 

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 
 
 @lru_cache(maxsize=10_000)
-def registrable(host: str) -> str | None:
+def registrable_domain(host: str) -> str | None:
     """Return the registrable domain of a host name without port: its public suffix and one label.
 
     By the algorithm of publicsuffix.org; a name under no known suffix counts its last label

@@ -36,7 +36,7 @@ def options(environ: Mapping[str, str] = os.environ, file: Path = Path(".env")) 
     return {VARIABLES[name]: value for name, value in found.items() if value}
 
 
-def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+def remove_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """An environment for processes that read what strangers wrote."""
     return {name: value for name, value in environ.items() if name not in VARIABLES}
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from penstock.crawler.errors import BadConfig
-from penstock.crawler.output.terminal import harmless
+from penstock.crawler.output.terminal import escape_control_chars
 
 Check = Callable[[str, object], object]
 
@@ -48,12 +48,12 @@ _OURS = {
 )
 
 
-def shown(value: object) -> str:
+def quote_value(value: object) -> str:
     """Quote a value for a message: one line, no control characters, not too long."""
     if isinstance(value, str):
         return repr(value if len(value) <= _MOST_SHOWN else value[:_MOST_SHOWN] + "...")
     try:
-        text = harmless(str(value))
+        text = escape_control_chars(str(value))
     except ValueError:  # Python refuses to print integers of more than 4300 digits
         text = f"a huge {type(value).__name__}"
     return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
@@ -62,14 +62,14 @@ def shown(value: object) -> str:
 def glob(flag: str, value: str) -> str:
     """A pattern of parameter names with * and ?."""
     if not value.strip("*?"):
-        raise BadConfig(f"{flag}: {shown(value)} is no pattern of parameter names, such as utm_*")
+        raise BadConfig(f"{flag}: {quote_value(value)} is no pattern of parameter names, such as utm_*")
     return value
 
 
 def one_of(*words: str) -> Check:
     def check(flag: str, value: object) -> object:
         if value not in words:
-            raise BadConfig(f"{flag}: must be one of {', '.join(words)}, not {shown(value)}")
+            raise BadConfig(f"{flag}: must be one of {', '.join(words)}, not {quote_value(value)}")
         return value
 
     return check
@@ -79,7 +79,9 @@ def whole(least: int, most: int) -> Check:
     def check(flag: str, value: object) -> object:
         # bool is an int to Python; to a person `depth = true` is a mistake.
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise BadConfig(f"{flag}: must be a whole number from {least} to {most}, not {shown(value)}")
+            raise BadConfig(
+                f"{flag}: must be a whole number from {least} to {most}, not {quote_value(value)}"
+            )
         return value
 
     return check
@@ -91,7 +93,7 @@ def seconds(least: float, most: float, *, of: str = "seconds") -> Check:
     def check(flag: str, value: object) -> object:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not least <= value <= most:  # type: ignore[operator]  # NaN fails here
-            raise BadConfig(f"{flag}: must be {of} from {least:g} to {most:g}, not {shown(value)}")
+            raise BadConfig(f"{flag}: must be {of} from {least:g} to {most:g}, not {quote_value(value)}")
         return float(value)  # type: ignore[arg-type]
 
     return check
@@ -103,7 +105,7 @@ def optional(check: Check) -> Check:
 
 def truth(flag: str, value: object) -> object:
     if not isinstance(value, bool):
-        raise BadConfig(f"{flag}: must be true or false, not {shown(value)}")
+        raise BadConfig(f"{flag}: must be true or false, not {quote_value(value)}")
     return value
 
 
@@ -114,12 +116,14 @@ def hops(flag: str, value: object) -> object:
     try:
         return whole(0, 1_000_000_000)(flag, value)
     except BadConfig:
-        raise BadConfig(f"{flag}: must be a whole number from 0 on, or inf, not {shown(value)}") from None
+        raise BadConfig(
+            f"{flag}: must be a whole number from 0 on, or inf, not {quote_value(value)}"
+        ) from None
 
 
 def database(flag: str, value: object) -> object:
     if not isinstance(value, str | Path) or str(value) in ("", ".") or "\0" in str(value):
-        raise BadConfig(f"{flag}: must be the path of a file, not {shown(value)}")
+        raise BadConfig(f"{flag}: must be the path of a file, not {quote_value(value)}")
     if str(value) == ":memory:":
         raise BadConfig(f"{flag}: a crawl needs a file, so that it can be resumed; ':memory:' is none")
     return Path(value)
@@ -128,7 +132,7 @@ def database(flag: str, value: object) -> object:
 def readable(flag: str, value: object) -> object:
     """The path of a file that is read later."""
     if not isinstance(value, str | Path) or not str(value):
-        raise BadConfig(f"{flag}: must be the path of a file, not {shown(value)}")
+        raise BadConfig(f"{flag}: must be the path of a file, not {quote_value(value)}")
     return str(value)
 
 
@@ -155,13 +159,13 @@ def each(check: Callable[[str, str], str]) -> Check:
             except BadConfig as problem:
                 problems.append(str(problem))
         if problems:
-            raise BadConfig(joined(problems))
+            raise BadConfig(join_problems(problems))
         return tuple(settled)
 
     return check_all
 
 
-def joined(problems: list[str], most: int = 20) -> str:
+def join_problems(problems: list[str], most: int = 20) -> str:
     """One line for all problems; a seeds file of the wrong kind could have a million."""
     rest = len(problems) - most
     return "; ".join(problems[:most] + ([f"and {rest} more"] if rest > 0 else []))
@@ -175,7 +179,9 @@ def pattern(flag: str, text: str) -> str:
     try:
         Patterns([text])
     except BadConfig as problem:
-        raise BadConfig(f"{flag}: {shown(text)} is no regular expression: {harmless(str(problem))}") from None
+        raise BadConfig(
+            f"{flag}: {quote_value(text)} is no regular expression: {escape_control_chars(str(problem))}"
+        ) from None
     return text
 
 
@@ -195,12 +201,14 @@ def header(flag: str, text: str) -> str:
 def agent(flag: str, value: object) -> object:
     good = isinstance(value, str) and value.strip() and value.isascii() and _FIELD_VALUE.match(value)
     if not isinstance(value, str) or not good:
-        raise BadConfig(f"{flag}: must be printable ASCII text, not {shown(value)}")
+        raise BadConfig(f"{flag}: must be printable ASCII text, not {quote_value(value)}")
     return value.strip()
 
 
 def contact(flag: str, value: object) -> object:
     """What stands in the User-Agent's comment (RFC 9110 §5.6.5), so that a site can reach you."""
     if not isinstance(value, str) or not _PRODUCT_COMMENT.match(value):
-        raise BadConfig(f"{flag}: must be a URL or an address without blanks or brackets, not {shown(value)}")
+        raise BadConfig(
+            f"{flag}: must be a URL or an address without blanks or brackets, not {quote_value(value)}"
+        )
     return value

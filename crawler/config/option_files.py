@@ -19,7 +19,7 @@ from penstock.crawler.config import option_checks as checks
 from penstock.crawler.config.crawl_config import CrawlConfig
 from penstock.crawler.config.seeds import from_lines
 from penstock.crawler.errors import BadConfig
-from penstock.crawler.output.terminal import harmless
+from penstock.crawler.output.terminal import escape_control_chars
 
 _WHOLE = re.compile(r"[+-]?\d{1,30}\Z", re.ASCII)
 _REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\Z", re.ASCII | re.IGNORECASE)
@@ -53,12 +53,12 @@ def read_file(path: str, *, also: Iterable[str] = ()) -> dict[str, object]:
         name = key.replace("-", "_")
         name = {"seed": "seeds", "plugin": "plugins"}.get(name, name)
         if name not in known:
-            problems.append(f"unknown option {harmless(key)!r}{close_match(name, known)}")
+            problems.append(f"unknown option {escape_control_chars(key)!r}{close_match(name, known)}")
         elif name in values:
-            problems.append(f"option {harmless(key)!r} is given twice")
+            problems.append(f"option {escape_control_chars(key)!r} is given twice")
         values[name] = value
     if problems:
-        raise BadConfig(f"--config {harmless(path)}: " + "; ".join(problems))
+        raise BadConfig(f"--config {escape_control_chars(path)}: " + "; ".join(problems))
     return values
 
 
@@ -90,12 +90,14 @@ def _toml(path: str) -> dict[str, object]:
     try:
         return tomllib.loads(read_text("--config", path))
     except (ValueError, RecursionError) as error:  # also for integers too long for Python
-        raise BadConfig(f"--config {harmless(path)}: no valid TOML: {harmless(str(error))}") from None
+        raise BadConfig(
+            f"--config {escape_control_chars(path)}: no valid TOML: {escape_control_chars(str(error))}"
+        ) from None
 
 
 def read_text(flag: str, path: str) -> str:
     """Read a whole file, `-` being standard input, or say in one line why it cannot be read."""
-    named = checks.shown(path) if len(path) > _MOST_PATH or not path else harmless(path)
+    named = checks.quote_value(path) if len(path) > _MOST_PATH or not path else escape_control_chars(path)
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
         return data.decode("utf-8-sig")
@@ -103,7 +105,7 @@ def read_text(flag: str, path: str) -> str:
         raise BadConfig(f"{flag} {named}: no UTF-8 text (byte {error.start})") from None
     except (OSError, ValueError, AttributeError) as error:  # a NUL in the path; a closed standard input
         reason = getattr(error, "strerror", None) or str(error)
-        raise BadConfig(f"{flag} {named}: cannot be read: {harmless(reason)}") from None
+        raise BadConfig(f"{flag} {named}: cannot be read: {escape_control_chars(reason)}") from None
 
 
 def _toml_value(value: object) -> str:

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from penstock.crawler.config.option_checks import joined, shown
+from penstock.crawler.config.option_checks import join_problems, quote_value
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.extraction import Scalar, Value
 from penstock.crawler.messages import Link
@@ -112,7 +112,7 @@ def plugins(flag: str, value: object) -> tuple[str | Hook, ...]:
     settled = dict.fromkeys(items)
     problems = [f"{flag}: {problem}" for item in settled if (problem := _problem(item))]
     if problems:
-        raise BadConfig(joined(problems))
+        raise BadConfig(join_problems(problems))
     return tuple(settled)  # type: ignore[arg-type]
 
 
@@ -124,9 +124,9 @@ def load(asked: str | Hook, *, flag: str = "--plugin") -> Plugin:
     hook: Any = _imported(flag, asked) if isinstance(asked, str) else asked
     importable = isinstance(asked, str) or _leads_to(name, asked)
     if not callable(hook):
-        raise BadConfig(f"{flag}: {shown(name)} is no function")
+        raise BadConfig(f"{flag}: {quote_value(name)} is no function")
     if inspect.iscoroutinefunction(hook) or inspect.isasyncgenfunction(hook):
-        raise BadConfig(f"{flag}: {shown(name)} is async; a plugin is a plain function")
+        raise BadConfig(f"{flag}: {quote_value(name)} is async; a plugin is a plain function")
     return Plugin(name, hook, importable)
 
 
@@ -145,7 +145,7 @@ def _problem(item: object) -> str | None:
         return f"must be module:function or a function, not {type(item).__name__}"
     if _PATH.match(item) or _ENTRY_POINT.match(item):
         return None
-    return f"{shown(item)} must read module:function, or be the name of an installed plugin"
+    return f"{quote_value(item)} must read module:function, or be the name of an installed plugin"
 
 
 def _leads_to(name: str, hook: Hook) -> bool:
@@ -167,13 +167,13 @@ def _imported(flag: str, name: str) -> object:
     except BadConfig:
         raise
     except ModuleNotFoundError as error:
-        raise BadConfig(f"{flag}: {shown(name)} cannot be imported: {_line(error)}") from error
+        raise BadConfig(f"{flag}: {quote_value(name)} cannot be imported: {_line(error)}") from error
     except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
         what = f"{type(error).__name__}: {_line(error)}"
-        raise BadConfig(f"{flag}: {shown(name)} cannot be imported: {what}") from error
+        raise BadConfig(f"{flag}: {quote_value(name)} cannot be imported: {what}") from error
     found = _attribute(module, path)
     if found is None:
-        raise BadConfig(f"{flag}: module {shown(module_name)} has no {shown(path)}")
+        raise BadConfig(f"{flag}: module {quote_value(module_name)} has no {quote_value(path)}")
     return found
 
 
@@ -184,7 +184,7 @@ def _entry_point(flag: str, name: str) -> EntryPoint:
     if name in known.names:
         return known[name]
     installed = f"installed are {', '.join(sorted(known.names))}" if known.names else "none is installed"
-    raise BadConfig(f"{flag}: no plugin is named {shown(name)} ({installed}); or give module:function")
+    raise BadConfig(f"{flag}: no plugin is named {quote_value(name)} ({installed}); or give module:function")
 
 
 def _attribute(holder: object, path: str) -> object:

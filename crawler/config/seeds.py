@@ -31,17 +31,19 @@ def seed(flag: str, text: str) -> str:
     """Return the canonical URL of a seed; raise BadConfig with one line."""
     url = canonical(text) if text.strip() else None
     if url is None or not is_http(url):
-        raise BadConfig(f"{flag}: {checks.shown(without_user(text))} is no absolute http(s) URL{_hint(text)}")
+        raise BadConfig(
+            f"{flag}: {checks.quote_value(hide_user(text))} is no absolute http(s) URL{_hint(text)}"
+        )
     if "@" in _authority(text):
         way_out = "leave it out, and use --auth or PENSTOCK_AUTH if the site asks for one"
-        raise BadConfig(f"{flag}: {checks.shown(without_user(text))} carries a user name; {way_out}")
+        raise BadConfig(f"{flag}: {checks.quote_value(hide_user(text))} carries a user name; {way_out}")
     if not _is_possible(host_name(split(CanonicalUrl(url)).host)):
         raise BadConfig(
-            f"{flag}: {checks.shown(url)} has a host that no name can be (RFC 1035 section 2.3.4)"
+            f"{flag}: {checks.quote_value(url)} has a host that no name can be (RFC 1035 section 2.3.4)"
         )
     if len(url) > MAX_URL_CHARS:
         size = f"has {len(url)} characters; at most {MAX_URL_CHARS} are crawled"
-        raise BadConfig(f"{flag}: {checks.shown(url)} {size}")
+        raise BadConfig(f"{flag}: {checks.quote_value(url)} {size}")
     return url
 
 
@@ -59,7 +61,7 @@ def from_lines(lines: Iterable[str]) -> list[str]:
     return [line for line in stripped if line]
 
 
-def without_user(text: str) -> str:
+def hide_user(text: str) -> str:
     """Hide what stands before an `@`, wherever that is: for messages only."""
     return _BEFORE_AT.sub(r"\1***@", text)
 

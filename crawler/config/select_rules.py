@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from penstock.crawler.config.option_checks import joined, one_of, optional, pattern, shown, truth
+from penstock.crawler.config.option_checks import join_problems, one_of, optional, pattern, quote_value, truth
 from penstock.crawler.config.values import TYPES
 from penstock.crawler.errors import BadConfig
 
@@ -54,11 +54,13 @@ class SelectRule:
         problems: list[str] = []
         for name, check in _CHECKS.items():
             try:
-                object.__setattr__(self, name, check(f"{name} of {shown(self.name)}", getattr(self, name)))
+                object.__setattr__(
+                    self, name, check(f"{name} of {quote_value(self.name)}", getattr(self, name))
+                )
             except BadConfig as problem:
                 problems.append(str(problem))
         if problems:
-            raise BadConfig(joined(problems))
+            raise BadConfig(join_problems(problems))
 
     @property
     def picks(self) -> tuple[Pick, ...]:
@@ -73,7 +75,7 @@ class SelectRule:
         return found
 
 
-def rules(flag: str, value: object) -> tuple[SelectRule, ...]:
+def check_rules(flag: str, value: object) -> tuple[SelectRule, ...]:
     """Settle a list of rules, each a text, a table or made already. Raises BadConfig, all in one line."""
     single = isinstance(value, str | Mapping | SelectRule) or not isinstance(value, Iterable)
     items: Iterable[object] = (value,) if single else value  # type: ignore[assignment]
@@ -87,20 +89,20 @@ def rules(flag: str, value: object) -> tuple[SelectRule, ...]:
     if len(settled) > MAX_RULES:
         problems.append(f"{flag}: {len(settled)} rules are more than the {MAX_RULES} that are possible")
     if problems:
-        raise BadConfig(joined(problems))
+        raise BadConfig(join_problems(problems))
     return tuple(dict.fromkeys(settled))
 
 
-def of_table(table: Mapping[str, object]) -> SelectRule:
+def rule_from_table(table: Mapping[str, object]) -> SelectRule:
     """A rule from a table of a file of options."""
     known = [field.name for field in fields(SelectRule)]
     for key in table:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)
             hint = f" (did you mean {near[0]}?)" if near else f"; there are {', '.join(known)}"
-            raise BadConfig(f"a rule has no key {shown(key)}{hint}")
+            raise BadConfig(f"a rule has no key {quote_value(key)}{hint}")
     if missing := [key for key in ("name", "css") if key not in table]:
-        raise BadConfig(f"the rule {shown(dict(table))} lacks {' and '.join(missing)}")
+        raise BadConfig(f"the rule {quote_value(dict(table))} lacks {' and '.join(missing)}")
     return SelectRule(**table)  # type: ignore[arg-type]
 
 
@@ -108,12 +110,12 @@ def _rule(item: object) -> SelectRule:
     if isinstance(item, SelectRule):
         return item
     if isinstance(item, Mapping):
-        return of_table(item)
+        return rule_from_table(item)
     if not isinstance(item, str):
         raise BadConfig(f"a rule must be text or a table, not {type(item).__name__}")
     name, equals, css = item.partition("=")
     if not equals:
-        raise BadConfig(f"{shown(item)} must read NAME=CSS, such as price=.price, or image=img@src")
+        raise BadConfig(f"{quote_value(item)} must read NAME=CSS, such as price=.price, or image=img@src")
     # A shell has no lists, so the name says whether all are wanted: tag[]=.tag
     many = name.strip().endswith("[]")
     return SelectRule(name=name.strip().removesuffix("[]"), css=(css,), many=many)
@@ -126,23 +128,23 @@ def _pick(css: str, attr: str | None) -> Pick:
 
 def _name(key: str, value: object) -> str:
     if not isinstance(value, str) or not _NAME.match(value):
-        raise BadConfig(f"{shown(value)} is no name for a value: letters, digits and _ . : - are")
+        raise BadConfig(f"{quote_value(value)} is no name for a value: letters, digits and _ . : - are")
     return value
 
 
 def _ways(key: str, value: object) -> tuple[str, ...]:
     ways = (value,) if isinstance(value, str) else value
     if not isinstance(ways, Sequence) or not ways or not all(isinstance(way, str) for way in ways):
-        raise BadConfig(f"{key}: must be a selector or a list of them, not {shown(value)}")
+        raise BadConfig(f"{key}: must be a selector or a list of them, not {quote_value(value)}")
     stripped = tuple(str(way).strip() for way in ways)
     if not all(_pick(way, None).css for way in stripped):
-        raise BadConfig(f"{key}: a selector is missing in {shown(value)}")
+        raise BadConfig(f"{key}: a selector is missing in {quote_value(value)}")
     return stripped
 
 
 def _text(key: str, value: object) -> object:
     if not isinstance(value, str) or not value:
-        raise BadConfig(f"{key}: must be text, not {shown(value)}")
+        raise BadConfig(f"{key}: must be text, not {quote_value(value)}")
     return value
 
 

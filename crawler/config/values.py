@@ -32,11 +32,11 @@ _TRUTHS = dict.fromkeys(("true", "yes", "1", "on"), True) | dict.fromkeys(("fals
 _DATE_FORMATS = ("%d %B %Y", "%B %d, %Y", "%d %b %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y", "%Y/%m/%d")
 
 
-class NoValue(Exception):
+class UnreadableValue(Exception):
     """The text is none of this type. One line."""
 
 
-def read(text: str, type: str, *, decimal: str | None = None, format: str | None = None) -> Scalar:
+def parse_value(text: str, type: str, *, decimal: str | None = None, format: str | None = None) -> Scalar:
     """Read `text`, stripped and on one line, as a `type` of TYPES. Raises NoValue.
 
     Of a number's surroundings (currency, unit) nothing is kept. A date becomes ISO 8601:
@@ -47,7 +47,7 @@ def read(text: str, type: str, *, decimal: str | None = None, format: str | None
     if type == "bool":
         truth = _TRUTHS.get(text.lower())
         if truth is None:
-            raise NoValue(f"neither true nor false: {_shown(text)}")
+            raise UnreadableValue(f"neither true nor false: {_shown(text)}")
         return truth
     if type == "date":
         return _date(text, format)
@@ -56,7 +56,7 @@ def read(text: str, type: str, *, decimal: str | None = None, format: str | None
         return float(number)
     whole, _, rest = number.partition(".")
     if rest.strip("0") or abs(int(whole)) > _LARGEST:
-        raise NoValue(f"no whole number: {_shown(text)}")
+        raise UnreadableValue(f"no whole number: {_shown(text)}")
     return int(whole)
 
 
@@ -64,13 +64,13 @@ def _number(text: str, decimal: str | None) -> str:
     """The first number of a text, as Python writes it."""
     found = _NUMBER.search(text)
     if found is None:
-        raise NoValue(f"no number: {_shown(text)}")
+        raise UnreadableValue(f"no number: {_shown(text)}")
     digits = found["digits"].translate(_NO_BLANKS).rstrip(".,")
     point = decimal or _point(digits)
     whole, _, rest = digits.partition(point) if point else (digits, "", "")
     grouped = re.fullmatch(r"[0-9]*|[0-9]{1,3}([.,])[0-9]{2,3}(\1[0-9]{2,3})*", whole)
     if not grouped or not (rest.isdigit() or not rest) or len(digits) > _MOST_DIGITS:
-        raise NoValue(f"no number of any known spelling: {_shown(text)}")
+        raise UnreadableValue(f"no number of any known spelling: {_shown(text)}")
     whole = re.sub("[.,]", "", whole) or "0"
     return f"{'-' if found['minus'] else ''}{whole}.{rest or 0}"
 
@@ -95,7 +95,7 @@ def _date(text: str, format: str | None) -> str:
         except ValueError:
             return _iso(_moment(text))
     except (ValueError, OverflowError, TypeError, IndexError):
-        raise NoValue(f"no date: {_shown(text)}") from None
+        raise UnreadableValue(f"no date: {_shown(text)}") from None
 
 
 def _moment(text: str) -> datetime:

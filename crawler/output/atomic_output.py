@@ -24,7 +24,7 @@ MANY_FILES = "this is too much for one file of the format: name a file, and part
 _BESIDE_A_DATABASE = ("-wal", "-shm", "-journal", "-lock")
 
 
-class Outlet:
+class AtomicOutput:
     """A main file and perhaps parts beside it. Made by `outlet` and `stdout`."""
 
     def __init__(self, target: Path) -> None:
@@ -43,7 +43,7 @@ class Outlet:
         return self._begin(self.target.parent / name)
 
     def _begin(self, path: Path) -> BinaryIO:
-        refuse_target(path)
+        check_target(path)
         if self.alone:
             return self._keep(path.open("wb"), path, path)
         beside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -79,10 +79,10 @@ class Outlet:
 
 
 @contextlib.contextmanager
-def outlet(target: Path) -> Iterator[Outlet]:
+def open_output(target: Path) -> Iterator[AtomicOutput]:
     """Files for a block; whatever ends it early leaves what was there before."""
     # A link stays what it is, and what it leads to is replaced; the link in /dev/stdout above all.
-    files = Outlet(target.resolve() if target.is_file() else target)
+    files = AtomicOutput(target.resolve() if target.is_file() else target)
     try:
         yield files
     except BaseException as error:
@@ -92,7 +92,7 @@ def outlet(target: Path) -> Iterator[Outlet]:
         raise
 
 
-def refuse_target(path: Path) -> None:
+def check_target(path: Path) -> None:
     """Raises BadQuery where a result would destroy a crawl, or has no place.
 
     It opens the file, so ask before the database is opened: closing a descriptor of a

@@ -65,8 +65,8 @@ class Logger:
             for process in (*_processors(), _renderer):
                 line = process(None, level, line)
         except Exception as error:  # a field whose repr() fails
-            line = f"{level} {terminal.harmless(event)} log_failed={type(error).__name__}"
-        terminal.say(line)
+            line = f"{level} {terminal.escape_control_chars(event)} log_failed={type(error).__name__}"
+        terminal.write_stderr(line)
 
 
 def get_logger(**fields: Any) -> Logger:
@@ -124,7 +124,7 @@ class _Console:
         head = f"{event.pop('timestamp')} {self._level(event.pop('level'))} {_quoted(event.pop('event'))}"
         trace = event.pop("exception", "")
         line = " ".join([head, *(f"{_quoted(key)}={_quoted(value)}" for key, value in event.items())])
-        return "\n    ".join([line, *map(terminal.harmless, trace.splitlines())])
+        return "\n    ".join([line, *map(terminal.escape_control_chars, trace.splitlines())])
 
     def _level(self, level: str) -> str:
         return f"{_COLOURS[level]}{level:<7}\x1b[0m" if self.coloured else f"{level:<7}"
@@ -140,7 +140,7 @@ def _quoted(value: object) -> str:
     text = value if isinstance(value, str) else repr(value)
     if text and _PLAIN.issuperset(text):
         return text
-    return repr(text) if isinstance(value, str) else terminal.harmless(text)
+    return repr(text) if isinstance(value, str) else terminal.escape_control_chars(text)
 
 
 def _traceback(logger: Any, method: str, event: Fields) -> Fields:

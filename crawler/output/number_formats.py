@@ -6,16 +6,16 @@ May touch: nothing.
 from __future__ import annotations
 
 
-def count(number: int) -> str:
+def format_count(number: int) -> str:
     return f"{number:,}"
 
 
-def counted(number: int, noun: str, plural: str | None = None) -> str:
+def plural(number: int, noun: str, plural_form: str | None = None) -> str:
     """`1 page`, `2 pages`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    return f"{number:,} {noun if number == 1 else plural_form or noun + 's'}"
 
 
-def size(byte_count: float) -> str:
+def format_size(byte_count: float) -> str:
     """Bytes in the largest binary unit that leaves a number of at least one."""
     if byte_count < 1024:
         return f"{byte_count:.0f} B"
@@ -26,15 +26,15 @@ def size(byte_count: float) -> str:
     return f"{byte_count / 1024:,.1f} TiB"
 
 
-def rate(per_second: float) -> str:
+def format_rate(per_second: float) -> str:
     return f"{per_second:,.1f}/s" if per_second < 99.95 else f"{per_second:,.0f}/s"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """`4.2 s` below a minute, then `h:mm:ss`, with days where there are any."""
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     days, whole = divmod(whole, 86_400)
     clock = f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
-    return f"{counted(days, 'day')} {clock}" if days else clock
+    return f"{plural(days, 'day')} {clock}" if days else clock

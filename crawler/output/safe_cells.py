@@ -22,7 +22,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _UNESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
-def csv_cell(value: object) -> object:
+def escape_csv_cell(value: object) -> object:
     if isinstance(value, str):
         text = f"'{value}" if value.startswith(_FORMULA_STARTS) else value
         if text.isprintable():  # nearly always, and far cheaper than the pattern
@@ -31,9 +31,11 @@ def csv_cell(value: object) -> object:
     return value.hex() if isinstance(value, bytes) else value
 
 
-def json_object(columns: Sequence[str], *, ascii_only: bool = False) -> Callable[[Sequence[object]], str]:
+def json_row_encoder(
+    columns: Sequence[str], *, ascii_only: bool = False
+) -> Callable[[Sequence[object]], str]:
     """A function that writes a row as one line of JSON, without its line end."""
-    names = distinct(columns)
+    names = make_unique(columns)
     encode = json.JSONEncoder(ensure_ascii=ascii_only).encode
 
     def line(row: Sequence[object]) -> str:
@@ -52,7 +54,7 @@ def _json_value(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def distinct(columns: Sequence[str]) -> list[str]:
+def make_unique(columns: Sequence[str]) -> list[str]:
     """An object has each name once; of two columns `url` the second becomes `url_2`."""
     names: list[str] = []
     for column in columns:
@@ -64,7 +66,7 @@ def distinct(columns: Sequence[str]) -> list[str]:
     return names
 
 
-class UnixLines:
+class LfLines:
     """A text stream for the csv module, which quotes a carriage return only if its own lines
     end in one; ours end in LF."""
 

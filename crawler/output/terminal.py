@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 _writer: Callable[[str], None] | None = None  # the live view, while there is one
 
 
-def say(text: str) -> None:
+def write_stderr(text: str) -> None:
     """Write a line, or several, to standard error; above the live view if there is one."""
     # Not print(): with a closed stderr (2>&-) sys.stderr is None, and print then takes stdout.
     with contextlib.suppress(Exception):
@@ -29,7 +29,7 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def through(writer: Callable[[str], None]) -> Iterator[None]:
+def redirect_lines(writer: Callable[[str], None]) -> Iterator[None]:
     """Send every line to `writer` instead, so that lines and a live view do not tear each other."""
     global _writer
     before, _writer = _writer, writer
@@ -47,7 +47,7 @@ def is_terminal() -> bool:
         return False
 
 
-def harmless(text: str) -> str:
+def escape_control_chars(text: str) -> str:
     """Escape what a terminal might obey or hide: control characters, line breaks, bidi marks."""
     if text.isprintable():
         return text

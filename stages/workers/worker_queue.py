@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from penstock.crawler.config.environment import without_secrets
+from penstock.crawler.config.environment import remove_secrets
 from penstock.crawler.output.logs import get_logger
 from penstock.stages.workers.shared_buffers import SharedBuffers
 from penstock.stages.workers.wire import message_pieces
@@ -183,7 +183,7 @@ class WorkerQueue:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=buffers,
-            env={**without_secrets(os.environ), "PYTHONPATH": os.pathsep.join(path)},
+            env={**remove_secrets(os.environ), "PYTHONPATH": os.pathsep.join(path)},
             process_group=0,
         )
 

@@ -86,4 +86,4 @@ def load_format(name: str) -> ModuleType:
 
 
 def missing_extra(library: str, extra: str) -> BadQuery:
-    return BadQuery(f"this needs {library}, which is not installed: pip install 'penstock[{extra}]'")
+    return BadQuery(f"this needs {library}, which is not installed: pip install 'penstock-crawler[{extra}]'")

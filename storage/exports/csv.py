@@ -9,7 +9,7 @@ import csv
 from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
 
-from penstock.crawler.output.safe_cells import UnixLines, csv_cell
+from penstock.crawler.output.safe_cells import LfLines, escape_csv_cell
 from penstock.storage.exports import ExportFiles, ExportSource
 
 ABOUT = "comma-separated values; what looks like a formula gets a ' in front"
@@ -29,11 +29,11 @@ def write_rows(
     advanced: Callable[[], None] = lambda: None,
 ) -> int:
     """Write a head and the rows as UTF-8; return how many rows there were."""
-    add = csv.writer(UnixLines(lambda line: out.write(line.encode()))).writerow
-    add(map(csv_cell, columns))
+    add = csv.writer(LfLines(lambda line: out.write(line.encode()))).writerow
+    add(map(escape_csv_cell, columns))
     count = 0
     for row in rows:
-        add(map(csv_cell, row))
+        add(map(escape_csv_cell, row))
         count += 1
         advanced()
     return count

@@ -5,7 +5,7 @@ May touch: see the package.
 
 from __future__ import annotations
 
-from penstock.crawler.output.safe_cells import json_object
+from penstock.crawler.output.safe_cells import json_row_encoder
 from penstock.storage.exports import ExportFiles, ExportSource
 
 ABOUT = "a JSON object per line"
@@ -15,7 +15,7 @@ SIDECAR = True
 
 def write(source: ExportSource, files: ExportFiles) -> int:
     rows, out, count = source.rows(), files.main(), 0
-    line = json_object(rows.columns)
+    line = json_row_encoder(rows.columns)
     for row in rows:
         out.write(line(row).encode() + b"\n")
         count += 1

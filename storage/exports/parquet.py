@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from penstock.crawler.errors import BadQuery
-from penstock.crawler.output.safe_cells import distinct
+from penstock.crawler.output.safe_cells import make_unique
 from penstock.storage.exports import ExportFiles, ExportSource, missing_extra
 
 try:
@@ -49,7 +49,7 @@ def write_rows(
     advanced: Callable[[], None] = lambda: None,
 ) -> int:
     """Write the rows; return how many. Raises BadQuery for a column of several types."""
-    names = distinct(columns)
+    names = make_unique(columns)
     batches = _batches(iter(rows))
     first = next(batches, [])
     types = [_type(name, (row[i] for row in first)) for i, name in enumerate(names)]

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from penstock.crawler.config.option_checks import shown
-from penstock.crawler.config.seeds import without_user
+from penstock.crawler.config.option_checks import quote_value
+from penstock.crawler.config.seeds import hide_user
 from penstock.crawler.errors import BadQuery
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http, split
@@ -156,7 +156,7 @@ def _canonical(text: str) -> CanonicalUrl:
     url = canonical(text)
     if url is None:
         raise BadQuery(
-            f"{shown(without_user(text))} is no valid URL: such links get no row, "
+            f"{quote_value(hide_user(text))} is no valid URL: such links get no row, "
             "their page counts them; write it with https://"
         )
     if not is_http(url):

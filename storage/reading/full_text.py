@@ -12,7 +12,7 @@ import re
 import sqlite3
 from typing import NamedTuple
 
-from penstock.crawler.config.option_checks import shown
+from penstock.crawler.config.option_checks import quote_value
 from penstock.crawler.errors import BadQuery
 
 MAX_QUERY = 500  # characters
@@ -62,7 +62,7 @@ def search(connection: sqlite3.Connection, query: str, *, limit: int) -> list[Se
         if (problem := _mistake(error)) is None:
             raise
         hint = "put words with signs into double quotes, such as '\"c++\"'"
-        raise BadQuery(f"{shown(query)} is no query for the index ({problem}): {hint}") from error
+        raise BadQuery(f"{quote_value(query)} is no query for the index ({problem}): {hint}") from error
     return [SearchHit(score, url, title, " ".join(snippet.split())) for score, url, title, snippet in rows]
 
 

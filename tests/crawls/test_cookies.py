@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.crawler.config.cookie_file import load
+from penstock.crawler.config.cookie_file import load_cookies
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.policies.cookies import read_cookies
@@ -157,7 +157,7 @@ class TestTheFile:
         (tmp_path / "json").write_text("[\n]")
 
         with pytest.raises(BadConfig, match=r"^--cookies ") as caught:
-            load(f"{tmp_path}/{name}", ["http://a.example"])
+            load_cookies(f"{tmp_path}/{name}", ["http://a.example"])
 
         assert "\n" not in str(caught.value)
 
@@ -177,7 +177,7 @@ class TestTheFile:
         """Else a crawl of login pages is the first that one hears of it."""
         (tmp_path / "cookies").write_text(cookie)
 
-        load(tmp_path / "cookies", ["http://a.example:8080"])
+        load_cookies(tmp_path / "cookies", ["http://a.example:8080"])
 
         assert ("cookies_unused" in capsys.readouterr().err) == is_told
 

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from penstock.crawler.config.select_rules import rules
+from penstock.crawler.config.select_rules import check_rules
 from penstock.crawler.messages import CanonicalUrl
 from penstock.stages.extractors.fields.field_extractor import FieldExtractor
 from penstock.stages.extractors.fields.plan import Plan
@@ -89,7 +89,7 @@ class TestElsewhere:
         html = b"<title>t</title><p class=price>x</p><li class=tag>y</li>"
         html += b"<script type=application/ld+json>[1,{]</script>"
         plan = Plan(
-            rules=rules("--select", [PRICE, "all[]=p"]),
+            rules=check_rules("--select", [PRICE, "all[]=p"]),
             structured=True,
             text=True,
             plugins=["tests.support.plugin_examples:on_page"],

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from penstock.crawler.config.credentials import read_proxy
+from penstock.crawler.config.credentials import parse_proxy
 from tests.stages.fetchers.test_plain_fetcher import MakeFetcher, fetched, fetcher, free_port, reason
 from tests.support.raw_server import RawServer, html, http
 
@@ -26,7 +26,7 @@ async def proxy() -> AsyncIterator[RawServer]:
 
 
 def named(proxy: RawServer, user: str = "") -> dict[str, object]:
-    return {"proxy": read_proxy(proxy.url.replace("://", f"://{user}"))}
+    return {"proxy": parse_proxy(proxy.url.replace("://", f"://{user}"))}
 
 
 class TestHttp:
@@ -92,7 +92,7 @@ class TestHttp:
         assert await reason(fetcher(**named(proxy)).for_any_type(1000), url) == "proxy"
 
     async def test_one_that_is_not_there_is_no_fault_of_the_host(self, fetcher: MakeFetcher) -> None:
-        dead = {"proxy": read_proxy(f"http://127.0.0.1:{free_port()}")}
+        dead = {"proxy": parse_proxy(f"http://127.0.0.1:{free_port()}")}
 
         assert await reason(fetcher(**dead), "http://site.test/") == "proxy"
 
@@ -145,7 +145,7 @@ class TestSocks:
         """A name that was resolved here would tell the local resolver which hosts are visited."""
         proxy.answers["/x"] = html("Connection: close")
         async with socks(proxy) as way:
-            page = await fetched(fetcher(proxy=read_proxy(way.url)), "http://site.test:81/x")
+            page = await fetched(fetcher(proxy=parse_proxy(way.url)), "http://site.test:81/x")
 
         assert page.answer.status == 200
         assert (way.asked, way.users) == ([("site.test", 81)], [("bob", "hunter2")])
@@ -156,7 +156,7 @@ class TestSocks:
         self, proxy: RawServer, fetcher: MakeFetcher, reply: int, word: str
     ) -> None:
         async with socks(proxy, reply) as way:
-            assert await reason(fetcher(proxy=read_proxy(way.url)), "http://site.test/") == word
+            assert await reason(fetcher(proxy=parse_proxy(way.url)), "http://site.test/") == word
 
     async def test_what_comes_through_it_is_held_to_the_same_bounds(
         self, proxy: RawServer, fetcher: MakeFetcher
@@ -165,9 +165,9 @@ class TestSocks:
         hints = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 10_000
         proxy.answers["/"] = hints + html("Connection: close")
         async with socks(proxy) as way:
-            assert await reason(fetcher(proxy=read_proxy(way.url)), "http://site.test/") == "bad_http"
+            assert await reason(fetcher(proxy=parse_proxy(way.url)), "http://site.test/") == "bad_http"
 
     async def test_one_that_is_not_there_is_no_fault_of_the_host(self, fetcher: MakeFetcher) -> None:
-        dead = read_proxy(f"socks5://127.0.0.1:{free_port()}")
+        dead = parse_proxy(f"socks5://127.0.0.1:{free_port()}")
 
         assert await reason(fetcher(proxy=dead), "http://site.test/") == "proxy"

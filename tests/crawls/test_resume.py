@@ -116,7 +116,9 @@ def finish(url: str, db: Path) -> None:
 
 class TestSignals:
     @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-    def test_one_signal_winds_down_and_says_how_to_go_on(self, db: Path, number: int, code: int) -> None:
+    def test_one_signal_winds_down_and_shows_the_command_that_resumes(
+        self, db: Path, number: int, code: int
+    ) -> None:
         """The line that it shows is the whole recipe: typed as it stands, it finishes the crawl."""
         web = SyntheticWeb(seed=56, latency=8)
         with web.serve_in_thread() as url:
@@ -129,7 +131,7 @@ class TestSignals:
             asked = web.requests.total()
             assert asked < sum(web.expected().requests.values())
 
-            found = re.search(r"to go on: (.+)", stderr)
+            found = re.search(r"resume with: (.+)", stderr)
             assert found, stderr
             ended = subprocess.run(
                 shlex.split(found[1]), cwd=ROOT, capture_output=True, text=True, timeout=60

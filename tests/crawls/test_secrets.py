@@ -199,7 +199,7 @@ class TestWhereTheyStand:
             )
 
         assert ended.code == 3, ended.stderr
-        assert "raise --max-pages to go on" in ended.stderr
+        assert "before you resume: raise --max-pages, put back the value of" in ended.stderr
         assert leaks(ended.stdout + ended.stderr) == []
         assert in_files(tmp_path) == []
         ((stored,),) = rows(tmp_path / "x.db", "SELECT config FROM runs")

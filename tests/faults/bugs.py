@@ -52,7 +52,7 @@ def fail_the_run(lane: Lane, case: str) -> Tried:
         ended = lane.crawl(*served.onto(db), trap=f"raise {case}")
         if ended.code == 0:
             return Tried(reached=False, violations=finished(served, db, ended, kills=0))
-        wrong = [] if ended.code == 1 and "to go on: " in ended.stderr else [f"should be exit 1: {ended}"]
+        wrong = [] if ended.code == 1 and "resume with: " in ended.stderr else [f"should be exit 1: {ended}"]
         wrong += said_badly(ended)
         if ended.seconds > AT_ONCE:
             wrong.append(f"took {ended.seconds:.1f} s to end")

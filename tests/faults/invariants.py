@@ -111,7 +111,7 @@ def said_badly(ended: Ended) -> list[str]:
 
 def one_clear_line(ended: Ended) -> list[str]:
     """What ended a run is told in one line, with the way to go on, and nothing else."""
-    lines = [line for line in ended.stderr.splitlines() if not line.startswith("to go on: ")]
+    lines = [line for line in ended.stderr.splitlines() if not line.startswith("resume with: ")]
     clear = [line for line in lines if line.startswith("penstock: error: ") and "unexpected" not in line]
     wrong = [] if len(lines) == 1 and clear else [f"should be one clear line: {ended.stderr.strip()[:900]!r}"]
     return [*wrong, *said_badly(ended)]

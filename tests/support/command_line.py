@@ -1,4 +1,4 @@
-"""A desk to sit at: the command line, with a fake crawl behind it."""
+"""The command line, with a fake crawl behind it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class FakeCrawl:
         return REPORT.this_run
 
 
-class Desk:
+class CommandLine:
     """A command line with a fake crawl behind it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
@@ -81,7 +81,7 @@ class Desk:
         self.crawls.append(FakeCrawl(config, self.act, self.signals))
         return self.crawls[-1]
 
-    def types(self, *words: str) -> int:
+    def run(self, *words: str) -> int:
         code = main(words)
         said = self._capsys.readouterr()
         self.out, self.err = said.out, said.err
@@ -89,12 +89,12 @@ class Desk:
         return code
 
     def config(self, *words: str) -> CrawlConfig:
-        assert self.types(*words) == 0, self.err
+        assert self.run(*words) == 0, self.err
         return self.crawls[-1].config
 
     def refusal(self, *words: str) -> str:
         """The one line with which a command is refused before anything is built."""
-        assert self.types(*words) == 2
+        assert self.run(*words) == 2
         assert self.crawls == []
         assert self.out == ""
         assert self.err.startswith("penstock: error: ")

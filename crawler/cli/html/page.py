@@ -16,7 +16,7 @@ from html import escape
 from itertools import chain
 from typing import TextIO
 
-from penstock.crawler.output.terminal import harmless
+from penstock.crawler.output.terminal import escape_control_chars
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #f7f8f8; --card: #fff; --ink: #16222b; --soft: #5b6b76;
@@ -84,7 +84,7 @@ _POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none
 
 def text(value: str) -> str:
     """Text of the web for a page: escaped, and what hides or turns other text round shown as it is."""
-    return escape(harmless(value))
+    return escape(escape_control_chars(value))
 
 
 def head(title: str) -> str:

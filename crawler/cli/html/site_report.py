@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 from penstock.crawler.cli.html import charts
 from penstock.crawler.cli.html.page import END, head, text, write_table
 from penstock.crawler.errors import BadQuery
-from penstock.crawler.output.number_formats import count, duration, rate, size
+from penstock.crawler.output.number_formats import format_count, format_duration, format_rate, format_size
 from penstock.crawler.version import VERSION
 
 if TYPE_CHECKING:
-    from penstock.crawler.output.atomic_output import Outlet
+    from penstock.crawler.output.atomic_output import AtomicOutput
     from penstock.storage.reading.chart_data import ChartData
     from penstock.storage.reading.crawl_reader import CrawlReader
     from penstock.storage.reading.report_queries import ReportQuery
@@ -49,7 +49,7 @@ def write_site(
     drawn: ChartData,
     ask: Ask,
     reader: CrawlReader,
-    files: Outlet,
+    files: AtomicOutput,
     lists: PurePath,
 ) -> int:
     """Write the page and the lists; return how many reports have rows."""
@@ -71,7 +71,7 @@ def write_site(
 
 
 def _sections(
-    ask: Ask, reader: CrawlReader, files: Outlet, lists: PurePath
+    ask: Ask, reader: CrawlReader, files: AtomicOutput, lists: PurePath
 ) -> tuple[list[Section], list[str], list[str]]:
     """Those with rows, the names of those without, and why others have no answer yet."""
     from penstock.storage.reading.reports import REPORTS
@@ -95,7 +95,7 @@ def _sections(
 
 
 def _write_list(
-    columns: Sequence[str], rows: Iterator[Sequence[object]], files: Outlet, path: str
+    columns: Sequence[str], rows: Iterator[Sequence[object]], files: AtomicOutput, path: str
 ) -> tuple[list[Sequence[object]], int]:
     """Write all rows as CSV, if there are any; return the first ones, and how many there are."""
     from penstock.storage.exports.csv import write_rows
@@ -111,7 +111,7 @@ def _write_contents(
 ) -> None:
     out.write('<nav aria-label="Reports">\n')
     for section in sections:
-        out.write(f'<a href="#{section.name}">{_words(section.name)} {count(section.total)}</a>\n')
+        out.write(f'<a href="#{section.name}">{_words(section.name)} {format_count(section.total)}</a>\n')
     out.write("</nav>\n")
     if empty:
         out.write(f'<p class="soft">Nothing found: {", ".join(map(_words, empty))}.</p>\n')
@@ -123,13 +123,16 @@ def _write_section(section: Section, lists: PurePath, out: TextIO) -> None:
     href = text((lists / f"{section.name}.csv").as_posix())
     out.write(
         f'<section id="{section.name}">\n<h2>{_words(section.name)} '
-        f'<span class="count">{count(section.total)}</span></h2>\n<p class="soft">{text(section.about)}</p>\n'
+        f'<span class="count">{format_count(section.total)}</span></h2>\n'
+        f'<p class="soft">{text(section.about)}</p>\n'
     )
     if section.note:
         out.write(f"<p>{text(section.note)}</p>\n")
     write_table(section.columns, section.rows, out)
     shown = len(section.rows)
-    rest = "All rows" if section.total == shown else f"The first {shown} of {count(section.total)} rows"
+    rest = (
+        "All rows" if section.total == shown else f"The first {shown} of {format_count(section.total)} rows"
+    )
     out.write(f'<p>{rest}: <a href="{href}">{section.name}.csv</a></p>\n</section>\n')
 
 
@@ -144,20 +147,23 @@ def _write_top(database: str, found: CrawlStatus, drawn: ChartData, out: TextIO)
     seeds = found.identity.get("seeds", [])
     title = str(seeds[0]) if seeds else database
     out.write(head(f"Crawl of {title}"))
-    more = f" and {count(len(seeds) - 1)} more" if len(seeds) > 1 else ""
+    more = f" and {format_count(len(seeds) - 1)} more" if len(seeds) > 1 else ""
     out.write(f"<h1>{text(title)}{more}</h1>\n<p class='soft'>{text(_when(found))}</p>\n")
     totals = found.totals
     facts = [
-        ("pages", count(totals.pages)),
-        ("URLs known", count(sum(totals.states.values()))),
-        ("failed", count(totals.states["failed"])),
-        ("skipped by a rule", count(totals.states["skipped"])),
-        ("pending", count(totals.states["pending"])),
-        ("bodies", size(totals.bytes)),
-        ("time", duration(drawn.busy)),
-        ("requests per second", rate(totals.requests / drawn.busy).removesuffix("/s") if drawn.busy else "-"),
-        ("median answer", "-" if drawn.median_ms is None else f"{count(drawn.median_ms)} ms"),
-        ("95 of 100 within", "-" if drawn.p95_ms is None else f"{count(drawn.p95_ms)} ms"),
+        ("pages", format_count(totals.pages)),
+        ("URLs known", format_count(sum(totals.states.values()))),
+        ("failed", format_count(totals.states["failed"])),
+        ("skipped by a rule", format_count(totals.states["skipped"])),
+        ("pending", format_count(totals.states["pending"])),
+        ("bodies", format_size(totals.bytes)),
+        ("time", format_duration(drawn.busy)),
+        (
+            "requests per second",
+            format_rate(totals.requests / drawn.busy).removesuffix("/s") if drawn.busy else "-",
+        ),
+        ("median answer", "-" if drawn.median_ms is None else f"{format_count(drawn.median_ms)} ms"),
+        ("95 of 100 within", "-" if drawn.p95_ms is None else f"{format_count(drawn.p95_ms)} ms"),
     ]
     out.write('<dl class="facts">\n')
     out.writelines(f"<div><dt>{label}</dt><dd>{text(value)}</dd></div>\n" for label, value in facts)
@@ -190,18 +196,18 @@ def _write_charts(drawn: ChartData, out: TextIO) -> None:
     statuses = [(name, urls, _KINDS.get(name[0], "none")) for name, urls in drawn.statuses]
     edges = [f"<{_short(bound)}" for bound in BOUNDS_MS] + [f"{_short(BOUNDS_MS[-1])}+"]
     depths = [
-        (f"{depth}+" if depth == DEEPEST else str(depth), pages, count(pages))
+        (f"{depth}+" if depth == DEEPEST else str(depth), pages, format_count(pages))
         for depth, pages in drawn.depths
     ]
     piece = max(drawn.seconds, 0.001) / len(drawn.bytes)
     flow = [
-        (duration(i * piece), amount / piece, f"{size(amount / piece)}/s")
+        (format_duration(i * piece), amount / piece, f"{format_size(amount / piece)}/s")
         for i, amount in enumerate(drawn.bytes)
     ]
     began = datetime.fromtimestamp(drawn.began, UTC)
     ended = datetime.fromtimestamp(drawn.began + drawn.seconds, UTC)
     form = "%H:%M:%S" if began.date() == ended.date() else "%Y-%m-%d %H:%M"
-    times = [(edge, number, count(number)) for edge, number in zip(edges, drawn.times, strict=True)]
+    times = [(edge, number, format_count(number)) for edge, number in zip(edges, drawn.times, strict=True)]
     most = max(amount for _, amount, _ in flow)
     stages = [
         (f"{stage} ({share:.0%} busy)", round(handled / max(drawn.busy, 0.001)), "none")
@@ -221,7 +227,7 @@ def _write_charts(drawn: ChartData, out: TextIO) -> None:
             charts.rising(drawn.pages, (f"{began:{form}}", f"{ended:{form}} UTC"), about="pages so far"),
         ),
         (
-            f"Throughput, at most {size(most)}/s",
+            f"Throughput, at most {format_size(most)}/s",
             charts.columns(flow, about="bytes of bodies per second", every=12, values=False),
         ),
         *(by_stage if stages else []),

@@ -110,7 +110,7 @@ class Bar:
             self._live.start()
             self._console.show_cursor(True)
             self._open.callback(self._live.stop)
-            self._open.enter_context(terminal.through(self._print_above))
+            self._open.enter_context(terminal.redirect_lines(self._print_above))
         self._live.update(self._block(snapshot), refresh=True)
 
     def close(self) -> None:

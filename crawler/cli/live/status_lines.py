@@ -8,8 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from penstock.crawler.output.number_formats import count, counted, duration, rate, size
-from penstock.crawler.output.terminal import harmless
+from penstock.crawler.output.number_formats import (
+    format_count,
+    format_duration,
+    format_rate,
+    format_size,
+    plural,
+)
+from penstock.crawler.output.terminal import escape_control_chars
 from penstock.crawler.snapshot import Event, HostView, Snapshot, StageView
 
 REASONS_SHOWN = 6
@@ -32,19 +38,22 @@ def lines(snapshot: Snapshot, width: int) -> list[str]:
 def figures(snapshot: Snapshot) -> Iterator[list[str]]:
     """The counts, in groups of short parts that belong on one line."""
     if snapshot.stopping:
-        yield [f"stopping ({harmless(snapshot.stopping)})", f"{count(snapshot.in_flight)} in flight"]
+        yield [
+            f"stopping ({escape_control_chars(snapshot.stopping)})",
+            f"{format_count(snapshot.in_flight)} in flight",
+        ]
     yield [
-        f"{count(snapshot.pages)} pages",
-        rate(snapshot.pages_per_s),
-        size(snapshot.bytes),
-        duration(snapshot.elapsed_s),
-        *([] if snapshot.left_s is None else [f"about {duration(snapshot.left_s)} left"]),
+        f"{format_count(snapshot.pages)} pages",
+        format_rate(snapshot.pages_per_s),
+        format_size(snapshot.bytes),
+        format_duration(snapshot.elapsed_s),
+        *([] if snapshot.left_s is None else [f"about {format_duration(snapshot.left_s)} left"]),
     ]
     yield [
-        f"{count(snapshot.pending)} pending",
-        f"{count(snapshot.skipped)} skipped",
-        f"{count(snapshot.failed)} failed",
-        f"{count(snapshot.retries)} retried",
+        f"{format_count(snapshot.pending)} pending",
+        f"{format_count(snapshot.skipped)} skipped",
+        f"{format_count(snapshot.failed)} failed",
+        f"{format_count(snapshot.retries)} retried",
     ]
     if snapshot.failures:
         yield _reasons(snapshot)
@@ -54,9 +63,9 @@ def engine(snapshot: Snapshot) -> list[str]:
     """How the machine and the hosts are doing."""
     held_back = snapshot.hosts_held_back
     return [
-        f"{count(snapshot.in_flight)} in flight",
-        counted(snapshot.hosts, "host"),
-        *([f"{count(held_back)} held back"] if held_back else []),
+        f"{format_count(snapshot.in_flight)} in flight",
+        plural(snapshot.hosts, "host"),
+        *([f"{format_count(held_back)} held back"] if held_back else []),
         f"event loop {snapshot.loop_busy:.0%} busy, {snapshot.lag_ms:.0f} ms late",
     ]
 
@@ -84,12 +93,14 @@ def brief(snapshot: Snapshot) -> list[str]:
 def hosts(views: Sequence[HostView], width: int) -> list[str]:
     """A line on each host: requests under way and allowed, its pace, its rest."""
     room = max(width - 48, 12)
-    return [_host(view, min(room, max(len(harmless(each.name)) for each in views))) for view in views]
+    return [
+        _host(view, min(room, max(len(escape_control_chars(each.name)) for each in views))) for view in views
+    ]
 
 
 def event(event: Event) -> str:
     moment = datetime.fromtimestamp(event.at).astimezone()
-    return f"{moment:%H:%M:%S}  {harmless(event.text)}"
+    return f"{moment:%H:%M:%S}  {escape_control_chars(event.text)}"
 
 
 def packed(parts: Sequence[str], width: int) -> list[str]:
@@ -106,14 +117,16 @@ def packed(parts: Sequence[str], width: int) -> list[str]:
 def _reasons(snapshot: Snapshot) -> list[str]:
     most = sorted(snapshot.failures.items(), key=lambda item: (-item[1], item[0]))
     rest = len(most) - REASONS_SHOWN
-    shown = [f"{harmless(reason)} {count(number)}" for reason, number in most[:REASONS_SHOWN]]
+    shown = [
+        f"{escape_control_chars(reason)} {format_count(number)}" for reason, number in most[:REASONS_SHOWN]
+    ]
     shown[0] = f"failed: {shown[0]}"
-    return [*shown, *([f"and {counted(rest, 'reason')} more"] if rest > 0 else [])]
+    return [*shown, *([f"and {plural(rest, 'reason')} more"] if rest > 0 else [])]
 
 
 def _stage(name: str, stage: StageView, bar: int, times: bool) -> str:
     share = min(max(stage.busy / max(stage.workers, 1), 0.0), 1.0)
-    line = f"{harmless(name):<6}{f'{stage.waiting:.0f}/{stage.bound}':>9}"
+    line = f"{escape_control_chars(name):<6}{f'{stage.waiting:.0f}/{stage.bound}':>9}"
     line += f"{f'{stage.busy:.1f}/{stage.workers}':>13}"
     if bar:
         full = round(share * bar)
@@ -128,9 +141,9 @@ def _milliseconds(value: float) -> str:
 
 
 def _host(view: HostView, room: int) -> str:
-    name = harmless(view.name)
+    name = escape_control_chars(view.name)
     name = name if len(name) <= room else name[: room - 1] + "…"
-    parts = [f"  {name:<{room}}", f"{view.active} of {counted(view.limit, 'request')}"]
+    parts = [f"  {name:<{room}}", f"{view.active} of {plural(view.limit, 'request')}"]
     parts += [f"at most {view.rate:.2g}/s"] if view.rate is not None else []
-    parts += [f"rests {duration(view.pause_s)}"] if view.pause_s else []
+    parts += [f"rests {format_duration(view.pause_s)}"] if view.pause_s else []
     return "  ".join(parts).rstrip()

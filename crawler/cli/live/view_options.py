@@ -15,7 +15,7 @@ from msgspec import Struct
 from penstock.crawler.config import option_checks as checks
 from penstock.crawler.config.crawl_config import flag_of
 from penstock.crawler.errors import BadConfig
-from penstock.crawler.output.terminal import say
+from penstock.crawler.output.terminal import write_stderr
 
 PROGRESS = ("auto", "bar", "lines", "none")
 FORMATS = (
@@ -61,7 +61,7 @@ class View(Struct, frozen=True, kw_only=True):
             get_logger().info(event, **facts)
         else:
             for line in lines:
-                say(line)
+                write_stderr(line)
 
 
 VIEW_NAMES = View.__struct_fields__

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from selectolax.lexbor import LexborHTMLParser
 
 from penstock.crawler.config.plugins import Follow, Plugin, load
-from penstock.crawler.config.select_rules import of_table
+from penstock.crawler.config.select_rules import rule_from_table
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.extraction import ExtractionResult, PageText, Value
 from penstock.crawler.messages import CanonicalUrl, Content, Link, Links
@@ -127,7 +127,10 @@ def from_wire(wire: Sequence[Any]) -> FieldExtractor:
     rules, structured_data, text, plugins, path, resources = wire
     sys.path.extend(entry for entry in path if entry not in sys.path)
     plan = Plan(
-        rules=[of_table(rule) for rule in rules], structured=structured_data, text=text, resources=resources
+        rules=[rule_from_table(rule) for rule in rules],
+        structured=structured_data,
+        text=text,
+        resources=resources,
     )
     return FieldExtractor(plan, plugins=[_found_again(name, importable) for name, importable in plugins])
 

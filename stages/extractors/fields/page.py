@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from penstock.crawler.config.option_checks import shown
+from penstock.crawler.config.option_checks import quote_value
 from penstock.crawler.messages import Content, Link
 from penstock.stages.extractors.fields.select import matches
 from penstock.stages.extractors.text.markup import collapse
@@ -160,4 +160,4 @@ def _selected(root: LexborHTMLParser | LexborNode, selector: str) -> Sequence[Pa
     try:
         return [ParsedElement(node) for node in matches(root, selector)]
     except (SelectolaxError, UnicodeError):
-        raise ValueError(f"{shown(selector)} is no CSS selector") from None
+        raise ValueError(f"{quote_value(selector)} is no CSS selector") from None

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from penstock.crawler.config.option_checks import joined, shown
+from penstock.crawler.config.option_checks import join_problems, quote_value
 from penstock.crawler.config.select_rules import Pick, SelectRule
-from penstock.crawler.config.values import NoValue, read
+from penstock.crawler.config.values import UnreadableValue, parse_value
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.extraction import Scalar
 from penstock.stages.extractors.fields.collector import MAX_TEXT, Collector
@@ -28,9 +28,9 @@ def check_selector(css: str) -> None:
     try:
         _NOWHERE.css(css)
     except (SelectolaxError, UnicodeError):
-        raise ValueError(f"{shown(css)} is no CSS selector") from None
+        raise ValueError(f"{quote_value(css)} is no CSS selector") from None
     if "\0" in css:
-        raise ValueError(f"{shown(css)} is no CSS selector")
+        raise ValueError(f"{quote_value(css)} is no CSS selector")
 
 
 def matches(root: LexborHTMLParser | LexborNode, css: str) -> Sequence[LexborNode]:
@@ -48,9 +48,9 @@ def check_rules(rules: Sequence[SelectRule]) -> None:
             try:
                 check_selector(pick.css)
             except ValueError as problem:
-                problems.append(f"--select: css of {shown(rule.name)}: {problem}")
+                problems.append(f"--select: css of {quote_value(rule.name)}: {problem}")
     if problems:
-        raise BadConfig(joined(problems))
+        raise BadConfig(join_problems(problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _apply(compiled: _Compiled, tree: LexborHTMLParser, collector: Collector) ->
         for text in _texts(matches(tree, pick.css), pick.attr):
             try:
                 value = _value(compiled, text)
-            except NoValue as error:
+            except UnreadableValue as error:
                 unread = unread or str(error)
                 continue
             if value is None:
@@ -131,4 +131,4 @@ def _value(compiled: _Compiled, text: str) -> Scalar | None:
         text = found.strip()
         if not text:
             return None
-    return read(text, rule.type, decimal=rule.decimal, format=rule.format)
+    return parse_value(text, rule.type, decimal=rule.decimal, format=rule.format)

@@ -11,43 +11,43 @@ import pytest
 
 from penstock.crawler.config.crawl_config import CrawlConfig, flag_of
 from penstock.crawler.output import logs
-from tests.support.command_line import SEED, Capture, Desk
+from tests.support.command_line import SEED, Capture, CommandLine
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Iterator[Desk]:
-    yield Desk(monkeypatch, capsys)
+def command_line(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Iterator[CommandLine]:
+    yield CommandLine(monkeypatch, capsys)
     logs.reset()
 
 
 class TestDefaultCommand:
-    def test_flags_alone_mean_crawl(self, desk: Desk) -> None:
-        assert desk.config("--seed", SEED) == desk.config("crawl", "--seed", SEED)
+    def test_flags_alone_mean_crawl(self, command_line: CommandLine) -> None:
+        assert command_line.config("--seed", SEED) == command_line.config("crawl", "--seed", SEED)
 
-    def test_no_words_at_all_say_what_is_missing(self, desk: Desk) -> None:
-        assert "--seed" in desk.refusal()
+    def test_no_words_at_all_say_what_is_missing(self, command_line: CommandLine) -> None:
+        assert "--seed" in command_line.refusal()
 
-    def test_a_command_must_come_first(self, desk: Desk) -> None:
-        assert "must come first" in desk.refusal("--db", "x.db", "status")
+    def test_a_command_must_come_first(self, command_line: CommandLine) -> None:
+        assert "must come first" in command_line.refusal("--db", "x.db", "status")
 
-    def test_a_url_without_its_flag_gets_a_hint(self, desk: Desk) -> None:
-        assert "--seed URL?" in desk.refusal("http://bob:hunter2@example.com/")
-        assert "hunter2" not in desk.err
+    def test_a_url_without_its_flag_gets_a_hint(self, command_line: CommandLine) -> None:
+        assert "--seed URL?" in command_line.refusal("http://bob:hunter2@example.com/")
+        assert "hunter2" not in command_line.err
 
-    def test_a_misspelt_command_gets_a_hint(self, desk: Desk) -> None:
-        assert "did you mean status?" in desk.refusal("staus")
+    def test_a_misspelt_command_gets_a_hint(self, command_line: CommandLine) -> None:
+        assert "did you mean status?" in command_line.refusal("staus")
 
 
 class TestFlags:
-    def test_every_field_of_the_configuration_has_its_flag(self, desk: Desk) -> None:
-        desk.types("crawl", "--help")
+    def test_every_field_of_the_configuration_has_its_flag(self, command_line: CommandLine) -> None:
+        command_line.run("crawl", "--help")
 
         assert [
-            field.name for field in fields(CrawlConfig) if f"{flag_of(field.name)} " not in desk.out
+            field.name for field in fields(CrawlConfig) if f"{flag_of(field.name)} " not in command_line.out
         ] == []
 
-    def test_values_arrive(self, desk: Desk) -> None:
-        config = desk.config(
+    def test_values_arrive(self, command_line: CommandLine) -> None:
+        config = command_line.config(
             *(
                 "--seed",
                 "http://a/",
@@ -78,8 +78,8 @@ class TestFlags:
         assert (config.max_time, config.no_robots, config.max_body) == (1.5, True, 1000)
         assert config.headers == (("A", "b"),)
 
-    def test_all_mistakes_are_one_line(self, desk: Desk) -> None:
-        line = desk.refusal(
+    def test_all_mistakes_are_one_line(self, command_line: CommandLine) -> None:
+        line = command_line.refusal(
             *("--seed", "example.com", "--depth", "-1", "--fetchers", "many", "--timeout", "nan"),
             *("--include", "(", "--progress", "loud", "--max-pages", "9" * 5000, "--log-level", "x"),
         )
@@ -87,41 +87,45 @@ class TestFlags:
         flags = ("seed", "depth", "fetchers", "timeout", "include", "progress", "max-pages", "log-level")
         assert [flag for flag in flags if f"--{flag}: " not in line] == []
 
-    def test_a_misspelt_flag_gets_a_hint_and_its_value_is_not_repeated(self, desk: Desk) -> None:
-        assert "did you mean --header?" in desk.refusal("--seed", SEED, "--heder", "Authorization: hunter2")
-        assert "hunter2" not in desk.err
+    def test_a_misspelt_flag_gets_a_hint_and_its_value_is_not_repeated(
+        self, command_line: CommandLine
+    ) -> None:
+        assert "did you mean --header?" in command_line.refusal(
+            "--seed", SEED, "--heder", "Authorization: hunter2"
+        )
+        assert "hunter2" not in command_line.err
 
-    def test_a_flag_without_its_value_is_one_line(self, desk: Desk) -> None:
-        assert "--depth" in desk.refusal("--seed", SEED, "--depth")
+    def test_a_flag_without_its_value_is_one_line(self, command_line: CommandLine) -> None:
+        assert "--depth" in command_line.refusal("--seed", SEED, "--depth")
 
-    def test_no_flag_may_be_shortened(self, desk: Desk) -> None:
+    def test_no_flag_may_be_shortened(self, command_line: CommandLine) -> None:
         """What is short and clear today would be ambiguous with the next flag."""
-        assert "--dept" in desk.refusal("--seed", SEED, "--dept", "3")
+        assert "--dept" in command_line.refusal("--seed", SEED, "--dept", "3")
 
-    def test_control_characters_are_not_echoed(self, desk: Desk) -> None:
-        assert desk.refusal("--seed", "\x1b[2J", "--db", "\x1b]0;x\x07\0").rstrip("\n").isprintable()
+    def test_control_characters_are_not_echoed(self, command_line: CommandLine) -> None:
+        assert command_line.refusal("--seed", "\x1b[2J", "--db", "\x1b]0;x\x07\0").rstrip("\n").isprintable()
 
 
 class TestSeedFiles:
-    def test_a_file_adds_to_the_seeds_given(self, desk: Desk, tmp_path: Path) -> None:
+    def test_a_file_adds_to_the_seeds_given(self, command_line: CommandLine, tmp_path: Path) -> None:
         path = tmp_path / "seeds"
         path.write_text("# two\nhttp://b/\n\nhttp://c/\n")
 
-        config = desk.config("--seeds", str(path), "--seed", "http://a/")
+        config = command_line.config("--seeds", str(path), "--seed", "http://a/")
 
         assert config.canonical_seeds == ("http://a/", "http://b/", "http://c/")
 
     def test_a_dash_is_standard_input(
-        self, desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+        self, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         (tmp_path / "in").write_text("http://a/\n")
         with (tmp_path / "in").open() as stream:
             monkeypatch.setattr(sys, "stdin", stream)
 
-            assert desk.config("--seeds", "-").canonical_seeds == ("http://a/",)
+            assert command_line.config("--seeds", "-").canonical_seeds == ("http://a/",)
 
-    def test_an_unreadable_file_is_one_line(self, desk: Desk, tmp_path: Path) -> None:
-        assert "No such file" in desk.refusal("--seeds", str(tmp_path / "none"))
+    def test_an_unreadable_file_is_one_line(self, command_line: CommandLine, tmp_path: Path) -> None:
+        assert "No such file" in command_line.refusal("--seeds", str(tmp_path / "none"))
 
 
 class TestConfigFile:
@@ -131,60 +135,66 @@ class TestConfigFile:
         return str(path)
 
     def test_a_flag_wins_over_the_file_and_the_file_over_the_default(
-        self, desk: Desk, tmp_path: Path
+        self, command_line: CommandLine, tmp_path: Path
     ) -> None:
         path = self.file(
             tmp_path, 'seeds = ["http://a/"]\ndepth = 5\nfetchers = 3\ndurable = true\nno-robots = true'
         )
 
-        config = desk.config("--config", path, "--depth", "1", "--no-durable", "--robots")
+        config = command_line.config("--config", path, "--depth", "1", "--no-durable", "--robots")
 
         assert (config.depth, config.fetchers, config.queue_size) == (1, 3, 64)
         assert (config.durable, config.no_robots) == (False, False)
 
-    def test_seeds_on_the_command_line_replace_those_of_the_file(self, desk: Desk, tmp_path: Path) -> None:
+    def test_seeds_on_the_command_line_replace_those_of_the_file(
+        self, command_line: CommandLine, tmp_path: Path
+    ) -> None:
         path = self.file(tmp_path, 'seed = "http://a/"')
 
-        assert desk.config("--config", path, "--seed", "http://b/").canonical_seeds == ("http://b/",)
+        assert command_line.config("--config", path, "--seed", "http://b/").canonical_seeds == ("http://b/",)
 
-    def test_what_is_shown_may_be_set_there_too(self, desk: Desk, tmp_path: Path) -> None:
-        desk.config("--config", self.file(tmp_path, f'seed = "{SEED}"\nquiet = true'))
+    def test_what_is_shown_may_be_set_there_too(self, command_line: CommandLine, tmp_path: Path) -> None:
+        command_line.config("--config", self.file(tmp_path, f'seed = "{SEED}"\nquiet = true'))
 
-        assert desk.err == ""
+        assert command_line.err == ""
 
-    def test_values_of_the_wrong_type_are_refused_by_name(self, desk: Desk, tmp_path: Path) -> None:
+    def test_values_of_the_wrong_type_are_refused_by_name(
+        self, command_line: CommandLine, tmp_path: Path
+    ) -> None:
         path = self.file(
             tmp_path, f'seed = "{SEED}"\ndepth = true\ndelay = nan\nquiet = 1\nheader = {{a = "b"}}'
         )
-        line = desk.refusal("--config", path)
+        line = command_line.refusal("--config", path)
 
         assert [flag for flag in ("depth", "delay", "quiet", "header") if f"--{flag}: " not in line] == []
 
-    def test_unknown_keys_are_refused_with_a_hint(self, desk: Desk, tmp_path: Path) -> None:
+    def test_unknown_keys_are_refused_with_a_hint(self, command_line: CommandLine, tmp_path: Path) -> None:
         path = self.file(tmp_path, f'seed = "{SEED}"\nmax-page = 1')
 
-        assert "did you mean max_pages?" in desk.refusal("--config", path)
+        assert "did you mean max_pages?" in command_line.refusal("--config", path)
 
-    def test_what_print_config_shows_can_be_used_as_the_file(self, desk: Desk, tmp_path: Path) -> None:
+    def test_what_print_config_shows_can_be_used_as_the_file(
+        self, command_line: CommandLine, tmp_path: Path
+    ) -> None:
         words = ("--seed", SEED, "--depth", "inf", "--exclude", r'"\d+\.é', "--delay", "0.5", "--durable")
-        config = desk.config(*words)
-        assert desk.types(*words, "--print-config") == 0
+        config = command_line.config(*words)
+        assert command_line.run(*words, "--print-config") == 0
 
-        assert desk.config("--config", self.file(tmp_path, desk.out)) == config
+        assert command_line.config("--config", self.file(tmp_path, command_line.out)) == config
 
-    def test_print_config_crawls_nothing_and_shows_no_secret(self, desk: Desk) -> None:
+    def test_print_config_crawls_nothing_and_shows_no_secret(self, command_line: CommandLine) -> None:
         secrets = (
             *("--header", "Authorization: hunter2", "--cookies", "my cookies.txt"),
             *("--proxy", "http://bob:hunter2@proxy:1"),
         )
-        assert desk.types("--seed", SEED, *secrets, "--print-config") == 0
-        shown = desk.out
-        assert desk.types("--seed", SEED, "--auth", "bob:hunter2", "--print-config") == 0
+        assert command_line.run("--seed", SEED, *secrets, "--print-config") == 0
+        shown = command_line.out
+        assert command_line.run("--seed", SEED, "--auth", "bob:hunter2", "--print-config") == 0
 
-        assert desk.crawls == []
+        assert command_line.crawls == []
         assert [word for word in ("Authorization", "my cookies.txt", "proxy:1") if word not in shown] == []
-        assert "# auth: " in desk.out
-        assert "hunter2" not in shown + desk.out
+        assert "# auth: " in command_line.out
+        assert "hunter2" not in shown + command_line.out
 
 
 class TestEnvironment:
@@ -194,10 +204,10 @@ class TestEnvironment:
         return tmp_path
 
     def test_a_flag_wins_over_a_variable_that_over_dot_env_and_that_over_the_file(
-        self, desk: Desk, folder: Path, monkeypatch: pytest.MonkeyPatch
+        self, command_line: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def auth(*words: str) -> str | None:
-            return desk.config("--seed", SEED, "--config", "crawl.toml", *words).auth
+            return command_line.config("--seed", SEED, "--config", "crawl.toml", *words).auth
 
         (folder / "crawl.toml").write_text('auth = "file:x"')
         assert auth() == "file:x"
@@ -206,15 +216,15 @@ class TestEnvironment:
         monkeypatch.setenv("PENSTOCK_AUTH", "variable:x")
         assert auth() == "variable:x"
         assert auth("--auth", "flag:x") == "flag:x"
-        assert desk.crawls[-1].config.proxy == "http://proxy:1"
+        assert command_line.crawls[-1].config.proxy == "http://proxy:1"
 
     def test_a_mistake_there_is_one_line_that_names_it(
-        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+        self, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("PENSTOCK_AUTH", "hunter2")
 
-        assert "PENSTOCK_AUTH" in desk.refusal("--seed", SEED)
-        assert "hunter2" not in desk.err
+        assert "PENSTOCK_AUTH" in command_line.refusal("--seed", SEED)
+        assert "hunter2" not in command_line.err
 
     def test_a_library_user_is_not_surprised_by_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A program that builds its own configuration means what it wrote there."""

@@ -18,75 +18,85 @@ from penstock.crawler.cli import main, signals
 from penstock.crawler.errors import BadDatabase, StorageFailed
 from penstock.crawler.output import logs
 from penstock.crawler.run_result import Report
-from tests.support.command_line import REPORT, SEED, TOTALS, Capture, Desk, FakeCrawl
+from tests.support.command_line import REPORT, SEED, TOTALS, Capture, CommandLine, FakeCrawl
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Iterator[Desk]:
-    yield Desk(monkeypatch, capsys)
+def command_line(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Iterator[CommandLine]:
+    yield CommandLine(monkeypatch, capsys)
     logs.reset()
 
 
 class TestSummary:
-    def test_its_numbers_are_those_of_the_database_and_add_up(self, desk: Desk) -> None:
-        desk.config("--seed", SEED, "--db", "some where.db")
+    def test_its_numbers_are_those_of_the_database_and_add_up(self, command_line: CommandLine) -> None:
+        command_line.config("--seed", SEED, "--db", "some where.db")
 
-        assert "1,239 = 1,000 done, 34 failed, 200 skipped, 5 pending" in desk.err
-        assert "990 of status 200, 99.0/s" in desk.err
-        assert "1,050, 12 retries among them; robots.txt apart: 3" in desk.err
-        assert "12.3 MiB" in desk.err
-        assert "query 'SELECT url, status, title FROM pages LIMIT 10' --db 'some where.db'" in desk.err
+        assert "1,239 = 1,000 done, 34 failed, 200 skipped, 5 pending" in command_line.err
+        assert "990 of status 200, 99.0/s" in command_line.err
+        assert "1,050, 12 retries among them; robots.txt apart: 3" in command_line.err
+        assert "12.3 MiB" in command_line.err
+        assert (
+            "query 'SELECT url, status, title FROM pages LIMIT 10' --db 'some where.db'" in command_line.err
+        )
 
-    def test_standard_output_stays_empty(self, desk: Desk) -> None:
-        desk.config("--seed", SEED)
+    def test_standard_output_stays_empty(self, command_line: CommandLine) -> None:
+        command_line.config("--seed", SEED)
 
-        assert desk.out == ""
+        assert command_line.out == ""
 
-    def test_a_complete_crawl_says_that_nothing_was_fetched(self, desk: Desk) -> None:
-        desk.act = lambda crawl: replace(REPORT, nothing_to_do=True, resumed=True)
-        desk.config("--seed", SEED)
+    def test_a_complete_crawl_says_that_nothing_was_fetched(self, command_line: CommandLine) -> None:
+        command_line.act = lambda crawl: replace(REPORT, nothing_to_do=True, resumed=True)
+        command_line.config("--seed", SEED)
 
-        assert desk.err.startswith("nothing to do: this crawl is complete already")
+        assert command_line.err.startswith("nothing to do: this crawl is complete already")
 
-    def test_quiet_says_nothing(self, desk: Desk) -> None:
-        desk.config("--seed", SEED, "--quiet")
+    def test_quiet_says_nothing(self, command_line: CommandLine) -> None:
+        command_line.config("--seed", SEED, "--quiet")
 
-        assert desk.err == ""
+        assert command_line.err == ""
 
-    def test_every_line_is_an_event_where_the_logs_are(self, desk: Desk) -> None:
-        desk.signals = (signal.SIGTERM,)
-        desk.act = lambda crawl: replace(REPORT, exit_code=143, stop_reason="sigterm")
-        desk.types("--seed", SEED, "--log-format", "json")
+    def test_every_line_is_an_event_where_the_logs_are(self, command_line: CommandLine) -> None:
+        command_line.signals = (signal.SIGTERM,)
+        command_line.act = lambda crawl: replace(REPORT, exit_code=143, stop_reason="sigterm")
+        command_line.run("--seed", SEED, "--log-format", "json")
 
-        events = [json.loads(line) for line in desk.err.splitlines()]
+        events = [json.loads(line) for line in command_line.err.splitlines()]
         assert [event["event"] for event in events] == ["stop_requested", "crawl_summed_up"]
         assert events[-1]["urls"] == TOTALS.states
 
     @pytest.mark.parametrize("code", [0, 1, 3, 4, 130, 143])
-    def test_the_exit_code_is_the_reports(self, desk: Desk, code: int) -> None:
-        desk.act = lambda crawl: replace(REPORT, exit_code=code)
+    def test_the_exit_code_is_the_reports(self, command_line: CommandLine, code: int) -> None:
+        command_line.act = lambda crawl: replace(REPORT, exit_code=code)
 
-        assert desk.types("--seed", SEED) == code
+        assert command_line.run("--seed", SEED) == code
 
 
-class TestGoingOn:
-    def stopped(self, desk: Desk, reason: str, *words: str) -> str:
-        desk.act = lambda crawl: replace(REPORT, exit_code=3, stop_reason=reason)
-        desk.types("--seed", SEED, *words)
-        return desk.err.splitlines()[-1]
+class TestResumeCommand:
+    def stopped(self, command_line: CommandLine, reason: str, *words: str) -> list[str]:
+        command_line.act = lambda crawl: replace(REPORT, exit_code=3, stop_reason=reason)
+        command_line.run("--seed", SEED, *words)
+        return command_line.err.splitlines()[-2:]
 
-    def test_an_interrupted_run_shows_the_command_that_resumes_it(self, desk: Desk) -> None:
-        line = self.stopped(desk, "sigint", "--db", "some where.db", "--exclude", "a|b")
+    def test_an_interrupted_run_shows_the_command_that_resumes_it(self, command_line: CommandLine) -> None:
+        *_, line = self.stopped(command_line, "sigint", "--db", "some where.db", "--exclude", "a|b")
 
-        assert line == (f"to go on: python run_crawl.py --seed {SEED} --db 'some where.db' --exclude 'a|b'")
+        assert line == (
+            f"resume with: python run_crawl.py --seed {SEED} --db 'some where.db' --exclude 'a|b'"
+        )
 
-    def test_a_spent_budget_has_to_be_raised_first(self, desk: Desk) -> None:
-        assert self.stopped(desk, "max_pages").startswith("raise --max-pages to go on: ")
+    def test_a_spent_budget_has_to_be_raised_first(self, command_line: CommandLine) -> None:
+        hint, line = self.stopped(command_line, "max_pages")
 
-    def test_a_budget_of_this_run_only_has_not(self, desk: Desk) -> None:
-        assert self.stopped(desk, "max_time").startswith("to go on: ")
+        assert hint == "before you resume: raise --max-pages"
+        assert line == f"resume with: python run_crawl.py --seed {SEED}"
+
+    def test_a_budget_of_one_run_need_not_be_raised(self, command_line: CommandLine) -> None:
+        hint, line = self.stopped(command_line, "max_time")
+
+        assert "before you resume" not in hint
+        assert line.startswith("resume with: ")
 
     @pytest.mark.parametrize(
         "words",
@@ -101,50 +111,53 @@ class TestGoingOn:
             ("--proxy=http://hunter2@proxy:1",),
         ],
     )
-    def test_secrets_are_left_out_of_it(self, desk: Desk, words: tuple[str, ...]) -> None:
+    def test_secrets_are_left_out_of_it(self, command_line: CommandLine, words: tuple[str, ...]) -> None:
         """The line stays in the logs of CI, where the command itself may be masked."""
-        line = self.stopped(desk, "sigint", *words)
+        hint, line = self.stopped(command_line, "sigint", *words)
 
-        assert "hunter2" not in line
-        assert f"put the value of {words[0].partition('=')[0]} back in" in line
+        assert "hunter2" not in command_line.err
+        assert hint == f"before you resume: put back the value of {words[0].partition('=')[0]}"
+        assert line.startswith("resume with: ")
 
-    def test_a_header_that_is_none_is_shown(self, desk: Desk) -> None:
-        assert self.stopped(desk, "sigint", "--header", "Accept-Language: de").endswith(
-            "'Accept-Language: de'"
-        )
+    def test_a_header_that_is_no_secret_is_shown(self, command_line: CommandLine) -> None:
+        *_, line = self.stopped(command_line, "sigint", "--header", "Accept-Language: de")
 
-    def test_a_finished_crawl_has_none(self, desk: Desk) -> None:
-        assert "look at it" in self.stopped(desk, "finished")
+        assert line.endswith("'Accept-Language: de'")
+
+    def test_a_finished_crawl_shows_no_command_that_resumes_it(self, command_line: CommandLine) -> None:
+        assert "look at it" in self.stopped(command_line, "finished")[-1]
 
     def test_seeds_from_standard_input_are_needed_again(
-        self, desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+        self, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         (tmp_path / "in").write_text("http://a/\n")
         with (tmp_path / "in").open() as stream:
             monkeypatch.setattr(sys, "stdin", stream)
 
-            assert "same seeds on standard input" in self.stopped(desk, "sigint", "--seeds", "-")
+            hint, _ = self.stopped(command_line, "sigint", "--seeds", "-")
+
+        assert hint == "before you resume: give the same seeds on standard input"
 
 
 class TestSignals:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_the_first_one_asks_the_crawl_to_stop_by_its_name(
-        self, desk: Desk, number: signal.Signals
+        self, command_line: CommandLine, number: signal.Signals
     ) -> None:
-        desk.signals = (number,)
-        desk.config("--seed", SEED)
+        command_line.signals = (number,)
+        command_line.config("--seed", SEED)
 
-        assert desk.crawls[0].stops == [number.name.lower()]
-        assert desk.err.startswith("stopping: ")
+        assert command_line.crawls[0].stops == [number.name.lower()]
+        assert command_line.err.startswith("stopping: ")
 
-    def test_a_second_ctrl_c_asks_again_and_raises_nothing(self, desk: Desk) -> None:
+    def test_a_second_ctrl_c_asks_again_and_raises_nothing(self, command_line: CommandLine) -> None:
         """asyncio's own handler would throw a KeyboardInterrupt into the middle of a commit."""
-        desk.signals = (signal.SIGINT, signal.SIGINT)
-        desk.config("--seed", SEED)
+        command_line.signals = (signal.SIGINT, signal.SIGINT)
+        command_line.config("--seed", SEED)
 
-        assert desk.crawls[0].stops == ["sigint", "sigint"]
-        assert "Ctrl-C again" in desk.err.splitlines()[0]
-        assert desk.err.splitlines()[1].startswith("aborting")
+        assert command_line.crawls[0].stops == ["sigint", "sigint"]
+        assert "Ctrl-C again" in command_line.err.splitlines()[0]
+        assert command_line.err.splitlines()[1].startswith("aborting")
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
     def test_one_that_comes_after_the_crawl_cuts_nothing_through(self, number: signal.Signals) -> None:
@@ -164,9 +177,9 @@ class TestSignals:
         assert heard == [number.name.lower()]
         assert signal.getsignal(number) == before
 
-    def test_nohup_is_respected(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_nohup_is_respected(self, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        desk.signals = (signal.SIGHUP, signal.SIGTERM)
+        command_line.signals = (signal.SIGHUP, signal.SIGTERM)
 
         async def run(crawl: FakeCrawl) -> Report:
             os.kill(os.getpid(), signal.SIGHUP)
@@ -176,69 +189,78 @@ class TestSignals:
         original = FakeCrawl.run
         monkeypatch.setattr(FakeCrawl, "run", run)
         try:
-            desk.config("--seed", SEED)
+            command_line.config("--seed", SEED)
         finally:
             signal.signal(signal.SIGHUP, before)
 
-        assert desk.crawls[0].stops == ["sigterm"]
+        assert command_line.crawls[0].stops == ["sigterm"]
 
-    def test_the_process_has_its_own_handlers_back_afterwards(self, desk: Desk) -> None:
+    def test_the_process_has_its_own_handlers_back_afterwards(self, command_line: CommandLine) -> None:
         before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-        desk.config("--seed", SEED)
+        command_line.config("--seed", SEED)
 
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 class TestErrors:
-    def raising(self, desk: Desk, error: BaseException) -> None:
+    def raising(self, command_line: CommandLine, error: BaseException) -> None:
         def act(crawl: FakeCrawl) -> Report:
             raise error
 
-        desk.act = act
+        command_line.act = act
 
-    def test_a_refusal_is_one_line_and_exit_2(self, desk: Desk) -> None:
-        self.raising(desk, BadDatabase("x.db: of another crawl"))
+    def test_a_refusal_is_one_line_and_exit_2(self, command_line: CommandLine) -> None:
+        self.raising(command_line, BadDatabase("x.db: of another crawl"))
 
-        assert desk.types("--seed", SEED) == 2
-        assert desk.err == "penstock: error: x.db: of another crawl\n"
+        assert command_line.run("--seed", SEED) == 2
+        assert command_line.err == "penstock: error: x.db: of another crawl\n"
 
-    def test_a_failure_while_running_is_exit_1_and_can_be_resumed(self, desk: Desk) -> None:
-        self.raising(desk, StorageFailed("disk full"))
+    def test_a_failure_while_running_is_exit_1_and_can_be_resumed(self, command_line: CommandLine) -> None:
+        self.raising(command_line, StorageFailed("disk full"))
 
-        assert desk.types("--seed", SEED) == 1
-        assert desk.err == f"penstock: error: disk full\nto go on: python run_crawl.py --seed {SEED}\n"
+        assert command_line.run("--seed", SEED) == 1
+        assert (
+            command_line.err
+            == f"penstock: error: disk full\nresume with: python run_crawl.py --seed {SEED}\n"
+        )
 
-    def test_a_bug_is_one_line_with_its_type(self, desk: Desk) -> None:
-        self.raising(desk, ExceptionGroup("tasks", [ValueError("\x1b[2J")]))
+    def test_a_bug_is_one_line_with_its_type(self, command_line: CommandLine) -> None:
+        self.raising(command_line, ExceptionGroup("tasks", [ValueError("\x1b[2J")]))
 
-        assert desk.types("--seed", SEED) == 1
-        assert desk.err.startswith(r"penstock: error: unexpected ValueError: \x1b[2J (--log-level debug")
+        assert command_line.run("--seed", SEED) == 1
+        assert command_line.err.startswith(
+            r"penstock: error: unexpected ValueError: \x1b[2J (--log-level debug"
+        )
 
-    def test_its_traceback_is_there_for_who_asks(self, desk: Desk, capsys: Capture) -> None:
-        self.raising(desk, ValueError("x"))
+    def test_its_traceback_is_there_for_who_asks(self, command_line: CommandLine, capsys: Capture) -> None:
+        self.raising(command_line, ValueError("x"))
 
         assert main(["--seed", SEED, "--log-level", "debug"]) == 1
         assert "Traceback" in capsys.readouterr().err
 
-    def test_a_broken_pipe_inside_the_crawl_is_not_taken_for_a_reader_that_left(self, desk: Desk) -> None:
-        self.raising(desk, BrokenPipeError("socket"))
+    def test_a_broken_pipe_inside_the_crawl_is_not_taken_for_a_reader_that_left(
+        self, command_line: CommandLine
+    ) -> None:
+        self.raising(command_line, BrokenPipeError("socket"))
 
-        assert desk.types("--seed", SEED) == 1
-        assert "BrokenPipeError: socket" in desk.err
+        assert command_line.run("--seed", SEED) == 1
+        assert "BrokenPipeError: socket" in command_line.err
 
-    def test_our_own_error_inside_a_group_keeps_its_exit_code(self, desk: Desk) -> None:
-        self.raising(desk, ExceptionGroup("tasks", [BadDatabase("x")]))
+    def test_our_own_error_inside_a_group_keeps_its_exit_code(self, command_line: CommandLine) -> None:
+        self.raising(command_line, ExceptionGroup("tasks", [BadDatabase("x")]))
 
-        assert desk.types("--seed", SEED) == 2
+        assert command_line.run("--seed", SEED) == 2
 
-    def test_an_interrupt_before_the_loop_is_130(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_interrupt_before_the_loop_is_130(
+        self, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def interrupted(path: str) -> list[str]:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("penstock.crawler.config.option_files.read_seeds", interrupted)
 
-        assert desk.types("--seeds", "-") == 130
-        assert desk.err == ""
+        assert command_line.run("--seeds", "-") == 130
+        assert command_line.err == ""
 
 
 class TestProcess:

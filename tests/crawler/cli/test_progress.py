@@ -16,7 +16,7 @@ from penstock.crawler.cli.live.progress import Bar, shown
 from penstock.crawler.cli.live.status_lines import engine, figures, lines, packed
 from penstock.crawler.cli.live.view_options import View
 from penstock.crawler.output import logs, terminal
-from penstock.crawler.output.number_formats import duration, rate, size
+from penstock.crawler.output.number_formats import format_duration, format_rate, format_size
 from penstock.crawler.snapshot import Event, HostView, Snapshot, StageView
 from tests.crawler.cli.test_table_formats import HOSTILE, NEVER_RAW
 
@@ -178,7 +178,7 @@ class TestBar:
         long = "x" * 100
 
         bar.show(BUSY)
-        terminal.say(long)
+        terminal.write_stderr(long)
         bar.close()
 
         assert long in screen.words()
@@ -188,7 +188,7 @@ class TestBar:
         bar.show(BUSY)
         bar.close()
 
-        terminal.say("later")
+        terminal.write_stderr("later")
 
         assert capsys.readouterr().err == "later\n"
 
@@ -248,7 +248,7 @@ class TestTheCrawlGoesOn:
 
         assert len(asyncio.all_tasks()) == 1
         before = screen.getvalue()
-        terminal.say("after")
+        terminal.write_stderr("after")
         assert screen.getvalue() == before + "after\n"
 
 
@@ -261,17 +261,17 @@ class TestFigures:
         [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1024**2 - 1, "1.0 MiB"), (5 * 1024**4, "5.0 TiB")],
     )
     def test_sizes(self, byte_count: int, text: str) -> None:
-        assert size(byte_count) == text
+        assert format_size(byte_count) == text
 
     @pytest.mark.parametrize(
         ("seconds", "text"),
         [(0, "0.0 s"), (59.94, "59.9 s"), (59.96, "0:01:00"), (3725, "1:02:05"), (90_061, "1 day 1:01:01")],
     )
     def test_durations(self, seconds: float, text: str) -> None:
-        assert duration(seconds) == text
+        assert format_duration(seconds) == text
 
     def test_rates(self) -> None:
-        assert (rate(0), rate(99.9), rate(1234.5)) == ("0.0/s", "99.9/s", "1,234/s")
+        assert (format_rate(0), format_rate(99.9), format_rate(1234.5)) == ("0.0/s", "99.9/s", "1,234/s")
 
 
 class TestPanel:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from penstock.crawler.cli import COMMANDS, main
 from penstock.crawler.output import logs
-from tests.support.command_line import SEED, Capture, Desk
+from tests.support.command_line import SEED, Capture, CommandLine
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def desk(folder: None, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Iterator[Desk]:
-    yield Desk(monkeypatch, capsys)
+def command_line(folder: None, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Iterator[CommandLine]:
+    yield CommandLine(monkeypatch, capsys)
     logs.reset()
 
 
@@ -113,25 +113,27 @@ WORDS: list[tuple[str, ...]] = [
 
 class TestCrawl:
     @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: ascii(seed)[:40])
-    def test_a_seed_that_is_none(self, desk: Desk, seed: str) -> None:
-        readable(desk.refusal(f"--seed={seed}"))
+    def test_a_seed_that_is_none(self, command_line: CommandLine, seed: str) -> None:
+        readable(command_line.refusal(f"--seed={seed}"))
 
     @pytest.mark.parametrize(
         ("flag", "value"), [(flag, value) for flag, values in NUMBERS.items() for value in values],
         ids=lambda text: ascii(text)[:20],
     )  # fmt: skip
-    def test_a_number_that_is_none_is_named_by_its_flag(self, desk: Desk, flag: str, value: str) -> None:
-        line = desk.refusal("--seed", SEED, f"{flag}={value}")
+    def test_a_number_that_is_none_is_named_by_its_flag(
+        self, command_line: CommandLine, flag: str, value: str
+    ) -> None:
+        line = command_line.refusal("--seed", SEED, f"{flag}={value}")
 
         assert line.startswith(f"penstock: error: {flag}: must be ")
         readable(line)
 
     @pytest.mark.parametrize("words", WORDS, ids=lambda words: ascii(words)[:40])
-    def test_words_that_mean_nothing(self, desk: Desk, words: tuple[str, ...]) -> None:
-        readable(desk.refusal("--seed", SEED, *words))
+    def test_words_that_mean_nothing(self, command_line: CommandLine, words: tuple[str, ...]) -> None:
+        readable(command_line.refusal("--seed", SEED, *words))
 
-    def test_seeds_alone_may_be_missing_in_a_file(self, desk: Desk) -> None:
-        assert "at least one is needed" in desk.refusal("--seeds", "empty")
+    def test_seeds_alone_may_be_missing_in_a_file(self, command_line: CommandLine) -> None:
+        assert "at least one is needed" in command_line.refusal("--seeds", "empty")
 
     @pytest.mark.parametrize(
         "words",
@@ -144,9 +146,11 @@ class TestCrawl:
             ("--proxy", "http://bob:my", "hunter2@proxy:1"),
         ],
     )
-    def test_a_secret_that_was_not_quoted_is_not_repeated(self, desk: Desk, words: tuple[str, ...]) -> None:
+    def test_a_secret_that_was_not_quoted_is_not_repeated(
+        self, command_line: CommandLine, words: tuple[str, ...]
+    ) -> None:
         """The shell cut it in pieces, and the pieces are words that mean nothing."""
-        line = desk.refusal("--seed", SEED, *words)
+        line = command_line.refusal("--seed", SEED, *words)
 
         assert "hunter2" not in line
         assert "Bearer" not in line
@@ -175,8 +179,10 @@ class TestDatabases:
         ],
         ids=ascii,
     )  # fmt: skip
-    def test_other_commands_refuse_in_one_line_too(self, desk: Desk, words: tuple[str, ...]) -> None:
-        readable(desk.refusal(*words))
+    def test_other_commands_refuse_in_one_line_too(
+        self, command_line: CommandLine, words: tuple[str, ...]
+    ) -> None:
+        readable(command_line.refusal(*words))
 
 
 class TestAnything:
@@ -193,9 +199,9 @@ class TestAnything:
             max_size=7,
         )
     )  # fmt: skip
-    def test_no_command_line_ends_in_a_traceback(self, desk: Desk, words: list[str]) -> None:
-        assert desk.types(*words) in (0, 2)
-        assert "unexpected" not in desk.err
+    def test_no_command_line_ends_in_a_traceback(self, command_line: CommandLine, words: list[str]) -> None:
+        assert command_line.run(*words) in (0, 2)
+        assert "unexpected" not in command_line.err
 
 
 def readable(line: str) -> None:

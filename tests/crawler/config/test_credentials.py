@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from penstock.crawler.config.credentials import SET, basic, no_longer_given, read_proxy
+from penstock.crawler.config.credentials import SET, basic, dropped_credentials, parse_proxy
 from tests.crawler.config.test_crawl_config import config, refusal
 
 
@@ -49,7 +49,7 @@ class TestProxy:
         ],
     )
     def test_its_url_is_taken_apart(self, text: str, url: str, user: str, password: str) -> None:
-        found = read_proxy(text)
+        found = parse_proxy(text)
 
         assert (found.url, found.user, found.password) == (url, user, password)
         assert config(proxy=text).exit == found
@@ -88,7 +88,7 @@ class TestProxy:
     def test_socks_without_its_library_says_how_to_get_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("penstock.crawler.config.credentials.find_spec", lambda name: None)
 
-        assert "penstock[socks]" in refusal(proxy="socks5://proxy:1080")
+        assert "penstock-crawler[socks]" in refusal(proxy="socks5://proxy:1080")
 
     def test_public_only_behind_a_proxy_is_refused(self) -> None:
         """The proxy connects; which address that was is not to be seen from here."""
@@ -141,12 +141,12 @@ class TestSecrecy:
         assert "hunter2" not in repr(made) + repr(made.exit)
 
     def test_what_a_run_has_no_longer_is_known(self) -> None:
-        assert no_longer_given(config(**SECRETS).public(), config(auth="c:d").public()) == [
+        assert dropped_credentials(config(**SECRETS).public(), config(auth="c:d").public()) == [
             "header",
             "cookies",
             "proxy",
         ]
-        assert no_longer_given({}, config().public()) == []
+        assert dropped_credentials({}, config().public()) == []
 
     def test_basic_is_known_by_example(self) -> None:
         """RFC 7617 §2."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.crawler.config.domains import registrable
+from penstock.crawler.config.domains import registrable_domain
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.urls import canonical, split
 from tests.support.conformance import Compared, disagreements, read_bytes
@@ -24,7 +24,7 @@ def cases() -> list[tuple[str, str | None]]:
 
 class TestConformance:
     def test_the_lists_own_tests_agree(self) -> None:
-        compared = [Compared(host, registrable(host), domain) for host, domain in cases()]
+        compared = [Compared(host, registrable_domain(host), domain) for host, domain in cases()]
 
         assert len(compared) == 78
         assert disagreements(compared, {}) == []
@@ -35,7 +35,7 @@ class TestConformance:
         for host, domain in cases():
             url, wanted = canonical(f"http://{host}/"), canonical(f"http://{domain}/")
             if url is not None and not host.startswith("."):
-                ours = registrable(split(CanonicalUrl(url)).host)
+                ours = registrable_domain(split(CanonicalUrl(url)).host)
                 assert wanted is not None
                 compared.append(Compared(host, ours, domain and split(CanonicalUrl(wanted)).host))
 
@@ -47,12 +47,12 @@ class TestRegistrable:
     @pytest.mark.parametrize("host", ["127.0.0.1", "8.8.8.8", "8.8.8.8.", "[::1]", "[2001:db8::1]", "::1"])
     def test_an_address_belongs_to_no_domain(self, host: str) -> None:
         """Else 10.0.0.1 and 192.168.0.1 would both be of the domain 0.1."""
-        assert registrable(host) is None
+        assert registrable_domain(host) is None
 
     @pytest.mark.parametrize("host", ["com", "co.uk", "github.io", "localhost", "intranet", "", ".", "a..b"])
     def test_neither_does_a_suffix_nor_a_single_name(self, host: str) -> None:
         """Who crawls one of them means that host alone."""
-        assert registrable(host) is None
+        assert registrable_domain(host) is None
 
     @pytest.mark.parametrize(
         ("host", "domain"),
@@ -68,17 +68,17 @@ class TestRegistrable:
         ],
     )
     def test_it_is_the_suffix_and_one_label(self, host: str, domain: str) -> None:
-        assert registrable(host) == domain
+        assert registrable_domain(host) == domain
 
     @given(st.text())
     def test_no_text_raises(self, host: str) -> None:
-        registrable(host)
+        registrable_domain(host)
 
     @given(st.from_regex(r"[a-z0-9-]{1,8}(\.[a-z0-9-]{1,8}){0,5}", fullmatch=True))
     def test_the_domain_of_a_domain_is_itself(self, host: str) -> None:
-        domain = registrable(host)
+        domain = registrable_domain(host)
 
-        assert domain is None or (registrable(domain) == domain and f".{host}".endswith(f".{domain}"))
+        assert domain is None or (registrable_domain(domain) == domain and f".{host}".endswith(f".{domain}"))
 
 
 def test_the_list_is_read_only_when_it_is_asked() -> None:

@@ -9,20 +9,20 @@ import pytest
 from penstock import CrawlConfig, SelectRule
 from penstock.crawler.cli import main
 from penstock.crawler.config.option_files import as_toml, read_file
-from penstock.crawler.config.select_rules import Pick, rules
+from penstock.crawler.config.select_rules import Pick, check_rules
 from penstock.crawler.errors import BadConfig
 
 SEED = "http://127.0.0.1:9/"
 
 
 def rule(item: object) -> SelectRule:
-    [settled] = rules("--select", item)
+    [settled] = check_rules("--select", item)
     return settled
 
 
 def refusal(item: object) -> str:
     with pytest.raises(BadConfig) as caught:
-        rules("--select", item)
+        check_rules("--select", item)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.crawler.config.values import NoValue, read
+from penstock.crawler.config.values import UnreadableValue, parse_value
 
 
 class TestNumbers:
@@ -32,31 +32,31 @@ class TestNumbers:
         ],
     )
     def test_the_first_number_is_read_whatever_surrounds_it(self, text: str, value: float) -> None:
-        assert read(text, "float") == value
+        assert parse_value(text, "float") == value
 
     def test_a_comma_before_three_digits_parts_thousands_and_a_point_does_not(self) -> None:
         """The one guess that can be wrong: `decimal` is there for it."""
-        assert read("1,299", "float") == 1299.0
-        assert read("1.299", "float") == 1.299
-        assert read("1.299", "float", decimal=",") == 1299.0
-        assert read("1,299", "float", decimal=",") == 1.299
+        assert parse_value("1,299", "float") == 1299.0
+        assert parse_value("1.299", "float") == 1.299
+        assert parse_value("1.299", "float", decimal=",") == 1299.0
+        assert parse_value("1,299", "float", decimal=",") == 1.299
 
     def test_the_dash_of_a_range_is_no_minus(self) -> None:
-        assert read("5-10", "int") == 5
+        assert parse_value("5-10", "int") == 5
 
     @pytest.mark.parametrize("text", ["", "sold out", "1.2.3", "1..2", "12,34,5", "9" * 50])
     def test_what_is_no_number_is_no_value(self, text: str) -> None:
-        with pytest.raises(NoValue):
-            read(text, "float")
+        with pytest.raises(UnreadableValue):
+            parse_value(text, "float")
 
     def test_a_whole_number_has_nothing_behind_its_point(self) -> None:
-        assert read("1,299.00", "int") == 1299
-        with pytest.raises(NoValue, match="no whole number"):
-            read("3.5", "int")
+        assert parse_value("1,299.00", "int") == 1299
+        with pytest.raises(UnreadableValue, match="no whole number"):
+            parse_value("3.5", "int")
 
     def test_more_than_64_bits_are_no_whole_number(self) -> None:
-        with pytest.raises(NoValue):
-            read(str(2**63), "int")
+        with pytest.raises(UnreadableValue):
+            parse_value(str(2**63), "int")
 
 
 class TestDates:
@@ -73,29 +73,29 @@ class TestDates:
         ],
     )
     def test_a_date_becomes_iso_8601_and_a_moment_utc(self, text: str, value: str) -> None:
-        assert read(text, "date") == value
+        assert parse_value(text, "date") == value
 
     @pytest.mark.parametrize("text", ["03/04/2026", "soon", "0001-01-01T00:00:00+14:00", "2026-13-01"])
     def test_what_could_be_two_dates_is_none(self, text: str) -> None:
-        with pytest.raises(NoValue, match="no date"):
-            read(text, "date")
+        with pytest.raises(UnreadableValue, match="no date"):
+            parse_value(text, "date")
 
     def test_a_format_says_which_is_the_day(self) -> None:
-        assert read("03/04/2026", "date", format="%d/%m/%Y") == "2026-04-03"
+        assert parse_value("03/04/2026", "date", format="%d/%m/%Y") == "2026-04-03"
 
 
 class TestTruths:
     @pytest.mark.parametrize(("text", "value"), [("Yes", True), ("true", True), ("0", False), ("off", False)])
     def test_words_for_true_and_false(self, text: str, value: bool) -> None:
-        assert read(text, "bool") is value
+        assert parse_value(text, "bool") is value
 
     def test_any_other_word_is_no_value(self) -> None:
-        with pytest.raises(NoValue, match="neither true nor false"):
-            read("maybe", "bool")
+        with pytest.raises(UnreadableValue, match="neither true nor false"):
+            parse_value("maybe", "bool")
 
 
 def test_an_error_quotes_a_long_text_in_short() -> None:
-    with pytest.raises(NoValue) as caught:
-        read("x" * 100_000, "float")
+    with pytest.raises(UnreadableValue) as caught:
+        parse_value("x" * 100_000, "float")
 
     assert len(str(caught.value)) < 120

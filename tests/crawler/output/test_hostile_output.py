@@ -190,5 +190,5 @@ class TestStandardError:
         assert OBEYED.isdisjoint(said)
 
     def test_what_cannot_be_printed_is_escaped_and_all_else_left(self) -> None:
-        assert terminal.harmless("Grüße 日本 العربية") == "Grüße 日本 العربية"
-        assert terminal.harmless("a\u202eb\ud800\0") == "a\\u202eb\\ud800\\x00"
+        assert terminal.escape_control_chars("Grüße 日本 العربية") == "Grüße 日本 العربية"
+        assert terminal.escape_control_chars("a\u202eb\ud800\0") == "a\\u202eb\\ud800\\x00"

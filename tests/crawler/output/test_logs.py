@@ -204,12 +204,12 @@ class TestTerminal:
     def test_lines_can_be_sent_through_a_live_view(self, capsys: Capture) -> None:
         lines: list[str] = []
 
-        with terminal.through(lines.append):
-            terminal.say("inside")
-        terminal.say("after")
+        with terminal.redirect_lines(lines.append):
+            terminal.write_stderr("inside")
+        terminal.write_stderr("after")
 
         assert lines == ["inside"]
         assert capsys.readouterr().err == "after\n"
 
     def test_plain_text_is_left_alone(self) -> None:
-        assert terminal.harmless("Grüße, 東京: a\\b") == "Grüße, 東京: a\\b"
+        assert terminal.escape_control_chars("Grüße, 東京: a\\b") == "Grüße, 東京: a\\b"

@@ -6,7 +6,7 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from penstock.crawler.config.select_rules import rules
+from penstock.crawler.config.select_rules import check_rules
 from penstock.crawler.extraction import ExtractionError, Scalar
 from penstock.stages.extractors.fields.collector import (
     MAX_CHARS,
@@ -22,7 +22,7 @@ URL = "http://shop.example/item/1"
 
 def taken(html: str, *items: object, url: str = URL) -> Collector:
     collector = Collector()
-    Selection(rules("--select", items)).take(LexborHTMLParser(html), url, collector)
+    Selection(check_rules("--select", items)).take(LexborHTMLParser(html), url, collector)
     return collector
 
 

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from penstock.crawler.config.credentials import Proxy, read_proxy
+from penstock.crawler.config.credentials import Proxy, parse_proxy
 from penstock.stages.http.exchange import HttpClient
 from penstock.stages.http.request_templates import RequestTemplates
 from penstock.stages.http.sent_credentials import NO_CREDENTIALS, SentCredentials
@@ -66,7 +66,7 @@ class TestWhatIsSent:
     )
     async def test_to_a_proxy(self, server: RawServer, asked: str, carried: SentCredentials) -> None:
         """The whole URL stands in the first line there, and the host may be any."""
-        proxy, address = read_proxy(server.url), f"{asked}/x?y"
+        proxy, address = parse_proxy(server.url), f"{asked}/x?y"
         server.answers[address] = html()
         await of_session(address, carried, proxy)
 
@@ -75,7 +75,7 @@ class TestWhatIsSent:
         assert ours.decode("latin-1") == server.heads[-1]
 
     async def test_to_ask_a_proxy_for_a_tunnel(self, server: RawServer) -> None:
-        proxy, address = read_proxy(server.url), "https://site.test/x"
+        proxy, address = parse_proxy(server.url), "https://site.test/x"
         carried = SentCredentials((("Cookie", "for=the-site"),), (WHO,))
         server.answers["site.test:443"] = http(status="403 Forbidden")
         requests = RequestTemplates(OURS, proxy)
@@ -96,8 +96,8 @@ class TestWhatIsSent:
     async def test_an_empty_query_is_sent_as_it_is_spelt(self) -> None:
         """To a server `/a?` may be another page than `/a`; yarl knows no empty query."""
         assert self.line("http://h/a?") == "GET /a? HTTP/1.1"
-        assert self.line("http://h/a?", proxy=read_proxy("http://p:1")) == "GET http://h/a? HTTP/1.1"
-        assert self.line("https://h/a?", proxy=read_proxy("http://p:1")) == "GET /a? HTTP/1.1"
+        assert self.line("http://h/a?", proxy=parse_proxy("http://p:1")) == "GET http://h/a? HTTP/1.1"
+        assert self.line("https://h/a?", proxy=parse_proxy("http://p:1")) == "GET /a? HTTP/1.1"
 
     @staticmethod
     def line(address: str, proxy: Proxy | None = None) -> str:

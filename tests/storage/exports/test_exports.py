@@ -412,7 +412,7 @@ class TestFiles:
         monkeypatch.delitem(sys.modules, f"penstock.storage.exports.{form}", raising=False)
 
         assert shell.types(form, str(shell.folder / "out")) == 2
-        assert f"pip install 'penstock[{form}]'" in shell.err
+        assert f"pip install 'penstock-crawler[{form}]'" in shell.err
 
 
 class TestPlugs:
