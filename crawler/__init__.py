@@ -16,10 +16,6 @@ Here are the facts that all rooms share:
     errors       what is wrong by us or the operator
     version      the version
 
-and the wiring, which is the only module that imports every room:
-
-    app          builds every part and runs the crawl
-
 The rooms, lowest first; a room imports only rooms above it in this list:
 
     policies/    pure decisions: scope, retry, politeness, traps, robots.txt rules
@@ -28,5 +24,7 @@ The rooms, lowest first; a room imports only rooms above it in this list:
     scheduler/   the frontier, the hosts, the throttle, the door for URLs
     engine/      worker pools and the byte budget
     monitor/     telemetry, metrics, the watchdog
+    app/         the wiring: builds every part and runs the crawl
+    library/     Penstock for programs: what `penstock` exports
     cli/         the commands
 """

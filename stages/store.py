@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -55,6 +55,7 @@ class StoreStage(Struct, kw_only=True):
     clock: Clock
     sitemaps_of: Callable[[RobotsAnswer], Sequence[CanonicalUrl]] = lambda answer: ()
     on_verdict: Callable[[Verdict], None] = lambda verdict: None
+    after_commit: Callable[[Verdict], Awaitable[None]] | None = None  # while it waits, so does the crawl
     name: str = "store"
     is_last: bool = True
     internal_in_a_row: int = 0
@@ -63,13 +64,15 @@ class StoreStage(Struct, kw_only=True):
         verdict = self.judge(message)
         try:
             saved = await self.store.save(verdict)
+            self.frontier.settled(verdict, saved)
+            self.on_verdict(verdict)
+            self._watch(verdict)
+            if self.after_commit is not None:
+                await self.after_commit(verdict)
         finally:
             if isinstance(message, ParsedPage):
                 for hold in message.holds:
                     hold.release()
-        self.frontier.settled(verdict, saved)
-        self.on_verdict(verdict)
-        self._watch(verdict)
         return []
 
     def judge(self, message: ParsedPage | RobotsAnswer | Failed | Rejected) -> Verdict:

@@ -11,15 +11,15 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from penstock.crawler.app import Crawl
     from penstock.crawler.config.crawl_config import CrawlConfig
     from penstock.crawler.config.plugins import Element, Follow, Page, Value
     from penstock.crawler.config.select_rules import SelectRule
+    from penstock.crawler.library.crawl import Crawl
 
 __all__ = ["Crawl", "CrawlConfig", "Element", "Follow", "Page", "SelectRule", "Value"]
 
 _MODULES = {
-    "Crawl": "crawler.app",
+    "Crawl": "crawler.library.crawl",
     "CrawlConfig": "crawler.config.crawl_config",
     "Element": "crawler.config.plugins",
     "Follow": "crawler.config.plugins",

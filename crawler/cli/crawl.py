@@ -1,6 +1,6 @@
 """`crawl`: build the configuration, run the crawl, show it, and say how it ended.
 
-May touch: standard error, signal handlers, the event loop; `penstock.crawler.app` for all else.
+May touch: standard error, signal handlers, the event loop; the library for all else.
 Never: standard output, but for --print-config.
 
 Nothing is fetched and no database is opened before every option was checked.
@@ -25,7 +25,7 @@ from penstock.crawler.errors import BadConfig, PenstockError, Refusal
 from penstock.crawler.output.terminal import escape_control_chars
 
 if TYPE_CHECKING:
-    from penstock.crawler.app import Crawl
+    from penstock.crawler.library.crawl import Crawl
     from penstock.crawler.run_result import Report
 
 NEW_OBJECTS = 10_000  # between two searches for cycles; Python's own choice is 700
@@ -79,10 +79,12 @@ def _crawled(config: CrawlConfig, view: View, called: Sequence[str]) -> Report:
     with _loading(), load_authorities_lazily():
         import asyncio
 
-        from penstock.crawler.app import Crawl
         from penstock.crawler.cli import signals
         from penstock.crawler.cli.summary import resume_lines
+        from penstock.crawler.engine.malloc import keep_freed
+        from penstock.crawler.library.crawl import Crawl
 
+    keep_freed()
     note = "\n".join(resume_lines("error", called))
     try:
         with signals.restored():

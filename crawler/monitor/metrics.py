@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.crawler.engine.stage_meter import BOUNDS, StageMeter
 from penstock.crawler.errors import BadConfig
-from penstock.crawler.monitor.telemetry import Telemetry
+from penstock.crawler.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -29,8 +29,15 @@ MOST_HEAD = 16_384  # bytes of a request
 PATIENCE = 5.0  # seconds for a request to arrive, and for its answer to be taken
 
 
+class Source(Protocol):
+    """A run that can be measured, before it has begun too."""
+
+    def snapshot(self) -> Snapshot: ...
+    def meters(self) -> Mapping[str, StageMeter]: ...
+
+
 @contextlib.asynccontextmanager
-async def serving(port: int | None, telemetry: Telemetry) -> AsyncIterator[None]:
+async def serving(port: int | None, source: Source) -> AsyncIterator[None]:
     """Answer at http://127.0.0.1:PORT/metrics meanwhile; None: do nothing. Raises BadConfig."""
     if port is None:
         yield
@@ -48,7 +55,7 @@ async def serving(port: int | None, telemetry: Telemetry) -> AsyncIterator[None]
             task.add_done_callback(connections.discard)
         try:
             async with asyncio.timeout(PATIENCE):
-                writer.write(reply(await reader.readuntil(b"\r\n\r\n"), lambda: exposed(telemetry)))
+                writer.write(reply(await reader.readuntil(b"\r\n\r\n"), lambda: exposed(source)))
                 writer.close()
                 await writer.wait_closed()
         except (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError):
@@ -87,22 +94,22 @@ def reply(head: bytes, body: Callable[[], bytes]) -> bytes:
     return said if method == b"HEAD" else said + text
 
 
-def exposed(telemetry: Telemetry) -> bytes:
+def exposed(source: Source) -> bytes:
     """Every metric in the text format."""
     from prometheus_client import generate_latest
 
     class Registry:
         def collect(self) -> Iterable[Metric]:
-            return families(telemetry)
+            return families(source)
 
     return generate_latest(Registry())
 
 
-def families(telemetry: Telemetry) -> Iterator[Metric]:
+def families(source: Source) -> Iterator[Metric]:
     """Every metric, with its name, help and values."""
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-    now = telemetry.snapshot()
+    now = source.snapshot()
     for name, text, value in (
         ("pages", "Pages of status 200 without error", now.pages),
         ("bytes", "Bytes of bodies, after content-coding", now.bytes),
@@ -138,7 +145,7 @@ def families(telemetry: Telemetry) -> Iterator[Metric]:
         for stage, view in now.stages.items():
             gauge.add_metric([stage], getattr(view, position))
         yield gauge
-    for stage, meter in telemetry.meters().items():
+    for stage, meter in source.meters().items():
         text = f"Seconds that a message was in the hands of a {stage} worker"
         yield HistogramMetricFamily(
             f"penstock_{stage}_seconds", text, buckets=buckets(meter), sum_value=meter.finished_s

@@ -38,19 +38,25 @@ log = get_logger()
 
 
 class Telemetry:
-    """`begin` it with the parts of a run, then `await run()` beside the work."""
+    """Measures one run: `await run()` beside the work, then `end()`."""
 
-    def __init__(self, tally: Tally, *, stopping: Callable[[], str | None] = lambda: None) -> None:
-        self._tally = tally
-        self._stopping = stopping
-        self._pools: Sequence[Pool] = ()
-        self._frontier: Frontier | None = None
-        self._lag: Callable[[], float] = lambda: 0.0
-        self._left = NO_BUDGET
-        self._started = time.monotonic()
-        self._trend = Trend(Look())
-        self._whole = Stretch(())
-        self._second = self._before = Stretch(())
+    def __init__(
+        self,
+        tally: Tally,
+        frontier: Frontier,
+        pools: Sequence[Pool],
+        *,
+        started: float,
+        left: Left = NO_BUDGET,
+        lag: Callable[[], float] = lambda: 0.0,
+        stopping: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`started` is when the run began (monotonic seconds), `left` what the budgets left to it."""
+        self._tally, self._frontier, self._pools = tally, frontier, pools
+        self._started, self._left, self._lag, self._stopping = started, left, lag, stopping
+        self._trend = Trend(self._look())
+        self._whole = Stretch(pools)
+        self._second = self._before = Stretch(pools)
         self._stages: dict[str, StageView] = {}
         self._loop_busy = 0.0
         self._hosts: dict[str, HostView] = {}
@@ -58,23 +64,6 @@ class Telemetry:
         self._host_events: deque[Event] = deque(maxlen=HOST_EVENTS)
         self._broken = False
         self._unwritten: deque[Sample] = deque(maxlen=MAX_UNWRITTEN)
-
-    def begin(
-        self,
-        frontier: Frontier,
-        pools: Sequence[Pool],
-        left: Left = NO_BUDGET,
-        *,
-        started: float,
-        lag: Callable[[], float] = lambda: 0.0,
-    ) -> None:
-        """What there is to look at, what the budgets left to this run, and when it began (monotonic)."""
-        self._started = started
-        self._frontier, self._pools = frontier, pools
-        self._lag, self._left = lag, left
-        self._trend = Trend(self._look())
-        self._whole = Stretch(pools)
-        self._second = self._before = Stretch(pools)
 
     async def run(self, due: Callable[[], None]) -> None:
         """Look until cancelled. `due` is called when samples have waited long for a commit."""
@@ -118,8 +107,8 @@ class Telemetry:
             left_s=self._trend.left_s(now, self._left),
             pending=tally.pending,
             skipped=tally.skipped,
-            in_flight=self._frontier.leased if self._frontier is not None else 0,
-            hosts=self._frontier.host_count if self._frontier is not None else 0,
+            in_flight=self._frontier.leased,
+            hosts=self._frontier.host_count,
             stages=self._stages or {pool.stage.name: now_view(pool) for pool in self._pools},
             hosts_held_back=sum(host.held_back for host in self._hosts.values()),
             busiest=self._busiest,
@@ -137,7 +126,7 @@ class Telemetry:
 
     def bottleneck(self) -> str | None:
         """What the run waited for, over all of it."""
-        return bottleneck(*self._whole.means()) if self._pools else None
+        return bottleneck(*self._whole.means())
 
     # -- within
 
@@ -187,7 +176,7 @@ class Telemetry:
     def _watch_hosts(self) -> None:
         """Note which hosts are at work, and what has become of their limits within a second."""
         before, self._hosts = self._hosts, {}
-        for host in self._frontier.hosts_at_work() if self._frontier is not None else ():
+        for host in self._frontier.hosts_at_work():
             self._hosts[host.name] = host
             if (known := before.get(host.name)) is not None:
                 self._host_events += [Event(time.time(), text) for text in changes(known, host)]

@@ -89,7 +89,7 @@ class TestSevenTraps:
     async def test_it_ends_by_itself_and_every_trap_has_its_share(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("penstock.crawler.app.Traps", partial(Traps, shape_hops=SHAPE_HOPS))
+        monkeypatch.setattr("penstock.crawler.app.parts.Traps", partial(Traps, shape_hops=SHAPE_HOPS))
         site = Site(answer)
         async with site.serve() as base:
             for fetchers in (1, 64):

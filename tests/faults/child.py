@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 SLOW_TO_LOAD = (
-    "penstock.crawler.app",
+    "penstock.crawler.library.crawl",
     "penstock.crawler.output.logs",
     "penstock.crawler.cli.crawl",
     "penstock.crawler.cli.live.progress",

@@ -13,11 +13,11 @@ import sys
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 from penstock import Crawl, CrawlConfig
 from penstock.crawler.messages import Done, RobotsAnswer, Verdict
 from penstock.crawler.monitor.tally import Tally
-from penstock.crawler.monitor.telemetry import Telemetry
 
 TICK = 0.005  # seconds
 ORDINARY = "/ordinary/"
@@ -67,8 +67,9 @@ async def watch_loop() -> Lag:
 
 
 async def crawl(options: dict[str, Any]) -> dict[str, object]:
-    run, noted = Crawl(CrawlConfig(**options)), Noting()
-    run._tally, run._telemetry = noted, Telemetry(noted)
+    noted = Noting()
+    with patch("penstock.crawler.app.run.Tally", lambda: noted):
+        run = Crawl(CrawlConfig(**options))
     watcher = asyncio.create_task(watch_loop())
     await asyncio.sleep(0)
     started = time.monotonic()

@@ -67,7 +67,7 @@ class Outcome(NamedTuple):
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     folder = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as patch, running(scale=10) as port:
-        patch.setattr("penstock.crawler.app.WorkerPool", partial(WorkerPool, quick=QUICK, slow=SLOW))
+        patch.setattr("penstock.crawler.app.parts.WorkerPool", partial(WorkerPool, quick=QUICK, slow=SLOW))
         patch.setattr("penstock.stages.workers.worker_pool.LARGE_BYTES", 40_000)  # who fails, fails once
         url = f"http://127.0.0.1:{port}"
         timing, others = asyncio.run(_crawl_both(folder, url))

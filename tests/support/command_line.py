@@ -41,7 +41,7 @@ REPORT = Report(
 
 @dataclass
 class FakeCrawl:
-    """Stands where `penstock.crawler.app.Crawl` stands; `act` is its whole run."""
+    """Stands where `penstock.crawler.library.crawl.Crawl` stands; `act` is its whole run."""
 
     config: CrawlConfig
     act: Callable[[FakeCrawl], Report] = lambda crawl: REPORT
@@ -75,7 +75,7 @@ class CommandLine:
         self.crawls: list[FakeCrawl] = []
         self.act: Callable[[FakeCrawl], Report] = lambda crawl: REPORT
         self.signals: tuple[signal.Signals, ...] = ()
-        monkeypatch.setattr("penstock.crawler.app.Crawl", self._made)
+        monkeypatch.setattr("penstock.crawler.library.crawl.Crawl", self._made)
 
     def _made(self, config: CrawlConfig) -> FakeCrawl:
         self.crawls.append(FakeCrawl(config, self.act, self.signals))

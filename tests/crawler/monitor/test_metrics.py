@@ -17,7 +17,6 @@ from penstock.crawler.messages import Dead, Message, RetryAt
 from penstock.crawler.monitor.metrics import LOOPBACK, serving
 from penstock.crawler.monitor.tally import Tally
 from penstock.crawler.monitor.telemetry import Telemetry
-from penstock.crawler.scheduler.frontier import Frontier
 from tests.support.command_line import SEED
 from tests.support.crawls import run_command
 from tests.support.fakes import MemoryCrawl, done, task
@@ -32,6 +31,10 @@ class Step:
 
     async def handle(self, message: Message) -> list[Message]:
         return []
+
+
+def watched(tally: Tally, *pools: Pool) -> Telemetry:
+    return Telemetry(tally, Rig(MemoryCrawl()).frontier, pools, started=0.0)
 
 
 def free_port() -> int:
@@ -78,7 +81,7 @@ def port() -> int:
 
 class TestWhatIsRead:
     async def test_counts_have_their_labels(self, tally: Tally, port: int) -> None:
-        async with serving(port, Telemetry(tally)):
+        async with serving(port, watched(tally)):
             found = await values(port)
 
         assert found["penstock_pages_total", ""] == 1
@@ -94,8 +97,7 @@ class TestWhatIsRead:
         for message in (task(), Pill.STOP, task(), task()):
             pool.inbox.put_nowait(message)
         await work(pool, 0, lambda message: asyncio.sleep(0))
-        telemetry = Telemetry(tally)
-        telemetry.begin(self.frontier(), [pool], started=0.0)
+        telemetry = watched(tally, pool)
 
         async with serving(port, telemetry):
             found = await values(port)
@@ -106,11 +108,8 @@ class TestWhatIsRead:
         assert found["penstock_fetch_seconds_bucket", "+Inf"] == 1
 
     async def test_a_library_users_crawl_without_a_port_serves_nothing(self, tally: Tally) -> None:
-        async with serving(None, Telemetry(tally)):
+        async with serving(None, watched(tally)):
             assert len(asyncio.all_tasks()) == 1
-
-    def frontier(self) -> Frontier:
-        return Rig(MemoryCrawl()).frontier
 
 
 class TestWhoAsks:
@@ -121,11 +120,11 @@ class TestWhoAsks:
     async def test_a_wrong_question_is_told_so(
         self, tally: Tally, port: int, request_line: bytes, status: bytes
     ) -> None:
-        async with serving(port, Telemetry(tally)):
+        async with serving(port, watched(tally)):
             assert (await ask(port, request_line + b"\r\n\r\n"))[0] == status
 
     async def test_a_head_without_end_is_hung_up_on(self, tally: Tally, port: int) -> None:
-        async with serving(port, Telemetry(tally)):
+        async with serving(port, watched(tally)):
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
             writer.write(b"x" * 100_000)
             async with asyncio.timeout(5):
@@ -138,7 +137,7 @@ class TestWhoAsks:
         self, tally: Tally, port: int
     ) -> None:
         async with asyncio.timeout(2):
-            async with serving(port, Telemetry(tally)):
+            async with serving(port, watched(tally)):
                 _, writer = await asyncio.open_connection(LOOPBACK, port)
                 await values(port)
             writer.close()
@@ -146,7 +145,7 @@ class TestWhoAsks:
         assert len(asyncio.all_tasks()) == 1
 
     async def test_only_this_machine_may(self, tally: Tally, port: int) -> None:
-        async with serving(port, Telemetry(tally)):
+        async with serving(port, watched(tally)):
             with socket.socket() as other:
                 other.bind(("127.0.0.2", port))  # free: it listens at one address only
 
@@ -154,7 +153,7 @@ class TestWhoAsks:
 class TestATakenPort:
     async def test_it_is_refused(self, tally: Tally) -> None:
         with socket.create_server((LOOPBACK, 0)) as taken:
-            serves = serving(taken.getsockname()[1], Telemetry(tally))
+            serves = serving(taken.getsockname()[1], watched(tally))
             with pytest.raises(BadConfig, match="--metrics-port: cannot listen on"):
                 await serves.__aenter__()
 
@@ -178,12 +177,12 @@ class TestTheExtra:
         monkeypatch.setitem(sys.modules, "prometheus_client", None)  # how Python marks what is not there
 
         with pytest.raises(BadConfig, match=r"pip install prometheus-client"):
-            await serving(port, Telemetry(tally)).__aenter__()
+            await serving(port, watched(tally)).__aenter__()
 
     async def test_a_crawl_without_the_port_does_without_prometheus_client(
         self, tally: Tally, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "prometheus_client", None)
 
-        async with serving(None, Telemetry(tally)):
+        async with serving(None, watched(tally)):
             pass

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from penstock import Crawl, CrawlConfig
 from penstock.crawler.engine.pool import Pool
 from penstock.crawler.engine.stage_meter import StageMeter
 from penstock.crawler.errors import StorageFailed
@@ -312,8 +313,7 @@ class Step:
 class TestLooking:
     def watched(self) -> tuple[Telemetry, Pool]:
         pool = Pool(stage=Step(), workers=2, inbox=asyncio.Queue(8))
-        telemetry = Telemetry(Tally())
-        telemetry.begin(Rig(MemoryCrawl()).frontier, [pool], started=0.0)
+        telemetry = Telemetry(Tally(), Rig(MemoryCrawl()).frontier, [pool], started=0.0)
         return telemetry, pool
 
     async def test_samples_that_nobody_takes_are_due_for_a_commit(
@@ -386,14 +386,14 @@ class TestLooking:
         assert "telemetry_ended" in capsys.readouterr().err
         assert telemetry.snapshot().stages["parse"].workers == pool.workers
 
-    def test_a_run_that_has_not_begun_can_be_looked_at(self) -> None:
-        telemetry = Telemetry(Tally())
-
-        assert telemetry.snapshot().stages == {}
-        assert telemetry.bottleneck() is None
-
 
 class TestARun:
+    def test_a_run_that_has_not_begun_can_be_looked_at(self) -> None:
+        crawl = Crawl(CrawlConfig(seeds=[SEED]))
+        crawl.stop("sigint")
+
+        assert (crawl.snapshot().stages, crawl.snapshot().stopping) == ({}, "sigint")
+
     async def test_it_leaves_its_telemetry_and_names_its_bottleneck(self, tmp_path: Path) -> None:
         """Also one that is over before its first second."""
         web = SyntheticWeb(seed=3, pages=5, failing=0, flaky=0, latency=0)

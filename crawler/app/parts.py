@@ -1,0 +1,304 @@
+"""Parts: what a crawl is made of, built and connected. Read `make_parts` from top to bottom.
+
+May touch: every room. Never: start anything, wait for anything, or decide anything.
+
+A `Blueprint` is what a configuration alone decides: it is made once and checked before any
+file is opened. The `Parts` of one run need the open file too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from penstock.crawler.config.crawl_config import CrawlConfig
+from penstock.crawler.config.domains import registrable_domain
+from penstock.crawler.engine.body_budget import BodyBudget
+from penstock.crawler.engine.engine import Stopping
+from penstock.crawler.engine.pool import Pool
+from penstock.crawler.errors import BadConfig
+from penstock.crawler.messages import CanonicalUrl, RobotsAnswer, Verdict
+from penstock.crawler.monitor.loop_lag import LoopLag
+from penstock.crawler.monitor.tally import Tally
+from penstock.crawler.monitor.telemetry import Telemetry
+from penstock.crawler.monitor.trend import Left
+from penstock.crawler.monitor.watchdog import warn_of_slow_plugin
+from penstock.crawler.policies.bandwidth import Bandwidth
+from penstock.crawler.policies.breaker import Breaker
+from penstock.crawler.policies.budget import Budget
+from penstock.crawler.policies.politeness import Politeness
+from penstock.crawler.policies.reach import Horizon
+from penstock.crawler.policies.retry import Retry
+from penstock.crawler.policies.robots import RobotsPolicy
+from penstock.crawler.policies.robots_txt import product_token
+from penstock.crawler.policies.scope import Scope
+from penstock.crawler.policies.sessions import Sessions
+from penstock.crawler.policies.traps import Traps
+from penstock.crawler.ports import Extractor, Totals
+from penstock.crawler.scheduler.admission import Admission
+from penstock.crawler.scheduler.clock import Clock
+from penstock.crawler.scheduler.frontier import Frontier
+from penstock.crawler.scheduler.robots_cache import RobotsRules
+from penstock.crawler.scheduler.seen import SeenFilter
+from penstock.stages.extractors.fields.plan import Plan, plan_of
+from penstock.stages.extractors.html import HtmlExtractor
+from penstock.stages.fetch import FetchStage
+from penstock.stages.fetchers.plain import PlainFetcher, PlainOptions
+from penstock.stages.fetchers.prober import Prober
+from penstock.stages.parse import ParseStage
+from penstock.stages.store import StoreStage
+from penstock.stages.workers.worker_pool import WorkerPool
+from penstock.storage.writing.crawl_store import CrawlSettings, OpenRun
+from penstock.storage.writing.parse_marks import ParseMarks
+
+if TYPE_CHECKING:
+    from penstock.crawler.policies.rewrite import Rewrite
+    from penstock.stages.extractors.fields.field_extractor import FieldExtractor
+
+MAX_RESULT_BYTES = 32 << 20  # of what was read and is not stored yet
+MAX_SITEMAP_BYTES = 50 << 20  # sitemaps.org: 50 MiB, uncompressed
+
+
+class Blueprint(Struct, frozen=True, kw_only=True):
+    """What a configuration decides before any file is opened. Several runs may share it."""
+
+    config: CrawlConfig
+    fetching: PlainOptions
+    plan: Plan | None
+    fields: FieldExtractor | None
+    rewrite: Rewrite | None
+    robots: RobotsPolicy
+    fetchers: Mapping[str, object]  # plugs given by the program, by name
+    documents: Mapping[str, object]
+    extractor: Extractor | None  # replaces the built-in one; for tests
+    seen: SeenFilter | None  # the same
+
+    @property
+    def retry(self) -> Retry:
+        config = self.config
+        return Retry(
+            retries=config.retries, first_wait=config.retry_delay, max_retry_after=config.max_retry_after
+        )
+
+    def settings(self) -> CrawlSettings:
+        """What the crawl's file has to know."""
+        config, seeds = self.config, self.config.canonical_seeds
+        if self.rewrite is not None:
+            seeds = tuple(dict.fromkeys(map(self.rewrite, seeds)))
+        return CrawlSettings(
+            identity=config.identity(),
+            seeds=seeds,
+            sitemaps=config.canonical_sitemaps,
+            robots=not config.no_robots,
+            retry_failed=config.retry_failed,
+            public=config.public(),
+            durable=config.durable,
+            search=config.search,
+            resources=config.resources,
+            longest_wait=max(config.max_retry_after, self.retry.longest),
+        )
+
+    def admission(self, seeds: Sequence[CanonicalUrl]) -> Admission:
+        """The one door for URLs."""
+        config = self.config
+        scope = Scope(config.scope, seeds, config.included, config.excluded, registrable_domain)
+        return Admission(scope, Horizon(depth=config.depth), None if config.no_traps else Traps())
+
+    def seen_filter(self, known_urls: int) -> SeenFilter:
+        """Made ready for as many URLs as the file and the page budget hint at."""
+        if self.seen is not None:
+            return self.seen
+        expected = max(2 * known_urls, 20 * (self.config.max_pages or 0))
+        return SeenFilter(capacity=expected, loaded=not known_urls)
+
+
+def make_blueprint(
+    config: CrawlConfig,
+    *,
+    fetchers: Mapping[str, object] | None = None,
+    documents: Mapping[str, object] | None = None,
+    extractor: Extractor | None = None,
+    seen: SeenFilter | None = None,
+) -> Blueprint:
+    """Check what `CrawlConfig` cannot check by itself: files, selectors, plugins. Raises BadConfig."""
+    plan = plan_of(config)
+    fields = rewrite = None
+    if plan is not None:
+        from penstock.stages.extractors.fields.field_extractor import FieldExtractor
+
+        fields = FieldExtractor(plan, on_slow=warn_of_slow_plugin)
+    if config.strip_param or config.strip_sessions or config.sort_query or config.fold_index:
+        from penstock.crawler.policies.rewrite import Rewrite
+
+        rewrite = Rewrite(config.strip_param, config.strip_sessions, config.sort_query, config.fold_index)
+    return Blueprint(
+        config=config,
+        fetching=plain_options(config),
+        plan=plan,
+        fields=fields,
+        rewrite=rewrite,
+        robots=RobotsPolicy(token=product_token(config.agent)),
+        fetchers=given_plugs("fetchers", fetchers),
+        documents=given_plugs("documents", documents),
+        extractor=extractor,
+        seen=seen,
+    )
+
+
+def plain_options(config: CrawlConfig) -> PlainOptions:
+    """How to fetch. Raises BadConfig for a cookie file that cannot be read."""
+    cookies = None
+    if config.cookies is not None:
+        from penstock.crawler.config.cookie_file import load_cookies
+
+        cookies = load_cookies(config.cookies, config.credential_origins)
+    return PlainOptions(
+        user_agent=config.agent,
+        headers=dict(config.headers),
+        header_origins=config.credential_origins,
+        cookies=cookies,
+        proxy=config.exit,
+        timeout=config.timeout,
+        max_body=config.max_body,
+        keep_bodies=config.save_bodies,
+        public_only=config.public_only,
+        bandwidth=None if config.bandwidth is None else Bandwidth(config.bandwidth),
+    )
+
+
+def given_plugs(keyword: str, plugs: Mapping[str, object] | None) -> Mapping[str, object]:
+    """Copy the plugs given to `Crawl`, by name. Raises BadConfig if it is no mapping from str."""
+    if plugs is None:
+        return {}
+    if not isinstance(plugs, Mapping) or not all(isinstance(name, str) and name for name in plugs):
+        raise BadConfig(f"{keyword}: must map names to objects, such as {{'name': object}}")
+    return dict(plugs)
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """Every part of one run, connected. `close` what was opened, whether it ran or not."""
+
+    frontier: Frontier
+    pools: Sequence[Pool]  # in flow order
+    telemetry: Telemetry
+    lag: LoopLag
+    marks: ParseMarks
+    fetcher: PlainFetcher
+    workers: WorkerPool
+
+    async def close(self) -> None:
+        await self.fetcher.close()
+        await self.workers.close()
+        self.marks.close()
+
+
+def make_parts(
+    blueprint: Blueprint,
+    opened: OpenRun,
+    totals: Totals,
+    *,
+    tally: Tally,
+    stopping: Stopping,
+    started: float,
+    after_commit: Callable[[Verdict], Awaitable[None]] | None = None,
+) -> Parts:
+    """Build and connect every part of a run. `totals` are the crawl's before it, `started` is monotonic.
+
+    `after_commit` is awaited by the storage workers: while it waits the crawl waits too.
+    """
+    config, robots = blueprint.config, blueprint.robots
+    marks = opened.open_marks(config.parsers)  # first: it may fail, and nothing else is open yet
+    clock, retry, lag = Clock(), blueprint.retry, LoopLag()
+
+    frontier = Frontier(
+        opened.frontier,
+        politeness=Politeness(
+            per_host=config.per_host,
+            delay=config.delay,
+            rate=config.rate,
+            adaptive=config.throttle == "adaptive",
+            max_pause=config.max_retry_after,
+        ),
+        budget=Budget(
+            max_pages=config.max_pages,
+            max_bytes=config.max_bytes,
+            max_pages_per_host=config.max_pages_per_host,
+        ),
+        retry=retry,
+        breaker=Breaker(),
+        robots=None if config.no_robots else robots,
+        clock=clock,
+        totals=totals,
+        suspects=opened.poison_pages,
+        fetchers=config.fetchers,
+        lag=lag,
+        sessions=None if config.no_traps else Sessions(),
+    )
+
+    fetcher = PlainFetcher(blueprint.fetching, BodyBudget(config.body_memory))
+    fetch = FetchStage(
+        fetchers={"plain": fetcher},
+        gate=frontier,
+        robots_fetcher=fetcher.for_any_type(robots.max_bytes),
+        sitemap_fetcher=fetcher.for_any_type(MAX_SITEMAP_BYTES),
+        resource_fetcher=Prober(fetcher),
+        robots=robots,
+    )
+
+    results = BodyBudget(MAX_RESULT_BYTES)
+    workers = WorkerPool(max(config.processes - 1, 1), plan=blueprint.plan, results=results)
+    results.on_release = workers.dispatch
+    fields = blueprint.fields
+    parse = ParseStage(
+        extractor=blueprint.extractor or HtmlExtractor(fields=fields),
+        marker=marks,
+        workers=workers if blueprint.extractor is None else None,
+        # A plugin without a name is known to this process alone.
+        share=config.processes > 1 and (fields is None or fields.portable),
+        results=results,
+        rewrite=blueprint.rewrite,
+        token=robots.token,
+        keep_bodies=config.save_bodies,
+    )
+
+    def sitemaps_of(answer: RobotsAnswer) -> Sequence[CanonicalUrl]:
+        return RobotsRules.of(answer, robots).sitemaps
+
+    store = StoreStage(
+        store=opened.writer,
+        frontier=frontier,
+        retry=retry,
+        clock=clock,
+        sitemaps_of=sitemaps_of,
+        on_verdict=tally.settled,
+        after_commit=after_commit,
+    )
+
+    pools = [
+        Pool(stage=fetch, workers=config.fetchers, inbox=asyncio.Queue(config.queue_size)),
+        Pool(stage=parse, workers=config.parsers, inbox=asyncio.Queue(config.queue_size)),
+        Pool(stage=store, workers=config.storers, inbox=asyncio.Queue(config.queue_size)),
+    ]
+    telemetry = Telemetry(
+        tally,
+        frontier,
+        pools,
+        left=Left.of(config, totals),
+        started=started,
+        lag=lag,
+        stopping=lambda: stopping.reason,
+    )
+    opened.writer.clocks = frontier
+    opened.writer.samples.source = telemetry
+    return Parts(
+        frontier=frontier,
+        pools=pools,
+        telemetry=telemetry,
+        lag=lag,
+        marks=marks,
+        fetcher=fetcher,
+        workers=workers,
+    )

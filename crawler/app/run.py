@@ -1,0 +1,176 @@
+"""Run: one run of a crawl. Open the file, let the pages flow, note how it ended, close the file.
+
+May touch: the parts, the crawl's file, the engine, the tasks of the running event loop.
+Never: process-wide settings. A crawl is a guest in the program that runs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from penstock.crawler.app.parts import Blueprint, Parts, make_parts
+from penstock.crawler.config.credentials import dropped_credentials
+from penstock.crawler.engine.engine import Stopping, crawl
+from penstock.crawler.engine.stage_meter import StageMeter
+from penstock.crawler.errors import PenstockError
+from penstock.crawler.messages import Verdict
+from penstock.crawler.monitor.metrics import serving
+from penstock.crawler.monitor.tally import Tally
+from penstock.crawler.monitor.watchdog import pool_lines, task_lines, watch
+from penstock.crawler.output.logs import get_logger
+from penstock.crawler.ports import Totals
+from penstock.crawler.run_result import Report, exit_code, peak_memory, worst
+from penstock.crawler.snapshot import Snapshot
+from penstock.storage.writing.crawl_store import CrawlSettings, CrawlStore, OpenRun
+
+log = get_logger()
+
+
+class Run:
+    """One run, used once: `await Run(blueprint).run()`. It may be stopped before it begins."""
+
+    def __init__(
+        self, blueprint: Blueprint, *, after_commit: Callable[[Verdict], Awaitable[None]] | None = None
+    ) -> None:
+        self._blueprint = blueprint
+        self._after_commit = after_commit
+        self._stopping = Stopping()
+        self._tally = Tally()
+        self._parts: Parts | None = None
+        self._started = time.monotonic()
+        self.began = False
+
+    def stop(self, reason: str) -> None:
+        """End the run: gently the first time, at once the second. Safe from a signal handler."""
+        self._stopping.request(reason)
+
+    def snapshot(self) -> Snapshot:
+        """How the run stands. Valid at any time."""
+        if self._parts is not None:
+            return self._parts.telemetry.snapshot()
+        tally = self._tally
+        elapsed = time.monotonic() - self._started
+        return Snapshot(
+            elapsed_s=elapsed, pending=tally.pending, skipped=tally.skipped, stopping=self._stopping.reason
+        )
+
+    def meters(self) -> dict[str, StageMeter]:
+        """The work of each stage so far, in flow order."""
+        return self._parts.telemetry.meters() if self._parts is not None else {}
+
+    def describe(self) -> list[str]:
+        """One line on the frontier, on every stage and on every task of the event loop."""
+        parts = self._parts
+        frontier = [] if parts is None else [repr(parts.frontier), *pool_lines(parts.pools)]
+        return [*frontier, *task_lines()]
+
+    async def run(self) -> Report:
+        """Crawl until finished, stopped or out of budget. Raises PenstockError.
+
+        What was committed before an error stays; the same configuration resumes it.
+        """
+        self.began = True
+        self._started = time.monotonic()
+        config, settings = self._blueprint.config, self._blueprint.settings()
+        async with serving(config.metrics_port, self):
+            store = await CrawlStore.open(config.path, settings)
+            try:
+                return await self._run(store, settings)
+            finally:
+                await store.close()
+
+    async def _run(self, store: CrawlStore, settings: CrawlSettings) -> Report:
+        blueprint, tally = self._blueprint, self._tally
+        admission = blueprint.admission(settings.seeds)
+        seen = blueprint.seen_filter(store.known_urls)
+        opened = await store.begin(
+            settings, admission, seen, max_batch=blueprint.config.storers, on_commit=tally.committed
+        )
+        totals = await store.totals()
+        tally.begin(totals)
+        nothing_to_do = store.resumed and not await opened.frontier.unfinished()
+        reason = "error"
+        filling = asyncio.create_task(store.fill_seen(seen), name="fill-seen")
+        try:
+            if nothing_to_do:
+                opened.clear_marks()
+            else:
+                if missing := dropped_credentials(store.last_config, settings.public):
+                    log.warning("resumed_without", options=missing)
+                await self._flow(opened, totals)
+            reason = await self._why_ended(opened)
+        finally:
+            self._stopping.detach()
+            filling.cancel()
+            await asyncio.gather(filling, return_exceptions=True)
+            await note_end(store, reason)
+        totals = await store.totals()
+        return Report(
+            exit_code=exit_code(
+                reason, first_run=opened.id == 1, pages=totals.pages, internal=tally.internal
+            ),
+            stop_reason=reason,
+            run_id=opened.id,
+            totals=totals,
+            elapsed_s=time.monotonic() - self._started,
+            resumed=store.resumed,
+            nothing_to_do=nothing_to_do,
+            this_run=self.snapshot(),
+            bottleneck=self._parts.telemetry.bottleneck() if self._parts is not None else None,
+        )
+
+    async def _flow(self, opened: OpenRun, totals: Totals) -> None:
+        """Let the pages flow through the pools, watched by three tasks beside them."""
+        config, stopping, tally = self._blueprint.config, self._stopping, self._tally
+        parts = self._parts = make_parts(
+            self._blueprint,
+            opened,
+            totals,
+            tally=tally,
+            stopping=stopping,
+            started=self._started,
+            after_commit=self._after_commit,
+        )
+        if config.max_time is not None:
+            stopping.request_after(config.max_time - (time.monotonic() - self._started), "max_time")
+        watchers = (
+            watch(parts.pools, parts.frontier, lambda: tally.verdicts),
+            parts.lag.run(),
+            parts.telemetry.run(opened.writer.samples.hurry),
+        )
+        beside = [asyncio.create_task(each) for each in watchers]
+        try:
+            await crawl(parts.frontier, parts.pools, stopping, grace=config.grace)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if not stopping.aborted or current is None:
+                raise
+            current.uncancel()  # it was our own second signal, and it has done its work
+        except BaseExceptionGroup as group:
+            raise worst(group) from group
+        finally:
+            for task in beside:
+                task.cancel()
+            parts.telemetry.end()
+            await parts.close()
+
+    async def _why_ended(self, opened: OpenRun) -> str:
+        if not await opened.frontier.unfinished():
+            return "finished"
+        if self._stopping.reason is not None:
+            return self._stopping.reason
+        spent = self._parts.frontier.spent if self._parts is not None else None
+        return spent or "finished"
+
+
+async def note_end(store: CrawlStore, reason: str) -> None:
+    """Note in the file how the run ended. After an error the file may be what failed."""
+    try:
+        await store.finish(reason, peak_memory(), wait_for_lock=reason != "error")
+    except PenstockError as error:
+        if reason != "error":
+            raise
+        # The caller reports the error that ended the run; this one is only its echo.
+        log.debug("run_end_not_noted", error=str(error))
