@@ -81,10 +81,10 @@ def _crawled(config: CrawlConfig, view: View, called: Sequence[str]) -> Report:
 
         from penstock.crawler.cli import signals
         from penstock.crawler.cli.summary import resume_lines
-        from penstock.crawler.engine.malloc import keep_freed
+        from penstock.crawler.engine.malloc import tune_allocator
         from penstock.crawler.library.crawl import Crawl
 
-    keep_freed()
+    tune_allocator()
     note = "\n".join(resume_lines("error", called))
     try:
         with signals.restored():

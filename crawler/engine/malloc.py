@@ -19,23 +19,38 @@ _REUSED_BYTES = 4 << 20
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
-def keep_freed() -> None:
-    """Have what one page took be kept for the next, where glibc would ask the system anew for each.
+_ours = False  # the process is one of ours, so its allocator may be tuned
 
-    It learns that from the largest block that it was given back. A crawl of 1,200 pages then
-    faults 3,500 pages of memory in, not 10,000; a parser process spends half the time.
+
+def tune_allocator() -> None:
+    """Tune the allocator of this process, now and when the first large block is needed.
+
+    The command and the parser processes call this. A library must not: the allocator belongs to
+    the program that uses it.
+
+    glibc learns how much freed memory to keep from the largest block that was freed, so one block
+    of 4 MiB is enough. A crawl of 1,200 pages then faults 3,500 pages of memory in, not 10,000;
+    a parser process spends half the time.
     """
+    global _ours
+    _ours = True
     bytes(_REUSED_BYTES)
 
 
-@cache
 def map_large_blocks() -> None:
-    """Have every block of 512 KiB or more to itself, from now on.
+    """From now on give every block of 512 KiB or more back to the system when it is freed.
 
-    glibc begins like that, but raises the bound to the largest block that it ever freed: after
-    one body of 10 MiB such bodies lie on the heap, where anything small behind them keeps
-    them. With 64 of them under way 207 MiB stayed, of which 74 were in use.
+    Does nothing unless `tune_allocator` was called. glibc begins like that, but raises the bound
+    to the largest block that it ever freed: after one body of 10 MiB such bodies lie on the heap,
+    where anything small behind them keeps them. With 64 of them in flight 207 MiB stayed
+    allocated, of which 74 were in use.
     """
+    if _ours:
+        _set_mmap_threshold()
+
+
+@cache
+def _set_mmap_threshold() -> None:
     if (mallopt := _function("mallopt")) is not None:
         mallopt(_M_MMAP_THRESHOLD, MAPPED_BYTES)
         mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)

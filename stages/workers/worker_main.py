@@ -18,7 +18,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from penstock.crawler.engine.malloc import Excess, keep_freed
+from penstock.crawler.engine.malloc import Excess, tune_allocator
 from penstock.stages.extractors.html import HtmlExtractor
 from penstock.stages.workers.shared_buffers import buffer_reader
 from penstock.stages.workers.wire import LENGTH, encode_content, encode_sitemap
@@ -40,7 +40,7 @@ def main() -> None:
     sys.modules.pop("typing_extensions", None)  # plugins may have a use for it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     cpu_seconds = float(sys.argv[1])
-    keep_freed()
+    tune_allocator()
     read_buffer = buffer_reader(int(sys.argv[3])) if len(sys.argv) > 3 else None
     # Not the socket module, which takes 5 ms to load: to read and to write a descriptor will do.
     with open(0, "rb") as parent, open(0, "wb", closefd=False) as answers:
