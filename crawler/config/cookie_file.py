@@ -30,5 +30,10 @@ def load_cookies(path: str | Path, origins: Iterable[str]) -> Cookies:
     except ValueError as error:
         raise BadConfig(f"--cookies {escape_control_chars(str(path))}: {error}") from None
     if not any(cookies.has_any_for(origin, now=time.time()) for origin in origins):
-        log.warning("cookies_unused", file=str(path), cookies=cookies.count, why="other domains, or expired")
+        log.warning(
+            "cookies_unused",
+            file=str(path),
+            cookies=cookies.count,
+            reason="they belong to other hosts, or have expired",
+        )
     return cookies

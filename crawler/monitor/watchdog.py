@@ -85,4 +85,10 @@ async def watch(
 
 def warn_of_slow_plugin(plugin: str, seconds: float, url: str) -> None:
     """While a plugin runs on the event loop nothing else does. Said once of each."""
-    log.warning("plugin_slow", plugin=plugin, seconds=round(seconds, 3), url=url, meanwhile="all else waits")
+    log.warning(
+        "plugin_slow",
+        plugin=plugin,
+        seconds=round(seconds, 3),
+        url=url,
+        hint="the crawl waits while a plugin runs",
+    )

@@ -117,9 +117,13 @@ class RobotsCache:
         else:
             wait = self._retry.backoff(answer.status, attempt, 0.5)
         if rules.meaning is RobotsMeaning.UNREACHABLE and attempt >= self._most - 1:
-            then = "its URLs fail" if attempt >= self._most else "asked again when nothing else is left"
-            said = answer.error or f"http_{answer.status}"
-            log.info("robots_unreachable", origin=answer.task.origin, said=said, then=then)
+            last = attempt >= self._most
+            log.info(
+                "robots_unreachable",
+                origin=answer.task.origin,
+                error=answer.error or f"http_{answer.status}",
+                action="fail the URLs of this host" if last else "try again when all other URLs are settled",
+            )
         return rules, wait
 
     @property

@@ -84,4 +84,4 @@ class CredentialSender:
     def _tell(self, asked: str) -> None:
         if self._origins and asked not in self._told and len(self._told) < MAX_WARNINGS:
             self._told.add(asked)
-            log.warning("credentials_withheld", origin=asked, way_out=f"--credentials-to {asked}")
+            log.warning("credentials_withheld", origin=asked, hint=f"--credentials-to {asked}")

@@ -172,7 +172,7 @@ class TestWhoGetsThem:
 
         await crawl(**options(webs, tmp_path / "x.db", **webs.secrets))
 
-        assert capsys.readouterr().err.count(f"way_out='--credentials-to {webs.other.url}'") == 1
+        assert capsys.readouterr().err.count(f"hint='--credentials-to {webs.other.url}'") == 1
 
     async def test_nobody_is_told_where_there_is_nothing_to_send(
         self, webs: Webs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
