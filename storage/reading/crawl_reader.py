@@ -20,7 +20,8 @@ from pathlib import Path
 from types import TracebackType
 
 from penstock.crawler.errors import BadDatabase, BadQuery
-from penstock.storage.database.migration import APPLICATION_ID, schema_files
+from penstock.storage.database.migration import APPLICATION_ID
+from penstock.storage.database.schema_texts import newest_version
 from penstock.storage.reading.sql_errors import WAIT_SECONDS, explain_file, explain_query
 
 FIRST_WITH_VIEWS = 2  # schema; a file that is older than this code, but no older than that, can be read
@@ -239,7 +240,7 @@ def _refuse_other_databases(path: Path, connection: sqlite3.Connection) -> None:
         if not tables:
             raise BadDatabase(f"{path} has no tables: no crawl has begun in it")
         raise BadDatabase(f"{path} is another application's database; name a crawl's file with --db")
-    newest = schema_files()[-1][0]
+    newest = newest_version()
     if version > newest:
         raise BadDatabase(
             f"{path} was written by a newer Penstock (schema {version}, this one knows {newest}); upgrade"

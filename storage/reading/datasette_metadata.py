@@ -8,11 +8,9 @@ canned queries are those that people ask first, and that no report answers as it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from penstock.storage.database.migration import schema_files
+from penstock.storage.database.schema_texts import describe_schema
 from penstock.storage.reading.reports import REPORTS, TABLES
 
 QUERIES: Mapping[str, tuple[str, str]] = {
@@ -40,40 +38,19 @@ QUERIES: Mapping[str, tuple[str, str]] = {
     ),
 }
 
-_MADE = re.compile(r"^CREATE (?:VIEW|TABLE) (\w+)\b(.*?);\s*$", re.MULTILINE | re.DOTALL)
-# `expression AS name,   -- meaning`, or `name TYPE ..., -- meaning` in a table; one line only.
-_COLUMN = re.compile(r"^ +(?:.*\bAS )?(\w+)(?: [A-Z][A-Z ]*)?,? +-- (.+)$", re.MULTILINE)
-
-
-class TableDescription(NamedTuple):
-    """What the schema says of a table or view."""
-
-    itself: str | None
-    columns: Mapping[str, str]
-
 
 def build_datasette_metadata(database: str) -> dict[str, object]:
     """Metadata for Datasette 0.65; `database` is its name there: the file's, without its ending."""
-    meanings = describe_schema()
+    descriptions = describe_schema()
     tables: dict[str, object] = {}
     for name in (*TABLES, *REPORTS):
-        itself, columns = meanings[name]
-        tables[name] = {"description": REPORTS.get(name, itself), "columns": columns}
-    # What is beneath the views; people should not begin there.
-    tables.update({name: {"hidden": True} for name in meanings if name not in tables})
+        text, columns = descriptions[name]
+        described = {column: meaning for column, meaning in columns.items() if meaning}
+        tables[name] = {"description": REPORTS.get(name, text), "columns": described}
+    # The tables beneath the views; people should not begin there.
+    tables.update({name: {"hidden": True} for name in descriptions if name not in tables})
     queries = {name: {"title": title, "sql": sql} for name, (title, sql) in QUERIES.items()}
     return {
         "title": "A crawl by Penstock",
         "databases": {database: {"tables": tables, "queries": queries}},
     }
-
-
-def describe_schema() -> dict[str, TableDescription]:
-    """By table or view: what it is and what its columns mean, where the schema says so."""
-    found: dict[str, TableDescription] = {}
-    for _, file in schema_files():
-        for name, body in _MADE.findall(file.read_text("utf-8")):
-            first, _, rest = body.partition("\n")
-            itself = first.partition("-- ")[2] or None
-            found[name] = TableDescription(itself, dict(_COLUMN.findall(rest)))
-    return found

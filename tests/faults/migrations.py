@@ -1,7 +1,6 @@
 """A file of the schema before the newest, and kills of the run that brings it up to date.
 
-Whatever the newest step is: the older file is made by the steps before it, and filled with
-what their tables have in common with today's.
+The older file has the tables and views of its time, filled with what they have in common with today's.
 """
 
 from __future__ import annotations
@@ -12,8 +11,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from penstock.storage.database.digests import teach
-from penstock.storage.database.migration import schema_files
+from penstock.storage.database.schema_texts import newest_version
 from tests.faults import strace
 from tests.faults.fault import CannotTry, Fault, Plan, Tried
 from tests.faults.invariants import finished, intact
@@ -22,6 +20,7 @@ from tests.faults.lane import Lane
 from tests.faults.syscalls import WRITES
 from tests.faults.webs import Served
 from tests.support.crawls import rows
+from tests.support.former_schemas import create_former_schema
 
 PAGES = "4"  # stored before the file is made older
 # Migrated, and dead before the run is noted: all of these writes are the migration's.
@@ -30,12 +29,10 @@ MIGRATED = (sys.executable, "-m", "tests.faults.child", "kill commit before 1")
 
 def make_older(whole: Path, db: Path, *, before: int | None = None) -> None:
     """The same crawl as a file of the schema before that number, or before the newest."""
-    before = before or schema_files()[-1][0]
+    before = before or newest_version()
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        teach(connection)
-        for number, step in schema_files()[: before - 1]:
-            connection.executescript(f"{step.read_text('utf-8')}\nPRAGMA user_version = {number};")
+        create_former_schema(connection, before - 1)
         connection.execute("ATTACH ? AS whole", (str(whole),))
         connection.execute("BEGIN")
         for (table,) in _tables(connection, "main"):
@@ -83,7 +80,7 @@ def migration_cases(plan: Plan, scout: Lane) -> list[str]:
 def kill_migration(lane: Lane, case: str) -> Tried:
     """Older or newest, never between; the next run brings it up to date and goes on."""
     call, _, k = case.partition(" ")
-    served, versions = lane.web("tiny"), [number for number, _ in schema_files()][-2:]
+    served, versions = lane.web("tiny"), (newest_version() - 1, newest_version())
     with lane.room() as room:
         db = room / "crawl.db"
         older_file(lane, served, db)

@@ -15,8 +15,8 @@ from types import TracebackType
 
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.urls import split
-from penstock.storage.database.digests import digest_of_path, digest_of_text, teach
-from penstock.storage.database.migration import schema_files
+from penstock.storage.database.digests import digest_of_path, digest_of_text
+from penstock.storage.database.schema_texts import create_schema
 
 STATES = {"pending": 0, "waiting": 1, "done": 2, "failed": 3, "skipped": 4}
 SITE = "https://site.example"
@@ -31,10 +31,7 @@ class CrawlFile:
         self.db = sqlite3.connect(path, isolation_level=None)
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = OFF")  # no test pulls the plug
-        teach(self.db)
-        for number, file in schema_files():
-            self.db.executescript(file.read_text("utf-8"))
-            self.db.execute(f"PRAGMA user_version = {number}")
+        create_schema(self.db)
         self.db.execute("BEGIN")
 
     def __enter__(self) -> CrawlFile:

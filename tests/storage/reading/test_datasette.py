@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 import pytest
 
 from penstock.crawler.cli import main
-from penstock.storage.reading.datasette_metadata import QUERIES, describe_schema
+from penstock.storage.database.schema_texts import describe_schema
+from penstock.storage.reading.datasette_metadata import QUERIES
 from penstock.storage.reading.reports import REPORTS, TABLES
 from tests.support.database_rows import SITE, CrawlFile
 
@@ -87,7 +88,7 @@ class TestMetadata:
 
         assert meanings["urls"].columns["state"] == "pending, done, failed or skipped"
         assert meanings["links"].columns["followed"] == "1: at least one mention may be followed"
-        assert meanings["pages"].itself == "every URL that was requested, with its newest answer"
+        assert meanings["pages"].text == "every URL that was requested, with its newest answer"
 
     def test_only_what_people_should_know_of_is_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
         main(["metadata"])

@@ -1,0 +1,44 @@
+CREATE VIEW known_url AS         -- beneath: urls, and its numbers
+SELECT
+    known.id AS id,
+    known.url AS url,
+    known.host AS host,
+    known.state AS state,
+    known.reason AS reason,
+    nullif(known.depth, 1 << 30) AS depth, -- NULL: only a sitemap leads here
+    known.attempts AS attempts,
+    -- The nearest parent, of several the one whose URL sorts first; NULL for a seed. A parent
+    -- links here from one depth less, or redirects here from the same. Nofollow links
+    -- count only where nothing else leads here.
+    CASE WHEN known.seed = 0 THEN (
+        SELECT min(parent.url) FROM (
+            SELECT source.url AS url
+            -- CROSS: the index link_target holds (target, source) alone, so that the link itself
+            -- is looked up only for the few sources that are near enough.
+            FROM link AS way
+            CROSS JOIN url AS nearer ON nearer.id = way.source AND nearer.depth = known.depth - 1
+            CROSS JOIN link ON link.source = way.source AND link.target = way.target
+            JOIN url_text AS source ON source.id = nearer.id
+            WHERE way.target = known.id
+              AND link.followed = known.followed
+            UNION ALL
+            SELECT source.url AS url
+            FROM fetch
+            JOIN url AS same ON same.id = fetch.url_id
+            JOIN url_text AS source ON source.id = same.id
+            WHERE fetch.redirect_id = known.id
+              AND same.id <> known.id
+              AND same.depth = known.depth
+        ) AS parent
+    ) END AS discovered_from,
+    known.seed AS seed,
+    strftime('%Y-%m-%dT%H:%M:%fZ', known.retry_at, 'unixepoch') AS retry_at
+FROM (
+    SELECT DISTINCT
+        id, seed, followed, depth, reason, attempts, retry_at,
+        -- Waiting for another attempt is a way of being pending.
+        CASE state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state,
+        (SELECT name FROM host WHERE host.id = url.host_id) AS host,
+        (SELECT url_text.url FROM url_text WHERE url_text.id = url.id) AS url
+    FROM url WHERE kind = 0      -- a sitemap is no page
+) AS known;

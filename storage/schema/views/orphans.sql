@@ -1,0 +1,14 @@
+CREATE VIEW orphans AS           -- stored pages that are no seed and that nothing leads to
+SELECT
+    url_text.url AS url,
+    page.title AS title,
+    nullif(url.depth, 1 << 30) AS depth
+FROM last_fetch AS page
+JOIN url ON url.id = page.url_id
+JOIN url_text ON url_text.id = page.url_id
+WHERE page.status = 200 AND page.error IS NULL
+  AND url.seed = 0
+  -- A page's link to itself leads nobody there.
+  AND NOT EXISTS (SELECT 1 FROM link WHERE link.target = url.id AND link.source <> url.id)
+  AND NOT EXISTS (SELECT 1 FROM fetch WHERE fetch.redirect_id = url.id AND fetch.url_id <> url.id)
+ORDER BY url_text.url;

@@ -1,0 +1,9 @@
+CREATE VIEW resource_uses AS     -- one row per page, resource and what it is used as
+SELECT
+    page.url AS page,
+    used.url AS resource,
+    phrase.text AS kind          -- image, script, style, media, icon or font
+FROM url_text AS page
+CROSS JOIN resource_use ON resource_use.page_id = page.id
+JOIN url_text AS used ON used.id = resource_use.url_id
+JOIN phrase ON phrase.id = resource_use.use_id;

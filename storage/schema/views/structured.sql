@@ -1,0 +1,15 @@
+CREATE VIEW structured AS        -- structured data, an item a row
+SELECT
+    found.url AS url,
+    (SELECT phrase.text FROM phrase WHERE phrase.id = found.kind_id) AS kind, -- json-ld, opengraph, twitter, microdata
+    found.position AS position,  -- among the items of that kind on that page, from 0
+    found.data AS data,          -- JSON; NULL: it could not be read
+    found.error AS error,        -- why: bad_json, too_large, too_deep, too_many
+    (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', fetch.fetched_at / 1000.0, 'unixepoch') FROM fetch
+     WHERE fetch.url_id = found.url_id AND fetch.generation = found.generation) AS fetched_at -- ISO 8601, UTC
+FROM (
+    SELECT structured_item.*, url_text.url AS url
+    FROM structured_item JOIN url_text ON url_text.id = structured_item.url_id
+    WHERE generation = (SELECT max(newer.generation) FROM fetch AS newer WHERE newer.url_id = structured_item.url_id)
+    UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE 0
+) AS found;
