@@ -1,6 +1,6 @@
-"""Ending: how a run ended, as a report and as an exit code.
+"""Run result: how a run ended, as a report and as an exit code.
 
-May touch: ports, stats.
+May touch: ports, snapshot.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from penstock.crawler.snapshot import Snapshot
 COMPLETE, INTERNAL_FAILURES, BUDGET_SPENT, NOTHING_STORED = 0, 1, 3, 4
 BY_SIGNAL = {"sighup": 129, "sigint": 130, "sigterm": 143}  # 128 and the signal's number
 BUDGETS = frozenset({"max_pages", "max_pages_per_host", "max_time", "max_bytes"})
+BY_PROGRAM = "stopped"  # the program that ran the crawl as a library wanted no more pages
 
 
 class Report(Struct, frozen=True, kw_only=True):
     """How a run ended. `totals` are the whole crawl's, read from the database at the end."""
 
     exit_code: int
-    stop_reason: str  # finished, sigint, sigterm, sighup, or a budget's name
+    stop_reason: str  # finished, stopped, sigint, sigterm, sighup, or a budget's name
     run_id: int
     totals: Totals
     elapsed_s: float
@@ -36,7 +37,7 @@ def exit_code(reason: str, *, first_run: bool, pages: int, internal: int) -> int
     """The command's exit code. `pages` of the whole crawl, `internal` failures of this run."""
     if reason in BY_SIGNAL:
         return BY_SIGNAL[reason]
-    if reason in BUDGETS:
+    if reason in BUDGETS or reason == BY_PROGRAM:
         return BUDGET_SPENT
     if internal:
         return INTERNAL_FAILURES

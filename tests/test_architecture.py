@@ -59,7 +59,9 @@ GRAPH: Mapping[str, tuple[str, ...]] = {
         "crawler.scheduler", "stages", "stages.extractors", "stages.extractors.fields", "stages.fetchers",
         "stages.workers", "storage.writing",
     ),
-    "crawler.library": ("crawler", "crawler.app", "crawler.config", "crawler.scheduler"),
+    "crawler.library": (
+        "crawler", "crawler.app", "crawler.config", "crawler.scheduler", "stages.extractors.text",
+    ),
     "crawler.cli.html": ("crawler", "crawler.output", "storage.exports", "storage.reading"),
     "crawler.cli.live": ("crawler", "crawler.config", "crawler.output"),
     "crawler.cli": (

@@ -1,6 +1,15 @@
 """Penstock: crawl a web site into one SQLite file that can be stopped, resumed and queried.
 
-The public names. All are loaded at first use, so that `import penstock` is cheap.
+    from penstock import Crawl, CrawlConfig
+
+    async with Crawl(CrawlConfig(seeds=["https://example.com/"], depth=2, db="crawl.db")) as crawl:
+        async for page in crawl.pages():
+            print(page.url, page.title)
+
+Everything public is a name of this package. All are loaded at first use, so that `import penstock`
+is cheap, and importing or using them changes nothing in the program that does: no signal handler,
+no logging setup, no warnings filter, no adapter of sqlite3, no allocator setting.
+
 The three folders of the repository are the three packages beside this file: `crawler`
 (decisions), `stages` (moving data) and `storage` (SQLite). In a checkout they are links.
 """
@@ -14,26 +23,82 @@ if TYPE_CHECKING:
     from penstock.crawler.config.crawl_config import CrawlConfig
     from penstock.crawler.config.plugins import Element, Follow, Page, Value
     from penstock.crawler.config.select_rules import SelectRule
+    from penstock.crawler.errors import (
+        BadConfig,
+        BadDatabase,
+        BadQuery,
+        PenstockError,
+        Refusal,
+        StorageFailed,
+    )
     from penstock.crawler.library.crawl import Crawl
+    from penstock.crawler.library.events import (
+        CrawlEvent,
+        PageStored,
+        RetryScheduled,
+        RunEnded,
+        StoredPage,
+        UrlFailed,
+        UrlSkipped,
+    )
+    from penstock.crawler.messages import Link
+    from penstock.crawler.ports import Totals
+    from penstock.crawler.run_result import Report
+    from penstock.crawler.snapshot import Snapshot
 
-__all__ = ["Crawl", "CrawlConfig", "Element", "Follow", "Page", "SelectRule", "Value"]
+# Written out, for tools that read the source: type checkers and editors.
+__all__ = [
+    "BadConfig",
+    "BadDatabase",
+    "BadQuery",
+    "Crawl",
+    "CrawlConfig",
+    "CrawlEvent",
+    "Element",
+    "Follow",
+    "Link",
+    "Page",
+    "PageStored",
+    "PenstockError",
+    "Refusal",
+    "Report",
+    "RetryScheduled",
+    "RunEnded",
+    "SelectRule",
+    "Snapshot",
+    "StorageFailed",
+    "StoredPage",
+    "Totals",
+    "UrlFailed",
+    "UrlSkipped",
+    "Value",
+]
 
 _MODULES = {
-    "Crawl": "crawler.library.crawl",
-    "CrawlConfig": "crawler.config.crawl_config",
-    "Element": "crawler.config.plugins",
-    "Follow": "crawler.config.plugins",
-    "Page": "crawler.config.plugins",
-    "SelectRule": "crawler.config.select_rules",
-    "Value": "crawler.config.plugins",
-}
+    "crawler.config.crawl_config": ["CrawlConfig"],
+    "crawler.config.plugins": ["Element", "Follow", "Page", "Value"],
+    "crawler.config.select_rules": ["SelectRule"],
+    "crawler.errors": ["BadConfig", "BadDatabase", "BadQuery", "PenstockError", "Refusal", "StorageFailed"],
+    "crawler.library.crawl": ["Crawl"],
+    "crawler.library.events": [
+        "CrawlEvent", "PageStored", "RetryScheduled", "RunEnded", "StoredPage", "UrlFailed", "UrlSkipped",
+    ],
+    "crawler.messages": ["Link"],
+    "crawler.ports": ["Totals"],
+    "crawler.run_result": ["Report"],
+    "crawler.snapshot": ["Snapshot"],
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _MODULES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value  # the next access needs no call
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """The public names and what every module has; not what this file itself imports."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.crawler.config.crawl_config import CrawlConfig
 from penstock.crawler.config.domains import registrable_domain
@@ -20,7 +21,7 @@ from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.engine.engine import Stopping
 from penstock.crawler.engine.pool import Pool
 from penstock.crawler.errors import BadConfig
-from penstock.crawler.messages import CanonicalUrl, RobotsAnswer, Verdict
+from penstock.crawler.messages import CanonicalUrl, Done, RobotsAnswer, Verdict
 from penstock.crawler.monitor.loop_lag import LoopLag
 from penstock.crawler.monitor.tally import Tally
 from penstock.crawler.monitor.telemetry import Telemetry
@@ -37,7 +38,7 @@ from penstock.crawler.policies.robots_txt import product_token
 from penstock.crawler.policies.scope import Scope
 from penstock.crawler.policies.sessions import Sessions
 from penstock.crawler.policies.traps import Traps
-from penstock.crawler.ports import Extractor, Totals
+from penstock.crawler.ports import Extractor, Saved, Totals, VerdictStore
 from penstock.crawler.scheduler.admission import Admission
 from penstock.crawler.scheduler.clock import Clock
 from penstock.crawler.scheduler.frontier import Frontier
@@ -178,6 +179,26 @@ def given_plugs(keyword: str, plugs: Mapping[str, object] | None) -> Mapping[str
     return dict(plugs)
 
 
+class Observer(Struct, frozen=True, kw_only=True):
+    """A program that follows a run from inside its process."""
+
+    after_commit: Callable[[Verdict], Awaitable[None]]  # while it waits, so does the crawl
+    on_stop: Callable[[], object] = lambda: None  # called once when the run is asked to stop
+    is_waiting: Callable[[], bool] = lambda: False  # true while the crawl waits for the program
+    bodies: bool = False  # the bodies of HTML pages are wanted
+
+
+class WithoutBodies(Struct, frozen=True):
+    """A VerdictStore that stores no bodies: they are in the verdicts for an observer only."""
+
+    store: VerdictStore
+
+    async def save(self, verdict: Verdict) -> Saved:
+        if isinstance(verdict, Done) and verdict.body is not None:
+            verdict = replace(verdict, body=None)
+        return await self.store.save(verdict)
+
+
 class Parts(Struct, frozen=True, kw_only=True):
     """Every part of one run, connected. `close` what was opened, whether it ran or not."""
 
@@ -203,12 +224,9 @@ def make_parts(
     tally: Tally,
     stopping: Stopping,
     started: float,
-    after_commit: Callable[[Verdict], Awaitable[None]] | None = None,
+    observer: Observer | None = None,
 ) -> Parts:
-    """Build and connect every part of a run. `totals` are the crawl's before it, `started` is monotonic.
-
-    `after_commit` is awaited by the storage workers: while it waits the crawl waits too.
-    """
+    """Build and connect every part of a run. `totals` are the crawl's before it, `started` is monotonic."""
     config, robots = blueprint.config, blueprint.robots
     marks = opened.open_marks(config.parsers)  # first: it may fail, and nothing else is open yet
     clock, retry, lag = Clock(), blueprint.retry, LoopLag()
@@ -252,6 +270,7 @@ def make_parts(
     workers = WorkerPool(max(config.processes - 1, 1), plan=blueprint.plan, results=results)
     results.on_release = workers.dispatch
     fields = blueprint.fields
+    observed_bodies = observer is not None and observer.bodies
     parse = ParseStage(
         extractor=blueprint.extractor or HtmlExtractor(fields=fields),
         marker=marks,
@@ -261,20 +280,20 @@ def make_parts(
         results=results,
         rewrite=blueprint.rewrite,
         token=robots.token,
-        keep_bodies=config.save_bodies,
+        keep_bodies=config.save_bodies or observed_bodies,
     )
 
     def sitemaps_of(answer: RobotsAnswer) -> Sequence[CanonicalUrl]:
         return RobotsRules.of(answer, robots).sitemaps
 
     store = StoreStage(
-        store=opened.writer,
+        store=WithoutBodies(opened.writer) if observed_bodies and not config.save_bodies else opened.writer,
         frontier=frontier,
         retry=retry,
         clock=clock,
         sitemaps_of=sitemaps_of,
         on_verdict=tally.settled,
-        after_commit=after_commit,
+        after_commit=None if observer is None else observer.after_commit,
     )
 
     pools = [

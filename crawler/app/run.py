@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 
-from penstock.crawler.app.parts import Blueprint, Parts, make_parts
+from penstock.crawler.app.parts import Blueprint, Observer, Parts, make_parts
 from penstock.crawler.config.credentials import dropped_credentials
 from penstock.crawler.engine.engine import Stopping, crawl
 from penstock.crawler.engine.stage_meter import StageMeter
 from penstock.crawler.errors import PenstockError
-from penstock.crawler.messages import Verdict
 from penstock.crawler.monitor.metrics import serving
 from penstock.crawler.monitor.tally import Tally
 from penstock.crawler.monitor.watchdog import pool_lines, task_lines, watch
@@ -31,20 +29,23 @@ log = get_logger()
 class Run:
     """One run, used once: `await Run(blueprint).run()`. It may be stopped before it begins."""
 
-    def __init__(
-        self, blueprint: Blueprint, *, after_commit: Callable[[Verdict], Awaitable[None]] | None = None
-    ) -> None:
+    def __init__(self, blueprint: Blueprint) -> None:
         self._blueprint = blueprint
-        self._after_commit = after_commit
+        self._observer: Observer | None = None
+        self.began = False
         self._stopping = Stopping()
         self._tally = Tally()
         self._parts: Parts | None = None
         self._started = time.monotonic()
-        self.began = False
 
     def stop(self, reason: str) -> None:
         """End the run: gently the first time, at once the second. Safe from a signal handler."""
         self._stopping.request(reason)
+
+    @property
+    def stopping(self) -> str | None:
+        """The reason why the run winds down; None while nobody asked for it."""
+        return self._stopping.reason
 
     def snapshot(self) -> Snapshot:
         """How the run stands. Valid at any time."""
@@ -66,12 +67,14 @@ class Run:
         frontier = [] if parts is None else [repr(parts.frontier), *pool_lines(parts.pools)]
         return [*frontier, *task_lines()]
 
-    async def run(self) -> Report:
+    async def run(self, observer: Observer | None = None) -> Report:
         """Crawl until finished, stopped or out of budget. Raises PenstockError.
 
         What was committed before an error stays; the same configuration resumes it.
         """
-        self.began = True
+        self.began, self._observer = True, observer
+        if observer is not None:
+            self._stopping.on_request(observer.on_stop, lambda: None)
         self._started = time.monotonic()
         config, settings = self._blueprint.config, self._blueprint.settings()
         async with serving(config.metrics_port, self):
@@ -101,6 +104,9 @@ class Run:
                     log.warning("resumed_without", options=missing)
                 await self._flow(opened, totals)
             reason = await self._why_ended(opened)
+        except asyncio.CancelledError:
+            reason = "cancelled"
+            raise
         finally:
             self._stopping.detach()
             filling.cancel()
@@ -131,12 +137,12 @@ class Run:
             tally=tally,
             stopping=stopping,
             started=self._started,
-            after_commit=self._after_commit,
+            observer=self._observer,
         )
         if config.max_time is not None:
             stopping.request_after(config.max_time - (time.monotonic() - self._started), "max_time")
         watchers = (
-            watch(parts.pools, parts.frontier, lambda: tally.verdicts),
+            watch(parts.pools, parts.frontier, lambda: tally.verdicts, paused=self._waits_for_observer),
             parts.lag.run(),
             parts.telemetry.run(opened.writer.samples.hurry),
         )
@@ -155,6 +161,9 @@ class Run:
                 task.cancel()
             parts.telemetry.end()
             await parts.close()
+
+    def _waits_for_observer(self) -> bool:
+        return self._observer is not None and self._observer.is_waiting()
 
     async def _why_ended(self, opened: OpenRun) -> str:
         if not await opened.frontier.unfinished():

@@ -1,28 +1,50 @@
-"""Crawl: a crawl as an object of a program.
+"""Crawl: a crawl as an object of a program. Run it, follow it page by page, stop it.
 
-May touch: the wiring.
+May touch: the wiring, the tasks of the running event loop.
+Never: process-wide settings (signal handlers, logging, warnings, the allocator).
+
+    async with Crawl(CrawlConfig(seeds=["https://example.com/"], depth=2)) as crawl:
+        async for page in crawl.pages():
+            print(page.url, page.title)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from types import TracebackType
 
-from penstock.crawler.app.parts import given_plugs, make_blueprint
+from penstock.crawler.app.parts import Observer, given_plugs, make_blueprint
 from penstock.crawler.app.run import Run
 from penstock.crawler.config.crawl_config import CrawlConfig
+from penstock.crawler.library.event_stream import EventStream
+from penstock.crawler.library.events import (
+    CrawlEvent,
+    PageStored,
+    RunEnded,
+    StoredPage,
+    UrlFailed,
+    event_of,
+)
+from penstock.crawler.messages import Verdict
 from penstock.crawler.ports import Extractor
-from penstock.crawler.run_result import Report
+from penstock.crawler.run_result import BY_PROGRAM, Report
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.snapshot import Snapshot
 
 
 class Crawl:
-    """A crawl: `await Crawl(CrawlConfig(seeds=[URL])).run()`.
+    """A crawl of one configuration into one file.
 
-    The same configuration on the same database continues where the last run ended.
+    `run()` crawls to the end. `pages()` and `events()` do the same and hand over what happens.
+    Each of them starts a run of its own: the first one begins the crawl or resumes it, and the
+    next one finds what the one before has left. Only one can be running at a time.
 
     `fetchers`, `documents` and `exports` are plugs by name: fetch tiers, kinds of document and
     export formats. A given object replaces the built-in or installed plug of the same name.
+    `on_event` is called with every event, after its commit and on the event loop; it must be quick,
+    and an exception in it ends the run.
     `extractor` and `seen` replace the built-in ones, for tests.
 
     Raises BadConfig for a cookie file that cannot be read, an invalid selector, a plugin that
@@ -36,30 +58,156 @@ class Crawl:
         fetchers: Mapping[str, object] | None = None,
         documents: Mapping[str, object] | None = None,
         exports: Mapping[str, object] | None = None,
+        on_event: Callable[[CrawlEvent], object] | None = None,
         extractor: Extractor | None = None,
         seen: SeenFilter | None = None,
     ) -> None:
+        self.config = config
+        self.report: Report | None = None  # of the last run that ended without an error
+        self.exports = given_plugs("exports", exports)
         self._blueprint = make_blueprint(
             config, fetchers=fetchers, documents=documents, extractor=extractor, seen=seen
         )
-        self._exports = given_plugs("exports", exports)
-        self._run = Run(self._blueprint)
+        self._on_event = on_event
+        self._run = Run(self._blueprint)  # the present one, or else the next or the last one
+        self._is_running = False
+        self._streaming: asyncio.Task[Report] | None = None
+        self._stream: EventStream[CrawlEvent] | None = None
 
-    def stop(self, reason: str) -> None:
-        """End the run: gently the first time, at once the second. Safe from a signal handler."""
+    def __repr__(self) -> str:
+        return f"<Crawl of {', '.join(self.config.seeds[:3]) or 'no seed'} into {self.config.db}>"
+
+    async def __aenter__(self) -> Crawl:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the run if it is still going, and wait until its file is closed. It can be resumed."""
+        await self._wind_down()
+
+    async def run(self) -> Report:
+        """Crawl until finished, stopped or out of budget. Raises PenstockError.
+
+        What was committed before an error stays; the same configuration resumes it. On a finished
+        crawl it fetches nothing. Raises RuntimeError while another run of this object is going.
+        """
+        if self._on_event is None:
+            return await self._run_once(None)
+        on_event = self._on_event
+
+        async def notify(verdict: Verdict) -> None:
+            if (event := event_of(verdict)) is not None:
+                on_event(event)
+
+        report = await self._run_once(Observer(after_commit=notify))
+        on_event(RunEnded(report))
+        return report
+
+    async def pages(
+        self, *, failures: bool = False, redirects: bool = False, bodies: bool = False
+    ) -> AsyncGenerator[StoredPage, None]:
+        """Crawl, and hand over each page after its commit.
+
+        A consumer that is slow slows the crawl: between the two is a queue of `queue_size` pages.
+        Leaving the loop, by `break` or by an exception, stops the crawl, which can be resumed;
+        use `async with` to wait until that is done. Pages of earlier runs are not handed over:
+        `penstock.open(...).pages()` has them all.
+
+        With `failures` also URLs that were given up (`page.error`), with `redirects` also redirects
+        (`page.redirect_to`), with `bodies` each HTML page with its `body` and `html`, which are not
+        stored for that. Raises as `run` does.
+        """
+        async with aclosing(self.events(bodies=bodies)) as events:
+            async for event in events:
+                match event:
+                    case PageStored(page=page) if redirects or page.redirect_to is None:
+                        yield page
+                    case UrlFailed(page=page) if failures:
+                        yield page
+
+    async def events(self, *, bodies: bool = False) -> AsyncGenerator[CrawlEvent, None]:
+        """Crawl, and hand over each event after its commit; the last one is `RunEnded`.
+
+        The same rules as for `pages` hold.
+        """
+        stream = EventStream[CrawlEvent](self.config.queue_size)
+        on_event = self._on_event
+
+        async def put(verdict: Verdict) -> None:
+            if (event := event_of(verdict)) is not None:
+                if on_event is not None:
+                    on_event(event)
+                body = getattr(verdict, "body", None)
+                await stream.put(event, len(body) if body is not None else 0)
+
+        observer = Observer(
+            after_commit=put, on_stop=stream.release, is_waiting=lambda: stream.is_full, bodies=bodies
+        )
+        task = asyncio.create_task(self._run_once(observer), name="crawl")
+        task.add_done_callback(lambda _: stream.end())
+        if not self._is_running and self._streaming is None:
+            self._streaming, self._stream = task, stream
+        try:
+            while (event := await stream.get()) is not None:
+                yield event
+            ended = RunEnded(await task)
+            if on_event is not None:
+                on_event(ended)
+            yield ended
+        finally:
+            stream.close()
+            if self._streaming is task:
+                await self._wind_down()
+
+    def stop(self, reason: str = BY_PROGRAM) -> None:
+        """End the run: gently the first time, at once the second. Safe from a signal handler.
+
+        Work in flight gets `grace` seconds to end. `reason` becomes the run's stop reason.
+        Before a run it stops the next one. From another thread use `loop.call_soon_threadsafe`.
+        """
         self._run.stop(reason)
 
     def snapshot(self) -> Snapshot:
-        """How the run stands. Valid at any time."""
+        """The state of the run at this moment: counts, queues, hosts. Valid at any time."""
         return self._run.snapshot()
 
     def describe(self) -> list[str]:
         """One line on the frontier, on every stage and on every task of the event loop."""
         return self._run.describe()
 
-    async def run(self) -> Report:
-        """Crawl until finished, stopped or out of budget. Raises PenstockError.
+    async def _run_once(self, observer: Observer | None) -> Report:
+        if self._is_running:
+            raise RuntimeError("this crawl is running already: wait until it ends, or make another Crawl")
+        self._is_running = True
+        if self._run.began:
+            self._run = Run(self._blueprint)
+        try:
+            self.report = await self._run.run(observer)
+        finally:
+            self._is_running = False
+        return self.report
 
-        What was committed before an error stays; the same configuration resumes it.
+    async def _wind_down(self) -> None:
+        """Stop the run that feeds `pages` or `events`, and wait for its end.
+
+        A cancellation meanwhile asks for a hard stop, and is raised once the file is closed.
         """
-        return await self._run.run()
+        task, stream = self._streaming, self._stream
+        if task is None or stream is None:
+            return
+        self._streaming = None
+        stream.close()
+        cancelled: asyncio.CancelledError | None = None
+        if not task.done() and self._run.stopping is None:
+            self._run.stop(BY_PROGRAM)
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                cancelled = error
+                self._run.stop(BY_PROGRAM)
+        if cancelled is not None:
+            task.exception()  # or asyncio would log that nobody looked at it
+            raise cancelled
+        task.result()

@@ -64,14 +64,22 @@ def task_lines() -> list[str]:
 
 
 async def watch(
-    pools: Sequence[Pool], frontier: object, settled: Callable[[], int], *, stuck_after: float = STUCK_AFTER
+    pools: Sequence[Pool],
+    frontier: object,
+    settled: Callable[[], int],
+    *,
+    paused: Callable[[], bool] = lambda: False,
+    stuck_after: float = STUCK_AFTER,
 ) -> None:
-    """Log a line whenever nothing was settled for `stuck_after` seconds. Runs until cancelled."""
+    """Log a line whenever nothing was settled for `stuck_after` seconds. Runs until cancelled.
+
+    Time in which the crawl is `paused`, because the program that consumes its pages is slow, does not count.
+    """
     last, since = settled(), time.monotonic()
     while True:
         await asyncio.sleep(min(LOOK_EVERY, stuck_after))
         now = settled()
-        if now != last:
+        if now != last or paused():
             last, since = now, time.monotonic()
         elif time.monotonic() - since >= stuck_after:
             log.warning(
