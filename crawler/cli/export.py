@@ -9,22 +9,19 @@ may go on meanwhile.
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from penstock.crawler.cli.open_database import add_database, binary_results, opened
-from penstock.crawler.errors import BadQuery
 from penstock.crawler.output.atomic_output import Stdout, check_target, open_output
 from penstock.crawler.output.number_formats import format_duration, format_size, plural
 from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
-    from penstock.storage.exports import ExportSource
+    from penstock.storage.exports import ExportFormat, ExportSource
 
 _MORE = """\
 formats of any rows:   csv, jsonl, parquet
@@ -62,15 +59,15 @@ def run(args: argparse.Namespace) -> int:
     from penstock.storage.reading.reports import REPORTS
 
     form = load_format(args.form)
-    sql = _chosen(args, form)
+    sql = form.select_rows(table=args.table, sql=args.sql)
     if args.file != "-":
         check_target(Path(args.file))
     began = time.monotonic()
     with opened(args) as reader, reader.snapshot() as connection:
         if args.table in REPORTS and (note := build_report_query(connection, args.table).note):
             write_stderr(f"penstock: note: {escape_control_chars(note)}")
-        about = load_provenance(connection, sql=args.sql)
-        source = ExportSource(reader=reader, sql=sql, about=about)
+        provenance = load_provenance(connection, sql=args.sql)
+        source = ExportSource(reader=reader, sql=sql, provenance=provenance)
         count, written = _write(args, form, source)
     if args.file != "-":
         took = format_duration(time.monotonic() - began)
@@ -80,38 +77,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(args: argparse.Namespace, form: ModuleType) -> str:
-    """The SELECT that was asked for."""
-    from penstock.storage.reading.reports import REPORTS, TABLES
-
-    if form.TAKES == "crawl":
-        if args.table or args.sql:
-            raise BadQuery(f"{args.form} takes what it needs of the crawl: no --table or --sql")
-        return ""
-    if args.table and args.sql:
-        raise BadQuery("--table or --sql, not both")
-    if args.sql:
-        return str(args.sql)
-    table = args.table or "pages"
-    if table not in (*TABLES, *REPORTS):
-        raise BadQuery(f"there is no table {table!r}; there are {', '.join((*TABLES, *REPORTS))}")
-    return f"SELECT * FROM {table}"
-
-
-def _write(args: argparse.Namespace, form: ModuleType, source: ExportSource) -> tuple[int, int]:
+def _write(args: argparse.Namespace, form: ExportFormat, source: ExportSource) -> tuple[int, int]:
     """Returns the records and the bytes that were written."""
     from penstock.crawler.cli.live.progress_bar import advancing
 
-    with advancing(args.form, source.expected()) as advanced:
-        source = replace(source, advanced=advanced)
+    with advancing(args.form, source.expected_records()) as advanced:
+        source = replace(source, on_record=advanced)
         if args.file == "-":
             # No format is for a terminal: what a site wrote could give it orders.
             with binary_results(f"an export as {args.form}"):
-                form.write(source, Stdout())
+                form.export(source, Stdout())
             return 0, 0  # also for a reader that has left
         with open_output(Path(args.file)) as files:
-            count = form.write(source, files)
-            if form.SIDECAR and not files.alone:
-                said = json.dumps(source.about, indent=2)
-                files.part(f"{files.name}.meta.json").write(f"{said}\n".encode())
-            return count, files.commit()
+            return form.export(source, files), files.commit()

@@ -1,32 +1,40 @@
-"""Exports: a crawl as other programs want it. One file per format; its name is the option's name.
+"""Exports: write a crawl in the format of another program. A file is a format; its name is the option's.
 
-A format is a module with
+An export format is a module, or an object with the same names, or a function `write` by itself:
 
-    ABOUT   one line for --help
-    TAKES   "rows": any table or SELECT; "crawl": it knows itself what it wants of a crawl
-    SIDECAR  True: the format has no place for what is said of the crawl, so that goes beside it
-    write(source, files)   write, reading row by row; return how many records there were
+    write(source, files)   write the records, row by row; return how many there were
+    ABOUT    one line for people; default empty
+    TAKES    "rows" (default): the rows of any table or SELECT, which are `source.rows()`
+             "crawl": the format decides itself what it reads, through `source.reader`
+    SIDECAR  True: the format has no place for `source.provenance`, so it is written to
+             FILE.meta.json; default False
 
-Formats from elsewhere are found as entry points of the group `penstock.exports`.
+A format is found as a file in this folder, as an entry point of the group `penstock.exports` of an
+installed package, or as an object given to the library.
 
-May touch: a CrawlReader, the files it is given. Row by row: a million rows need no more memory
-than a thousand. A library that an extra brings is imported when its format is asked for.
+`write` calls `source.on_record()` for every record. It raises BadQuery for what a person can change,
+such as a missing library or rows that do not fit; then no file appears. It keeps no list of rows: a
+million rows need no more memory than a thousand. A library of an extra is imported by the format's
+own file, so only when the format is used.
+
+May touch: a CrawlReader, the files it is given.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from importlib import import_module, metadata
-from pathlib import Path
-from types import ModuleType
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
-from penstock.crawler.errors import BadQuery
+from msgspec import Struct
+
+from penstock.crawler.errors import BadConfig, BadQuery
+from penstock.crawler.plugs import Plugs
 from penstock.storage.reading.crawl_reader import CrawlReader, QueryResult
+from penstock.storage.reading.reports import REPORTS, TABLES
 
-GROUP = "penstock.exports"
-# What to count for what is exported; beneath the views, where that is quick.
+EXPORTS = Plugs("export format", "penstock.storage.exports", "penstock.exports")
+# The table to count for rows that are a whole view; counting the view itself would be slow.
 _COUNTED_BY = {
     "SELECT * FROM pages": "fetch",
     "SELECT * FROM urls": "url",
@@ -35,11 +43,15 @@ _COUNTED_BY = {
 
 
 class ExportFiles(Protocol):
-    """Where an export is written to."""
+    """The files that an export writes."""
 
     @property
     def name(self) -> str:
         """The name of the main file, without its folder; "-" for standard output."""
+
+    @property
+    def alone(self) -> bool:
+        """True where no second file can stand beside the main one: standard output, a device."""
 
     def main(self) -> BinaryIO: ...
 
@@ -47,20 +59,19 @@ class ExportFiles(Protocol):
         """One more file, beside the main one. Raises BadQuery on standard output."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportSource:
-    """A crawl opened for reading, at one moment, and what was asked of it."""
+class ExportSource(Struct, frozen=True, kw_only=True):
+    """A crawl opened for reading, at one moment, and the rows to export."""
 
     reader: CrawlReader
-    sql: str  # the rows that were chosen; of no concern to formats of a whole crawl
-    about: Mapping[str, object]  # what is said of the crawl: see `penstock.storage.reading.provenance`
-    advanced: Callable[[], None] = lambda: None  # called for every record
+    sql: str  # the chosen rows; empty for a format of a whole crawl
+    provenance: Mapping[str, object]  # who crawled what and when: penstock.storage.reading.provenance
+    on_record: Callable[[], None] = lambda: None  # called for every record
 
     def rows(self) -> QueryResult:
         return self.reader.select(self.sql)
 
-    def expected(self) -> int | None:
-        """How many rows there will be, where that costs little; None: nobody knows."""
+    def expected_records(self) -> int | None:
+        """How many rows there will be, where that costs little to count; else None."""
         table = _COUNTED_BY.get(self.sql)
         if table is None:
             return None
@@ -68,21 +79,58 @@ class ExportSource:
         return int(str(count))
 
 
-def list_formats() -> list[str]:
-    """The names of all formats, without loading any."""
-    ours = {path.stem for path in Path(__file__).parent.glob("[a-z]*.py")}
-    return sorted(ours | {point.name for point in metadata.entry_points(group=GROUP)})
+class ExportFormat(Struct, frozen=True, kw_only=True):
+    """A format as its file, package or object describes it."""
+
+    name: str
+    write: Callable[[ExportSource, ExportFiles], int]
+    about: str
+    takes_rows: bool  # False: of a whole crawl
+    sidecar: bool
+
+    def select_rows(self, *, table: str | None = None, sql: str | None = None) -> str:
+        """The SELECT for a table, a report or a query; pages if neither is given. Raises BadQuery."""
+        if not self.takes_rows:
+            if table or sql:
+                raise BadQuery(f"{self.name} exports the whole crawl and takes no --table or --sql")
+            return ""
+        if table and sql:
+            raise BadQuery("choose the rows by a table or by SQL, not both")
+        if sql:
+            return sql
+        if (table or "pages") not in (*TABLES, *REPORTS):
+            raise BadQuery(f"there is no table {table!r}; there are {', '.join((*TABLES, *REPORTS))}")
+        return f"SELECT * FROM {table or 'pages'}"
+
+    def export(self, source: ExportSource, files: ExportFiles) -> int:
+        """Write all files; return the number of records."""
+        count = self.write(source, files)
+        if self.sidecar and not files.alone:
+            text = json.dumps(source.provenance, indent=2)
+            files.part(f"{files.name}.meta.json").write(f"{text}\n".encode())
+        return count
 
 
-def load_format(name: str) -> ModuleType:
-    """The module of a format. Raises BadQuery: no such format, or its extra is not installed."""
-    if (Path(__file__).parent / f"{name}.py").is_file() and name.isidentifier():
-        return import_module(f"penstock.storage.exports.{name}")
-    for point in metadata.entry_points(group=GROUP, name=name):
-        module = point.load()
-        if isinstance(module, ModuleType):
-            return module
-    raise BadQuery(f"there is no format {name!r}; there are {', '.join(list_formats())}")
+def list_formats(given: Mapping[str, object] | None = None) -> list[str]:
+    """The names of all formats, sorted, without loading any."""
+    return EXPORTS.names(given)
+
+
+def load_format(name: str, given: Mapping[str, object] | None = None) -> ExportFormat:
+    """The format of this name. Raises BadConfig: no such format; BadQuery: its library is missing."""
+    plug = EXPORTS.load(name, given)
+    write = getattr(plug, "write", plug)
+    takes = getattr(plug, "TAKES", "rows")
+    if not callable(write) or takes not in ("rows", "crawl"):
+        wrong = f"TAKES = {takes!r}" if callable(write) else "no function write(source, files)"
+        raise BadConfig(f"export format {name!r} has {wrong}")
+    return ExportFormat(
+        name=name,
+        write=cast(Callable[[ExportSource, ExportFiles], int], write),
+        about=getattr(plug, "ABOUT", ""),
+        takes_rows=takes == "rows",
+        sidecar=getattr(plug, "SIDECAR", False),
+    )
 
 
 def missing_extra(library: str, extra: str) -> BadQuery:

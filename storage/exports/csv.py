@@ -19,14 +19,14 @@ SIDECAR = True
 
 def write(source: ExportSource, files: ExportFiles) -> int:
     rows = source.rows()
-    return write_rows(rows.columns, rows, files.main(), source.advanced)
+    return write_rows(rows.columns, rows, files.main(), source.on_record)
 
 
 def write_rows(
     columns: Sequence[str],
     rows: Iterable[Sequence[object]],
     out: BinaryIO,
-    advanced: Callable[[], None] = lambda: None,
+    on_record: Callable[[], None] = lambda: None,
 ) -> int:
     """Write a head and the rows as UTF-8; return how many rows there were."""
     add = csv.writer(LfLines(lambda line: out.write(line.encode()))).writerow
@@ -35,5 +35,5 @@ def write_rows(
     for row in rows:
         add(map(escape_csv_cell, row))
         count += 1
-        advanced()
+        on_record()
     return count

@@ -21,9 +21,9 @@ def write(source: ExportSource, files: ExportFiles) -> int:
     out, count = files.main(), 0
     # A comment to the programs that read edge lists; a canonical URL never begins with it, and
     # has neither blanks nor tabs nor line ends in it.
-    out.write(f"# penstock {json.dumps(source.about)}\n# source\ttarget\n".encode())
+    out.write(f"# penstock {json.dumps(source.provenance)}\n# source\ttarget\n".encode())
     for here, there in source.reader.select(_LINKS):
         out.write(f"{here}\t{there}\n".encode())
         count += 1
-        source.advanced()
+        source.on_record()
     return count

@@ -47,16 +47,16 @@ _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 def write(source: ExportSource, files: ExportFiles) -> int:
     out, count = files.main(), 0
-    out.write(_head(source.about).encode())
+    out.write(_head(source.provenance).encode())
     for number, *facts in source.reader.select(_NODES):
         out.write(f'<node id="n{number}">{_data(_OF_NODES, facts)}</node>\n'.encode())
         count += 1
-        source.advanced()
+        source.on_record()
     for here, there, text, followed in source.reader.select(_EDGES):
         data = _data(_OF_EDGES, (text, "true" if followed else "false"))
         out.write(f'<edge source="n{here}" target="n{there}">{data}</edge>\n'.encode())
         count += 1
-        source.advanced()
+        source.on_record()
     out.write(b"</graph>\n</graphml>\n")
     return count
 

@@ -19,5 +19,5 @@ def write(source: ExportSource, files: ExportFiles) -> int:
     for row in rows:
         out.write(line(row).encode() + b"\n")
         count += 1
-        source.advanced()
+        source.on_record()
     return count

@@ -38,7 +38,7 @@ Row = Sequence[object]
 
 def write(source: ExportSource, files: ExportFiles) -> int:
     rows = source.rows()
-    return write_rows(rows.columns, rows, files.main(), source.about, source.advanced)
+    return write_rows(rows.columns, rows, files.main(), source.provenance, source.on_record)
 
 
 def write_rows(
@@ -46,7 +46,7 @@ def write_rows(
     rows: Iterable[Row],
     out: BinaryIO,
     about: Mapping[str, object],
-    advanced: Callable[[], None] = lambda: None,
+    on_record: Callable[[], None] = lambda: None,
 ) -> int:
     """Write the rows; return how many. Raises BadQuery for a column of several types."""
     names = make_unique(columns)
@@ -67,7 +67,7 @@ def write_rows(
             writer.write_batch(pa.record_batch(arrays, schema=schema))
             count += len(batch)
             for _ in batch:
-                advanced()
+                on_record()
             batch = next(batches, [])
     return count
 

@@ -75,7 +75,7 @@ def _urlset(pages: Iterable[Entry], source: ExportSource, out: BinaryIO) -> int:
     for url, modified in pages:
         size += out.write(f"<url><loc>{escape(url)}</loc>{_lastmod(modified)}</url>\n".encode())
         count += 1
-        source.advanced()
+        source.on_record()
         if count == MOST_URLS or size > MOST_BYTES - _LONGEST_ENTRY:
             break
     out.write(b"</urlset>\n")
@@ -84,7 +84,7 @@ def _urlset(pages: Iterable[Entry], source: ExportSource, out: BinaryIO) -> int:
 
 def _head(element: str, source: ExportSource) -> str:
     # Two hyphens would end the comment.
-    about = json.dumps(source.about).replace("--", "-\\u002d")
+    about = json.dumps(source.provenance).replace("--", "-\\u002d")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<{element} {_SPACE}>\n<!-- penstock {about} -->\n'
 
 

@@ -51,7 +51,7 @@ def write(source: ExportSource, files: ExportFiles) -> int:
         "software": f"Penstock/{VERSION}",
         "format": "WARC File Format 1.1",
         "conformsTo": "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/",
-        **{name: json.dumps(value) for name, value in source.about.items() if name != "software"},
+        **{name: json.dumps(value) for name, value in source.provenance.items() if name != "software"},
     }
     writer.write_record(writer.create_warcinfo_record(files.name if files.name != "-" else None, about))
     count = 0
@@ -68,7 +68,7 @@ def write(source: ExportSource, files: ExportFiles) -> int:
             )
         )
         count += 1
-        source.advanced()
+        source.on_record()
     if not count:
         raise BadQuery("no bodies were saved: crawl with --save-bodies, and there is something to archive")
     return count

@@ -6,25 +6,29 @@ import csv
 import io
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from penstock.crawler.cli import main
+from penstock.crawler.errors import BadConfig
 from penstock.storage import exports
 from tests.crawler.cli.test_table_formats import HOSTILE
 from tests.support.crawls import ROOT
 from tests.support.database_rows import SITE, CrawlFile
 
 HOME = f"{SITE}/"
+EXAMPLE = Path(__file__).parent / "example"
 GRAPHML = "{http://graphml.graphdrawing.org/xmlns}"
 SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 
@@ -70,6 +74,10 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
     folder = tmp_path / "out"
     folder.mkdir()
     return Shell(db, folder, capsys)
+
+
+def write_urls(source: exports.ExportSource, files: exports.ExportFiles) -> int:
+    return sum(files.main().write(str(value).upper().encode()) for (value,) in source.rows())
 
 
 def piped(monkeypatch: pytest.MonkeyPatch) -> io.BytesIO:
@@ -416,34 +424,63 @@ class TestFiles:
 
 
 class TestPlugs:
-    def test_a_file_is_a_format_and_its_name_the_options(self) -> None:
+    def test_each_file_of_the_folder_is_a_format_of_that_name(self) -> None:
         assert exports.list_formats() == ["csv", "edges", "graphml", "jsonl", "parquet", "sitemap", "warc"]
 
     @pytest.mark.parametrize("name", ["csv", "edges", "graphml", "jsonl", "sitemap"])
-    def test_every_format_keeps_to_the_shape(self, name: str) -> None:
+    def test_every_built_in_format_says_in_one_line_what_it_is(self, name: str) -> None:
         form = exports.load_format(name)
 
-        assert form.TAKES in ("rows", "crawl")
-        assert form.ABOUT
-        assert isinstance(form.SIDECAR, bool)
+        assert form.about
+        assert "\n" not in form.about
 
-    def test_one_from_elsewhere_is_found_as_an_entry_point(
-        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        plug = ModuleType("plug")
-        plug.__dict__.update(TAKES="rows", SIDECAR=False, ABOUT="a test", write=write_urls)
+    def test_a_function_by_itself_is_a_format_of_rows(self) -> None:
+        form = exports.load_format("shout", {"shout": write_urls})
 
-        class Point:
-            name = "shout"
+        assert (form.takes_rows, form.sidecar, form.about) == (True, False, "")
+        assert form.write is write_urls
 
-            def load(self) -> ModuleType:
-                return plug
+    def test_a_given_object_replaces_the_built_in_format_of_its_name(self) -> None:
+        given = SimpleNamespace(write=write_urls, TAKES="crawl", SIDECAR=True, ABOUT="mine")
 
-        monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [Point()])
+        form = exports.load_format("csv", {"csv": given})
 
-        assert "shout" in exports.list_formats()
-        assert shell.writes("shout", "--sql", "SELECT 'x'").read_bytes() == b"X"
+        assert (form.write, form.takes_rows, form.sidecar, form.about) == (write_urls, False, True, "mine")
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            (object(), r"'odd' has no function write\(source, files\)"),
+            (SimpleNamespace(write=write_urls, TAKES="pages"), "'odd' has TAKES = 'pages'"),
+        ],
+    )
+    def test_an_object_that_is_no_format_is_refused_by_name(self, given: object, message: str) -> None:
+        with pytest.raises(BadConfig, match=message):
+            exports.load_format("odd", {"odd": given})
 
 
-def write_urls(source: exports.ExportSource, files: exports.ExportFiles) -> int:
-    return sum(files.main().write(str(value).upper().encode()) for (value,) in source.rows())
+class TestExample:
+    """The example of docs/extend, as an installed package."""
+
+    @pytest.fixture(autouse=True)
+    def installed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What `pip install` puts into site-packages: the module and the entry points."""
+        project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text("utf-8"))["project"]
+        site = tmp_path / "site-packages"
+        info = site / "penstock_markdown-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 1.0\n")
+        points = project["entry-points"]["penstock.exports"]
+        lines = "".join(f"{name} = {target}\n" for name, target in points.items())
+        (info / "entry_points.txt").write_text(f"[penstock.exports]\n{lines}")
+        shutil.copy(EXAMPLE / "markdown_table.py", site)
+        monkeypatch.syspath_prepend(site)
+        monkeypatch.delitem(sys.modules, "markdown_table", raising=False)
+
+    def test_a_format_of_an_installed_package_is_found_by_its_name(self, shell: Shell) -> None:
+        assert "markdown" in exports.list_formats()
+
+        path = shell.writes("markdown", "--sql", "SELECT status, title FROM pages ORDER BY url LIMIT 1")
+
+        assert path.read_text("utf-8") == "| status | title |\n| --- | --- |\n| 200 | =cmd() |\n"
+        assert "1 record" in shell.err
