@@ -172,14 +172,14 @@ class TestTheFile:
         ],
     )
     def test_a_file_of_which_nothing_is_sent_is_told(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], cookie: str, is_told: bool
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture, cookie: str, is_told: bool
     ) -> None:
         """Else a crawl of login pages is the first that one hears of it."""
         (tmp_path / "cookies").write_text(cookie)
 
         load_cookies(tmp_path / "cookies", ["http://a.example:8080"])
 
-        assert ("cookies_unused" in capsys.readouterr().err) == is_told
+        assert ("cookies_unused" in caplog.text) == is_told
 
     def test_a_large_export_costs_a_request_nothing(self) -> None:
         """Only the host's own names are looked up."""

@@ -164,7 +164,7 @@ class TestWhoGetsThem:
         assert (await crawl(**options(webs, tmp_path / "x.db"))).totals.pages > 0
 
     async def test_who_refuses_us_for_want_of_them_is_told_once(
-        self, webs: Webs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, webs: Webs, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         """After a redirect to https or www the site is another origin; whoever means it has to name it."""
         refusal = http(status="401 Unauthorized", body=b"")
@@ -172,7 +172,7 @@ class TestWhoGetsThem:
 
         await crawl(**options(webs, tmp_path / "x.db", **webs.secrets))
 
-        assert capsys.readouterr().err.count(f"hint='--credentials-to {webs.other.url}'") == 1
+        assert caplog.text.count(f"hint='--credentials-to {webs.other.url}'") == 1
 
     async def test_nobody_is_told_where_there_is_nothing_to_send(
         self, webs: Webs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -295,7 +295,7 @@ class TestWorkerPool:
 
 class TestResume:
     async def test_without_them_it_goes_on_and_says_so(
-        self, webs: Webs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, webs: Webs, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         db = tmp_path / "x.db"
         await crawl(**options(webs, db, **webs.secrets, max_pages=1, fetchers=1))
@@ -304,7 +304,7 @@ class TestResume:
         report = await crawl(**options(webs, db))
 
         assert report.exit_code == 0
-        assert "resumed_without options=['header', 'auth', 'cookies']" in capsys.readouterr().err
+        assert "resumed_without options=['header', 'auth', 'cookies']" in caplog.text
         assert [head for head in webs.ours.heads if known(head)] == []
 
     async def test_with_them_nothing_is_said(

@@ -219,7 +219,9 @@ class TestTheCrawlGoesOn:
 
         await run(view)
 
-    async def test_when_the_view_itself_is_broken(self, capsys: Capture) -> None:
+    async def test_an_error_in_the_view_ends_the_view_and_not_the_crawl(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         def look() -> Snapshot:
             raise ZeroDivisionError
 
@@ -228,7 +230,7 @@ class TestTheCrawlGoesOn:
             for _ in range(5):
                 await asyncio.sleep(0)
 
-        assert "progress_ended" in capsys.readouterr().err
+        assert "progress_ended" in caplog.text
 
     async def test_an_error_of_the_crawl_comes_through_and_the_view_is_gone(
         self, monkeypatch: pytest.MonkeyPatch

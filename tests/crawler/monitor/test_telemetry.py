@@ -373,7 +373,7 @@ class TestLooking:
         assert sample.stages["parse"].wait_ms > 0
 
     async def test_a_bug_of_ours_ends_the_watching_only(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr("penstock.crawler.monitor.telemetry.LOOK_EVERY", 0)
         telemetry, pool = self.watched()
@@ -383,7 +383,7 @@ class TestLooking:
             await telemetry.run(lambda: None)
         telemetry.end()
 
-        assert "telemetry_ended" in capsys.readouterr().err
+        assert "telemetry_ended" in caplog.text
         assert telemetry.snapshot().stages["parse"].workers == pool.workers
 
 

@@ -1,11 +1,13 @@
-"""Logs: one line per event on standard error, and nothing in it that a terminal obeys."""
+"""Logs: events on the `logging` tree under `penstock`; the command shows each as one safe line."""
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,25 +30,110 @@ Capture = pytest.CaptureFixture[str]
 
 
 class TestLoading:
-    def test_a_crawl_that_says_nothing_loads_neither_structlog_nor_rich(self) -> None:
+    def test_a_crawl_that_logs_nothing_loads_neither_structlog_nor_rich(self) -> None:
         """They take as long as all of our own modules together, and most crawls have no use for them."""
-        code = (
-            "import sys\nfrom penstock import Crawl\nsys.exit(bool({'structlog', 'rich'} & {*sys.modules}))"
-        )
+        code = "import sys, penstock.crawler.app; sys.exit(bool({'structlog', 'rich'} & set(sys.modules)))"
 
         assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
+class HostProgram:
+    """The logging configuration of a program that uses Penstock as a library."""
+
+    def __init__(self, form: str = "%(levelname)s %(name)s %(filename)s: %(message)s") -> None:
+        self.stream = io.StringIO()
+        self.handler = logging.StreamHandler(self.stream)
+        self.handler.setFormatter(logging.Formatter(form))
+
+    @property
+    def text(self) -> str:
+        return self.stream.getvalue()
+
+
+@pytest.fixture
+def host() -> Iterator[HostProgram]:
+    program = HostProgram()
+    root = logging.getLogger()
+    root.addHandler(program.handler)
+    yield program
+    root.removeHandler(program.handler)
+
+
+class TestAsALibrary:
+    def test_an_event_without_any_logging_configuration_is_not_shown(self) -> None:
+        code = "from penstock.crawler.output import logs; logs.get_logger().error('host_paused')"
+        ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+    def test_the_host_program_formats_events_as_it_formats_its_own(self, host: HostProgram) -> None:
+        logs.get_logger(stage="fetch").warning("host_paused", host="a.example", seconds=3)
+
+        assert (
+            host.text == "WARNING penstock test_logs.py: host_paused stage=fetch host=a.example seconds=3\n"
+        )
+
+    def test_the_host_program_chooses_the_level(self, host: HostProgram) -> None:
+        logging.getLogger("penstock").setLevel(logging.DEBUG)
+        logs.get_logger().debug("page_stored")
+        logging.getLogger("penstock").setLevel(logging.ERROR)
+        logs.get_logger().warning("host_paused")
+
+        assert host.text == "DEBUG penstock test_logs.py: page_stored\n"
+
+    def test_a_record_carries_the_fields_for_handlers_that_want_them(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        logs.get_logger().warning("host_paused", host="a.example")
+
+        assert caplog.records[0].msg == {"event": "host_paused", "host": "a.example"}
+
+    def test_the_traceback_of_an_exception_reaches_the_host_program(self, host: HostProgram) -> None:
+        try:
+            raise KeyError("lost")
+        except KeyError:
+            logs.get_logger().exception("task_failed")
+
+        assert host.text.startswith("ERROR penstock test_logs.py: task_failed\nTraceback")
+        assert host.text.endswith("KeyError: 'lost'\n")
+
+    @pytest.mark.parametrize("bad", ["\x1b[2J", "a\nb", "\r", "\u202e"])
+    def test_the_text_of_a_record_is_one_line_without_control_characters(
+        self, host: HostProgram, bad: str
+    ) -> None:
+        logs.get_logger().warning("page_failed", title=bad)
+
+        assert host.text.count("\n") == 1
+        assert host.text.strip().isprintable()
+
+    def test_the_process_wide_handling_of_warnings_is_not_changed(self) -> None:
+        before = warnings.showwarning, list(warnings.filters)
+
+        logs.get_logger().warning("host_paused")
+
+        assert (warnings.showwarning, list(warnings.filters)) == before
+
+    def test_the_configuration_of_structlog_is_not_changed(self) -> None:
+        import structlog
+
+        logs.configure()
+        logs.get_logger().warning("host_paused")
+
+        assert not structlog.is_configured()
+
+
 class TestEvents:
-    def test_they_go_to_standard_error_alone(self, capsys: Capture) -> None:
+    def test_events_go_to_standard_error_and_never_to_standard_output(self, capsys: Capture) -> None:
         """Standard output is for results, which may be piped."""
+        logs.configure()
         logs.get_logger().warning("host_paused", host="example.com")
 
-        said = capsys.readouterr()
-        assert said.out == ""
-        assert said.err.endswith("warning host_paused host=example.com\n")
+        written = capsys.readouterr()
+        assert written.out == ""
+        assert written.err.endswith("warning host_paused host=example.com\n")
 
     def test_times_are_utc_and_iso(self, capsys: Capture) -> None:
+        logs.configure()
         logs.get_logger().warning("x")
 
         written = datetime.fromisoformat(capsys.readouterr().err.split()[0])
@@ -54,13 +141,14 @@ class TestEvents:
         assert abs((datetime.now(UTC) - written).total_seconds()) < 60
 
     def test_bound_fields_are_in_every_line(self, capsys: Capture) -> None:
+        logs.configure()
         log = logs.get_logger(stage="fetch").bind(worker=3)
 
         log.error("a")
 
         assert "stage=fetch worker=3" in capsys.readouterr().err
 
-    def test_a_program_can_read_them_as_json(self, capsys: Capture) -> None:
+    def test_json_lines_begin_with_time_level_and_name(self, capsys: Capture) -> None:
         logs.configure(form="json")
 
         logs.get_logger().info("page_stored", url="http://a/\x1b[31m", depth=1)
@@ -68,7 +156,7 @@ class TestEvents:
         line = capsys.readouterr().err
         assert "\x1b" not in line
         event = json.loads(line)
-        assert list(event)[:3] == ["timestamp", "level", "event"]
+        assert list(event) == ["timestamp", "level", "event", "url", "depth"]
         assert (event["event"], event["url"], event["depth"]) == ("page_stored", "http://a/\x1b[31m", 1)
 
 
@@ -79,31 +167,30 @@ class TestLevels:
         log = logs.get_logger()
 
         for name in logs.LEVELS:
-            getattr(log, name)("said")
+            getattr(log, name)("logged")
 
         words = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
         assert words == [name for name, number in logs.LEVELS.items() if number >= logs.LEVELS[level]]
 
-    def test_a_logger_made_earlier_obeys_too(self, capsys: Capture) -> None:
+    def test_a_logger_made_before_the_configuration_obeys_it(self, capsys: Capture) -> None:
         """Modules make theirs when they are imported, long before the command line is read."""
         log = logs.get_logger()
 
         logs.configure(level="debug", form="json")
-        log.debug("said")
+        log.debug("logged")
 
-        assert json.loads(capsys.readouterr().err)["event"] == "said"
+        assert json.loads(capsys.readouterr().err)["event"] == "logged"
 
-    def test_a_library_user_sees_warnings_only(self, capsys: Capture) -> None:
-        logs.get_logger().info("said")
-
-        assert capsys.readouterr().err == ""
-
-    def test_the_command_knows_the_same_words(self) -> None:
+    def test_the_flags_offer_the_levels_and_formats_of_the_logs(self) -> None:
         assert tuple(logs.LEVELS) == view.LEVELS
         assert logs.FORMATS == view.FORMATS
 
 
 class TestHostileText:
+    @pytest.fixture(autouse=True)
+    def _configured(self) -> None:
+        logs.configure()
+
     @pytest.mark.parametrize("bad", ["\x1b[2J", "a\nb", "\r", "\u202e", "\x9b", "\u2028", "\x7f", "\ud800"])
     def test_control_characters_do_not_reach_the_terminal(self, capsys: Capture, bad: str) -> None:
         logs.get_logger().warning("x", field=bad, other=[bad], **{"key" + bad: 1})
@@ -112,12 +199,12 @@ class TestHostileText:
         assert line.count("\n") == 1
         assert line.strip().isprintable()
 
-    def test_nor_do_those_in_an_exception(self, capsys: Capture) -> None:
+    def test_control_characters_of_an_exception_do_not_reach_the_terminal(self, capsys: Capture) -> None:
         logs.get_logger().error("x", exc_info=ValueError("\x1b[2J\x07"))
 
-        said = capsys.readouterr().err
-        assert "ValueError" in said
-        assert said.replace("\n", "").isprintable()
+        written = capsys.readouterr().err
+        assert "ValueError" in written
+        assert written.replace("\n", "").isprintable()
 
     def test_a_value_cannot_pass_for_another_field(self, capsys: Capture) -> None:
         logs.get_logger().warning("x", title="a level=error")
@@ -132,9 +219,9 @@ class TestHostileText:
         except KeyError:
             logs.get_logger().exception("x")
 
-        said = capsys.readouterr().err
-        assert "KeyError: 7" in said
-        assert "hunter2" not in said
+        written = capsys.readouterr().err
+        assert "KeyError: 7" in written
+        assert "hunter2" not in written
 
 
 class Broken:
@@ -143,40 +230,73 @@ class Broken:
 
 
 class TestNeverRaises:
-    def test_when_standard_error_is_closed(self, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    def test_logging_to_a_closed_standard_error_raises_nothing(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+    ) -> None:
+        logs.configure()
         monkeypatch.setattr(sys, "stderr", None)
 
         logs.get_logger().error("x")
 
         assert capsys.readouterr().out == ""
 
-    def test_when_its_reader_has_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_logging_to_a_pipe_without_a_reader_raises_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         class Gone:
             def write(self, text: str) -> int:
                 raise BrokenPipeError
 
+        logs.configure()
         monkeypatch.setattr(sys, "stderr", Gone())
 
         logs.get_logger().error("x")
 
     @pytest.mark.parametrize("form", logs.FORMATS)
-    def test_when_a_field_cannot_be_shown(self, capsys: Capture, form: str) -> None:
+    def test_an_event_with_a_field_that_cannot_be_shown_names_the_error(
+        self, capsys: Capture, form: str
+    ) -> None:
         logs.configure(form=form)
 
         logs.get_logger().error("x", field=Broken())
 
-        assert "log_failed=ValueError" in capsys.readouterr().err
+        assert "error x log_failed=ValueError" in capsys.readouterr().err
+
+    def test_a_handler_of_the_host_program_that_fails_does_not_end_the_crawl(self, capsys: Capture) -> None:
+        class Failing(logging.Handler):
+            def handle(self, record: logging.LogRecord) -> bool:
+                raise KeyError("handler")
+
+        handler = Failing()
+        logging.getLogger("penstock").addHandler(handler)
+        try:
+            logs.get_logger().error("x")
+        finally:
+            logging.getLogger("penstock").removeHandler(handler)
+
+        assert capsys.readouterr().err == "error x log_failed=KeyError\n"
 
 
 class TestLibraries:
-    def test_what_asyncio_says_becomes_an_event(self, capsys: Capture) -> None:
+    def test_a_message_of_asyncio_becomes_an_event(self, capsys: Capture) -> None:
         logs.configure()
 
         logging.getLogger("asyncio").error("Task %s", "\x1b[31m")
 
-        assert r"library_logged logger=asyncio text='Task \x1b[31m'" in capsys.readouterr().err
+        assert r"error   library_logged logger=asyncio text='Task \x1b[31m'" in capsys.readouterr().err
 
-    def test_their_debug_lines_stay_out_even_at_debug(self, capsys: Capture) -> None:
+    def test_a_warning_of_a_library_becomes_an_event(self, capsys: Capture) -> None:
+        logs.configure()
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            logging.captureWarnings(True)
+            warnings.warn("old\x1b", DeprecationWarning, stacklevel=1)
+
+        written = capsys.readouterr().err
+        assert "warning library_logged logger=py.warnings" in written
+        assert "DeprecationWarning: old" in written
+        assert "\x1b" not in written
+
+    def test_debug_lines_of_libraries_are_not_shown_even_at_debug(self, capsys: Capture) -> None:
         """aiosqlite prints every parameter at DEBUG, and a parameter may be a page's body."""
         logs.configure(level="debug")
 
@@ -184,16 +304,16 @@ class TestLibraries:
 
         assert capsys.readouterr().err == ""
 
-    def test_arguments_that_do_not_fit_are_no_error(self, capsys: Capture) -> None:
+    def test_arguments_that_do_not_fit_the_message_are_no_error(self, capsys: Capture) -> None:
         record = logging.makeLogRecord(
-            {"name": "x", "levelno": logging.WARNING, "msg": "%d", "args": ("text",)}
+            {"name": "x", "levelname": "WARNING", "levelno": logging.WARNING, "msg": "%d", "args": ("text",)}
         )
 
-        logs.FromLibraries().handle(record)
+        logs.StderrHandler("console").handle(record)
 
         assert "logger=x text=%d" in capsys.readouterr().err
 
-    def test_configuring_twice_says_nothing_twice(self, capsys: Capture) -> None:
+    def test_configuring_twice_shows_each_message_once(self, capsys: Capture) -> None:
         logs.configure()
         logs.configure()
 
@@ -203,7 +323,7 @@ class TestLibraries:
 
 
 class TestTerminal:
-    def test_lines_can_be_sent_through_a_live_view(self, capsys: Capture) -> None:
+    def test_lines_can_be_redirected_to_a_live_view(self, capsys: Capture) -> None:
         lines: list[str] = []
 
         with terminal.redirect_lines(lines.append):
@@ -213,5 +333,5 @@ class TestTerminal:
         assert lines == ["inside"]
         assert capsys.readouterr().err == "after\n"
 
-    def test_plain_text_is_left_alone(self) -> None:
+    def test_printable_text_is_not_escaped(self) -> None:
         assert terminal.escape_control_chars("Grüße, 東京: a\\b") == "Grüße, 東京: a\\b"
