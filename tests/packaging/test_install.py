@@ -28,6 +28,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SOURCES = ("crawler", "stages", "storage")
 PACKED = (".src", *SOURCES, "run_crawl.py", "pyproject.toml", "README.md", "LICENSE")
 DEPENDENCIES = Path(aiohttp.__file__).parents[1]
+# Where pip finds its index, its certificates and what it has downloaded before.
+PIP = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
+PIP.setdefault("PIP_CACHE_DIR", os.path.expanduser("~/.cache/pip"))
 FLAGS = ("--throttle", "fixed", "--no-robots", "--progress", "none")
 
 # What a user has: a script beside modules with the names of our folders, and a plugin of their own.
@@ -53,7 +56,7 @@ def on_page(page):
 
 def run(command: Sequence[str | Path], cwd: Path) -> str:
     """Run a command in a clean environment; its output. Fails with what it wrote."""
-    clean = {"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONWARNINGS": "error::ResourceWarning"}
+    clean = {**PIP, "PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONWARNINGS": "error::ResourceWarning"}
     done = subprocess.run(
         [*map(str, command)], cwd=cwd, env=clean, capture_output=True, text=True, timeout=240
     )
@@ -224,3 +227,15 @@ class TestBareClone:
             await run_beside_a_site(command, where)
 
         assert rows(where / "crawl.db", "SELECT count(*) FROM extracted") == [(3,)]
+
+
+async def test_the_crawl_command_of_the_readme_sets_itself_up_and_crawls(tmp_path: Path) -> None:
+    """As it stands there, in a clean checkout. It downloads the dependencies, so it needs a network."""
+    marked = (ROOT / "README.md").read_text("utf-8").partition("<!-- crawl command -->")[2]
+    command = marked.partition("```sh\n")[2].partition("\n")[0]
+    clone = checkout(tmp_path / "clone")
+
+    async with shop(items=3).serve() as url:
+        await run_beside_a_site(("bash", "-c", f"export SEED={url}; {command}"), clone)
+
+    assert rows(clone / "crawl.db", "SELECT count(*) FROM pages") == [(4,)]

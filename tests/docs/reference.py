@@ -1,0 +1,207 @@
+"""Reference: docs/reference.md, made from the code by `python -m tests.docs`.
+
+The texts of flags, reports, tables and columns stand in the code and are only arranged here. What the
+code knows as a word alone (a reason, an exit code) has its sentence here; the tests hold both together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from penstock.crawler.cli import COMMANDS
+from penstock.crawler.cli.flags import add_flags
+from penstock.storage.reading.datasette_metadata import build_datasette_metadata
+from penstock.storage.reading.reports import REPORTS, TABLES
+from tests.support.crawls import ROOT
+
+PAGE = ROOT / "docs" / "reference.md"
+
+EXIT_CODES: Mapping[int, str] = {
+    0: "complete: every URL has its answer; also if there was nothing left to do",
+    1: "stopped by an error, or complete with internal failures (bugs met on single pages)",
+    2: "refused before the first request: a wrong flag, file, database or query",
+    3: "a budget ended the run; what is left is pending",
+    4: "no page could be stored yet, on this run or an earlier one",
+    5: "a `--fail-if` of `diff` is true",
+    75: "another process is crawling into this file",
+    129: "SIGHUP: the terminal was closed; resumable",
+    130: "SIGINT (Ctrl-C); resumable",
+    141: "the reader of the output went away (`| head`)",
+    143: "SIGTERM; resumable",
+}
+
+STOP_REASONS: Mapping[str, str] = {
+    "finished": "every URL has its answer",
+    "max_pages": "`--max-pages` is reached",
+    "max_pages_per_host": "`--max-pages-per-host` is reached on every host that has URLs left",
+    "max_time": "`--max-time` is over",
+    "max_bytes": "`--max-bytes` is reached",
+    "sigint": "Ctrl-C",
+    "sigterm": "the system, a service manager or a container stopped it",
+    "sighup": "the terminal was closed",
+    "error": "an error stopped it; the message was on standard error",
+}
+
+STATES: Mapping[str, str] = {
+    "pending": "not settled yet: not requested, or waiting for a retry",
+    "done": "answered: a page is stored, or a redirect is followed",
+    "failed": "given up; `reason` says why. `--retry-failed` gives it another chance",
+    "skipped": "kept out by a rule, which `reason` names; never requested",
+}
+
+SKIPPED: Mapping[str, str] = {
+    "scope": "outside `--scope`",
+    "include": "no `--include` pattern is found in it",
+    "exclude": "an `--exclude` pattern is found in it",
+    "depth": "further from the seeds than `--depth`",
+    "robots": "disallowed by robots.txt",
+    "nofollow": "only nofollow links lead to it",
+    "redirect_limit": "more than 20 redirects in a row lead to it",
+    "address": "its host has no public address (`--public-only`)",
+    "trap:segments": "its path has more segments than any real page's",
+    "trap:repeat": "its path repeats the same segments",
+    "trap:query": "its query has too many parameters",
+    "trap:shape": "1,000 links in a row led along URLs of this one kind",
+    "trap:session": "it differs from a stored page by a session id only",
+}
+
+FAILED: Mapping[str, str] = {
+    "http_4xx, http_5xx": "the status, such as `http_404` or `http_503`",
+    "timeout": "the whole fetch took longer than `--timeout`",
+    "timeout_connect": "no connection within the time-out",
+    "timeout_read": "connected, but no more data came within the time-out",
+    "dns": "the host name has no address",
+    "refused": "the host refuses connections (ECONNREFUSED)",
+    "connect": "no connection for another reason: no route, unreachable network",
+    "reset": "the connection was closed before the answer was complete",
+    "tls": "a certificate or handshake that is not valid",
+    "proxy": "the proxy does not work, or refuses us",
+    "network": "another error of the network or the system",
+    "truncated": "the body is shorter than announced",
+    "too_large": "the body is larger than `--max-body`",
+    "bad_coding": "the content-coding (gzip, br, ...) is damaged or unknown",
+    "bad_http": "the answer is not HTTP",
+    "bad_url": "a URL that cannot be requested",
+    "redirect_invalid": "a redirect without a usable Location",
+    "retry_after_too_long": "the server asks for a longer wait than `--max-retry-after`",
+    "robots_unreachable": "robots.txt could not be had, so nothing may be requested",
+    "parse_timeout": "reading the page took longer than a parser process may",
+    "parse_crash": "a parser process died of the page, or ran out of memory",
+    "internal:TYPE": "a bug of ours (an exception TYPE); please report it",
+}
+
+_FIELD = re.compile(r"\(default: (.+?)\)$")
+
+
+def page() -> str:
+    parts = [
+        "# Reference",
+        "This page is generated from the code by `python -m tests.docs`, and a test compares the two.",
+        "## Commands",
+        table(("command", "purpose"), ((f"[`{name}`](#{name})", text) for name, text in COMMANDS.items())),
+        "`penstock --seed URL` is short for `penstock crawl --seed URL`.",
+        "## Exit codes",
+        table(("code", "meaning"), ((str(code), text) for code, text in EXIT_CODES.items())),
+        "A stopped run prints the command that resumes it on a line that begins with `resume with:`.",
+        *flags(),
+        *other_commands(),
+        *states_and_reasons(),
+        *reports(),
+        *tables(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines)
+
+
+def flags() -> Iterator[str]:
+    """The flags of `crawl`, by group, with their defaults."""
+    yield "## crawl"
+    yield (
+        "Every switch has an opposite (`--no-...`, or without `no-`), so that a flag can win over a file."
+        " The keywords of `CrawlConfig` and the keys of a `--config` file are the same names."
+    )
+    parser = argparse.ArgumentParser(prog="penstock crawl", add_help=False)
+    add_flags(parser)
+    for group in parser._action_groups:
+        rows = [
+            (f"`{shown(action)}`", *split_default(action.help))
+            for action in group._group_actions
+            if action.help != argparse.SUPPRESS
+        ]
+        if rows:
+            yield f"### {(group.title or '')[:1].upper()}{(group.title or '')[1:]}"
+            yield table(("flag", "meaning", "default"), rows)
+
+
+def shown(action: argparse.Action) -> str:
+    value = "" if action.nargs == 0 else f" {action.metavar}"
+    return f"{action.option_strings[-1]}{value}"
+
+
+def split_default(text: str | None) -> tuple[str, str]:
+    """A help text, and the default that stands at its end."""
+    found = _FIELD.search(text or "")
+    return ((text or "").removesuffix(found[0]).strip(), found[1]) if found else (text or "", "")
+
+
+def other_commands() -> Iterator[str]:
+    """The help of each command, as it is printed."""
+    parser = argparse.ArgumentParser(prog="penstock")
+    subparsers = parser.add_subparsers()
+    for name in COMMANDS:
+        if name == "crawl":
+            continue
+        importlib.import_module(f"penstock.crawler.cli.{name}").add_parser(subparsers)
+        command = subparsers.choices[name]
+        command.formatter_class = functools.partial(command.formatter_class, width=88)  # type: ignore[call-arg]
+        yield f"## {name}"
+        yield f"```text\n{command.format_help().rstrip()}\n```"
+
+
+def states_and_reasons() -> Iterator[str]:
+    yield "## States and reasons"
+    yield "Each URL is in exactly one state (`urls.state`); `urls.reason` says why."
+    yield table(("state", "meaning"), ticked(STATES))
+    yield "### Reasons of skipped URLs"
+    yield table(("reason", "meaning"), ticked(SKIPPED))
+    yield "### Reasons of failed URLs"
+    yield table(("reason", "meaning"), ticked(FAILED))
+    yield "### Stop reasons of a run"
+    yield "In `runs.stop_reason`; NULL while a run goes on, and after a kill."
+    yield table(("stop reason", "meaning"), ticked(STOP_REASONS))
+
+
+def ticked(words: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((", ".join(f"`{part}`" for part in word.split(", ")), text) for word, text in words.items())
+
+
+def reports() -> Iterator[str]:
+    yield "## Reports"
+    yield "`penstock report NAME`; each is also a view, so `SELECT * FROM NAME` works too."
+    yield table(("report", "what it shows"), ((f"`{name}`", text) for name, text in REPORTS.items()))
+
+
+def tables() -> Iterator[str]:
+    yield "## Tables"
+    yield "The tables and views that people use. What lies beneath them may change with a version."
+    found = described()
+    yield table(("table", "one row per"), ((f"[`{name}`](#{name})", found[name][0]) for name in TABLES))
+    for name in TABLES:
+        yield f"### {name}"
+        yield table(("column", "meaning"), ((f"`{column}`", text) for column, text in found[name][1].items()))
+
+
+def described() -> dict[str, tuple[str, Mapping[str, str]]]:
+    """By table: what a row is, and the meaning of each column."""
+    metadata: Any = build_datasette_metadata("crawl")
+    known = metadata["databases"]["crawl"]["tables"]
+    return {name: (known[name]["description"] or "", known[name]["columns"]) for name in TABLES}
