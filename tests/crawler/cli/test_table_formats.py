@@ -11,7 +11,7 @@ from contextlib import redirect_stdout
 import pytest
 
 from penstock.crawler.cli import table_formats as render
-from penstock.crawler.cli.table_formats import fitting, shortened, width
+from penstock.crawler.output.text_table import Row, fitting, shortened, width
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2Jred\n\t\x00\x9b31m\u202eevil\u2028\u200f"
 NEVER_RAW = ("\x1b", "\x07", "\x00", "\x9b", "\u202e", "\u2028", "\u200f")
@@ -29,7 +29,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """What `render.show` writes on a terminal of sixty columns."""
     monkeypatch.setenv("COLUMNS", "60")
 
-    def shown(columns: Sequence[str], rows: Sequence[render.Row], form: str) -> str:
+    def shown(columns: Sequence[str], rows: Sequence[Row], form: str) -> str:
         with redirect_stdout(Terminal()) as out:
             render.show(columns, rows, form)
         return out.getvalue()
