@@ -24,8 +24,9 @@ CanonicalUrl = NewType("CanonicalUrl", str)
 """The one spelling of a URL that we compare: WHATWG serialisation, no fragment, no userinfo."""
 
 
-Kind = Literal["page", "sitemap", "resource"]
-"""What a URL is asked for as. The same URL may be several, each with an answer of its own."""
+Kind = Literal["page", "sitemap", "resource", "robots"]
+"""The purpose of a request. The same URL may have several, each with an answer of its own; the
+requests for robots.txt are made by the fetch stage itself."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The statuses whose Location is another URL to ask for (RFC 9110 section 15.4)."""
@@ -38,7 +39,7 @@ class Hold(Protocol):
 
 
 class FetchTask(Struct, frozen=True, kw_only=True, gc=False):
-    """One URL the frontier has leased to the fetch stage, for one of three purposes."""
+    """One URL that the frontier has leased to the fetch stage."""
 
     url: CanonicalUrl
     kind: Kind = "page"

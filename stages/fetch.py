@@ -1,9 +1,9 @@
 """Fetch: the first stage. One task, one request, one answer.
 
-May touch: a Fetcher and a HostGate, through `penstock.crawler.ports`.
-Never: a retry, a redirect of a page, a wait for politeness: those are the frontier's.
+May touch: the fetchers and a HostGate, through `penstock.crawler.ports`; the log.
+Never: a retry, a redirect of a page, a wait for politeness: those belong to the frontier.
 
-Whatever happens, the host's gate is told that its connection is free again.
+Whatever happens, the host's gate learns that its connection is free again.
 """
 
 from __future__ import annotations
@@ -22,44 +22,47 @@ from penstock.crawler.messages import (
     RobotsAnswer,
     RobotsTask,
 )
+from penstock.crawler.output.logs import get_logger
 from penstock.crawler.policies.robots import RobotsPolicy
 from penstock.crawler.ports import Fetcher, HostGate
 from penstock.crawler.urls import is_http
+
+log = get_logger()
 
 
 class FetchStage(Struct, frozen=True, kw_only=True):
     fetchers: Mapping[str, Fetcher]  # by tier
     gate: HostGate
-    robots_fetcher: Fetcher  # takes the body of any type, cut at the policy's bound
-    sitemap_fetcher: Fetcher | None = None  # the same, cut at the protocol's bound
-    resource_fetcher: Fetcher | None = None  # wants no body
     robots: RobotsPolicy
+    logs_requests: bool = False  # one line at debug for each
     name: str = "fetch"
     is_last: bool = False
 
     async def handle(self, message: FetchTask | RobotsTask) -> Sequence[Message]:
         if isinstance(message, RobotsTask):
-            return [await self._robots(message)]
+            return [await self._fetch_robots(message)]
         result: Fetched | Failed = Failed(task=message, stage=self.name, reason="cancelled")
         try:
-            result = await self._fetcher(message).get(message)
+            result = await self._get(message)
         finally:
             self.gate.answered(message, result)
         return [result]
 
-    def _fetcher(self, task: FetchTask) -> Fetcher:
-        if task.kind == "sitemap" and self.sitemap_fetcher is not None:
-            return self.sitemap_fetcher
-        if task.kind == "resource" and self.resource_fetcher is not None:
-            return self.resource_fetcher
-        return self.fetchers[task.tier]
+    async def _get(self, task: FetchTask) -> Fetched | Failed:
+        fetcher = self.fetchers[task.tier]
+        if not self.logs_requests:
+            return await fetcher.get(task)
+        began = time.monotonic()
+        result = await fetcher.get(task)
+        log_request(task, result, time.monotonic() - began)
+        return result
 
-    async def _robots(self, task: RobotsTask) -> RobotsAnswer:
-        """Ask for robots.txt. Its redirects are followed here, across origins (RFC 9309 section
-        2.3.1.2): they lead to no page, so the door for pages has nothing to say about them."""
+    async def _fetch_robots(self, task: RobotsTask) -> RobotsAnswer:
+        """Fetch robots.txt. Its redirects are followed here, across origins (RFC 9309 section
+        2.3.1.2): they lead to no page, so they need no admission."""
         started_at = time.time()
         try:
-            result = await self._follow(CanonicalUrl(task.origin + "/robots.txt"), task.host)
+            result = await self._follow(CanonicalUrl(task.origin + "/robots.txt"), task)
         finally:
             self.gate.robots_answered(task.host)
         if isinstance(result, Failed):
@@ -70,13 +73,30 @@ class FetchStage(Struct, frozen=True, kw_only=True):
             task=task, fetched_at=started_at, status=result.answer.status, body=result.body or b""
         )
 
-    async def _follow(self, url: CanonicalUrl, host: str) -> Fetched | Failed:
+    async def _follow(self, url: CanonicalUrl, task: RobotsTask) -> Fetched | Failed:
         """The last answer of a bounded chain of redirects."""
         redirects_left = self.robots.max_redirects
         while True:
-            result = await self.robots_fetcher.get(FetchTask(url=url, host=host, depth=0))
+            request = FetchTask(url=url, kind="robots", host=task.host, depth=0, attempt=task.attempt)
+            result = await self._get(request)
             location = None if isinstance(result, Failed) else result.answer.location
             if location is None or not is_http(location) or not redirects_left:
                 return result
             redirects_left -= 1
             url = CanonicalUrl(location)
+
+
+def log_request(task: FetchTask, result: Fetched | Failed, seconds: float) -> None:
+    """Log one request, with the same keys whatever came of it."""
+    answer = result.answer
+    log.debug(
+        "fetched" if isinstance(result, Fetched) else "fetch_failed",
+        url=task.url,
+        kind=task.kind,
+        status=None if answer is None else answer.status,
+        bytes=None if answer is None else answer.body_bytes,
+        ms=round(seconds * 1000),
+        tier=task.tier,
+        attempt=task.attempt,
+        error=None if isinstance(result, Fetched) else result.reason,
+    )

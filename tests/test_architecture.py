@@ -45,8 +45,8 @@ GRAPH: Mapping[str, tuple[str, ...]] = {
         "stages.extractors.fields", "stages.extractors.text",
     ),
     "stages": (
-        "crawler", POLICIES, "crawler.scheduler", "stages.extractors", "stages.extractors.text",
-        "stages.workers",
+        "crawler", POLICIES, "crawler.output", "crawler.scheduler", "stages.extractors",
+        "stages.extractors.text", "stages.workers",
     ),
     "storage.database": ("crawler",),
     "storage.writing": ("crawler", POLICIES, "crawler.output", "crawler.scheduler", "storage.database"),

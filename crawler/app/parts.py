@@ -38,7 +38,7 @@ from penstock.crawler.policies.robots_txt import product_token
 from penstock.crawler.policies.scope import Scope
 from penstock.crawler.policies.sessions import Sessions
 from penstock.crawler.policies.traps import Traps
-from penstock.crawler.ports import Extractor, Saved, Totals, VerdictStore
+from penstock.crawler.ports import Extractor, Fetcher, Saved, Totals, VerdictStore
 from penstock.crawler.scheduler.admission import Admission
 from penstock.crawler.scheduler.clock import Clock
 from penstock.crawler.scheduler.frontier import Frontier
@@ -47,8 +47,7 @@ from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.stages.extractors.fields.plan import Plan, plan_of
 from penstock.stages.extractors.html import HtmlExtractor
 from penstock.stages.fetch import FetchStage
-from penstock.stages.fetchers.plain import PlainFetcher, PlainOptions
-from penstock.stages.fetchers.prober import Prober
+from penstock.stages.fetchers import FetchContext, Tier, load_tiers, wants_html
 from penstock.stages.parse import ParseStage
 from penstock.stages.store import StoreStage
 from penstock.stages.workers.worker_pool import WorkerPool
@@ -56,24 +55,24 @@ from penstock.storage.writing.crawl_store import CrawlSettings, OpenRun
 from penstock.storage.writing.parse_marks import ParseMarks
 
 if TYPE_CHECKING:
+    from penstock.crawler.policies.cookies import Cookies
     from penstock.crawler.policies.rewrite import Rewrite
     from penstock.stages.extractors.fields.field_extractor import FieldExtractor
 
 MAX_RESULT_BYTES = 32 << 20  # of what was read and is not stored yet
-MAX_SITEMAP_BYTES = 50 << 20  # sitemaps.org: 50 MiB, uncompressed
 
 
 class Blueprint(Struct, frozen=True, kw_only=True):
     """What a configuration decides before any file is opened. Several runs may share it."""
 
     config: CrawlConfig
-    fetching: PlainOptions
+    cookies: Cookies | None
+    tiers: Mapping[str, Tier]
     plan: Plan | None
     fields: FieldExtractor | None
     rewrite: Rewrite | None
     robots: RobotsPolicy
-    fetchers: Mapping[str, object]  # plugs given by the program, by name
-    documents: Mapping[str, object]
+    documents: Mapping[str, object]  # plugs given by the program, by name
     extractor: Extractor | None  # replaces the built-in one; for tests
     seen: SeenFilter | None  # the same
 
@@ -100,6 +99,25 @@ class Blueprint(Struct, frozen=True, kw_only=True):
             search=config.search,
             resources=config.resources,
             longest_wait=max(config.max_retry_after, self.retry.longest),
+        )
+
+    def fetch_context(self) -> FetchContext:
+        """How to fetch in one run: budget and bandwidth begin anew."""
+        config = self.config
+        return FetchContext(
+            user_agent=config.agent,
+            headers=dict(config.headers),
+            header_origins=config.credential_origins,
+            cookies=self.cookies,
+            proxy=config.exit,
+            public_only=config.public_only,
+            timeout=config.timeout,
+            wants=(lambda content_type: True) if config.save_bodies else wants_html,
+            max_body=config.max_body,
+            max_robots=self.robots.max_bytes,
+            keep_headers=config.save_bodies,
+            budget=BodyBudget(config.body_memory),
+            bandwidth=None if config.bandwidth is None else Bandwidth(config.bandwidth),
         )
 
     def admission(self, seeds: Sequence[CanonicalUrl]) -> Admission:
@@ -137,37 +155,25 @@ def make_blueprint(
         rewrite = Rewrite(config.strip_param, config.strip_sessions, config.sort_query, config.fold_index)
     return Blueprint(
         config=config,
-        fetching=plain_options(config),
+        cookies=cookies_of(config),
+        tiers=load_tiers(config.tiers[0], given_plugs("fetchers", fetchers)),
         plan=plan,
         fields=fields,
         rewrite=rewrite,
         robots=RobotsPolicy(token=product_token(config.agent)),
-        fetchers=given_plugs("fetchers", fetchers),
         documents=given_plugs("documents", documents),
         extractor=extractor,
         seen=seen,
     )
 
 
-def plain_options(config: CrawlConfig) -> PlainOptions:
-    """How to fetch. Raises BadConfig for a cookie file that cannot be read."""
-    cookies = None
-    if config.cookies is not None:
-        from penstock.crawler.config.cookie_file import load_cookies
+def cookies_of(config: CrawlConfig) -> Cookies | None:
+    """Raises BadConfig for a cookie file that cannot be read."""
+    if config.cookies is None:
+        return None
+    from penstock.crawler.config.cookie_file import load_cookies
 
-        cookies = load_cookies(config.cookies, config.credential_origins)
-    return PlainOptions(
-        user_agent=config.agent,
-        headers=dict(config.headers),
-        header_origins=config.credential_origins,
-        cookies=cookies,
-        proxy=config.exit,
-        timeout=config.timeout,
-        max_body=config.max_body,
-        keep_bodies=config.save_bodies,
-        public_only=config.public_only,
-        bandwidth=None if config.bandwidth is None else Bandwidth(config.bandwidth),
-    )
+    return load_cookies(config.cookies, config.credential_origins)
 
 
 def given_plugs(keyword: str, plugs: Mapping[str, object] | None) -> Mapping[str, object]:
@@ -207,11 +213,9 @@ class Parts(Struct, frozen=True, kw_only=True):
     telemetry: Telemetry
     lag: LoopLag
     marks: ParseMarks
-    fetcher: PlainFetcher
     workers: WorkerPool
 
     async def close(self) -> None:
-        await self.fetcher.close()
         await self.workers.close()
         self.marks.close()
 
@@ -221,6 +225,7 @@ def make_parts(
     opened: OpenRun,
     totals: Totals,
     *,
+    fetchers: Mapping[str, Fetcher],
     tally: Tally,
     stopping: Stopping,
     started: float,
@@ -254,17 +259,10 @@ def make_parts(
         fetchers=config.fetchers,
         lag=lag,
         sessions=None if config.no_traps else Sessions(),
+        tier=config.tiers[0],
     )
 
-    fetcher = PlainFetcher(blueprint.fetching, BodyBudget(config.body_memory))
-    fetch = FetchStage(
-        fetchers={"plain": fetcher},
-        gate=frontier,
-        robots_fetcher=fetcher.for_any_type(robots.max_bytes),
-        sitemap_fetcher=fetcher.for_any_type(MAX_SITEMAP_BYTES),
-        resource_fetcher=Prober(fetcher),
-        robots=robots,
-    )
+    fetch = FetchStage(fetchers=fetchers, gate=frontier, robots=robots)
 
     results = BodyBudget(MAX_RESULT_BYTES)
     workers = WorkerPool(max(config.processes - 1, 1), plan=blueprint.plan, results=results)
@@ -318,6 +316,5 @@ def make_parts(
         telemetry=telemetry,
         lag=lag,
         marks=marks,
-        fetcher=fetcher,
         workers=workers,
     )

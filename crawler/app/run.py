@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from penstock.crawler.app.parts import Blueprint, Observer, Parts, make_parts
 from penstock.crawler.config.credentials import dropped_credentials
@@ -18,9 +19,10 @@ from penstock.crawler.monitor.metrics import serving
 from penstock.crawler.monitor.tally import Tally
 from penstock.crawler.monitor.watchdog import pool_lines, task_lines, watch
 from penstock.crawler.output.logs import get_logger
-from penstock.crawler.ports import Totals
+from penstock.crawler.ports import Fetcher, Totals
 from penstock.crawler.run_result import Report, exit_code, peak_memory, worst
 from penstock.crawler.snapshot import Snapshot
+from penstock.stages.fetchers import open_fetchers
 from penstock.storage.writing.crawl_store import CrawlSettings, CrawlStore, OpenRun
 
 log = get_logger()
@@ -102,7 +104,8 @@ class Run:
             else:
                 if missing := dropped_credentials(store.last_config, settings.public):
                     log.warning("resumed_without", options=missing)
-                await self._flow(opened, totals)
+                async with open_fetchers(blueprint.tiers, blueprint.fetch_context()) as fetchers:
+                    await self._flow(opened, totals, fetchers)
             reason = await self._why_ended(opened)
         except asyncio.CancelledError:
             reason = "cancelled"
@@ -127,13 +130,14 @@ class Run:
             bottleneck=self._parts.telemetry.bottleneck() if self._parts is not None else None,
         )
 
-    async def _flow(self, opened: OpenRun, totals: Totals) -> None:
+    async def _flow(self, opened: OpenRun, totals: Totals, fetchers: Mapping[str, Fetcher]) -> None:
         """Let the pages flow through the pools, watched by three tasks beside them."""
         config, stopping, tally = self._blueprint.config, self._stopping, self._tally
         parts = self._parts = make_parts(
             self._blueprint,
             opened,
             totals,
+            fetchers=fetchers,
             tally=tally,
             stopping=stopping,
             started=self._started,

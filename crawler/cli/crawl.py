@@ -84,11 +84,13 @@ def _crawled(config: CrawlConfig, view: View, called: Sequence[str]) -> Report:
         from penstock.crawler.engine.malloc import tune_allocator
         from penstock.crawler.library.crawl import Crawl
 
+        crawl = Crawl(config)  # loads the fetch tier
+
     tune_allocator()
     note = "\n".join(resume_lines("error", called))
     try:
         with signals.restored():
-            return asyncio.run(_watched(Crawl(config), config, view))
+            return asyncio.run(_watched(crawl, config, view))
     except Refusal:
         raise
     except BrokenPipeError as error:  # `main` would take it for a reader of standard output that left

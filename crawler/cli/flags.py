@@ -83,6 +83,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "URL",
                 "http, https or socks5, for every request; also in PENSTOCK_PROXY",
             ),
+            ("tiers", "NAME", "way of fetching pages; more than plain with packages that bring one"),
             ("timeout", "SECONDS", "for a whole fetch"),
             ("max_body", "BYTES", "of one body, after content-coding"),
             ("retries", "N", "after errors that may pass"),
@@ -171,7 +172,7 @@ def _add_view(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--print-config", action="store_true", help="show the options as TOML, and stop")
 
 
-_TEXTS = frozenset({"db", "scope", "throttle", "user_agent", "contact", "auth", "cookies", "proxy"})
+_TEXTS = frozenset({"db", "scope", "throttle", "user_agent", "contact", "auth", "cookies", "proxy", "tiers"})
 _BYTES = frozenset({"max_body", "body_memory"})
 _DEFAULTS = {field.name: field.default for field in fields(CrawlConfig)}
 
@@ -180,6 +181,8 @@ def _default(name: str) -> str:
     value = _DEFAULTS[name]
     if value is MISSING or value is None or value is False or value == ():
         return ""
+    if isinstance(value, tuple):
+        return f" (default: {', '.join(value)})"
     if name in _BYTES and isinstance(value, int):
         return f" (default: {value // MIB} MiB)"
     return f" (default: {value:g})" if isinstance(value, float) else f" (default: {value})"

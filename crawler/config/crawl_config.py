@@ -80,6 +80,7 @@ class CrawlConfig:
     cookies: str | Path | None = None  # a file in Netscape's format
     credentials_to: Sequence[str] = ()  # origins that get the three above, besides the seeds'
     proxy: str | None = field(default=None, repr=False)  # a URL, in which a password may stand
+    tiers: Sequence[str] = ("plain",)  # one name of `penstock.stages.fetchers.TIERS`
     timeout: float = 30.0  # seconds, for a whole fetch
     max_body: int = 10 * MIB  # bytes after content-coding
     retries: int = 3  # so at most four requests
@@ -278,6 +279,7 @@ _CHECKS: Mapping[str, checks.Check] = {
     "cookies": optional(checks.readable),
     "credentials_to": each(credentials.recipient),
     "proxy": optional(credentials.proxy),
+    "tiers": checks.tiers,
     "timeout": seconds(0.001, _DAY),
     "max_body": whole(1, 1_000_000_000),  # SQLite's largest blob
     "retries": whole(0, 100),

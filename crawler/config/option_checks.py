@@ -165,6 +165,16 @@ def each(check: Callable[[str, str], str]) -> Check:
     return check_all
 
 
+def tiers(flag: str, value: object) -> object:
+    """Names of fetch tiers, as a list or separated by commas. Whether a tier exists is checked where
+    the tiers are; more than one would be a list in order of escalation, which there is not yet."""
+    given = value.split(",") if isinstance(value, str) else texts(flag, value)
+    names = tuple(name.strip() for name in given)
+    if len(names) != 1 or not names[0]:
+        raise BadConfig(f"{flag}: must be the name of one fetch tier, not {quote_value(', '.join(names))}")
+    return names
+
+
 def join_problems(problems: list[str], most: int = 20) -> str:
     """One line for all problems; a seeds file of the wrong kind could have a million."""
     rest = len(problems) - most

@@ -66,12 +66,14 @@ class Frontier:
         fetchers: int = 64,
         lag: Callable[[], float] = lambda: 0.0,
         sessions: Sessions | None = None,
+        tier: str = "plain",
     ) -> None:
         self._store = store
         self._throttle = Throttle(politeness, breaker, fetchers=fetchers, lag=lag)
         self._budget = budget
         self._robots = RobotsCache(store, robots, retry)
         self._deferred = DeferredUrls(store, sessions)
+        self._tier = tier  # of pages; everything else is fetched by "plain"
         self._clock = clock
         self._window = HostWindow(first_limit=self._throttle.first_limit, max_pages=budget.max_pages_per_host)
         self._window.keep_for_last(suspects)
@@ -180,7 +182,12 @@ class Frontier:
                 return RobotsTask(origin=site, host=host.name, attempt=attempt)
         self.leased += 1
         task = FetchTask(
-            url=first.url, kind=first.kind, host=host.name, depth=first.depth, attempt=first.attempts + 1
+            url=first.url,
+            kind=first.kind,
+            host=host.name,
+            depth=first.depth,
+            attempt=first.attempts + 1,
+            tier=self._tier if first.kind == "page" else "plain",
         )
         refusal = ("pending", NEARER_FIRST) if waits else self._refusal(host, first, rules)
         if refusal is None:

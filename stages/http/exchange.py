@@ -1,88 +1,154 @@
-"""Exchange: one request and its answer, on one of aiohttp's connections.
+"""Exchange: one request and its response, on one of the client's connections.
 
-May touch: aiohttp's connector, protocol and streams.
+May touch: this room, and the exceptions of aiohttp.
 
-aiohttp's session does this too, and with it much that we never ask for (redirects, cookies,
-traces, proxies of the environment, a timer for each of its deadlines), at twice the time.
+aiohttp's session does this too, and much that we never ask for (redirects, cookies, traces,
+proxies of the environment, a timer for each of its deadlines), in twice the time.
+
+A body is reserved piece by piece before it is kept. While a reservation waits, nothing is read from
+the exchange; so aiohttp stops reading from the socket, and the server stops sending.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import time
 from collections.abc import Awaitable
+from io import BytesIO
+from typing import NamedTuple, Protocol
 
 import aiohttp
-from aiohttp.connector import Connection
-from aiohttp.http import RawResponseMessage
-from aiohttp.streams import StreamReader
 
 from penstock.crawler.config.credentials import Proxy
 from penstock.crawler.messages import CanonicalUrl
-from penstock.stages.http.client_protocol import ClientProtocol
-from penstock.stages.http.connections import connector
-from penstock.stages.http.deadlines import Deadlines
-from penstock.stages.http.failures import reason_of
-from penstock.stages.http.request_templates import RequestTemplates
-from penstock.stages.http.sent_credentials import SentCredentials
+from penstock.crawler.policies.bandwidth import Bandwidth
+from penstock.crawler.ports import ByteHold
+from penstock.crawler.urls import origin
+from penstock.stages.http.aiohttp_inside import (
+    ClientProtocol,
+    Connection,
+    Connector,
+    RawResponseMessage,
+    StreamReader,
+)
+from penstock.stages.http.content_coding import PIECE_BYTES, CodingError, Decoder
+from penstock.stages.http.failures import ProxyFailed, reason_of
+from penstock.stages.http.request import CredentialSender, RequestTemplates
+from penstock.stages.http.resolver import PublicResolver, public_socket
+from penstock.stages.http.response import ResponseHead
 
 MAX_CONNECT_SECONDS = 10.0  # for one address of a host
 MAX_SILENT_SECONDS = 20.0
 MAX_TICK_SECONDS = 0.5
+YIELD_BYTES = 256 * 1024  # decoded in one go, before other tasks run
 
 
 class HttpClient:
-    """Owns the connections. `timeout`: seconds of an exchange in all. Needs a running event loop."""
+    """Sends requests; owns the connections. Needs a running event loop; `close` it."""
 
     def __init__(
-        self, requests: RequestTemplates, *, timeout: float, public_only: bool, proxy: Proxy | None
+        self,
+        requests: RequestTemplates,
+        credentials: CredentialSender,
+        *,
+        timeout: float,
+        public_only: bool = False,
+        proxy: Proxy | None = None,
     ) -> None:
+        """`timeout`: seconds of an exchange in all."""
         self._requests = requests
+        self._credentials = credentials
         self._timeout = timeout
         self._silence = min(MAX_SILENT_SECONDS, timeout)
         self._connecting = aiohttp.ClientTimeout(sock_connect=min(MAX_CONNECT_SECONDS, timeout))
-        self._connector = connector(public_only=public_only, proxy=proxy, most_seconds=timeout)
+        self._connector = _connector(proxy, public_only=public_only, connect_timeout=timeout)
+        self._proxy = proxy
         self._deadlines = Deadlines(min(MAX_TICK_SECONDS, timeout / 10))
 
-    async def begin(self, method: str, url: CanonicalUrl, carried: SentCredentials) -> Exchange:
-        """Ask, and return once the answer's head is in. What comes of it must be closed.
+    async def request(self, method: str, url: CanonicalUrl) -> Exchange:
+        """Send a request, and return once the head of its response is in. Close the exchange.
 
-        Asks once more if the server had closed the idle connection meanwhile.
+        A server may close an idle connection at the moment when a request is sent on it. That is
+        nobody's fault, so the request is sent once more (RFC 9112 section 9.3.1). On a connection
+        that was made for this request the same failure is the server's.
         """
-        began = time.monotonic()
-        peer, request = self._requests.request(method, url, carried)
-        asked_again = False
+        fetched_at, started = time.time(), time.monotonic()
+        site = origin(url)
+        sent = self._credentials.credentials_for(url, site)
+        destination, data = self._requests.request(method, url, site, sent)
+        is_second = False
         while True:
-            connection = await self._connector.connect(peer, [], self._connecting)
+            connection = await self._connector.connect(destination, [], self._connecting)
             exchange = Exchange(
-                connection, self._deadlines, ends_at=began + self._timeout, silence=self._silence
+                connection, self._deadlines, ends_at=started + self._timeout, silence=self._silence
             )
             try:
-                await exchange.ask(request, is_head=method == "HEAD")
-                return exchange
+                message = await exchange.send(data, is_head=method == "HEAD")
+                break
             except BaseException as error:
                 exchange.close()
-                was_closed = exchange.connected_at < began and _is_reset(error)
-                if asked_again or not was_closed:
+                was_idle = exchange.connected_at < started
+                if is_second or not was_idle or not _is_reset(error):
                     raise
-            asked_again = True
+            is_second = True
+        if message.code == 407 and self._proxy is not None:
+            exchange.release()  # as the site's own word, a robots.txt with it would allow everything
+            raise ProxyFailed("proxy")
+        if message.code in (401, 403):
+            self._credentials.warn_if_withheld(site, sent)
+        exchange.identifies = sent.identify
+        exchange.head = ResponseHead(
+            url, message, fetched_at=fetched_at, started=started, sent_at=exchange.sent_at
+        )
+        return exchange
 
     async def close(self) -> None:
         self._deadlines.close()
         await self._connector.close()
 
 
+def _connector(proxy: Proxy | None, *, public_only: bool, connect_timeout: float) -> Connector:
+    if proxy is not None and proxy.is_socks:
+        from penstock.stages.http.socks import SocksConnector  # with the extra `socks` only
+
+        return SocksConnector(proxy, connect_timeout=connect_timeout)
+    if not public_only:
+        return Connector(ttl_dns_cache=300, connect_timeout=connect_timeout)
+    # The resolver does not see literal addresses. The socket factory does, and it is the socket that
+    # connects.
+    return Connector(
+        ttl_dns_cache=300,
+        connect_timeout=connect_timeout,
+        resolver=PublicResolver(),
+        socket_factory=public_socket,
+    )
+
+
+def _is_reset(error: BaseException) -> bool:
+    return isinstance(error, Exception) and reason_of(error) == "reset"
+
+
+class Body(NamedTuple):
+    content: bytes
+    digest: bytes  # SHA-256
+
+
 class Exchange:
-    """What is asked on one connection. Closed before it was released, the connection is closed as well."""
+    """A request on one connection. `close` before `release` closes the connection too."""
 
     __slots__ = (
-        *("_connection", "_content", "_deadlines", "_ends_at", "_message"),
-        *("_protocol", "_silence", "_stands_still", "asked_at"),
+        *("_connection", "_content", "_deadlines", "_ends_at", "_is_paused", "_protocol", "_silence"),
+        *("head", "identifies", "sent_at"),
     )
+
+    head: ResponseHead  # set by the client
+    identifies: bool  # the request named the operator
 
     def __init__(
         self, connection: Connection, deadlines: Deadlines, *, ends_at: float, silence: float
     ) -> None:
-        """`ends_at`: monotonic seconds; `silence`: the most seconds without a word of the server."""
+        """`ends_at`: monotonic seconds. `silence`: the most seconds without any data of the server."""
         protocol = connection.protocol
         assert isinstance(protocol, ClientProtocol)
         self._connection = connection
@@ -90,63 +156,98 @@ class Exchange:
         self._deadlines = deadlines
         self._ends_at = ends_at
         self._silence = silence
-        self._stands_still = False
-        self._message: RawResponseMessage | None = None
+        self._is_paused = False
         self._content: StreamReader | None = None
-        self.asked_at = 0.0  # monotonic seconds
+        self.sent_at = 0.0  # monotonic seconds
         deadlines.add(self)
 
     @property
     def connected_at(self) -> float:
         """When its connection was made, monotonic seconds."""
-        return self._protocol.made_at
+        return self._protocol.connected_at
 
-    @property
-    def head(self) -> RawResponseMessage:
-        """Status line and headers of the final answer."""
-        assert self._message is not None
-        return self._message
-
-    async def ask(self, request: bytes, *, is_head: bool) -> None:
-        """Send it, and return once the head of the final answer is in; 1xx are passed over."""
-        self.asked_at = time.monotonic()
-        self._protocol.ask(request, is_head=is_head)
+    async def send(self, request: bytes, *, is_head: bool) -> RawResponseMessage:
+        """Send the request; return the head of the final response. 1xx responses are passed over."""
+        self.sent_at = time.monotonic()
+        self._protocol.send(request, is_head=is_head)
         while True:
             message, content = await self._protocol.read()
             if not 100 <= message.code < 200 or message.code == 101:
-                self._message, self._content = message, content
-                return
+                self._content = content
+                return message
+
+    async def read_body(
+        self,
+        hold: ByteHold,
+        *,
+        limit: int,
+        cut: bool = False,
+        bandwidth: Bandwidth | None = None,
+    ) -> Body:
+        """Read the body, at most `limit` bytes after content-coding. A longer one is an error, or is
+        `cut` at the limit. Raises CodingError, and aiohttp's errors."""
+        coding = self.head.coding
+        decoder = Decoder(coding, limit)
+        chunk = await self.chunk()
+        is_simple = not coding and bandwidth is None and len(chunk) <= min(limit, YIELD_BYTES)
+        if is_simple and self.is_complete and hold.try_reserve(len(chunk)):
+            return Body(chunk, hashlib.sha256(chunk).digest())  # most pages arrive at once
+        body = BytesIO()  # a list of pieces would be in memory twice while it is joined
+        digest = hashlib.sha256()  # piece by piece: all at once would delay the event loop
+        unyielded = 0  # bytes decoded since other tasks ran
+        try:
+            while chunk:
+                for piece in decoder.pieces(chunk):
+                    if not hold.try_reserve(len(piece)):
+                        await self.pause(hold.reserve(len(piece)))
+                    body.write(piece)
+                    digest.update(piece)
+                    unyielded += len(piece) or PIECE_BYTES
+                    if unyielded > YIELD_BYTES:
+                        unyielded = 0
+                        await asyncio.sleep(0)
+                if bandwidth is not None:
+                    await self.pause(asyncio.sleep(bandwidth.wait(len(chunk), time.monotonic())))
+                chunk = await self.chunk()
+            decoder.finish()
+        except CodingError as error:
+            if not (cut and error.reason == "too_large"):
+                raise
+            body.write(error.decoded)
+            digest.update(error.decoded)
+        return Body(body.getvalue(), digest.digest())
 
     async def chunk(self) -> bytes:
-        """What has arrived of the body since the last call; nothing when that was all of it."""
+        """The bytes of the body that arrived since the last call; none after the last of them."""
         assert self._content is not None
         return await self._content.readany()
 
     @property
-    def has_no_more(self) -> bool:
-        """True once all of the body was taken."""
+    def is_complete(self) -> bool:
+        """True once the whole body was taken."""
         return self._content is not None and self._content.at_eof()
 
     async def pause(self, wait: Awaitable[None]) -> None:
-        """Wait for what we ration ourselves; the clock stands still meanwhile."""
+        """Wait for memory or bandwidth, which we ration ourselves: no deadline runs meanwhile."""
         began = time.monotonic()
-        self._stands_still = True
+        self._is_paused = True
         await wait
-        self._stands_still = False
-        self._protocol.heard_at = time.monotonic()
-        self._ends_at += self._protocol.heard_at - began
+        self._is_paused = False
+        self._protocol.last_activity_at = time.monotonic()
+        self._ends_at += self._protocol.last_activity_at - began
 
-    def look(self, now: float) -> None:
-        """End it with a TimeoutError if its time is over, or with aiohttp's if the server is too silent."""
-        if self._stands_still:
+    def check(self, now: float) -> None:
+        """End it with a TimeoutError if its time is over, or with aiohttp's if the server is silent
+        for too long."""
+        if self._is_paused:
             return
         if now >= self._ends_at:
             self._fail(TimeoutError())
-        elif now - self._protocol.heard_at >= self._silence and not self._has_all:
+        elif now - self._protocol.last_activity_at >= self._silence and not self._has_arrived:
             self._fail(aiohttp.SocketTimeoutError())
 
     @property
-    def _has_all(self) -> bool:
+    def _has_arrived(self) -> bool:
         return self._content is not None and self._content.is_eof()
 
     def _fail(self, error: Exception) -> None:
@@ -155,7 +256,7 @@ class Exchange:
             self._content.set_exception(error)
 
     def release(self) -> None:
-        """Give the connection to whoever asks next, if the answer was read to its end."""
+        """Return the connection to the pool, if the response was read to its end."""
         self._deadlines.discard(self)
         self._connection.release()
 
@@ -165,5 +266,41 @@ class Exchange:
         self._connection.close()
 
 
-def _is_reset(error: BaseException) -> bool:
-    return isinstance(error, Exception) and reason_of(error) == "reset"
+class Deadline(Protocol):
+    def check(self, now: float) -> None:
+        """End what is too late at `now` (monotonic seconds)."""
+        ...
+
+
+class Deadlines:
+    """Checks all exchanges every `tick` seconds, with one timer. Needs a running event loop; `close` it.
+
+    A timer per request, moved with every piece that arrives, cost more than everything else that we
+    do for a request. Here an exchange ends at most one `tick` late.
+    """
+
+    def __init__(self, tick: float) -> None:
+        self.tick = tick
+        self._open: set[Deadline] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, deadline: Deadline) -> None:
+        self._open.add(deadline)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self.tick, self._check)
+
+    def discard(self, deadline: Deadline) -> None:
+        self._open.discard(deadline)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _check(self) -> None:
+        now = time.monotonic()
+        for deadline in self._open:
+            deadline.check(now)
+        self._timer = asyncio.get_running_loop().call_later(self.tick, self._check) if self._open else None

@@ -1,6 +1,6 @@
-"""Failures: what went wrong with a fetch, as one stable word.
+"""Failures: the one stable word for what went wrong with a fetch.
 
-May touch: aiohttp's and the system's exceptions; a unit of meaning each.
+May touch: the documented exceptions of aiohttp, the system's exceptions.
 """
 
 from __future__ import annotations
@@ -8,27 +8,33 @@ from __future__ import annotations
 import ssl
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
 
-from penstock.stages.http.connections import ProxyFailed
+from penstock.stages.http.aiohttp_inside import HttpProcessingError
 from penstock.stages.http.content_coding import CodingError
 from penstock.stages.http.resolver import AddressNotPublic
 
 
+class ProxyFailed(Exception):
+    """A proxy made no connection; `reason` tells whether the proxy or the host is to blame."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 def reason_of(error: Exception) -> str | None:
-    """Name a failure that the web or the network is to blame for; None for a bug of ours.
+    """Name a failure that the web or the network caused; None for a bug of ours.
 
     The order matters: aiohttp's classes inherit from one another and from OSError.
     """
     match error:
-        case CodingError():
+        case CodingError() | ProxyFailed():
             return error.reason
         case AddressNotPublic():
             return "address"
-        case ProxyFailed():
-            return error.reason
         case aiohttp.ClientHttpProxyError():
-            # A gateway's word for a host that it cannot reach; all else is between the proxy and us.
+            # These are a gateway's words for a host that it cannot reach. Any other status is
+            # between the proxy and us.
             return "connect" if error.status in (502, 503, 504) else "proxy"
         case aiohttp.ClientProxyConnectionError():
             return "proxy"
@@ -46,9 +52,7 @@ def reason_of(error: Exception) -> str | None:
             return "refused" if isinstance(error.os_error, ConnectionRefusedError) else "connect"
         case aiohttp.ClientPayloadError():
             return "truncated"
-        case aiohttp.ServerDisconnectedError() | ConnectionError():
-            return "reset"
-        case aiohttp.ClientOSError():
+        case aiohttp.ServerDisconnectedError() | ConnectionError() | aiohttp.ClientOSError():
             return "reset"
         case aiohttp.InvalidURL() | UnicodeError() | AssertionError():
             return "bad_url"

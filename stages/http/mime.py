@@ -28,8 +28,8 @@ class Mime(NamedTuple):
 UNKNOWN = Mime(None, None)
 
 
-def is_html(essence: str | None) -> bool:
-    return essence in ("text/html", "application/xhtml+xml")
+def is_html(content_type: str | None) -> bool:
+    return content_type in ("text/html", "application/xhtml+xml")
 
 
 def parse_mime(header: str | None) -> Mime:

@@ -1,12 +1,12 @@
-"""Resolver: for `--public-only`, name resolution that yields public addresses only.
+"""Resolver: for --public-only, connections to public addresses only.
 
-May touch: aiohttp's resolver and connector interfaces, sockets.
+May touch: aiohttp's documented resolver and socket interfaces, sockets.
 
-Two checks, because aiohttp asks no resolver about a host that is an address already:
-`PublicResolver` leaves only the public addresses of a name, and `public_socket` looks at
-the very address that a socket is made for, right before it connects. So the address that
-was checked is the one connected to: a name that answers differently the next time (DNS
-rebinding) is looked at again, and every redirect hop is a request of its own.
+There are two checks, because aiohttp asks no resolver about a host that is an address already.
+`PublicResolver` leaves only the public addresses of a name. `public_socket` looks at the very
+address that a socket is made for, right before it connects. So the address that was checked is the
+one connected to: a name that answers differently the next time (DNS rebinding) is checked again,
+and every redirect hop is a request of its own.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from aiohttp import ThreadedResolver
+from aiohttp import AddrInfoType, ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.connector import AddrInfoType
 
 from penstock.crawler.policies.addresses import is_local_name, is_public
 
@@ -24,8 +23,8 @@ from penstock.crawler.policies.addresses import is_local_name, is_public
 class AddressNotPublic(Exception):
     """A connection would have gone to an address that is not public.
 
-    Neither OSError nor RuntimeError on purpose: aiohttp would take it for a network
-    failure, try the next address and report something else.
+    On purpose neither OSError nor RuntimeError: aiohttp would take it for a network failure, try the
+    next address and report something else.
     """
 
     def __init__(self, host: str) -> None:
@@ -34,12 +33,12 @@ class AddressNotPublic(Exception):
 
 
 class PublicResolver(AbstractResolver):
-    """Resolve with `inner`, keep the addresses that `allows` lets through. `close` it."""
+    """Resolve with `inner`, and keep the addresses that `allows` lets through. `close` it."""
 
     def __init__(
         self, inner: AbstractResolver | None = None, *, allows: Callable[[str], bool] = is_public
     ) -> None:
-        """Without `inner`, the system's resolver in a thread; that needs a running loop."""
+        """Without `inner`, the system's resolver in a thread; that needs a running event loop."""
         self._inner = inner or ThreadedResolver()
         self._allows = allows
 
@@ -51,7 +50,7 @@ class PublicResolver(AbstractResolver):
             raise AddressNotPublic(host)
         results = await self._inner.resolve(host, port, family)
         if not results:
-            raise OSError(f"{host} has no address")  # aiohttp stumbles over an empty list
+            raise OSError(f"{host} has no address")  # aiohttp fails on an empty list
         public = [result for result in results if self._allows(result["host"])]
         if not public:
             raise AddressNotPublic(host)

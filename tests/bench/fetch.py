@@ -23,7 +23,8 @@ import aiohttp
 from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.messages import CanonicalUrl, Fetched, FetchTask
 from penstock.crawler.urls import origin, split
-from penstock.stages.fetchers.plain import PlainFetcher, PlainOptions
+from penstock.stages.fetchers import FetchContext
+from penstock.stages.fetchers.plain import PlainFetcher
 
 TASKS = 64
 PAGES = "SELECT url FROM pages WHERE status = 200 AND error IS NULL AND content_hash IS NOT NULL"
@@ -32,8 +33,10 @@ Get = Callable[[CanonicalUrl], Awaitable[None]]
 
 
 async def penstock(stack: AsyncExitStack) -> Get:
-    options = PlainOptions(user_agent="Penstock/bench", headers={}, timeout=30.0, max_body=10 << 20)
-    fetcher = PlainFetcher(options, BodyBudget(64 << 20))
+    budget = BodyBudget(64 << 20)
+    fetcher = PlainFetcher(
+        FetchContext(user_agent="Penstock/bench", headers={}, timeout=30.0, max_body=10 << 20, budget=budget)
+    )
     stack.push_async_callback(fetcher.close)
 
     async def get(url: CanonicalUrl) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from penstock import Crawl, CrawlConfig
 from penstock.crawler.errors import TooManyInternalFailures
-from penstock.crawler.messages import CanonicalUrl, Content
+from penstock.crawler.messages import CanonicalUrl, Content, Failed, Fetched, FetchTask
 from penstock.stages.extractors.html import HtmlExtractor
-from penstock.stages.fetch import FetchStage
+from penstock.stages.fetchers.plain import PlainFetcher
 from tests.support.crawls import QUICK, check_invariants, crawl, differences, rows, stored_pages
 from tests.support.web import SyntheticWeb
 from tests.support.web_resource import Resource
@@ -178,15 +178,19 @@ class TestOurMistakes:
         assert report.stop_reason == "finished"
         assert stored_pages(db) == 301 - failed
 
-    async def test_a_bug_met_on_robots_txt_is_told_by_the_exit_code(
+    async def test_a_bug_while_robots_txt_is_fetched_gives_exit_code_1(
         self, db: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Nothing of that host can be asked for, and it was not the host's fault."""
 
-        async def broken(*_: object) -> None:
-            raise KeyError
+        get = PlainFetcher.get
 
-        monkeypatch.setattr(FetchStage, "_robots", broken)
+        async def broken(fetcher: PlainFetcher, task: FetchTask) -> Fetched | Failed:
+            if task.kind == "robots":
+                raise KeyError
+            return await get(fetcher, task)
+
+        monkeypatch.setattr(PlainFetcher, "get", broken)
         async with star(1).serve() as url:
             report = await crawl(seeds=[url], db=db, no_robots=False, retries=0)
 

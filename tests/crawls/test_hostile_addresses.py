@@ -28,7 +28,7 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
         except OSError:
             pytest.skip(f"this machine has no address {OUTSIDE}")
     allows = partial(public_socket, allows=lambda address: address == OUTSIDE or is_public(address))
-    monkeypatch.setattr("penstock.stages.http.connections.public_socket", allows)
+    monkeypatch.setattr("penstock.stages.http.exchange.public_socket", allows)
 
 
 def blocked_urls() -> list[str]:

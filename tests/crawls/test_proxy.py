@@ -89,7 +89,7 @@ class TestHttp:
         url = "http://site.test/robots.txt"
         proxy.answers[url] = http(status="407 Proxy Authentication Required")
 
-        assert await reason(fetcher(**named(proxy)).for_any_type(1000), url) == "proxy"
+        assert await reason(fetcher(**named(proxy)), url, "robots") == "proxy"
 
     async def test_one_that_is_not_there_is_no_fault_of_the_host(self, fetcher: MakeFetcher) -> None:
         dead = {"proxy": parse_proxy(f"http://127.0.0.1:{free_port()}")}

@@ -14,8 +14,8 @@ from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http
 from penstock.stages.extractors.html import HtmlExtractor
 from penstock.stages.extractors.sitemap import read_sitemap
 from penstock.stages.http.content_coding import CodingError, Decoder
-from penstock.stages.http.headers import parse_retry_after, text_of
 from penstock.stages.http.mime import parse_mime
+from penstock.stages.http.response import parse_retry_after, text_of
 from penstock.stages.workers.wire import decode_content, encode_content
 from penstock.storage.writing.interned_strings import storable
 

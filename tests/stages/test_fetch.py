@@ -22,7 +22,7 @@ def fetch_stage(
 ) -> tuple[FetchStage, FakeFetcher, FakeGate]:
     fetcher, gate = FakeFetcher(web, body=body), FakeGate()
     policy = RobotsPolicy(max_redirects=redirects)
-    stage = FetchStage(fetchers={"plain": fetcher}, gate=gate, robots_fetcher=fetcher, robots=policy)
+    stage = FetchStage(fetchers={"plain": fetcher}, gate=gate, robots=policy)
     return stage, fetcher, gate
 
 
@@ -56,22 +56,24 @@ class TestFetch:
         assert url == "http://h/"
         assert isinstance(result, Failed)
 
-    async def test_a_sitemap_is_fetched_by_its_own_fetcher(self) -> None:
-        """One that takes any type, and far more bytes than a page may have."""
-        pages, sitemaps = FakeFetcher({}), FakeFetcher({"http://h/s.xml": answer(200)})
-        stage = FetchStage(
-            fetchers={"plain": pages},
-            gate=FakeGate(),
-            robots_fetcher=pages,
-            sitemap_fetcher=sitemaps,
-            robots=RobotsPolicy(),
-        )
+    async def test_a_task_goes_to_the_fetcher_of_its_tier(self) -> None:
+        plain, other = FakeFetcher({}), FakeFetcher({"http://h/": answer(200)})
+        stage = FetchStage(fetchers={"plain": plain, "other": other}, gate=FakeGate(), robots=RobotsPolicy())
 
-        await stage.handle(task("http://h/s.xml", kind="sitemap"))
+        await stage.handle(replace(task(), tier="other"))
 
-        assert (pages.asked, sitemaps.asked) == ([], ["http://h/s.xml"])
+        assert (plain.asked, other.asked) == ([], ["http://h/"])
 
-    async def test_a_tier_that_is_not_there_is_told_to_the_gate_too(self) -> None:
+    async def test_robots_txt_is_requested_by_the_tier_plain(self) -> None:
+        """Another tier need not know how to read one."""
+        plain, other = FakeFetcher({"http://h/robots.txt": answer(200)}), FakeFetcher({})
+        stage = FetchStage(fetchers={"plain": plain, "other": other}, gate=FakeGate(), robots=RobotsPolicy())
+
+        await stage.handle(ROBOTS)
+
+        assert (plain.asked, other.asked) == (["http://h/robots.txt"], [])
+
+    async def test_the_gate_learns_of_a_task_whose_tier_does_not_exist(self) -> None:
         stage, _, gate = fetch_stage({})
         unknown = replace(task(), tier="browser")
 

@@ -241,13 +241,7 @@ class TestAnswers:
         web = {url: answer(301, location=target) for url, target in pairwise(urls)}
         fetcher = FakeFetcher({**web, urls[-1]: answer(200)}, body=b"User-agent: *\nDisallow: /")
         policy = RobotsPolicy()
-        stage = FetchStage(
-            fetchers={},
-            gate=FakeGate(),
-            robots_fetcher=fetcher,
-            sitemap_fetcher=fetcher,
-            robots=policy,
-        )
+        stage = FetchStage(fetchers={"plain": fetcher}, gate=FakeGate(), robots=policy)
 
         [found] = await stage.handle(RobotsTask(origin="http://h", host="h"))
 

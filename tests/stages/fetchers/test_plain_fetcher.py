@@ -14,9 +14,10 @@ import aiohttp
 import pytest
 
 from penstock.crawler.engine.body_budget import BodyBudget
-from penstock.crawler.messages import Failed, Fetched
+from penstock.crawler.messages import Failed, Fetched, Kind
 from penstock.crawler.policies.bandwidth import Bandwidth
-from penstock.stages.fetchers.plain import PlainFetcher, PlainOptions
+from penstock.stages.fetchers import FetchContext
+from penstock.stages.fetchers.plain import PlainFetcher
 from tests.support.fakes import task
 from tests.support.raw_server import PAGE, RawServer, html, http
 
@@ -36,24 +37,30 @@ async def fetcher() -> AsyncIterator[MakeFetcher]:
 
         def make(*, budget: BodyBudget | None = None, **options: Any) -> PlainFetcher:
             chosen = {"user_agent": "Penstock/test", "headers": {}, "timeout": 5.0, "max_body": 1 << 20}
-            made = PlainFetcher(PlainOptions(**{**chosen, **options}), budget or BodyBudget(1 << 26))
+            made = PlainFetcher(
+                FetchContext(**{**chosen, "budget": budget or BodyBudget(1 << 26), **options})
+            )
             stack.push_async_callback(made.close)
             return made
 
         yield make
 
 
-async def fetched(fetcher: PlainFetcher, url: str) -> Fetched:
-    result = await fetcher.get(task(url))
+async def fetched(fetcher: PlainFetcher, url: str, kind: Kind = "page") -> Fetched:
+    result = await fetcher.get(task(url, kind=kind))
     assert isinstance(result, Fetched), result
     return result
 
 
-async def reason(fetcher: PlainFetcher, url: str) -> str:
-    result = await fetcher.get(task(url))
+async def reason(fetcher: PlainFetcher, url: str, kind: Kind = "page") -> str:
+    result = await fetcher.get(task(url, kind=kind))
     assert isinstance(result, Failed), result
-    assert result.task == task(url)
+    assert result.task == task(url, kind=kind)
     return result.reason
+
+
+def anything(content_type: str | None) -> bool:
+    return True
 
 
 def free_port() -> int:
@@ -217,7 +224,7 @@ class TestTheAnswer:
         """RFC 9110 section 5.5 allows such bytes; half a character would break every commit that has it."""
         server.answers["/"] = html(f"{header}: caf\xe9")
 
-        said = (await fetched(fetcher(keep_bodies=True), server.url + "/")).answer
+        said = (await fetched(fetcher(wants=anything, keep_headers=True), server.url + "/")).answer
 
         texts = [
             said.etag,
@@ -271,7 +278,7 @@ class TestBodies:
     ) -> None:
         server.answers["/a"] = http("Content-Type: image/png", "X-One: 1", "X-One: 2", "Set-Cookie: a=b")
         server.answers["/b"] = http("Content-Type: text/html", status="404 Not Found")
-        one = fetcher(keep_bodies=True)
+        one = fetcher(wants=anything, keep_headers=True)
 
         file, page = await fetched(one, server.url + "/a"), await fetched(one, server.url + "/b")
 
@@ -307,7 +314,7 @@ class TestBodies:
     ) -> None:
         server.answers["/robots.txt"] = http("Content-Type: image/png", body=b"0123456789")
 
-        result = await fetched(fetcher().for_any_type(4), server.url + "/robots.txt")
+        result = await fetched(fetcher(max_robots=4), server.url + "/robots.txt", "robots")
 
         assert result.body == b"0123"
 
@@ -317,7 +324,7 @@ class TestBodies:
     ) -> None:
         server.answers["/robots.txt"] = http("Location: /x", status=status, body=b"User-agent: *")
 
-        assert (await fetched(fetcher().for_any_type(500), server.url + "/robots.txt")).body is None
+        assert (await fetched(fetcher(), server.url + "/robots.txt", "robots")).body is None
 
 
 class TestMemory:

@@ -13,10 +13,8 @@ import aiohttp
 import pytest
 
 from penstock.stages.http import exchange
-from penstock.stages.http.deadlines import Deadlines
-from penstock.stages.http.exchange import MAX_SILENT_SECONDS, Exchange, HttpClient
-from penstock.stages.http.request_templates import RequestTemplates
-from penstock.stages.http.sent_credentials import NO_CREDENTIALS
+from penstock.stages.http.exchange import MAX_SILENT_SECONDS, Deadlines, Exchange, HttpClient
+from penstock.stages.http.request import CredentialSender, RequestTemplates
 from tests.support.fakes import in_virtual_time, url
 from tests.support.raw_server import PAGE, RawServer, html
 
@@ -30,9 +28,9 @@ async def half() -> AsyncIterator[Exchange]:
         await writer.drain()
         await asyncio.Event().wait()
 
-    async with RawServer().serve() as server, asking(timeout=60.0) as exchanges:
+    async with RawServer().serve() as server, asking(timeout=60.0) as client:
         server.answers["/"] = say
-        asked = await exchanges.begin("GET", url(server.url + "/"), NO_CREDENTIALS)
+        asked = await client.request("GET", url(server.url + "/"))
         assert await asked.chunk()
         yield asked
         asked.close()
@@ -40,13 +38,13 @@ async def half() -> AsyncIterator[Exchange]:
 
 @asynccontextmanager
 async def asking(**options: Any) -> AsyncIterator[HttpClient]:
-    exchanges = HttpClient(
-        RequestTemplates({}, None), **{"timeout": 5.0, "public_only": False, "proxy": None, **options}
+    client = HttpClient(
+        RequestTemplates({}, None), CredentialSender({}, None, None, None), **{"timeout": 5.0, **options}
     )
     try:
-        yield exchanges
+        yield client
     finally:
-        await exchanges.close()
+        await client.close()
 
 
 class TestTime:
@@ -55,17 +53,17 @@ class TestTime:
         reading = asyncio.create_task(half.chunk())
         await asyncio.sleep(0)
 
-        half.look(heard + MAX_SILENT_SECONDS - 1)
+        half.check(heard + MAX_SILENT_SECONDS - 1)
         await asyncio.sleep(0)
         assert not reading.done()
-        half.look(heard + MAX_SILENT_SECONDS + 1)
+        half.check(heard + MAX_SILENT_SECONDS + 1)
 
         with pytest.raises(aiohttp.SocketTimeoutError):
             await reading
 
     async def test_a_fetch_whose_time_is_over(self, half: Exchange) -> None:
         """Another word than silence: a server that drips is never silent."""
-        half.look(time.monotonic() + 61)
+        half.check(time.monotonic() + 61)
 
         with pytest.raises(TimeoutError) as ended:
             await half.chunk()
@@ -83,10 +81,10 @@ class TestTime:
         await asyncio.sleep(0)
 
         passed = 120.0
-        half.look(monotonic() + passed)
+        half.check(monotonic() + passed)
         over.set_result(None)
         await pausing
-        half.look(monotonic() + passed + MAX_SILENT_SECONDS - 1)
+        half.check(monotonic() + passed + MAX_SILENT_SECONDS - 1)
         reading = asyncio.create_task(half.chunk())
         await asyncio.sleep(0)
 
@@ -95,25 +93,25 @@ class TestTime:
 
     async def test_whoever_has_all_of_it_waits_for_nobody(self) -> None:
         """Taking in what has arrived may last; the server owes nothing more."""
-        async with RawServer().serve() as server, asking(timeout=60.0) as exchanges:
+        async with RawServer().serve() as server, asking(timeout=60.0) as client:
             server.answers["/"] = html()
-            asked = await exchanges.begin("GET", url(server.url + "/"), NO_CREDENTIALS)
+            asked = await client.request("GET", url(server.url + "/"))
             assert await asked.chunk() == PAGE
-            asked.look(time.monotonic() + MAX_SILENT_SECONDS + 1)
+            asked.check(time.monotonic() + MAX_SILENT_SECONDS + 1)
 
             assert await asked.chunk() == b""
             asked.close()
 
     @pytest.mark.parametrize("end", [Exchange.release, Exchange.close])
     async def test_what_ended_is_forgotten(self, end: Callable[[Exchange], None]) -> None:
-        async with RawServer().serve() as server, asking() as exchanges:
+        async with RawServer().serve() as server, asking() as client:
             server.answers["/"] = html()
-            asked = await exchanges.begin("GET", url(server.url + "/"), NO_CREDENTIALS)
-            before = len(exchanges._deadlines)
+            asked = await client.request("GET", url(server.url + "/"))
+            before = len(client._deadlines)
 
             end(asked)
 
-            assert (before, len(exchanges._deadlines)) == (1, 0)
+            assert (before, len(client._deadlines)) == (1, 0)
 
     @pytest.mark.parametrize(
         ("hangs", "error"), [(True, TimeoutError), (False, aiohttp.ConnectionTimeoutError)]
@@ -129,25 +127,25 @@ class TestTime:
             raise TimeoutError
 
         monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", create)
-        async with asking(timeout=0.05) as exchanges:
+        async with asking(timeout=0.05) as client:
             with pytest.raises(TimeoutError) as ended:
-                await exchanges.begin("GET", url("http://h/"), NO_CREDENTIALS)
+                await client.request("GET", url("http://h/"))
 
         assert type(ended.value) is error
 
 
-class Looks:
+class CountedChecks:
     def __init__(self) -> None:
         self.count = 0
 
-    def look(self, now: float) -> None:
+    def check(self, now: float) -> None:
         self.count += 1
 
 
 @in_virtual_time
 class TestDeadlines:
     async def test_all_that_is_under_way_is_looked_at_every_tick(self) -> None:
-        deadlines, one, other = Deadlines(0.5), Looks(), Looks()
+        deadlines, one, other = Deadlines(0.5), CountedChecks(), CountedChecks()
 
         deadlines.add(one)
         await asyncio.sleep(1.1)
@@ -160,7 +158,7 @@ class TestDeadlines:
 
     async def test_what_ended_is_not_and_then_there_is_no_timer(self) -> None:
         """An idle crawl is not woken twice a second."""
-        deadlines, one = Deadlines(0.5), Looks()
+        deadlines, one = Deadlines(0.5), CountedChecks()
 
         deadlines.add(one)
         deadlines.discard(one)
@@ -169,7 +167,7 @@ class TestDeadlines:
         assert (one.count, deadlines._timer) == (0, None)
 
     async def test_and_it_begins_anew(self) -> None:
-        deadlines, one = Deadlines(0.5), Looks()
+        deadlines, one = Deadlines(0.5), CountedChecks()
         deadlines.add(one)
         deadlines.discard(one)
         await asyncio.sleep(1)

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp.client_proto import ResponseHandler
 
 from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.messages import Failed, Fetched
-from penstock.stages.fetchers.plain import PlainFetcher, PlainOptions
-from penstock.stages.http import client_protocol as client_protocol
+from penstock.stages.fetchers import FetchContext
+from penstock.stages.fetchers.plain import PlainFetcher
+from penstock.stages.http.aiohttp_inside import MAX_LINES_AT_ONCE
 from tests.support.fakes import task
 from tests.support.raw_server import html
 
@@ -63,9 +65,10 @@ class Talker:
 
 @asynccontextmanager
 async def fetching(*answers: bytes) -> AsyncIterator[tuple[Talker, PlainFetcher]]:
-    options = PlainOptions(user_agent="x", headers={}, timeout=5.0, max_body=1 << 20)
+    budget = BodyBudget(1 << 26)
+    context = FetchContext(user_agent="x", headers={}, timeout=5.0, max_body=1 << 20, budget=budget)
     async with Talker(*answers).serve() as server:
-        fetcher = PlainFetcher(options, BodyBudget(1 << 26))
+        fetcher = PlainFetcher(context)
         try:
             yield server, fetcher
         finally:
@@ -126,21 +129,21 @@ class TestOneAnswer:
         self, count: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Parsed at once, 256 KiB of them hold up the event loop for 0.2 s."""
-        taken: list[int] = []
-        take = client_protocol.ClientProtocol._take
+        lines_at_once: list[int] = []
+        data_received = ResponseHandler.data_received
 
-        def noted(self: client_protocol.ClientProtocol, data: bytes) -> None:
-            taken.append(data.count(b"\r\n"))
-            take(self, data)
+        def noted(self: ResponseHandler, data: bytes) -> None:
+            lines_at_once.append(data.count(b"\r\n"))
+            data_received(self, data)
 
-        monkeypatch.setattr(client_protocol.ClientProtocol, "_take", noted)
+        monkeypatch.setattr(ResponseHandler, "data_received", noted)
         head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
         async with fetching(head + b"1\r\nx\r\n" * count + b"0\r\n\r\n", ANSWER) as (server, fetcher):
             result = await fetcher.get(task(server.url))
 
         assert isinstance(result, Fetched)
         assert result.body == b"x" * count
-        assert max(taken) <= client_protocol.MAX_LINES_AT_ONCE
+        assert max(lines_at_once) <= MAX_LINES_AT_ONCE
 
     @pytest.mark.parametrize("count", [5_000, 40_000])
     async def test_what_is_left_to_sip_when_the_server_closes_is_not_lost(self, count: int) -> None:

@@ -1,0 +1,279 @@
+"""aiohttp's insides: the only module that subclasses its classes or uses its undocumented names.
+
+May touch: aiohttp and yarl.
+Never: another module of aiohttp's insides elsewhere. The rest of this room uses what aiohttp
+documents (its exceptions, `hdrs`, the resolver interface), so an upgrade is checked here.
+
+Used beyond what aiohttp documents:
+
+    ResponseHandler  subclassed: set_response_params, feed_data, data_received, read, should_close;
+                     its attributes _exception, _loop, _payload, _reading_paused
+    TCPConnector     subclassed: _create_connection, _wrap_create_connection, _factory, _loop
+    ClientRequest    made without a session: connection_key, headers, proxy_headers
+
+Two properties of aiohttp make this worth its price. It keeps bytes that follow a response and
+takes them for the response to the next request (its issue 13656). It bounds each header line and
+the number of lines, which together allow 60 MiB, and does not bound the number of 1xx responses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import aiohttp
+
+from penstock.crawler.errors import BadConfig
+
+SUPPORTED_MAJOR = "3"
+
+
+def check_version(version: str) -> None:
+    """Raises BadConfig for a major version of aiohttp that this module was not written for."""
+    if version.partition(".")[0] != SUPPORTED_MAJOR:
+        raise BadConfig(
+            f"aiohttp {version} is installed, but Penstock needs aiohttp {SUPPORTED_MAJOR}: "
+            f"pip install 'aiohttp>=3.14.4,<4'"
+        )
+
+
+check_version(aiohttp.__version__)  # before the imports below, which another version may not have
+
+from aiohttp.client_proto import ResponseHandler  # noqa: E402
+from aiohttp.connector import Connection  # noqa: E402
+from aiohttp.http import RawResponseMessage  # noqa: E402
+from aiohttp.http_exceptions import HttpProcessingError  # noqa: E402
+from aiohttp.streams import StreamReader  # noqa: E402
+from yarl import URL  # noqa: E402
+
+__all__ = [
+    "ClientProtocol",
+    "Connection",
+    "Connector",
+    "Destination",
+    "HttpProcessingError",
+    "RawResponseMessage",
+    "StreamReader",
+    "check_version",
+    "new_destination",
+]
+
+MAX_HEADER_BYTES = 64 * 1024  # per line; aiohttp's default of 8 KiB fails real cookies and policies
+MAX_HEADERS = 1_000
+MAX_HEAD_BYTES = 256 * 1024  # 1xx responses, status line and headers; Chrome's bound, and about curl's
+
+# The event loop reads up to 256 KiB at once, and aiohttp parses them at once. That can be 43,000
+# chunks of one byte, which take 0.2 s. Such data is parsed in small parts, other tasks in between.
+MAX_LINES_AT_ONCE = 1_000  # of a head or of chunks: each chunk has two lines, each header one
+PART_BYTES = 2 * 1024
+
+Destination = aiohttp.ClientRequest  # whom to connect to, and through which proxy
+
+
+class ClientProtocol(ResponseHandler):
+    """The reading half of a connection: one response per request, with a head of bounded size."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.reference: object = None  # an object that has to live as long as the connection
+        self.connected_at = 0.0  # monotonic seconds
+        self.last_activity_at = 0.0  # monotonic seconds: a request was sent, or data arrived
+        self._head_bytes = 0
+        self._in_head = True
+        self._has_lines = True  # a head, or chunks
+        self._backlog = b""  # has arrived, and is parsed in small parts; reading is paused meanwhile
+        self._parsed = 0  # bytes of the backlog
+        self._is_scheduled = False
+        self._lost: tuple[BaseException | None] | None = None  # reported once the backlog is parsed
+
+    @property
+    def should_close(self) -> bool:
+        """A backlog behind a complete response is data that nobody asked for."""
+        return bool(self._backlog) or super().should_close
+
+    def send(self, request: bytes, *, is_head: bool) -> None:
+        """Send `request`. `read` then returns the response: any number of 1xx, and the final one."""
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError("closed while it was idle")
+        self.set_response_params(
+            skip_payload=is_head,
+            read_until_eof=True,
+            auto_decompress=False,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            max_headers=MAX_HEADERS,
+        )
+        self.last_activity_at = time.monotonic()
+        self.transport.write(request)
+
+    def set_response_params(self, **params: Any) -> None:
+        """Called before every request, also by aiohttp before it asks a proxy for a tunnel."""
+        self._head_bytes, self._in_head, self._has_lines = 0, True, True
+        super().set_response_params(**params)
+
+    def feed_data(self, data: Any, *size: int) -> None:
+        """Called by aiohttp's parser with each response head and the stream of its body."""
+        head = data[0]
+        self._in_head = self._in_head and 100 <= head.code < 200 and head.code != 101
+        self._has_lines = self._in_head or head.chunked
+        super().feed_data(data, *size)
+
+    def data_received(self, data: bytes) -> None:
+        if data:
+            self.last_activity_at = time.monotonic()
+        if self._backlog and data:
+            self._backlog += data
+        elif not self._has_lines or _has_few_lines(data):
+            self._parse(data)
+        else:
+            self._backlog = data
+            self._pause_transport()
+            self._parse_part()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        if self._reading_paused:  # aiohttp calls this with every piece that is taken from a stream
+            super().resume_reading(resume_parser)
+        if self._backlog:
+            self._pause_transport()
+            self._schedule()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._backlog:
+            self._lost = (exc,)
+        else:
+            super().connection_lost(exc)
+
+    def close(self) -> None:
+        self._end_backlog()
+        super().close()
+
+    def abort(self) -> None:
+        self._end_backlog()
+        super().abort()
+
+    def _parse_part(self) -> None:
+        """Parse the next part of the backlog; schedule the one after it."""
+        self._is_scheduled = False
+        if self._reading_paused and self._exception is None:
+            return  # `resume_reading` schedules the next part
+        part = self._backlog[self._parsed : self._parsed + PART_BYTES]
+        self._parsed += len(part)
+        if part and self._exception is None:
+            self._parse(part)
+        if self._parsed < len(self._backlog) and self._exception is None:
+            self._schedule()
+            return
+        self._end_backlog()
+        if self.transport is not None and not self._reading_paused:
+            self.transport.resume_reading()
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._parse_part)
+
+    def _pause_transport(self) -> None:
+        # Not `pause_reading`: that pauses aiohttp's parser too.
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def _end_backlog(self) -> None:
+        self._backlog, self._parsed = b"", 0
+        if self._lost is not None:
+            (error,), self._lost = self._lost, None
+            super().connection_lost(error)
+
+    def _parse(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+            super().data_received(data)
+            if self._in_head and self._head_bytes > MAX_HEAD_BYTES and self._exception is None:
+                self.set_exception(HttpProcessingError(message="headers without end"))
+                self._close_transport()
+        elif data and (self._payload is None or self._payload.is_eof()):
+            self._close_transport()  # nobody asked for this
+        else:
+            super().data_received(data)
+
+    def _close_transport(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
+
+def _has_few_lines(data: bytes) -> bool:
+    # The lines of a page end without a CR, mostly, and to look for one is quick. To count the lines
+    # of a whole page would take longer than to parse its head.
+    end = data.find(b"\r\n\r\n")
+    if end >= 0 and data.find(b"\r", end + 4) < 0:
+        data = data[: end + 4]
+    return data.count(b"\r\n") <= MAX_LINES_AT_ONCE
+
+
+class Connector(aiohttp.TCPConnector):
+    """aiohttp's pool of connections, each a ClientProtocol that knows when it was made.
+
+    Without a limit: the frontier counts connections per host and the fetch pool in all, and a wait
+    inside the connector would be part of the fetch's own deadline.
+    """
+
+    def __init__(self, *args: Any, connect_timeout: float | None, **options: Any) -> None:
+        """`connect_timeout`: seconds for a new connection: its name, all its addresses, its TLS."""
+        super().__init__(*args, limit=0, **options)
+        self._connect_timeout = connect_timeout
+        self._factory = partial(ClientProtocol, loop=self._loop)  # type: ignore[assignment]
+
+    async def _create_connection(self, *args: Any, **kwargs: Any) -> ResponseHandler:
+        try:
+            async with asyncio.timeout(self._connect_timeout) as whole:
+                connection = await super()._create_connection(*args, **kwargs)
+        except TimeoutError as error:
+            if whole.expired():
+                raise
+            raise aiohttp.ConnectionTimeoutError from error  # of the address that was tried last
+        assert isinstance(connection, ClientProtocol)
+        connection.connected_at = time.monotonic()
+        return connection
+
+    async def _wrap_create_connection(self, *args: Any, **kwargs: Any) -> tuple[Any, ResponseHandler]:
+        transport, protocol = await super()._wrap_create_connection(*args, **kwargs)
+        if isinstance(protocol, ClientProtocol):
+            return transport, protocol
+        # aiohttp-socks brings a protocol of its own. Its stream would close the transport if it were
+        # collected.
+        ours = ClientProtocol(self._loop)
+        ours.reference = protocol
+        transport.set_protocol(ours)
+        ours.connection_made(transport)
+        return transport, ours
+
+
+def new_destination(
+    method: str,
+    origin: str,
+    *,
+    headers: Mapping[str, str],
+    extra_headers: tuple[tuple[str, str], ...],
+    proxy: str | None,
+    tunnel_headers: tuple[tuple[str, str], ...],
+) -> Destination:
+    """aiohttp's own request to `origin`: it knows whom to connect to, and its `headers` are those
+    that aiohttp's session would send. `headers` go to the proxy too, when it is asked for a tunnel."""
+    made = Destination(
+        method,
+        URL(f"{origin}/", encoded=True),
+        headers=headers,
+        proxy=None if proxy is None else URL(proxy),
+        proxy_headers=headers,
+    )
+    for name, value in extra_headers:
+        made.headers[name] = value
+    tunnel: Any = made.proxy_headers
+    if tunnel is not None:
+        for name, value in tunnel_headers:
+            tunnel[name] = value
+        # aiohttp adds it when it connects, and these headers are a part of the key in its pool.
+        tunnel["Host"] = made.headers["Host"]
+    return made

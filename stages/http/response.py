@@ -1,0 +1,128 @@
+"""Response: the status line and headers of a response, as far as the crawl uses them.
+
+May touch: aiohttp's names of headers, the standard library's e-mail date parser, the clock.
+
+A header that cannot be read counts as missing: it is the site's mistake, and must not cost the page.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs
+
+from penstock.crawler.messages import REDIRECTS, Answer, CanonicalUrl
+from penstock.crawler.urls import resolve
+from penstock.stages.http.mime import parse_mime
+
+if TYPE_CHECKING:
+    from penstock.stages.http.aiohttp_inside import RawResponseMessage
+    from penstock.stages.http.exchange import Body
+    from penstock.stages.http.request import HeaderLines
+
+MAX_DIGITS = 15  # beyond it a number of seconds or bytes is nonsense, and int() slow
+
+
+class ResponseHead:
+    """The head of one response that has just arrived."""
+
+    __slots__ = ("_fetched_at", "_headers", "_latency", "_lines", "_started", "_url", "mime", "status")
+
+    def __init__(
+        self,
+        url: CanonicalUrl,
+        message: RawResponseMessage,
+        *,
+        fetched_at: float,
+        started: float,
+        sent_at: float,
+    ) -> None:
+        """`fetched_at`: unix seconds. `started`: when the fetch began, and `sent_at`: when the request
+        was sent; both monotonic seconds."""
+        self._url = url
+        self._headers = message.headers
+        self._lines: HeaderLines = ()
+        self._fetched_at = fetched_at
+        self._started = started
+        self._latency = time.monotonic() - sent_at
+        self.status: int = message.code
+        self.mime = parse_mime(message.headers.get(hdrs.CONTENT_TYPE))
+
+    @property
+    def coding(self) -> str | None:
+        return self._headers.get(hdrs.CONTENT_ENCODING)
+
+    def keep_headers(self, *, cookies: bool) -> None:
+        """Have the answer hold all headers too; `cookies`: with Set-Cookie."""
+        self._lines = tuple(
+            (name, text_of(value) or "")
+            for name, value in self._headers.items()
+            if cookies or name.lower() != "set-cookie"
+        )
+
+    def answer(self, body: Body | None = None) -> Answer:
+        """All that is known at the end of the fetch."""
+        headers = self._headers
+        location = headers.get(hdrs.LOCATION) if self.status in REDIRECTS else None
+        return Answer(
+            status=self.status,
+            fetched_at=self._fetched_at,
+            latency=self._latency,
+            elapsed_ms=round((time.monotonic() - self._started) * 1000),
+            content_type=self.mime.essence,
+            charset=self.mime.charset,
+            body_bytes=content_length(headers) if body is None else len(body.content),
+            content_hash=None if body is None else body.digest,
+            location=None if location is None else resolve(self._url, text_of(location) or ""),
+            retry_after=parse_retry_after(headers.get(hdrs.RETRY_AFTER), time.time()),
+            etag=text_of(headers.get(hdrs.ETAG)),
+            last_modified=text_of(headers.get(hdrs.LAST_MODIFIED)),
+            robots=text_of("\n".join(headers.getall("X-Robots-Tag", ()))) or None,
+            headers=self._lines,
+        )
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Read Retry-After as seconds to wait from `now` (unix seconds). Never negative.
+
+    Accepts delay-seconds and an HTTP-date (RFC 9110 section 10.2.3). Does not raise.
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:MAX_DIGITS])
+    try:
+        date = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if date.tzinfo is None:  # "-0000" in e-mail's words; HTTP has GMT only
+        date = date.replace(tzinfo=UTC)
+    return max(date.timestamp() - now, 0.0)
+
+
+def text_of(value: str | None) -> str | None:
+    """A field value as text that can be stored.
+
+    aiohttp keeps bytes that are no UTF-8 as lone surrogates. They are read as Latin-1 here, as HTTP
+    once defined them (RFC 9110 section 5.5) and as browsers read a Location.
+    """
+    if value is None or value.isascii():
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape").decode("latin-1")
+    return value
+
+
+def content_length(headers: Mapping[str, str]) -> int | None:
+    """The Content-Length of a body that is not content-coded; None if there is no such number."""
+    value = headers.get("Content-Length", "").strip()
+    if "Content-Encoding" in headers or not (value.isascii() and value.isdigit()) or len(value) > MAX_DIGITS:
+        return None
+    return int(value)
