@@ -5,19 +5,22 @@ of an installed package. The name of the file, of the entry point or of the key 
 name. An object that was given wins; a module of ours wins over an entry point, so that an
 installed package never replaces a built-in plug without being asked.
 
-Nothing is imported before it is used: listing the names loads no plug.
+Nothing is imported before it is used: listing the names loads no plug, and a plug in its folder
+is found without a look at the installed packages, which takes 20 ms.
 """
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module, util
-from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from penstock.crawler.errors import BadConfig
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class Plugs(Struct, frozen=True):
@@ -29,8 +32,13 @@ class Plugs(Struct, frozen=True):
 
     def names(self, given: Mapping[str, object] | None = None) -> list[str]:
         """The names of all plugs, sorted."""
-        installed = {point.name for point in entry_points(group=self.group)}
-        return sorted({*self._built_in(), *installed, *(given or ())})
+        import pkgutil
+
+        spec = util.find_spec(self.package)
+        folders = (spec.submodule_search_locations if spec is not None else None) or ()
+        built_in = {module.name for module in pkgutil.iter_modules(list(folders)) if not module.ispkg}
+        installed = {point.name for point in _entry_points(self.group)}
+        return sorted({*built_in, *installed, *(given or ())})
 
     def load(self, name: str, given: Mapping[str, object] | None = None) -> object:
         """The plug of this name: a given object, a module, or what an entry point names.
@@ -40,9 +48,11 @@ class Plugs(Struct, frozen=True):
         """
         if given and name in given:
             return given[name]
-        if name in self._built_in():
+        if self._is_built_in(name):
             return import_module(f"{self.package}.{name}")
-        for point in entry_points(group=self.group, name=name):
+        for point in _entry_points(self.group):
+            if point.name != name:
+                continue
             try:
                 return point.load()
             except Exception as error:
@@ -51,7 +61,14 @@ class Plugs(Struct, frozen=True):
                 raise BadConfig(f"{self.what} {name!r} of {package} cannot be loaded: {what}") from error
         raise BadConfig(f"unknown {self.what} {name!r}; known are {', '.join(self.names(given))}")
 
-    def _built_in(self) -> set[str]:
-        spec = util.find_spec(self.package)
-        folders = (spec.submodule_search_locations if spec is not None else None) or ()
-        return {module.name for module in pkgutil.iter_modules(list(folders)) if not module.ispkg}
+    def _is_built_in(self, name: str) -> bool:
+        if not name.isidentifier():
+            return False
+        spec = util.find_spec(f"{self.package}.{name}")
+        return spec is not None and spec.submodule_search_locations is None
+
+
+def _entry_points(group: str) -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return entry_points(group=group)

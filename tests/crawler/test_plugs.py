@@ -52,6 +52,14 @@ class TestLoading:
     def test_a_built_in_plug_wins_over_an_entry_point(self) -> None:
         assert EXPORTS.load("csv") is sys.modules["penstock.storage.exports.csv"]
 
+    def test_a_built_in_plug_is_found_without_a_look_at_the_installed_packages(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An ordinary crawl would start 20 ms later."""
+        monkeypatch.delattr("importlib.metadata.entry_points")
+
+        assert EXPORTS.load("csv") is sys.modules["penstock.storage.exports.csv"]
+
     @pytest.mark.usefixtures("installed")
     def test_an_entry_point_is_loaded_by_its_name(self) -> None:
         assert EXPORTS.load("extra") == "the plug"
