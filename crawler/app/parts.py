@@ -308,8 +308,6 @@ def make_parts(
         lag=lag,
         stopping=lambda: stopping.reason,
     )
-    opened.writer.clocks = frontier
-    opened.writer.samples.source = telemetry
     return Parts(
         frontier=frontier,
         pools=pools,

@@ -148,8 +148,9 @@ class Run:
         watchers = (
             watch(parts.pools, parts.frontier, lambda: tally.verdicts, paused=self._waits_for_observer),
             parts.lag.run(),
-            parts.telemetry.run(opened.writer.samples.hurry),
+            parts.telemetry.run(opened.writer.request_flush),
         )
+        opened.writer.start(clocks=parts.frontier, telemetry=parts.telemetry)
         beside = [asyncio.create_task(each) for each in watchers]
         try:
             await crawl(parts.frontier, parts.pools, stopping, grace=config.grace)

@@ -2,6 +2,7 @@
 
 admission     the one door for URLs.
 clock         one sense of time for a run that no adjustment of the machine's clock can bend.
+discovery     which URLs a page leads to, whether each is admitted, and at what depth
 deferred      URLs whose turn comes when nothing else is left to do, the nearest to the seeds first.
 frontier      the small window in memory onto the frontier on disk. Decides what is fetched next.
 host_queue    one host's part of the window, its URLs and what is known of it. No decisions.

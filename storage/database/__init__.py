@@ -6,6 +6,5 @@ database     the open file and its one writing connection
 digests      short numbers by which long texts are looked up
 file_lock    one crawl per database file
 migration    bring a file to the newest schema; refuse files of other programs
-row_enums    the numbers stored in columns in place of words
 schema_texts the SQL files of the schema, what they say of each table, and current.sql
 """

@@ -1,21 +1,23 @@
 """Writing: verdicts become committed rows.
 
-batch                  which verdicts commit together, the URLs they lead to, and their counts
 crawl_store            one crawl's file: create or resume it, start and finish its runs, close it
-extraction_statements  SQL for the values extracted from pages
-extraction_tables      extracted values as rows of the page's transaction
+writer                 what one commit changes: every table, noted and written in one order
+group_commit           many verdicts, one transaction; how long to wait for more
+discovered_urls        rows of `url`, `host` and `link`, as Discovery decides them
+url_table              rows of `url` and `host`: looked up, cached, added and written in batches
+rows                   one row of `url` in memory, and the bounded cache of such rows
+interned_strings       repeated texts (anchor texts, rel values, content types), stored once each
+fetch_tables           rows of `fetch`, `body` and `session_page`
+robots_and_sitemaps    rows of `robots` and `sitemap`
+resource_table         resources of pages and their answers
+extraction_tables      extracted values, structured data, the text for the search index
+progress_tables        states of URLs, clocks of hosts, counts of the run
+telemetry_samples      a run's samples on disk, bounded in number
+statements             SQL for URLs, pages, links, the frontier, the crawl and its runs, and telemetry
+extraction_statements  SQL for the extraction tables
+resource_statements    SQL for resources
 frontier_store         the frontier on disk, as the window in memory reads it
 identity               whether a file is the crawl that was asked for
-interned_strings       repeated texts (anchor texts, rel values, content types), stored once each
-ledger                 which URLs a batch discovers and how their depths improve
-pages                  rows of `fetch`, `body`, `sitemap` and `robots`, made from verdicts
 parse_marks            which URLs are being parsed right now, readable after a crash
 poison_pages           pages that crash the process that parses them
-resource_statements    SQL for the resources that pages load
-resource_table         resources of pages and their answers as rows of the page's transaction
-rows                   rows and bounded caches that the writer keeps in memory
-statements             SQL for URLs, pages, links, the frontier, the crawl and its runs, and telemetry
-telemetry_samples      a run's samples on disk, bounded in number
-url_table              rows of `url` and `host`: looked up, cached, added and written in batches
-writer                 many verdicts in one transaction; the only task that writes while a crawl runs
 """

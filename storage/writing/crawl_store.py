@@ -22,22 +22,21 @@ from penstock.crawler.errors import BadDatabase, StorageFailed
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.ports import Saved, Totals
 from penstock.crawler.scheduler.admission import Admission
+from penstock.crawler.scheduler.discovery import Discovery, UrlKind
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.urls import unsplit
 from penstock.storage.database.database import Database
-from penstock.storage.database.row_enums import UrlKind
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.extraction_tables import make_search
 from penstock.storage.writing.frontier_store import SqliteFrontier
 from penstock.storage.writing.identity import facts, refuse_other_crawls
 from penstock.storage.writing.interned_strings import InternedStrings
-from penstock.storage.writing.ledger import Changes, Ledger
 from penstock.storage.writing.parse_marks import ParseMarks
 from penstock.storage.writing.poison_pages import judge_last_run
 from penstock.storage.writing.resource_table import count_resources, resume_resources
-from penstock.storage.writing.rows import key_of, totals_of
+from penstock.storage.writing.rows import UrlRow, key_of, totals_of
 from penstock.storage.writing.url_table import UrlTable
-from penstock.storage.writing.writer import Writer
+from penstock.storage.writing.writer import Target, Writer
 
 SEEN_ROWS_AT_ONCE = 2_000  # some 5 ms of filling the seen set between two looks at the event loop
 
@@ -147,12 +146,16 @@ class CrawlStore:
         on_commit: Callable[[Saved], None],
     ) -> OpenRun:
         database = self._database
-        strings = InternedStrings(database)
-        urls = UrlTable(database, seen)
-        ledger = Ledger(database, urls, strings, admission, self._generation)
-        url, host, phrase = await database.row(sql.LAST_IDS)
-        urls.start_at(url=url + 1, host=host + 1)
-        strings.start_at(phrase + 1)
+        target = Target(
+            database=database,
+            urls=UrlTable(database, seen),
+            strings=InternedStrings(database),
+            admission=admission,
+            generation=self._generation,
+        )
+        url, host, string = await database.row(sql.LAST_IDS)
+        target.urls.start_at(url=url + 1, host=host + 1)
+        target.strings.start_at(string + 1)
         now = _utc_now()
         poison_pages: list[CanonicalUrl] = []
         async with database.transaction():
@@ -165,25 +168,14 @@ class CrawlStore:
                 await self._create(admission, settings, now)
             if settings.search:
                 await make_search(database)
-            await self._plant(urls, ledger, settings)
+            await self._plant(target, settings)
             config = json.dumps(settings.public, sort_keys=True)
             self._run = (await database.row(sql.START_RUN, {"now": now, "config": config}))[0]
-        self._writer = Writer(
-            database,
-            urls,
-            ledger,
-            strings,
-            run=self._run,
-            generation=self._generation,
-            max_batch=max_batch,
-            on_commit=on_commit,
-        )
-        self._writer.start()
-        frontier = SqliteFrontier(database)
+        self._writer = Writer(target, run=self._run, max_batch=max_batch, on_commit=on_commit)
         return OpenRun(
             id=self._run,
             writer=self._writer,
-            frontier=frontier,
+            frontier=SqliteFrontier(database),
             poison_pages=poison_pages,
             path=database.path,
         )
@@ -193,16 +185,17 @@ class CrawlStore:
         identity = json.dumps(settings.identity, sort_keys=True)
         await self._database.run(sql.CREATE_CRAWL, {"identity": identity, **horizon})
 
-    async def _plant(self, urls: UrlTable, ledger: Ledger, settings: CrawlSettings) -> None:
-        """Seeds, on the first run, and the sitemaps that the operator names, on any."""
-        changes = Changes()
+    async def _plant(self, target: Target, settings: CrawlSettings) -> None:
+        """Add the seeds, on the first run, and on any run the sitemaps that the operator names."""
         seeds = [] if self.resumed else settings.seeds
-        await urls.remember([], [*seeds, *(key_of(url, UrlKind.SITEMAP) for url in settings.sitemaps)])
+        sitemaps = [key_of(url, UrlKind.SITEMAP) for url in settings.sitemaps]
+        await target.urls.remember([], [*seeds, *sitemaps])
+        discovery: Discovery[UrlRow] = Discovery(target.urls, target.admission)
         for seed in seeds:
-            ledger.discover_seed(changes, seed)
+            discovery.add_seed(seed)
         for sitemap in settings.sitemaps:
-            ledger.discover_sitemap(changes, sitemap, None, trusted=True)
-        await ledger.write(changes)
+            discovery.add_sitemap(sitemap, trusted=True)
+        await target.urls.write_new(discovery.new, discovery.seeds)
 
     async def _adopt(self, admission: Admission, settings: CrawlSettings) -> None:
         for (url,) in await self._database.rows(sql.FIND_SCOPES):
@@ -255,14 +248,11 @@ class CrawlStore:
 
         With `wait_for_lock` False, fail at once if another program holds the write lock.
         """
-        writer = self._writer
         await self._settle()
         if not wait_for_lock:
             await self._database.run("PRAGMA busy_timeout = 500")
         params = {"run": self._run, "now": _utc_now(), "reason": reason, "rss": rss_bytes}
         async with self._database.transaction():
-            if writer is not None:
-                await writer.samples.save()
             await self._database.run(sql.FINISH_RUN, params)
 
     async def close(self) -> None:

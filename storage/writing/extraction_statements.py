@@ -10,19 +10,19 @@ ADD_STRUCTURED = """
     INSERT OR IGNORE INTO structured_item (url_id, generation, kind_id, position, data, error)
     VALUES (?, ?, ?, ?, ?, ?)
 """
-ADD_MISHAP = """
+ADD_ERROR = """
     INSERT OR IGNORE INTO mishap (url_id, generation, position, source_id, error) VALUES (?, ?, ?, ?, ?)
 """
 FORGET_EXTRACTIONS = "DELETE FROM extraction WHERE url_id = ? AND generation = ?"
 FORGET_STRUCTURED = "DELETE FROM structured_item WHERE url_id = ? AND generation = ?"
-FORGET_MISHAPS = "DELETE FROM mishap WHERE url_id = ? AND generation = ?"
-# An upsert, for with REPLACE the old words would stay in the index (no trigger sees that deletion).
+FORGET_ERRORS = "DELETE FROM mishap WHERE url_id = ? AND generation = ?"
+# An upsert: REPLACE fires no trigger for the deleted row, so its words would stay in the index.
 SAVE_TEXT = """
     INSERT INTO page_text (url_id, title, headings, text) VALUES (?, ?, ?, ?)
     ON CONFLICT (url_id) DO UPDATE
     SET title = excluded.title, headings = excluded.headings, text = excluded.text
 """
-# Which bodies come next, and how large they are; then the bodies themselves.
+# The keys and sizes of the next bodies; LOAD_BODY loads one of them.
 NEXT_BODIES = """
     SELECT body.url_id, body.generation, fetch.body_bytes
     FROM body JOIN fetch ON fetch.url_id = body.url_id AND fetch.generation = body.generation
@@ -45,7 +45,7 @@ NOTE_REPARSING = """
     VALUES (1, :plan, :url, :generation)
 """
 FORGET_REPARSING = "DELETE FROM reparsing"
-# Made by the first crawl that wants them, so that nobody else needs an SQLite with FTS5. The
+# Created by the first crawl with --search, so that other crawls need no SQLite with FTS5. The
 # index holds words only: the text is stored once, in page_text.
 MAKE_SEARCH = (
     """

@@ -1,6 +1,6 @@
-"""Harvests: what was gathered from pages, as rows of a page's own transaction.
+"""Extraction tables: extracted values, structured data and text, as rows of a page's transaction.
 
-May touch: the database's statements, strings.
+May touch: the database's statements, interned strings.
 Never: a transaction of its own; the caller holds one.
 """
 
@@ -11,15 +11,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from penstock.crawler.extraction import ExtractionResult
+from penstock.crawler.messages import Dead, Done, RetryAt, Skipped
 from penstock.storage.database.database import Database
 from penstock.storage.writing import extraction_statements as sql
 from penstock.storage.writing.interned_strings import InternedStrings, storable
+from penstock.storage.writing.rows import UrlRow
 
 Row = tuple[object, ...]
 
 
 class ExtractedPage(NamedTuple):
-    """One page's extraction, ready to be stored."""
+    """One page's extraction result and the key of its rows."""
 
     url_id: int
     generation: int
@@ -28,34 +30,46 @@ class ExtractedPage(NamedTuple):
 
 
 def names_of(extraction: ExtractionResult) -> Iterator[str]:
-    """The texts of an extraction that `phrase` keeps."""
+    """The texts of an extraction result that are interned."""
     for value in extraction.values:
         yield value.name
     for item in extraction.items:
         yield item.kind
-    for mishap in extraction.errors:
-        yield mishap.source
+    for error in extraction.errors:
+        yield error.source
 
 
 class ExtractionTables:
-    """Writes harvests. Their names were `remember`ed before."""
+    """`note` verdicts, then `write`; or `save` pages at once. Their names were `remember`ed before."""
 
-    def __init__(self, database: Database, strings: InternedStrings) -> None:
+    def __init__(self, database: Database, strings: InternedStrings, generation: int = 1) -> None:
         self._database = database
         self._strings = strings
+        self._generation = generation
+        self._pages: list[ExtractedPage] = []
+
+    async def note(self, verdict: Done | Dead | RetryAt | Skipped, row: UrlRow) -> None:
+        content = verdict.content if isinstance(verdict, Done) else None
+        if content is not None and content.extraction is not None:
+            page = ExtractedPage(row.id, self._generation, content.title, content.extraction)
+            self._pages.append(page)
+
+    async def write(self) -> None:
+        if self._pages:
+            await self.save(self._pages)
 
     async def save(self, pages: Sequence[ExtractedPage]) -> None:
-        """Add what these pages yielded. A page that has rows already keeps those."""
+        """Add the rows of these pages. A page that has rows already keeps those."""
         await self._many(sql.ADD_EXTRACTION, (row for page in pages for row in self._values(page)))
         await self._many(sql.ADD_STRUCTURED, (row for page in pages for row in self._items(page)))
-        await self._many(sql.ADD_MISHAP, (row for page in pages for row in self._mishaps(page)))
+        await self._many(sql.ADD_ERROR, (row for page in pages for row in self._errors(page)))
         await self._many(sql.SAVE_TEXT, (row for page in pages for row in _text(page)))
 
     async def forget(self, keys: Sequence[tuple[int, int]], *, values: bool, structured: bool) -> None:
-        """Remove what these pages (url_id, generation) yielded before, of the kinds that are named."""
+        """Remove the rows of these pages, given as (url_id, generation), of the chosen kinds."""
         if values:
             await self._database.run_many(sql.FORGET_EXTRACTIONS, keys)
-            await self._database.run_many(sql.FORGET_MISHAPS, keys)
+            await self._database.run_many(sql.FORGET_ERRORS, keys)
         if structured:
             await self._database.run_many(sql.FORGET_STRUCTURED, keys)
 
@@ -86,10 +100,10 @@ class ExtractionTables:
             )
             positions[kind] += 1
 
-    def _mishaps(self, page: ExtractedPage) -> Iterator[Row]:
-        for position, mishap in enumerate(page.extraction.errors):
-            source = self._strings.recent[mishap.source]
-            yield page.url_id, page.generation, position, source, storable(mishap.error)
+    def _errors(self, page: ExtractedPage) -> Iterator[Row]:
+        for position, error in enumerate(page.extraction.errors):
+            source = self._strings.recent[error.source]
+            yield page.url_id, page.generation, position, source, storable(error.error)
 
 
 def _text(page: ExtractedPage) -> Iterator[Row]:
@@ -99,6 +113,6 @@ def _text(page: ExtractedPage) -> Iterator[Row]:
 
 
 async def make_search(database: Database) -> None:
-    """Make the index, if there is none. Within the caller's transaction."""
+    """Create the search index, if there is none, within the caller's transaction."""
     for statement in sql.MAKE_SEARCH:
         await database.run(statement)

@@ -1,66 +1,55 @@
-"""Resources: what pages load and what became of it, as rows of a page's own transaction.
+"""Resources: what pages load and how it was answered, as rows of a page's own transaction.
 
-May touch: the database's statements, the URL table, strings.
-Never: a transaction of its own; the caller holds one.
+May touch: the database's statements, interned strings, discovery.
 
-A resource is a row of `url` with a kind of its own, so the frontier asks for it as for any
-other URL, once and in its host's turn; of pages, links and urls it is no part. A redirect
-leads to another resource. How many redirects in a row lead to one is a minimum over all ways,
-relaxed as a page's depth is, so that equal crawls end alike in any order of arrival.
+A resource is a row of `url` with a kind of its own, so the frontier schedules it like any other URL:
+once, when its host may be asked. It is no part of pages, links and urls.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from penstock.crawler.messages import CanonicalUrl, Dead, Done, Resource
-from penstock.crawler.policies.reach import AFTER_ALL, Horizon, Reach
+from penstock.crawler.messages import Dead, Done, Resource, RetryAt, Skipped
+from penstock.crawler.scheduler.discovery import Discovery, UrlKind, UrlState, redirect_target
 from penstock.storage.database.cooperative import in_chunks
 from penstock.storage.database.database import Database
-from penstock.storage.database.row_enums import State, UrlKind
 from penstock.storage.writing import resource_statements as sql
 from penstock.storage.writing.interned_strings import InternedStrings, storable
-from penstock.storage.writing.ledger import Changes
-from penstock.storage.writing.pages import redirect_target
-from penstock.storage.writing.rows import UrlRow, key_of
-from penstock.storage.writing.url_table import UrlTable
-
-_HORIZON = Horizon(depth=None)
-Row = tuple[object, ...]
+from penstock.storage.writing.rows import UrlRow
 
 
 class ResourceTable:
-    """Notes what a batch finds (`used`, `answered`), then writes it.
+    """`note` verdicts, then `write`: the rows of `resource_use` and `resource`."""
 
-    All rows and strings that it meets were `remember`ed before.
-    """
-
-    def __init__(self, database: Database, urls: UrlTable, strings: InternedStrings) -> None:
+    def __init__(self, database: Database, strings: InternedStrings, discovery: Discovery[UrlRow]) -> None:
         self._database = database
-        self._urls = urls
         self._strings = strings
-        self._uses: list[Row] = []
-        self._answers: list[Row] = []
-        self._moved: dict[int, UrlRow] = {}  # known rows whose hops became fewer
-        self._nearer: dict[int, UrlRow] = {}  # of these, answered ones: they pass it on
+        self._discovery = discovery
+        self._uses: list[tuple[int, int, int]] = []
+        self._answers: list[tuple[object, ...]] = []
 
-    async def used(self, changes: Changes, page: UrlRow, resources: Sequence[Resource]) -> None:
-        """Note what a page loads; whatever its host, it is to be asked for."""
-        async for some in in_chunks(resources):
-            for resource in some:
-                row = self._discover(changes, resource.url, hops=0)
+    async def note(self, verdict: Done | Dead | RetryAt | Skipped, row: UrlRow) -> None:
+        if row.kind == UrlKind.RESOURCE:
+            if isinstance(verdict, Done | Dead):
+                self._note_answer(verdict, row)
+        elif isinstance(verdict, Done) and verdict.content is not None and verdict.content.resources:
+            await self._note_uses(verdict.content.resources, row)
+
+    async def _note_uses(self, resources: Sequence[Resource], page: UrlRow) -> None:
+        async for chunk in in_chunks(resources):
+            for resource in chunk:
+                row = self._discovery.add_resource(resource.url)
                 self._uses.append((page.id, row.id, self._strings.recent[resource.use]))
 
-    def answered(self, changes: Changes, verdict: Done | Dead, row: UrlRow) -> None:
-        """Note an answer, or that there was none."""
+    def _note_answer(self, verdict: Done | Dead, row: UrlRow) -> None:
         answer = verdict.answer
         if answer is None:
             self._answers.append((row.id, *(None,) * 6))
             return
-        target = redirect_target(verdict)
-        redirect = self._discover(changes, target, hops=row.hops + 1) if target is not None else None
+        target = redirect_target(answer) if isinstance(verdict, Done) else None
+        redirect = self._discovery.follow_redirect(row, target) if target is not None else None
         self._answers.append(
             (
                 row.id,
@@ -73,53 +62,21 @@ class ResourceTable:
             )
         )
 
-    async def write(self, changes: Changes) -> None:
-        """Write all of it, then let fewer hops flow on to the end. The new URLs were written before."""
-        uses, self._uses = self._uses, []
-        async for some in in_chunks(uses):
-            await self._database.run_many(sql.ADD_USE, some)
-        answers, self._answers = self._answers, []
-        if answers:
-            await self._database.run_many(sql.SAVE_RESOURCE, answers)
-        while self._nearer:
-            sources, self._nearer = self._nearer, {}
-            params: dict[str, object] = {"sources": json.dumps(list(sources))}
-            for (source,), row in await self._urls.rows(sql.FIND_TARGETS, params):
-                self._offer(changes, row, hops=sources[source].hops + 1)
-        moved, self._moved = self._moved, {}
-        if moved:
-            await self._urls.move(moved.values())
-
-    def _discover(self, changes: Changes, url: CanonicalUrl, *, hops: int) -> UrlRow:
-        row = self._urls.recent.get(key_of(url, UrlKind.RESOURCE))
-        if row is None:
-            reach = Reach(AFTER_ALL, hops, True)
-            row = self._urls.add(url, reach, _HORIZON.rule(reach), UrlKind.RESOURCE)
-            changes.new.append(row)
-        else:
-            self._offer(changes, row, hops=hops)
-        return row
-
-    def _offer(self, changes: Changes, row: UrlRow, *, hops: int) -> None:
-        if hops >= row.hops:
-            return
-        row.hops = hops
-        self._moved[row.id] = row
-        if row.state == State.DONE:
-            self._nearer[row.id] = row
-        elif row.reason == "redirect_limit" and _HORIZON.rule(row.reach) is None:
-            row.state, row.reason = State.PENDING, None
-            changes.admitted.append(row)
+    async def write(self) -> None:
+        async for chunk in in_chunks(self._uses):
+            await self._database.run_many(sql.ADD_USE, chunk)
+        if self._answers:
+            await self._database.run_many(sql.SAVE_RESOURCE, self._answers)
 
 
 async def count_resources(database: Database) -> Mapping[str, int]:
     """How many are pending, done, failed and skipped; empty if there are none."""
     counts: Counter[str] = Counter()
     for state, count in await database.rows(sql.COUNT_RESOURCES):
-        counts["pending" if state == State.WAITING else State(state).name.lower()] += count
+        counts["pending" if state == UrlState.WAITING else UrlState(state).name.lower()] += count
     return counts
 
 
 async def resume_resources(database: Database, *, wanted: bool) -> None:
-    """At the start of a run: let those that wait be asked for, or nobody ask for them."""
+    """At the start of a run: admit the resources that wait, or skip them if none are wanted."""
     await database.run(sql.UNSHELVE_RESOURCES if wanted else sql.SHELVE_RESOURCES)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from penstock.crawler.messages import CanonicalUrl, Kind
 from penstock.crawler.policies.reach import Reach
 from penstock.crawler.ports import Totals
-from penstock.storage.database.row_enums import State, UrlKind
+from penstock.crawler.scheduler.discovery import UrlKind, UrlState
 
 OVERSIZED = 256  # characters of a key from which on it is not kept: a hostile site has only such
 
@@ -29,7 +29,7 @@ KIND_NUMBERS: Mapping[Kind, UrlKind] = {
 KIND_NAMES: Mapping[int, Kind] = {number: name for name, number in KIND_NUMBERS.items()}
 
 Key = str
-"""What a row is remembered under: a page's is its URL, any other's can be no URL."""
+"""Cache key of a row: a page's URL; any other kind's key has a prefix that no URL has."""
 
 
 def key_of(url: CanonicalUrl, kind: UrlKind | int = UrlKind.PAGE) -> Key:
@@ -42,10 +42,10 @@ def split_key(key: Key) -> tuple[CanonicalUrl, UrlKind]:
 
 
 class UrlRow(Struct, eq=False, gc=False):
-    """One row of `url`, as it will stand after the commit under way.
+    """One row of `url` as it will be after the current commit. Implements `KnownUrl`.
 
-    A hundred thousand of them are kept: each search for circles, which none of them can be
-    part of, would hold up the event loop for 0.1 s if it had to look at all.
+    `gc=False`: a hundred thousand rows are kept, none of them can be part of a reference cycle, and a
+    garbage collection that looked at all of them would block the event loop for 0.1 s.
     """
 
     id: int
@@ -60,7 +60,7 @@ class UrlRow(Struct, eq=False, gc=False):
     kind: UrlKind = UrlKind.PAGE
 
     def __repr__(self) -> str:
-        return f"<UrlRow {self.id} {self.url} depth={self.depth} state={State(self.state).name}>"
+        return f"<UrlRow {self.id} {self.url} depth={self.depth} state={UrlState(self.state).name}>"
 
     @property
     def reach(self) -> Reach:

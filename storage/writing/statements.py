@@ -23,7 +23,13 @@ ADD_URL = """
         reason)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-# After ADD_URL, for the rows from :first on. A URL that the file has already means a broken seen set,
+# The same for the most frequent kind of row: to bind 5 values takes less than half the time of 13.
+ADD_PENDING_PAGE = """
+    INSERT OR FAIL INTO url (id, host_id, secure, path, kind, depth, hops, followed, listed, run, seed, state,
+        reason)
+    VALUES (?, ?, ?, ?, 0, ?, 0, 1, 0, 0, 0, 0, NULL)
+"""
+# After these two, for the rows from :first on. A URL that the file has already means a broken seen set,
 # and must be loud: then its number is NULL, which is refused, as is the host of a row that is missing.
 # (Of two alike in one statement it sees nothing: they have one key in memory, so there are no two.)
 ADD_URL_DIGESTS = """
@@ -36,7 +42,7 @@ ADD_URL_DIGESTS = """
     ) THEN NULL ELSE url.id END
     FROM json_each(:digests) AS j LEFT JOIN url ON url.id = :first + j.key
 """
-MOVE_URL = """
+UPDATE_URL = """
     UPDATE url SET depth = ?, hops = ?, followed = ?, listed = ?, run = ?, state = ?, reason = ? WHERE id = ?
 """
 # A URL is in flight until the commit, so it is there once.
@@ -44,6 +50,10 @@ SETTLE_URL = """
     UPDATE OR FAIL url
     SET state = now.column1, reason = now.column2, retry_at = now.column3, attempts = attempts + now.column4
     FROM (VALUES (?, ?, ?, ?, ?)) AS now WHERE url.id = now.column5
+"""
+SETTLE_DONE = """
+    UPDATE OR FAIL url SET state = 2, reason = NULL, retry_at = NULL, attempts = attempts + 1
+    FROM (VALUES (?)) AS now WHERE url.id = now.column1
 """
 # A page whose depth fell passes it on along its stored links and redirect.
 FIND_CHILDREN = """

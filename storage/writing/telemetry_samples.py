@@ -1,16 +1,15 @@
-"""Telemetry: a run's samples on disk, bounded, and the look that `status` takes at them.
+"""Telemetry samples: a run's samples on disk, bounded in number, and the latest snapshot for `status`.
 
 May touch: the database's statements; sqlite3 connections that others opened.
 
-They ride along with the pages' commits. Where no page comes for some seconds a commit of
-their own says at least that the crawl is alive.
+Samples are written with the pages' commits. If no page comes for some seconds they get a commit of
+their own, so that `status` sees that the crawl is alive.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
 from typing import NamedTuple
 
 from penstock.crawler.errors import StorageFailed
@@ -32,42 +31,36 @@ class Live(NamedTuple):
     snapshot: Snapshot
 
 
-class Samples:
-    """What is watched of a run, on its way to disk. `source` is set once there is something to watch."""
+class TelemetrySamples:
+    """Writes the samples of one run. Without a `source` there are none."""
 
-    def __init__(self, database: Database, run: int, ring: Callable[[], None] = lambda: None) -> None:
-        """`ring` wakes the writer, which then calls `commit` unless a page's commit comes first."""
-        self._ring = ring
+    def __init__(self, database: Database, run: int, source: TelemetrySource | None) -> None:
         self._database = database
         self._run = run
-        self.source: TelemetrySource | None = None
-        self._thinned = 0  # the minute in which that was done last
-        self.due = False  # they have waited long enough for a commit that was made anyway
-
-    def hurry(self) -> None:
-        """They have waited long: commit them even if there is nothing else to commit."""
-        self.due = True
-        self._ring()
+        self._source = source
+        self._thinned = 0  # the minute in which old samples were thinned out last
 
     async def commit(self) -> None:
-        """Write them though there is nothing else to write."""
-        try:
-            # A page that comes meanwhile would have to wait for this one's wait.
-            async with self._database.transaction(wait_for_lock=False):
-                await self.save()
-        except StorageFailed as error:
-            # No page was in it, so none is lost. Whether the file is well the next page will say.
-            log.debug("samples_not_written", error=str(error))
-
-    async def save(self) -> None:
-        """Write them within the transaction that is open; thin out the old ones once a minute."""
-        self.due = False
-        if self.source is None or not (samples := self.source.unwritten()):
+        """Write the samples in a transaction of their own."""
+        if self._source is None:
             return
         try:
-            shown = self.source.snapshot().to_json()
+            # Fail at once: a page that comes meanwhile would have to wait too.
+            async with self._database.transaction(wait_for_lock=False):
+                await self.write()
+        except StorageFailed as error:
+            # No page was in the transaction, so none is lost. The next page's commit shows whether the
+            # file can still be written.
+            log.debug("samples_not_written", error=str(error))
+
+    async def write(self) -> None:
+        """Write them within the open transaction; thin out the old ones once a minute."""
+        if self._source is None or not (samples := self._source.unwritten()):
+            return
+        try:
+            shown = self._source.snapshot().to_json()
         except Exception as error:  # a bug of ours, and no reason to roll back a page
-            self.source = None
+            self._source = None
             log.warning("telemetry_ended", error=repr(error), exc_info=error)
             return
         run, stages = self._run, [row for each in samples for row in _stages(each)]
@@ -83,7 +76,7 @@ class Samples:
 
 
 def live(connection: sqlite3.Connection) -> Live | None:
-    """What the last run to write it showed; None: none did, or it is no longer understood."""
+    """The snapshot that the last run stored; None if there is none, or a newer version wrote it."""
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'live'").fetchone():
         return None  # a file of an earlier version
     row = connection.execute("SELECT run_id, at, snapshot FROM live").fetchone()

@@ -9,17 +9,17 @@ memory is exact and may be newer than the table.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.policies.reach import Reach
+from penstock.crawler.scheduler.discovery import UrlKind, UrlState
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.urls import split, unsplit
 from penstock.storage.database.cooperative import in_chunks
 from penstock.storage.database.database import Database
 from penstock.storage.database.digests import digest_of_path
-from penstock.storage.database.row_enums import State, UrlKind
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.rows import OVERSIZED, Key, TwoGenerations, UrlRow, key_of, split_key
 
@@ -45,6 +45,15 @@ class UrlTable:
         """Every row that was remembered or added since the last `evict`, by key."""
         return self._rows.recent
 
+    @property
+    def pages(self) -> dict[Key, UrlRow]:
+        """The same: the key of a page is its URL, and no other key can be a URL."""
+        return self._rows.recent
+
+    def find(self, url: CanonicalUrl, kind: UrlKind) -> UrlRow | None:
+        """The remembered row of that kind."""
+        return self._rows.recent.get(key_of(url, kind))
+
     def start_at(self, *, url: int, host: int) -> None:
         """Where the numbering stands."""
         self._next_url, self._next_host = url, host
@@ -64,10 +73,11 @@ class UrlTable:
                 if key not in self._rows.recent:
                     self._seen.was_new()
 
-    def add(self, url: CanonicalUrl, reach: Reach, rule: str | None, kind: UrlKind = UrlKind.PAGE) -> UrlRow:
-        """A new row, in memory; `rule` keeps it out, None makes it pending."""
-        state = State.PENDING if rule is None else State.SKIPPED
-        row = UrlRow(self._next_url, url, *reach, state, rule, kind)
+    def add(
+        self, url: CanonicalUrl, reach: Reach, state: UrlState, reason: str | None, kind: UrlKind
+    ) -> UrlRow:
+        """A new row, in memory only; `write_new` writes it."""
+        row = UrlRow(self._next_url, url, *reach, state, reason, kind)
         self._next_url += 1
         self._keep(key_of(url, kind), row)
         return row
@@ -80,37 +90,41 @@ class UrlTable:
             recalled += [(columns[:-_COLUMNS], self._recall(columns[-_COLUMNS:])) for columns in some]
         return recalled
 
-    async def write_new(self, rows: Sequence[UrlRow], seeds: set[int]) -> set[str]:
-        """Write rows as they were added, one number after the other; returns the hosts of those
-        that are pending."""
+    async def write_new(self, rows: Sequence[UrlRow], seeds: Collection[UrlRow]) -> set[str]:
+        """Write rows in the order in which they were added. Returns the hosts of the pending ones."""
         grown: set[str] = set()
-        async for some in in_chunks(rows):
-            await self._write_new(some, seeds, grown)
+        async for chunk in in_chunks(rows):
+            await self._write_new(chunk, seeds, grown)
         return grown
 
-    async def _write_new(self, rows: Sequence[UrlRow], seeds: set[int], grown: set[str]) -> None:
+    async def _write_new(self, rows: Sequence[UrlRow], seeds: Collection[UrlRow], grown: set[str]) -> None:
         parts = [split(row.url) for row in rows]
         hosts = await self._host_numbers(host for _, host, _ in parts)
-        values: list[object] = []
+        pending: list[object] = []  # parameters of ADD_PENDING_PAGE, row after row
+        others: list[object] = []  # of ADD_URL
         digests: list[int] = []
         for r, (secure, host, path) in zip(rows, parts, strict=True):
             digests.append(digest_of_path(path))
-            values += (
-                r.id, hosts[host], secure, path, r.kind, r.depth, r.hops, r.followed, r.listed, r.run,
-                r.id in seeds, r.state, r.reason,
+            if r.state == UrlState.PENDING:
+                grown.add(host)
+                if r.followed and not (r.kind or r.hops or r.listed or r.run or (seeds and r in seeds)):
+                    pending += (r.id, hosts[host], +secure, path, r.depth)
+                    continue
+            others += (
+                r.id, hosts[host], +secure, path, +r.kind, r.depth, r.hops, +r.followed, +r.listed, r.run,
+                +(r in seeds), +r.state, r.reason,
             )  # fmt: skip
-        await self._database.run_multi_row(sql.ADD_URL, values)
-        # One statement, not one for many rows: each lets go of the interpreter's lock, which a busy
-        # event loop is slow to give back.
+        await self._database.run_multi_row(sql.ADD_PENDING_PAGE, pending)
+        await self._database.run_multi_row(sql.ADD_URL, others)
+        # One statement, not one for many rows: each releases the interpreter's lock, and a busy event
+        # loop is slow to give it back.
         await self._database.run(sql.ADD_URL_DIGESTS, {"first": rows[0].id, "digests": json.dumps(digests)})
-        pending = (host for row, (_, host, _) in zip(rows, parts, strict=True) if row.state == State.PENDING)
-        grown.update(pending)
 
-    async def move(self, rows: Iterable[UrlRow]) -> None:
-        """Write rows of the table that changed."""
+    async def update(self, rows: Iterable[UrlRow]) -> None:
+        """Write the present values of rows that the table has."""
         await self._database.run_many(
-            sql.MOVE_URL,
-            [(r.depth, r.hops, r.followed, r.listed, r.run, r.state, r.reason, r.id) for r in rows],
+            sql.UPDATE_URL,
+            [(r.depth, r.hops, +r.followed, +r.listed, r.run, +r.state, r.reason, r.id) for r in rows],
         )
 
     def evict(self) -> None:

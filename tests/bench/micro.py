@@ -38,7 +38,7 @@ from penstock.crawler.scheduler.host_window import HostWindow
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.urls import Joiner, resolve
 from penstock.stages.extractors.html import HtmlExtractor
-from penstock.storage.writing.crawl_store import CrawlSettings, CrawlStore
+from penstock.storage.writing.crawl_store import CrawlSettings, CrawlStore, OpenRun
 
 SITE = "http://localhost"
 LINKS = 100  # a page
@@ -134,13 +134,18 @@ class TestPages:
         )
         batches = verdicts()
 
+        async def begin(store: CrawlStore) -> OpenRun:
+            run = await store.begin(settings, admission, SeenFilter(), max_batch=BATCH)
+            run.writer.start()
+            return run
+
         async def save(store: CrawlStore, batch: Sequence[Done]) -> None:
             await asyncio.gather(*(run.writer.save(verdict) for verdict in batch))
 
         with asyncio.Runner() as runner:
             store = runner.run(CrawlStore.open(tmp_path / "crawl.db", settings))
             admission = Admission(Scope("host", config.canonical_seeds), Horizon(depth=None))
-            run = runner.run(store.begin(settings, admission, SeenFilter(), max_batch=BATCH))
+            run = runner.run(begin(store))
             rounds(benchmark, lambda batch: runner.run(save(store, batch)), each=lambda: next(batches))
             runner.run(store.close())
 

@@ -16,7 +16,7 @@ from penstock.crawler.messages import CanonicalUrl, Verdict
 from penstock.crawler.policies.reach import Horizon
 from penstock.crawler.policies.scope import Scope
 from penstock.crawler.policies.traps import Traps
-from penstock.crawler.ports import Saved
+from penstock.crawler.ports import HostClocks, Saved, TelemetrySource
 from penstock.crawler.scheduler.admission import Admission
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.storage.writing.crawl_store import CrawlSettings, CrawlStore, OpenRun
@@ -110,6 +110,8 @@ async def stored(
     on_commit: Callable[[Saved], None] = lambda saved: None,
     robots: bool = True,
     retry_failed: bool = False,
+    clocks: HostClocks | None = None,
+    telemetry: TelemetrySource | None = None,
     end: str | None = "finished",
 ) -> AsyncIterator[Stored]:
     """Open a file and begin a run. `max_batch` of 1 lets nothing wait for others, but what comes
@@ -121,6 +123,7 @@ async def stored(
         door = admission(*seeds, kind=kind, depth=depth, hops=hops, traps=traps)
         filter_ = seen if seen is not None else SeenFilter(loaded=not store.known_urls)
         run = await store.begin(chosen, door, filter_, max_batch=max_batch, on_commit=on_commit)
+        run.writer.start(clocks=clocks, telemetry=telemetry)
         await store.fill_seen(filter_)
         yield Stored(store, run)
         if end is not None:

@@ -24,7 +24,7 @@ from penstock.crawler.ports import Saved, Totals
 from penstock.crawler.scheduler.frontier import Frontier
 from penstock.crawler.snapshot import Event, HostView, Sample, Snapshot, StageView
 from penstock.storage.database.database import Database
-from penstock.storage.writing.telemetry_samples import EVERY_MINUTE, EVERY_SECOND, Samples
+from penstock.storage.writing.telemetry_samples import EVERY_MINUTE, EVERY_SECOND, TelemetrySamples
 from tests.support.crawls import crawl, rows
 from tests.support.fakes import MemoryCrawl, done, task
 from tests.support.frontier_rig import Rig
@@ -216,8 +216,8 @@ class TestSamples:
         database = await Database.open(path)
         try:
             await database.run("INSERT INTO runs (id, started_at, config) VALUES (1, '', '')")
-            samples, source = Samples(database, run=1), Source()
-            samples.source = source
+            source = Source()
+            samples = TelemetrySamples(database, 1, source)
             for at in times:
                 source.waiting.append(replace(SAMPLE, at=at))
                 await samples.commit()
@@ -263,8 +263,8 @@ class TestSamples:
 
 class TestTheWriter:
     async def test_samples_ride_along_with_a_page(self, tmp_path: Path) -> None:
-        async with stored(tmp_path / "a.db", end=None) as file:
-            source = file.run.writer.samples.source = Source()
+        source = Source()
+        async with stored(tmp_path / "a.db", end=None, telemetry=source) as file:
             source.waiting.append(SAMPLE)
             await file.save(done(task(SEED)))
 
@@ -272,10 +272,10 @@ class TestTheWriter:
 
     async def test_when_no_page_comes_they_have_a_commit_of_their_own(self, tmp_path: Path) -> None:
         """A crawl that waits for its hosts is alive, and `status` can tell."""
-        async with stored(tmp_path / "a.db", end=None) as file:
-            source = file.run.writer.samples.source = Source()
+        source = Source()
+        async with stored(tmp_path / "a.db", end=None, telemetry=source) as file:
             source.waiting.append(SAMPLE)
-            file.run.writer.samples.hurry()
+            file.run.writer.request_flush()
             await file.run.writer.close()
 
             assert rows(tmp_path / "a.db", "SELECT count(*) FROM telemetry") == [(2,)]
@@ -285,16 +285,16 @@ class TestTheWriter:
             def snapshot(self) -> Snapshot:
                 raise KeyError
 
-        async with stored(tmp_path / "a.db") as file:
-            source = file.run.writer.samples.source = Broken()
+        source = Broken()
+        async with stored(tmp_path / "a.db", telemetry=source) as file:
             source.waiting.append(SAMPLE)
             await file.save(done(task(SEED)))
 
         assert rows(tmp_path / "a.db", "SELECT url FROM pages") == [(SEED,)]
 
     async def test_the_last_ones_are_written_with_the_end(self, tmp_path: Path) -> None:
-        async with stored(tmp_path / "a.db") as file:
-            source = file.run.writer.samples.source = Source()
+        source = Source()
+        async with stored(tmp_path / "a.db", telemetry=source):
             source.waiting.append(SAMPLE)
 
         assert rows(tmp_path / "a.db", "SELECT count(*) FROM telemetry") == [(2,)]

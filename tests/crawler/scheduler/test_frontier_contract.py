@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from penstock.crawler.messages import Dead, FetchTask, RetryAt, RobotsAnswer, RobotsTask, Skipped, Verdict
-from penstock.crawler.ports import FrontierStore, HostClock, HostClocks, Pending, Saved, SessionPage
+from penstock.crawler.ports import FrontierStore, HostClock, Pending, Saved, SessionPage
 from tests.support.fakes import START, MemoryCrawl, answer, done, task, url
 from tests.support.store_kit import stored
 
@@ -22,23 +22,23 @@ NOW = START
 
 
 class Clocks:
-    """The clocks that changed, as the window would say it."""
+    """The clocks that changed, as the window would give them."""
 
     def __init__(self, **clocks: HostClock) -> None:
-        self._changed = clocks
+        self.changed = clocks
 
     def changed_clocks(self) -> dict[str, HostClock]:
-        changed, self._changed = self._changed, {}
+        changed, self.changed = self.changed, {}
         return changed
 
 
 class Subject:
     """A crawl with a frontier to ask, a way to save, and a place for the clocks."""
 
-    def __init__(self, frontier: FrontierStore, save: Callable[[Verdict], Any], clocks_of: Any) -> None:
+    def __init__(self, frontier: FrontierStore, save: Callable[[Verdict], Any], clocks: Clocks) -> None:
         self.frontier = frontier
         self._save = save
-        self._clocks_of = clocks_of
+        self._clocks = clocks
 
     async def save(self, verdict: Verdict) -> Saved:
         saved: Saved = await self._save(verdict)
@@ -47,21 +47,22 @@ class Subject:
     async def pending(self, host: str, limit: int = 100) -> list[str]:
         return [found.url for found in await self.frontier.pending(host, limit=limit)]
 
-    def set_clocks(self, clocks: HostClocks) -> None:
-        self._clocks_of.clocks = clocks
+    def set_clocks(self, clocks: Clocks) -> None:
+        self._clocks.changed = clocks.changed
 
 
 @pytest.fixture(params=["memory", "disk"])
 async def crawl(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     """A crawl of http://a/ with one more seed on b."""
-    seeds = ("http://a/", "http://b/")
+    seeds, clocks = ("http://a/", "http://b/"), Clocks()
     if request.param == "memory":
         memory = MemoryCrawl.of(*seeds)
-        yield Subject(memory, memory.save, memory)
+        memory.clocks = clocks
+        yield Subject(memory, memory.save, clocks)
         return
     async with AsyncExitStack() as stack:
-        file = await stack.enter_async_context(stored(tmp_path / "crawl.db", *seeds))
-        yield Subject(file.run.frontier, file.save, file.run.writer)
+        file = await stack.enter_async_context(stored(tmp_path / "crawl.db", *seeds, clocks=clocks))
+        yield Subject(file.run.frontier, file.save, clocks)
 
 
 A, B = task("http://a/"), task("http://b/")

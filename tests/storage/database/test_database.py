@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from penstock.crawler.errors import BadDatabase, StorageFailed
+from penstock.crawler.scheduler.discovery import UrlKind, UrlState
 from penstock.storage.database import database, file_lock
 from penstock.storage.database.batching import MAX_ROWS
 from penstock.storage.database.database import Database, explain
 from penstock.storage.database.file_lock import FileLock
 from penstock.storage.database.migration import APPLICATION_ID
-from penstock.storage.database.row_enums import State, UrlKind
 from penstock.storage.database.schema_texts import newest_version
 
 
@@ -348,14 +348,14 @@ class TestTransaction:
         assert await self.notes(db) == [str(number) for number in range(count)]
 
     async def test_values_are_kept_as_they_are(self, db: Database) -> None:
-        given = [None, b"\0", True, State.DONE, UrlKind.RESOURCE]
+        given = [None, b"\0", True, UrlState.DONE, UrlKind.RESOURCE]
 
         [row] = await db.rows("SELECT ?, ?, ?, ?, ?", given)
 
         assert row == tuple(given)
         assert [type(value) for value in row] == [type(None), bytes, int, int, int]
 
-    @pytest.mark.parametrize("kind", [type(None), bytes, bool, State, UrlKind])
+    @pytest.mark.parametrize("kind", [type(None), bytes, bool])
     def test_sqlite_knows_of_what_we_give_it_that_it_stays_what_it_is(self, kind: type) -> None:
         """It would ask each value else, and format two errors that nobody sees."""
         assert (kind, sqlite3.PrepareProtocol) in sqlite3.adapters

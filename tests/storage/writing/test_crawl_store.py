@@ -203,6 +203,7 @@ class TestResuming:
         chosen, seen = settings(SEED), SeenFilter(loaded=False)
         store = await CrawlStore.open(path, chosen)
         run = await store.begin(chosen, admission(SEED), seen, max_batch=1)
+        run.writer.start()
         await run.writer.save(done(task(A, depth=1), B, C))
         await store.fill_seen(seen)
         await run.writer.save(done(task(B, depth=1), A, C, D))

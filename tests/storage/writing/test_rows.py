@@ -6,7 +6,7 @@ import gc
 
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.policies.reach import SEED
-from penstock.storage.database.row_enums import State
+from penstock.crawler.scheduler.discovery import UrlState
 from penstock.storage.writing.rows import TwoGenerations, UrlRow
 
 
@@ -40,7 +40,7 @@ class TestTwoGenerations:
 class TestUrlRow:
     def test_no_search_for_circles_looks_at_it(self) -> None:
         """With two of 90,000 links each in memory such a search took 0.15 s, on the event loop."""
-        row = UrlRow(1, CanonicalUrl("http://h/"), *SEED, State.PENDING, None)
+        row = UrlRow(1, CanonicalUrl("http://h/"), *SEED, UrlState.PENDING, None)
 
         assert not gc.is_tracked(row)
         assert row.reach == SEED

@@ -24,7 +24,7 @@ from penstock.crawler.messages import (
     Skipped,
 )
 from penstock.crawler.ports import Saved
-from penstock.storage.writing.writer import MAX_LINGER
+from penstock.storage.writing.group_commit import MAX_LINGER
 from tests.support.fakes import START, answer, done, links, task, url
 from tests.support.store_kit import PAGES, SEED, Stored, depths, rows, states, stored
 
@@ -164,8 +164,8 @@ class TestGroupCommit:
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Each of the workers waits for its commit, so a batch of them all is full."""
-        monkeypatch.setattr("penstock.storage.writing.writer.LINGER_PER_COMMIT", 1e9)
-        monkeypatch.setattr("penstock.storage.writing.writer.MAX_LINGER", 60.0)
+        monkeypatch.setattr("penstock.storage.writing.group_commit.LINGER_PER_COMMIT", 1e9)
+        monkeypatch.setattr("penstock.storage.writing.group_commit.MAX_LINGER", 60.0)
         commits: list[Saved] = []
         workers = 8
         seeds = [f"{SEED}{number}" for number in range(200)]
@@ -185,7 +185,7 @@ class TestGroupCommit:
     async def test_the_fuller_its_batches_are_the_longer_it_waits(self, path: Path) -> None:
         """Many pages share a commit where there are many, and a page that is alone waits for nobody."""
         async with stored(path, max_batch=8) as file:
-            patience = [file.run.writer._patience(batch) for batch in (1, 2, 3, 4, 8)]
+            patience = [file.run.writer._queue._linger_factor(batch) for batch in (1, 2, 3, 4, 8)]
 
         assert patience[0] == 0
         assert 0 < patience[1] == patience[2] < patience[3] == patience[4]
@@ -194,8 +194,8 @@ class TestGroupCommit:
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """One commit of 30,000 links takes a second; 64 of them would take the memory of two million."""
-        monkeypatch.setattr("penstock.storage.writing.batch.MAX_TARGETS", 10)
-        monkeypatch.setattr("penstock.storage.writing.batch.SMALL_TARGETS", 2)
+        monkeypatch.setattr("penstock.storage.writing.group_commit.MAX_TARGETS", 10)
+        monkeypatch.setattr("penstock.storage.writing.group_commit.SMALL_TARGETS", 2)
         ended: list[str] = []
         commits: list[Saved] = []
         names = ["large1", "large2", "small1", "small2"]

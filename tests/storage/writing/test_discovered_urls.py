@@ -1,4 +1,4 @@
-"""The ledger: depth is a distance, however late its ways are found, and a better way lifts a verdict."""
+"""Discovered URLs: depth is a distance, however late its ways are found; a better way lifts a verdict."""
 
 from __future__ import annotations
 
@@ -369,7 +369,7 @@ class TestMovingSeed:
             await file.save(page(SEED, *(f"http://elsewhere.{n}/{m}" for n in range(10) for m in range(20))))
             await file.save(redirect(D, self.NEW))
 
-            read = file.run.writer._urls._rows._previous  # by the last commit
+            read = file.run.writer._target.urls._rows._previous  # by the last commit
 
             assert 0 < len(read) < 20
 
@@ -393,7 +393,7 @@ class TestTraps:
 
     @pytest.fixture
     async def file(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stored]:
-        monkeypatch.setattr("penstock.storage.writing.ledger.RUNS_FROM", 1)
+        monkeypatch.setattr("penstock.crawler.scheduler.discovery.RUNS_FROM", 1)
         async with stored(path, SEED, D, traps=Traps(shape_hops=2)) as opened:
             yield opened
 

@@ -23,8 +23,8 @@ from penstock.crawler.policies.reach import LISTED, Reach
 from penstock.crawler.policies.reach import SEED as AT_SEED
 from penstock.crawler.policies.traps import Traps
 from penstock.crawler.ports import Pending
+from penstock.crawler.scheduler.discovery import UrlState
 from penstock.crawler.scheduler.seen import SeenFilter
-from penstock.storage.database.row_enums import State
 from tests.support.fakes import answer, task, url
 from tests.support.store_kit import LINKS, PAGES, SEED, URLS, AlwaysMaybe, admission, alike, rows, stored
 
@@ -136,11 +136,11 @@ class Answer:
         site, urls, links = self.site, [], []
         for address, at in self.reach.items():
             reason = self._rule(address)
-            state = State.DONE if reason is None else State.SKIPPED
+            state = UrlState.DONE if reason is None else UrlState.SKIPPED
             if reason is None and address not in site.pages and address not in site.redirects:
-                state, reason = State.FAILED, "http_404"
+                state, reason = UrlState.FAILED, "http_404"
             urls.append((address, *at, address == SEED, state, reason))
-            if state == State.DONE:
+            if state == UrlState.DONE:
                 targets = site.pages.get(address, ())
                 links += [(address, target, f"to {target}", "", followed) for target, followed in targets]
         return sorted(urls), sorted(links)
@@ -173,11 +173,12 @@ async def crawl(path: Path, site: Site, chance: random.Random, seen: SeenFilter 
 def arrive(site: Site, order: int, seen: SeenFilter | None = None) -> tuple[list[Any], list[Any]]:
     """The tables after the pages arrived in an order drawn by that number."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("penstock.storage.writing.ledger.RUNS_FROM", RUNS_FROM)
+        patch.setattr("penstock.crawler.scheduler.discovery.RUNS_FROM", RUNS_FROM)
         path = Path(folder) / "crawl.db"
         asyncio.run(crawl(path, site, random.Random(order), seen))
         urls, pages = rows(path, URLS), rows(path, PAGES)
-        assert {page[0] for page in pages} == {row[0] for row in urls if row[7] in (State.DONE, State.FAILED)}
+        asked = (UrlState.DONE, UrlState.FAILED)
+        assert {page[0] for page in pages} == {row[0] for row in urls if row[7] in asked}
         assert rows(path, "PRAGMA foreign_key_check") == []
         return urls, rows(path, LINKS)
 

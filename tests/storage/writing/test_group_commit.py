@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from penstock.crawler.messages import CanonicalUrl, Resource, RobotsTask, Sitemap
 from penstock.crawler.ports import Saved
-from penstock.storage.writing.batch import Waiting, count_targets, take
+from penstock.storage.writing.group_commit import Waiting, count_targets, take_batch
 from tests.support.fakes import done, robots_answer, task
 
 NOBODY = cast("asyncio.Future[Saved]", None)
@@ -19,8 +19,8 @@ SIZES = {"small": 1, "many": 50, "large": 100, "huge": 500}
 
 @pytest.fixture(autouse=True)
 def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penstock.storage.writing.batch.MAX_TARGETS", 100)
-    monkeypatch.setattr("penstock.storage.writing.batch.SMALL_TARGETS", 10)
+    monkeypatch.setattr("penstock.storage.writing.group_commit.MAX_TARGETS", 100)
+    monkeypatch.setattr("penstock.storage.writing.group_commit.SMALL_TARGETS", 10)
 
 
 def waits(name: str) -> Waiting:
@@ -48,7 +48,7 @@ class TestTake:
         ],
     )
     def test_as_many_as_fit(self, given: str, small_first: bool, batch: str, rest: str) -> None:
-        taken = take([waits(name) for name in given.split()], small_first=small_first)
+        taken = take_batch([waits(name) for name in given.split()], small_first=small_first)
 
         assert [names(part) for part in taken] == [batch, rest]
 

@@ -1,0 +1,288 @@
+"""Discovery: which URLs a page leads to, whether each is admitted, and at what depth.
+
+May touch: admission, policies, messages, ports, urls.
+Never: SQL, row numbers, await. The caller gives the event loop its turns: it calls with parts of a long list.
+
+Storage calls Discovery with what the pages of one commit contain and then writes what changed: `new`,
+`improved` and `admitted` rows. Two decisions need rows that may not be in memory, so storage loads
+them: `take_spreading` (better reaches flow on along stored links and redirects) and `take_widened`
+(a seed's redirect has widened the scope). Depth and hops are minima, so the result does not depend on
+the order in which the pages arrive.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import IntEnum
+from typing import Generic, Protocol, TypeVar, cast
+
+from penstock.crawler.messages import Answer, CanonicalUrl, Links
+from penstock.crawler.policies.reach import AFTER_ALL, LISTED, RUNS_FROM, SEED, UNREACHED, Horizon, Reach
+from penstock.crawler.ports import Saved
+from penstock.crawler.scheduler.admission import Admission
+from penstock.crawler.urls import MAX_URL_CHARS, host_of, is_http
+
+MAX_SITEMAP_NESTING = 3  # the protocol knows one level of index; some sites have two
+
+_RESOURCES = Horizon(depth=None)  # resources are requested at any depth, on any host
+
+
+class UrlState(IntEnum):
+    """What became of a URL. The numbers are those of the column url.state."""
+
+    PENDING = 0
+    WAITING = 1  # for a retry
+    DONE = 2
+    FAILED = 3
+    SKIPPED = 4
+    FOREIGN = 5  # another shard's host: its owner decides
+
+
+class UrlKind(IntEnum):
+    """What a URL is requested as. The numbers are those of the column url.kind."""
+
+    PAGE = 0
+    SITEMAP = 1
+    RESOURCE = 2
+
+
+class KnownUrl(Protocol):
+    """One known URL. Discovery reads and changes it in place."""
+
+    depth: int
+    hops: int
+    followed: bool
+    listed: bool
+    run: int
+    state: int
+    reason: str | None
+
+    @property
+    def url(self) -> CanonicalUrl: ...
+    @property
+    def kind(self) -> UrlKind: ...
+    @property
+    def reach(self) -> Reach: ...
+
+
+Row = TypeVar("Row", bound=KnownUrl)
+Known = TypeVar("Known", bound=KnownUrl, covariant=True)
+
+
+class KnownUrls(Protocol[Known]):
+    """The known URLs that a batch needs, all loaded before Discovery is called."""
+
+    @property
+    def pages(self) -> Mapping[str, Known]:
+        """The rows of kind PAGE, by URL."""
+        ...
+
+    def find(self, url: CanonicalUrl, kind: UrlKind) -> Known | None: ...
+    def add(
+        self, url: CanonicalUrl, reach: Reach, state: UrlState, reason: str | None, kind: UrlKind
+    ) -> Known: ...
+
+
+class Discovery(Generic[Row]):
+    """What the pages of one commit discover."""
+
+    def __init__(
+        self,
+        known: KnownUrls[Row],
+        admission: Admission,
+        belongs_here: Callable[[str], bool] | None = None,
+    ) -> None:
+        """`belongs_here` tells whether a host (name and port) is this crawl's own; None: all are."""
+        self._known = known
+        self._admission = admission
+        self._belongs_here = belongs_here
+        self._spreading: dict[Row, None] = {}
+        self._widened: list[CanonicalUrl] = []
+        self.new: list[Row] = []
+        self.seeds: set[Row] = set()  # of the new ones
+        self.improved: dict[Row, None] = {}  # rows whose reach, state or reason changed
+        self.admitted: list[Row] = []  # of these, skipped before and pending now
+        self.foreign: dict[Row, None] = {}  # other shards' URLs, new or with a better reach: offer them
+
+    # -- what pages contain
+
+    def add_seed(self, url: CanonicalUrl) -> None:
+        """A seed is in scope by definition and exempt from patterns."""
+        self.seeds.add(self._add(url, SEED, None, UrlKind.PAGE))
+
+    def follow_links(self, source: Row, links: Links) -> list[Row]:
+        """Return the rows of a page's link targets, in order. Each is new, improved or unchanged."""
+        depth = min(source.depth + 1, UNREACHED)
+        rows = list(map(self._known.pages.get, links.urls))
+        for at, row in enumerate(rows):
+            if row is None or row.depth > depth or row.hops or row.run or not row.followed:
+                run = self._run(source, links.urls[at], hops=1)
+                offered = Reach(depth, 0, at not in links.barred, False, run)
+                if row is None:
+                    rows[at] = self._add_page(links.urls[at], offered)
+                else:
+                    self._improve(row, offered)
+        return cast(list[Row], rows)
+
+    def follow_redirect(self, source: Row, url: CanonicalUrl) -> Row:
+        """Return the row of a redirect's target. It has the source's kind."""
+        if source.kind == UrlKind.SITEMAP:
+            return self.add_sitemap(url, source)
+        if source.kind == UrlKind.RESOURCE:
+            return self.add_resource(url, hops=source.hops + 1)
+        reach = source.reach.by_redirect(self._run(source, url, hops=0))
+        self._widen(url, reach)
+        return self._offer(url, reach)
+
+    def add_listed(self, urls: Sequence[CanonicalUrl]) -> None:
+        """The entries of a sitemap: at no depth, unless links lead there too."""
+        for url in urls:
+            self._offer(url, LISTED)
+
+    def add_sitemap(self, url: CanonicalUrl, source: Row | None = None, *, trusted: bool = False) -> Row:
+        """A sitemap named by robots.txt (`source` None), by an index or a redirect, or by the operator
+        (`trusted`: it may lie out of scope)."""
+        row = self._known.find(url, UrlKind.SITEMAP)
+        if row is None:
+            nesting = 0 if source is None else source.depth + 1
+            rule = None if trusted else self._admission.sitemap_rule(url)
+            if nesting > MAX_SITEMAP_NESTING:
+                rule = "sitemap_nesting"
+            row = self._add(url, Reach(nesting, 0, True), rule, UrlKind.SITEMAP)
+        return row
+
+    def add_resource(self, url: CanonicalUrl, *, hops: int = 0) -> Row:
+        """A resource that a page loads, or to which a resource redirects after `hops` redirects."""
+        row = self._known.find(url, UrlKind.RESOURCE)
+        if row is None:
+            reach = Reach(AFTER_ALL, hops, True)
+            return self._add(url, reach, _RESOURCES.rule(reach), UrlKind.RESOURCE)
+        self._improve_resource(row, hops)
+        return row
+
+    # -- decisions that need stored rows
+
+    def take_spreading(self) -> Sequence[Row]:
+        """Stored rows whose reach improved since the last call. Call `spread_link` for each of their
+        stored links and `spread_redirect` for each redirect, and take again until there are none."""
+        taken = list(self._spreading)
+        self._spreading.clear()
+        return taken
+
+    def spread_link(self, source: Row, target: Row, *, followed: bool) -> None:
+        run = self._run(source, target.url, hops=1)
+        self._improve(target, source.reach.by_link(followed, run))
+
+    def spread_redirect(self, source: Row, target: Row) -> None:
+        if source.kind == UrlKind.RESOURCE:
+            self._improve_resource(target, source.hops + 1)
+            return
+        reach = source.reach.by_redirect(self._run(source, target.url, hops=0))
+        self._widen(target.url, reach)
+        self._improve(target, reach)
+
+    def take_widened(self) -> Sequence[CanonicalUrl]:
+        """Redirect targets that widened the scope since the last call. Call `judge_scope_again` with the
+        stored rows that the scope keeps out, on hosts that it `may_hold` now, and with the new ones."""
+        taken, self._widened = self._widened, []
+        return taken
+
+    def may_hold(self, host: str) -> bool:
+        """True if the scope may hold some URL of the host."""
+        return self._admission.scope.may_hold(host)
+
+    def judge_scope_again(self, rows: Iterable[Row]) -> None:
+        """Admit the rows that were kept out by a scope that was narrower then."""
+        for row in rows:
+            if row.state != UrlState.SKIPPED or row.reason != "scope":
+                continue
+            if row.kind == UrlKind.SITEMAP:
+                self._rule_again(row, self._admission.sitemap_rule(row.url))
+            else:
+                self._rule_again(row, self._admission.rule(row.url, row.reach))
+
+    def summary(self, grown: Iterable[str]) -> Saved:
+        """What the commit changed. `grown` are the hosts of the new pending rows."""
+        states = Counter(row.state for row in self.new if row.kind == UrlKind.PAGE)
+        pending, skipped = states[UrlState.PENDING], states[UrlState.SKIPPED]
+        hosts = set(grown)
+        if self.admitted:
+            new = set(self.new)
+            pages = sum(row.kind == UrlKind.PAGE for row in set(self.admitted) - new)
+            pending, skipped = pending + pages, skipped - pages
+            hosts.update(host_of(row.url) for row in self.admitted)
+        return Saved(grown=frozenset(hosts), pending=pending, skipped=skipped)
+
+    # -- within
+
+    def _add_page(self, url: CanonicalUrl, reach: Reach) -> Row:
+        return self._add(url, reach, self._admission.rule(url, reach), UrlKind.PAGE)
+
+    def _add(self, url: CanonicalUrl, reach: Reach, rule: str | None, kind: UrlKind) -> Row:
+        if self._belongs_here is not None and not self._belongs_here(host_of(url)):
+            row = self._known.add(url, reach, UrlState.FOREIGN, None, kind)
+            self.foreign[row] = None
+        else:
+            state = UrlState.PENDING if rule is None else UrlState.SKIPPED
+            row = self._known.add(url, reach, state, rule, kind)
+        self.new.append(row)
+        return row
+
+    def _offer(self, url: CanonicalUrl, reach: Reach) -> Row:
+        row = self._known.pages.get(url)
+        if row is None:
+            return self._add_page(url, reach)
+        self._improve(row, reach)
+        return row
+
+    def _improve(self, row: Row, offered: Reach) -> None:
+        known = row.reach
+        best = known.joined(offered)
+        if best == known:
+            return
+        row.depth, row.hops, row.followed, row.listed, row.run = best
+        self.improved[row] = None
+        if row.state == UrlState.SKIPPED:
+            self._rule_again(row, self._admission.rule_again(row.reason, row.url, best))
+        elif row.state == UrlState.DONE:
+            self._spreading[row] = None
+        elif row.state == UrlState.FOREIGN:
+            self.foreign[row] = None
+
+    def _improve_resource(self, row: Row, hops: int) -> None:
+        if hops >= row.hops:
+            return
+        row.hops = hops
+        self.improved[row] = None
+        if row.state == UrlState.DONE:
+            self._spreading[row] = None
+        elif row.state == UrlState.FOREIGN:
+            self.foreign[row] = None
+        elif row.reason == "redirect_limit" and _RESOURCES.rule(row.reach) is None:
+            self._rule_again(row, None)
+
+    def _rule_again(self, row: Row, rule: str | None) -> None:
+        row.reason = rule
+        self.improved[row] = None
+        if rule is None:
+            row.state = UrlState.PENDING
+            self.admitted.append(row)
+
+    def _run(self, source: Row, url: CanonicalUrl, *, hops: int) -> int:
+        if source.depth < RUNS_FROM:
+            return 0
+        return self._admission.run(source.url, source.run, url, hops=hops)
+
+    def _widen(self, url: CanonicalUrl, reach: Reach) -> None:
+        """Depth 0 is a seed, or a redirect's target reached from one: the crawl follows its seed there."""
+        if reach.depth == 0 and self._admission.widen(url):
+            self._widened.append(url)
+
+
+def redirect_target(answer: Answer) -> CanonicalUrl | None:
+    """The target of a redirect, if it gets a row of its own."""
+    location = answer.location
+    if location is None or not is_http(location) or len(location) > MAX_URL_CHARS:
+        return None
+    return CanonicalUrl(location)

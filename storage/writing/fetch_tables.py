@@ -1,0 +1,103 @@
+"""Fetch tables: the answers of pages, as rows of `fetch`, `body` and `session_page`.
+
+May touch: the database's statements, interned strings, discovery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+
+from penstock.crawler.messages import Answer, Content, Dead, Done, RetryAt, Skipped
+from penstock.crawler.scheduler.discovery import Discovery, UrlKind, redirect_target
+from penstock.storage.database.database import Database
+from penstock.storage.writing import statements as sql
+from penstock.storage.writing.interned_strings import InternedStrings, storable
+from penstock.storage.writing.rows import UrlRow
+
+_NO_CONTENT = Content()
+
+
+class FetchTables:
+    """`note` verdicts, then `write`."""
+
+    def __init__(
+        self, database: Database, strings: InternedStrings, discovery: Discovery[UrlRow], generation: int
+    ) -> None:
+        self._database = database
+        self._strings = strings
+        self._discovery = discovery
+        self._generation = generation
+        self._fetches: list[object] = []  # parameters of SAVE_FETCH, row after row
+        self._sessions: list[tuple[int, bytes]] = []
+        self._bodies: list[tuple[Done, int]] = []
+
+    async def note(self, verdict: Done | Dead | RetryAt | Skipped, row: UrlRow) -> None:
+        if row.kind != UrlKind.PAGE:
+            return
+        if isinstance(verdict, Done):
+            target = redirect_target(verdict.answer)
+            redirect = self._discovery.follow_redirect(row, target) if target is not None else None
+            self._fetches += self._row(verdict, row, redirect)
+            if verdict.fingerprint is not None:
+                self._sessions.append((row.id, verdict.fingerprint))
+            if verdict.body is not None:
+                self._bodies.append((verdict, row.id))
+        elif isinstance(verdict, Dead) and verdict.requested:
+            self._fetches += self._row(verdict, row, None)
+
+    def _row(self, verdict: Done | Dead, row: UrlRow, redirect: UrlRow | None) -> tuple[object, ...]:
+        answer = verdict.answer
+        error = verdict.reason if isinstance(verdict, Dead) else None
+        if answer is None:
+            return (row.id, self._generation, None, error, *(None,) * 11, 0, 0, None, None, 0)
+        content = (verdict.content if isinstance(verdict, Done) else None) or _NO_CONTENT
+        return (
+            row.id,
+            self._generation,
+            answer.status,
+            error,
+            self._strings.recent[answer.content_type] if answer.content_type else None,
+            _storable(content.title),
+            _storable(content.language),
+            answer.body_bytes,
+            answer.content_hash,
+            answer.elapsed_ms,
+            round(answer.fetched_at * 1000),
+            redirect.id if redirect is not None else None,
+            _storable(answer.location) if redirect is None else None,
+            content.canonical,
+            _storable(_robots_directives(answer, content)),
+            content.other_links,
+            content.long_links,
+            _storable(answer.etag),
+            _storable(answer.last_modified),
+            content.dropped_links,
+        )
+
+    async def write(self) -> None:
+        await self._database.run_multi_row(sql.SAVE_FETCH, self._fetches)
+        if self._sessions:
+            await self._database.run_many(sql.SAVE_SESSION_PAGE, self._sessions)
+        for verdict, url_id in self._bodies:
+            row = await asyncio.to_thread(_body_row, verdict, url_id, self._generation)
+            await self._database.run_many(sql.SAVE_BODY, [row])
+
+
+def _body_row(verdict: Done, url_id: int, generation: int) -> tuple[object, ...]:
+    """The parameters of SAVE_BODY. It compresses, so it runs in a thread."""
+    headers = json.dumps(verdict.answer.headers).encode()
+    return (url_id, generation, zlib.compress(verdict.body or b"", 6), zlib.compress(headers, 6))
+
+
+def _storable(text: str | None) -> str | None:
+    return None if text is None else storable(text)
+
+
+def _robots_directives(answer: Answer, content: Content) -> str | None:
+    """Those of X-Robots-Tag and meta robots, in one list."""
+    if answer.robots is None and content.robots is None:
+        return None
+    lines = (answer.robots or "").split("\n")
+    return ", ".join(part for part in (*lines, content.robots) if part) or None
