@@ -17,30 +17,32 @@ from __future__ import annotations
 
 
 class PenstockError(Exception):
-    """Base of all; `exit_code` is the command's."""
+    """The base class of all errors. `exit_code` is the exit code of the command."""
 
     exit_code = 1
 
 
 class Refusal(PenstockError):
+    """Refused before the first request."""
+
     exit_code = 2
 
 
 class BadConfig(Refusal):
-    pass
+    """An option, an option file or a seed is wrong. One line names all bad fields."""
 
 
 class BadDatabase(Refusal):
-    pass
+    """The file is not a crawl, is damaged, in use, of a newer version, or of another crawl."""
 
 
 class BadQuery(Refusal):
-    pass
+    """A query, a report or a URL that was asked about is wrong, or cannot be answered yet."""
 
 
 class StorageFailed(PenstockError):
-    pass
+    """The disk or the database failed during a run. What was committed before is safe."""
 
 
 class TooManyInternalFailures(PenstockError):
-    pass
+    """20 pages in a row failed by a bug of Penstock, so the run was ended."""

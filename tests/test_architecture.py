@@ -60,7 +60,8 @@ GRAPH: Mapping[str, tuple[str, ...]] = {
         "stages.workers", "storage.writing",
     ),
     "crawler.library": (
-        "crawler", "crawler.app", "crawler.config", "crawler.scheduler", "stages.extractors.text",
+        "crawler", "crawler.app", "crawler.config", "crawler.output", "crawler.scheduler",
+        "stages.extractors.text", "storage.exports", "storage.reading",
     ),
     "crawler.cli.html": ("crawler", "crawler.output", "storage.exports", "storage.reading"),
     "crawler.cli.live": ("crawler", "crawler.config", "crawler.output"),

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
         Refusal,
         StorageFailed,
     )
+    from penstock.crawler.library.blocking import crawl
     from penstock.crawler.library.crawl import Crawl
+    from penstock.crawler.library.crawl_file import CrawlFile
+    from penstock.crawler.library.crawl_file import open_crawl as open
     from penstock.crawler.library.events import (
         CrawlEvent,
         PageStored,
@@ -41,10 +44,13 @@ if TYPE_CHECKING:
         UrlFailed,
         UrlSkipped,
     )
+    from penstock.crawler.library.table import Table
+    from penstock.crawler.library.url_explanation import UrlExplanation
     from penstock.crawler.messages import Link
     from penstock.crawler.ports import Totals
     from penstock.crawler.run_result import Report
     from penstock.crawler.snapshot import Snapshot
+    from penstock.storage.reading.reports import CrawlStatus
 
 # Written out, for tools that read the source: type checkers and editors.
 __all__ = [
@@ -54,6 +60,8 @@ __all__ = [
     "Crawl",
     "CrawlConfig",
     "CrawlEvent",
+    "CrawlFile",
+    "CrawlStatus",
     "Element",
     "Follow",
     "Link",
@@ -68,10 +76,14 @@ __all__ = [
     "Snapshot",
     "StorageFailed",
     "StoredPage",
+    "Table",
     "Totals",
+    "UrlExplanation",
     "UrlFailed",
     "UrlSkipped",
     "Value",
+    "crawl",
+    "open",
 ]
 
 _MODULES = {
@@ -79,22 +91,28 @@ _MODULES = {
     "crawler.config.plugins": ["Element", "Follow", "Page", "Value"],
     "crawler.config.select_rules": ["SelectRule"],
     "crawler.errors": ["BadConfig", "BadDatabase", "BadQuery", "PenstockError", "Refusal", "StorageFailed"],
+    "crawler.library.blocking": ["crawl"],
     "crawler.library.crawl": ["Crawl"],
+    "crawler.library.crawl_file": ["CrawlFile", "open_crawl"],
     "crawler.library.events": [
         "CrawlEvent", "PageStored", "RetryScheduled", "RunEnded", "StoredPage", "UrlFailed", "UrlSkipped",
     ],
+    "crawler.library.table": ["Table"],
+    "crawler.library.url_explanation": ["UrlExplanation"],
     "crawler.messages": ["Link"],
     "crawler.ports": ["Totals"],
     "crawler.run_result": ["Report"],
     "crawler.snapshot": ["Snapshot"],
+    "storage.reading.reports": ["CrawlStatus"],
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _MODULE_OF:
+    found = "open_crawl" if name == "open" else name
+    if found not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[found]}"), found)
     globals()[name] = value  # the next access needs no call
     return value
 
