@@ -4,5 +4,4 @@ body_budget  budgets of bytes, for all bodies under way and for all that was rea
 engine       the flow. Joins the pools by their inboxes, feeds the first, sends all home in order.
 malloc       which freed memory the C library keeps, and which goes back to the system.
 pool         the workers of one stage and their inbox. The project's only worker loop.
-stage_meter  what the workers of one stage have done so far, counted as they do it.
 """

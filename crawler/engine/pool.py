@@ -1,32 +1,34 @@
-"""Pool: the workers of one stage and their inbox. The project's only worker loop.
+"""Pool: the workers of one stage, their inbox and their figures. The project's only worker loop.
 
-May touch: messages, ports, meter, asyncio.
+May touch: messages, ports, logs, asyncio.
 
 Invariant: a worker outlives any message. With every worker of a stage dead its inbox
-would fill, the stage before would wait for ever, and the crawl would hang in silence.
+would fill, the stage before would wait for ever, and the crawl would hang without a word.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any
 
 from msgspec import Struct, field
 
-from penstock.crawler.engine.stage_meter import StageMeter
 from penstock.crawler.messages import Failed, FetchTask, Message, RobotsTask, Task
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.ports import Stage
+
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # of buckets, seconds
 
 Emit = Callable[[Message], Awaitable[None]]
 log = get_logger()
 
 
 class Pill(Enum):
-    """The last message a worker takes: it goes home."""
+    """The last message that a worker takes: it ends the worker."""
 
     STOP = "stop"
 
@@ -34,15 +36,54 @@ class Pill(Enum):
 Inbox = asyncio.Queue[Message | Pill]
 
 
+class StageMeter:
+    """Counts what the workers of one stage have done. All times are monotonic seconds.
+
+    Two calls per message, a microsecond for both; a reader computes the rest.
+    """
+
+    __slots__ = ("_begun_sum", "_finished_s", "buckets", "busy", "handled")
+
+    def __init__(self) -> None:
+        self.busy = 0  # workers that handle a message; waiting for room downstream does not count
+        self.handled = 0  # messages
+        self.buckets = [0] * (len(BOUNDS) + 1)  # of these, by the time they took; the last is over all bounds
+        self._finished_s = 0.0
+        self._begun_sum = 0.0  # of the moments at which the messages now handled were begun
+
+    def begin(self, now: float) -> None:
+        self.busy += 1
+        self._begun_sum += now
+
+    def end(self, begun: float, now: float) -> None:
+        """The message that was begun at `begun` is handled."""
+        self.busy -= 1
+        self._begun_sum = self._begun_sum - begun if self.busy else 0.0  # 0: no rounding error piles up
+        self.handled += 1
+        self._finished_s += now - begun
+        self.buckets[bisect_left(BOUNDS, now - begun)] += 1
+
+    @property
+    def finished_s(self) -> float:
+        """Worker seconds spent on the messages that are handled."""
+        return self._finished_s
+
+    def busy_s(self, now: float) -> float:
+        """Return the worker seconds so far, those on unfinished messages included."""
+        return self._finished_s + self.busy * now - self._begun_sum
+
+
 class Pool(Struct, frozen=True, kw_only=True):
-    """`workers` copies of one stage's loop on one bounded inbox."""
+    """`workers` copies of one stage's loop on one bounded inbox, for one crawl."""
 
     stage: Stage[Any]
     workers: int
     inbox: Inbox
     at_work: dict[int, tuple[Message, float] | None] = field(default_factory=dict)
-    """By worker: the message in hand and since when (monotonic seconds). For those who watch."""
+    """By worker: its message and since when (monotonic seconds). Read by the watchdog."""
     meter: StageMeter = field(default_factory=StageMeter)
+    logged_kinds: set[str] = field(default_factory=set)
+    """Types of exceptions whose traceback this crawl has logged."""
 
 
 async def work(pool: Pool, number: int, emit: Emit) -> None:
@@ -54,16 +95,16 @@ async def work(pool: Pool, number: int, emit: Emit) -> None:
 async def _serve_one(pool: Pool, number: int, emit: Emit) -> bool:
     """Take one message through the stage; False if it was the pill.
 
-    A call for each: an idle worker that still knew its last page would keep that body in
-    memory, out of every budget, and there are many workers.
+    A function of its own, so that its variables go with each message: an idle worker that kept
+    its last page alive would keep that body in memory, out of every budget.
     """
-    stage, at_work, meter = pool.stage, pool.at_work, pool.meter
-    at_work[number] = None
+    stage, meter = pool.stage, pool.meter
+    pool.at_work[number] = None
     message = await pool.inbox.get()
     if message is Pill.STOP:
         return False
     begun = time.monotonic()
-    at_work[number] = (message, begun)
+    pool.at_work[number] = (message, begun)
     meter.begin(begun)
     try:
         results = await stage.handle(message)
@@ -71,7 +112,7 @@ async def _serve_one(pool: Pool, number: int, emit: Emit) -> bool:
         # CancelledError is a BaseException, so a hard stop still gets out.
         if stage.is_last:
             raise  # nowhere downstream to send it: stop loudly, resume later
-        results = [_failed(message, stage.name, error)]
+        results = [_failed(pool, message, error)]
     finally:
         meter.end(begun, time.monotonic())
     for result in results:
@@ -79,28 +120,25 @@ async def _serve_one(pool: Pool, number: int, emit: Emit) -> bool:
     return True
 
 
-_logged_kinds: set[tuple[str, str]] = set()
-
-
-def _failed(message: Message, stage: str, error: Exception) -> Failed:
-    """A bug of ours met on one message: that URL's failure, its traceback shown once per kind."""
-    task = task_of(message)
-    kind = (stage, type(error).__name__)
-    first = kind not in _logged_kinds
-    _logged_kinds.add(kind)
+def _failed(pool: Pool, message: Message, error: Exception) -> Failed:
+    """Turn an exception into the failure of its URL; log the first traceback of each kind."""
+    task, kind = task_of(message), type(error).__name__
+    is_first = kind not in pool.logged_kinds
+    pool.logged_kinds.add(kind)
     log.error(
-        "message_failed", stage=stage, task=str(task), error=repr(error), exc_info=error if first else None
+        "message_failed",
+        stage=pool.stage.name,
+        task=str(task),
+        error=repr(error),
+        exc_info=error if is_first else None,
     )
     return Failed(
-        task=task,
-        stage=stage,
-        reason=f"internal:{type(error).__name__}",
-        answer=getattr(message, "answer", None),
+        task=task, stage=pool.stage.name, reason=f"internal:{kind}", answer=getattr(message, "answer", None)
     )
 
 
 def task_of(message: Message) -> Task:
-    """The task a message descends from."""
+    """Return the task that a message descends from."""
     if isinstance(message, FetchTask | RobotsTask):
         return message
     return message.task

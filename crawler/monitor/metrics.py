@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
-from penstock.crawler.engine.stage_meter import BOUNDS, StageMeter
+from penstock.crawler.engine.pool import BOUNDS, StageMeter
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.snapshot import Snapshot
 

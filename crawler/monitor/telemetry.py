@@ -16,8 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from penstock.crawler.engine.pool import Pool
-from penstock.crawler.engine.stage_meter import StageMeter
+from penstock.crawler.engine.pool import Pool, StageMeter
 from penstock.crawler.monitor.bottleneck import bottleneck
 from penstock.crawler.monitor.tally import Tally
 from penstock.crawler.monitor.trend import Left, Look, Trend

@@ -27,7 +27,7 @@ from penstock.crawler.messages import (
 from penstock.crawler.policies.budget import Budget
 from penstock.crawler.policies.politeness import Politeness
 from penstock.crawler.policies.retry import Retry
-from penstock.crawler.policies.robots import RobotsPolicy
+from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.ports import Saved, Stage
 from penstock.stages.store import StoreStage
 from tests.support.fakes import (
@@ -116,6 +116,29 @@ class TestWorker:
             Failed(task=robots, stage="parse", reason="internal:KeyError"),
         ]
         assert "a bug" in caplog.text
+
+    async def test_a_crawl_logs_one_traceback_for_each_kind_of_exception(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A bug met on every page would fill the log; a crawl after it must not hide its own."""
+        errors = [KeyError("one"), KeyError("two"), ValueError("three"), KeyError("four")]
+
+        async def crawl_with_bugs() -> str:
+            left = iter(errors)
+
+            async def fail(message: Message) -> Sequence[Message]:
+                raise next(left)
+
+            of_this_crawl = pool(fail, name="parse")
+            for message in (*[task()] * len(errors), Pill.STOP):
+                of_this_crawl.inbox.put_nowait(message)
+            await work(of_this_crawl, 0, nothing)  # type: ignore[arg-type]
+            return capsys.readouterr().err
+
+        for _ in range(2):
+            logged = await crawl_with_bugs()
+            assert logged.count("message_failed") == 4
+            assert logged.count("Traceback (most recent call last)") == 2
 
     async def test_in_the_last_stage_an_exception_is_raised(self) -> None:
         """There is nowhere to send it: stop loudly, resume later."""

@@ -12,8 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from penstock import Crawl, CrawlConfig
-from penstock.crawler.engine.pool import Pool
-from penstock.crawler.engine.stage_meter import StageMeter
+from penstock.crawler.engine.pool import Pool, StageMeter
 from penstock.crawler.errors import StorageFailed
 from penstock.crawler.messages import Message
 from penstock.crawler.monitor.bottleneck import bottleneck
