@@ -111,7 +111,7 @@ class SessionPage(NamedTuple):
     depth: int
 
 
-class HostClock(NamedTuple):
+class HostThrottle(NamedTuple):
     """What outlives a run of a host's throttle."""
 
     ready_at: float = 0.0  # unix seconds before which it may not be asked
@@ -151,8 +151,8 @@ class VerdictStore(Protocol):
         ...
 
 
-class HostClocks(Protocol):
-    def changed_clocks(self) -> Mapping[str, HostClock]:
+class ThrottleSource(Protocol):
+    def changed_throttles(self) -> Mapping[str, HostThrottle]:
         """The clocks that changed since the last call, for the commit that comes next."""
         ...
 
@@ -202,7 +202,7 @@ class FrontierStore(Protocol):
         """True while any URL is pending or waits for a retry."""
         ...
 
-    async def clock(self, host: str) -> HostClock:
+    async def throttle(self, host: str) -> HostThrottle:
         """A host's throttle as the last commit left it."""
         ...
 

@@ -23,7 +23,7 @@ from penstock.crawler.messages import (
     RobotsTask,
 )
 from penstock.crawler.output.logs import get_logger
-from penstock.crawler.policies.robots import RobotsPolicy
+from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.ports import Fetcher, HostGate
 from penstock.crawler.urls import is_http
 

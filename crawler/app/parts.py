@@ -27,14 +27,12 @@ from penstock.crawler.monitor.tally import Tally
 from penstock.crawler.monitor.telemetry import Telemetry
 from penstock.crawler.monitor.trend import Left
 from penstock.crawler.monitor.watchdog import warn_of_slow_plugin
-from penstock.crawler.policies.bandwidth import Bandwidth
 from penstock.crawler.policies.breaker import Breaker
 from penstock.crawler.policies.budget import Budget
-from penstock.crawler.policies.politeness import Politeness
+from penstock.crawler.policies.politeness import Bandwidth, Politeness
 from penstock.crawler.policies.reach import Horizon
 from penstock.crawler.policies.retry import Retry
-from penstock.crawler.policies.robots import RobotsPolicy
-from penstock.crawler.policies.robots_txt import product_token
+from penstock.crawler.policies.robots_txt import RobotsPolicy, product_token
 from penstock.crawler.policies.scope import Scope
 from penstock.crawler.policies.sessions import Sessions
 from penstock.crawler.policies.traps import Traps
@@ -255,7 +253,7 @@ def make_parts(
         robots=None if config.no_robots else robots,
         clock=clock,
         totals=totals,
-        suspects=opened.poison_pages,
+        poison_pages=opened.poison_pages,
         fetchers=config.fetchers,
         lag=lag,
         sessions=None if config.no_traps else Sessions(),

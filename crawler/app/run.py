@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from penstock.crawler.app.parts import Blueprint, Observer, Parts, make_parts
 from penstock.crawler.config.credentials import dropped_credentials
 from penstock.crawler.engine.engine import Stopping, crawl
-from penstock.crawler.engine.stage_meter import StageMeter
+from penstock.crawler.engine.pool import StageMeter
 from penstock.crawler.errors import PenstockError
 from penstock.crawler.monitor.metrics import serving
 from penstock.crawler.monitor.tally import Tally

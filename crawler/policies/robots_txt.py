@@ -1,10 +1,10 @@
-"""Robots text: what a robots.txt says to one crawler, by RFC 9309. Bytes in, rules out.
+"""Robots text: what the answer to a robots.txt request means, by RFC 9309. Bytes in, rules out.
 
 May touch: messages, urls, robots_rules.
 
-Whatever a server sends can be read: a line that says nothing is passed over, and costs no
-other line. Text is held with one character per octet (latin-1), because the RFC compares
-octets, and because nothing can go wrong in that.
+Every body can be read: a line without meaning is passed over and costs no other line. Text is
+held with one character per octet (latin-1), because the RFC compares octets, and because that
+decoding cannot fail.
 """
 
 from __future__ import annotations
@@ -18,13 +18,48 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from penstock.crawler.messages import CanonicalUrl
-from penstock.crawler.policies.robots_rules import Rule, RuleBook, rule
+from penstock.crawler.policies.robots_rules import RuleBook, rule
 from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http
 
 PRODUCT_TOKEN = "Penstock"
 """The name that robots.txt groups match, unless the operator gave a User-Agent of their own."""
 
 MAX_SITEMAPS = 10_000
+
+
+class RobotsMeaning(Enum):
+    RULES = "rules"  # 2xx: the body's rules hold
+    ALLOW_ALL = "allow"  # 4xx "unavailable", and redirects that lead nowhere
+    UNREACHABLE = "unreachable"  # 5xx, 429 and network errors: nothing may be requested
+
+
+class RobotsPolicy(Struct, frozen=True, kw_only=True):
+    """RFC 9309's bounds, and the product token of this crawler."""
+
+    token: str = PRODUCT_TOKEN  # section 2.2.1
+    max_redirects: int = 5  # section 2.3.1.2: at least five
+    max_bytes: int = 500 * 1024 + 1  # section 2.5: at least 500 KiB; one more shows that there was more
+    max_age: float = 24 * 3600.0  # section 2.4: not longer than 24 hours, seconds
+
+    def meaning(self, status: int | None) -> RobotsMeaning:
+        """Return what an answer of this status means; None: no answer came. Redirects are followed before."""
+        if status is None or status >= 500 or status == 429:
+            # Section 2.3.1.4. 429 is a 4xx by number, but it means "not now", which is no permission.
+            return RobotsMeaning.UNREACHABLE
+        if 200 <= status < 300:
+            return RobotsMeaning.RULES
+        return RobotsMeaning.ALLOW_ALL
+
+    def readable(self, body: bytes) -> bytes:
+        """Return the part of a body that is read: if it reaches `max_bytes`, up to its last whole line.
+
+        Half a line is another rule: `Disallow: /` instead of `Disallow: /private`.
+        """
+        if len(body) < self.max_bytes:
+            return body
+        kept = body[: self.max_bytes]
+        return kept[: max(kept.rfind(b"\n"), kept.rfind(b"\r")) + 1]
+
 
 _BLANK = " \t\v\f"
 # Section 2.2.1 knows letters, _ and -. Digits too are read, for the names that have them (008,
@@ -35,7 +70,7 @@ _COMPATIBLE = re.compile(r"\bcompatible; *([A-Za-z0-9_-]+)")  # Mozilla/5.0 (com
 _SECONDS = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 
 
-class Kind(Enum):
+class Field(Enum):
     USER_AGENT = "user-agent"
     ALLOW = "allow"
     DISALLOW = "disallow"
@@ -43,24 +78,24 @@ class Kind(Enum):
     SITEMAP = "sitemap"  # sitemaps.org
 
 
-# Misspelt as the web misspells them: what Google's parser reads, and what crawler-commons found.
+# Common misspellings: those that Google's parser reads, and those that crawler-commons found.
 _MISSPELT = {
-    Kind.USER_AGENT: ("useragent", "user agent", "useg-agent"),
-    Kind.DISALLOW: ("dissallow", "dissalow", "disalow", "diasllow", "disallaw", "desallow"),
-    Kind.CRAWL_DELAY: ("crawldelay", "crawl delay"),
-    Kind.SITEMAP: ("site-map",),
+    Field.USER_AGENT: ("useragent", "user agent", "useg-agent"),
+    Field.DISALLOW: ("dissallow", "dissalow", "disalow", "diasllow", "disallaw", "desallow"),
+    Field.CRAWL_DELAY: ("crawldelay", "crawl delay"),
+    Field.SITEMAP: ("site-map",),
 }
-_KINDS = {kind.value: kind for kind in Kind} | {name: kind for kind in _MISSPELT for name in _MISSPELT[kind]}
+_KINDS = {kind.value: kind for kind in Field} | {name: kind for kind in _MISSPELT for name in _MISSPELT[kind]}
 
 
 class Directive(NamedTuple):
     line: int  # from 1
-    kind: Kind
+    kind: Field
     value: str  # without comment and surrounding blanks; one character per octet
 
 
 class RobotsTxt(Struct, frozen=True):
-    """What a file says to one crawler."""
+    """The part of a file that concerns one crawler."""
 
     rules: RuleBook
     crawl_delay: float | None  # seconds
@@ -68,24 +103,29 @@ class RobotsTxt(Struct, frozen=True):
 
 
 def read(body: bytes, token: str = PRODUCT_TOKEN) -> RobotsTxt:
-    """Read a robots.txt as the crawler with this product token has to."""
+    """Read a robots.txt for the crawler with this product token. Does not raise."""
     own, everybody = _Group(), _Group()
     sitemaps: dict[CanonicalUrl, None] = {}
     addressed: set[_Group] = set()
     naming = False  # the line before, blank and other lines aside, was a user-agent line
     for line, kind, value in directives(body):
-        if kind is Kind.USER_AGENT:
+        if kind is Field.USER_AGENT:
             if not naming:
                 addressed = set()
             naming = True
-            if group := own if _names(value, token) else everybody if _EVERYBODY.match(value) else None:
-                group.exists = True
-                addressed.add(group)
-        elif kind is Kind.SITEMAP:
-            # Like Crawl-delay it is no part of the RFC, and so it may not end a group (section 2.2.4).
-            if len(sitemaps) < MAX_SITEMAPS and (url := _url(value)) is not None:
-                sitemaps[url] = None
-        elif kind is Kind.CRAWL_DELAY:
+            found = _TOKEN.match(value)
+            if found is not None and found[0].lower() == token.lower():
+                addressed.add(own)
+                own.exists = True
+            elif _EVERYBODY.match(value):
+                addressed.add(everybody)
+        elif kind is Field.SITEMAP:
+            # Like Crawl-delay it is not part of the RFC, and so it must not end a group (section 2.2.4).
+            if len(sitemaps) < MAX_SITEMAPS:
+                url = canonical(value.encode("latin-1").decode("utf-8", "replace"))
+                if url is not None and is_http(url) and len(url) <= MAX_URL_CHARS:
+                    sitemaps[CanonicalUrl(url)] = None
+        elif kind is Field.CRAWL_DELAY:
             if _SECONDS.fullmatch(value):
                 for group in addressed:
                     group.delays.append(float(value))
@@ -93,13 +133,15 @@ def read(body: bytes, token: str = PRODUCT_TOKEN) -> RobotsTxt:
             naming = False
             if value:  # an empty pattern matches nothing
                 for group in addressed:
-                    group.lines.append((line, kind is Kind.ALLOW, value))
+                    group.lines.append((line, kind is Field.ALLOW, value))
     group = own if own.exists else everybody
-    return RobotsTxt(RuleBook(group.rules()), next(iter(group.delays), None), tuple(sitemaps))
+    return RobotsTxt(
+        RuleBook(rule(*line) for line in group.lines), next(iter(group.delays), None), tuple(sitemaps)
+    )
 
 
 def directives(body: bytes) -> Iterator[Directive]:
-    """The lines that say something, of whatever group."""
+    """Return the lines that have a meaning, of all groups."""
     for number, line in enumerate(_lines(body), 1):
         if not line:
             continue
@@ -107,7 +149,7 @@ def directives(body: bytes) -> Iterator[Directive]:
             line = line.partition("#")[0]
         name, colon, value = line.partition(":")
         if not colon:
-            # Grammatically nothing, but plain enough; Google reads it too.
+            # The grammar asks for a colon, but Google reads such lines too.
             words = line.replace("\t", " ").strip(_BLANK).split(" ", 1)
             name, value = words if len(words) == 2 and " " not in words[1].strip(_BLANK) else ("", "")
         kind = _KINDS.get(name.strip(_BLANK).lower())
@@ -116,10 +158,10 @@ def directives(body: bytes) -> Iterator[Directive]:
 
 
 def product_token(user_agent: str) -> str:
-    """The name in a User-Agent by which robots.txt files would call it.
+    """Return the name under which robots.txt files address the sender of a User-Agent.
 
-    The first product, or the one that says it is compatible with Mozilla's. Ours, if
-    there is none.
+    That is the first product, or the one that is declared compatible with Mozilla.
+    `PRODUCT_TOKEN` if there is none.
     """
     found = _TOKEN.match(user_agent.strip())
     token = found[0] if found else ""
@@ -136,27 +178,14 @@ class _Group:
         self.lines: list[tuple[int, bool, str]] = []
         self.delays: list[float] = []
 
-    def rules(self) -> Iterator[Rule]:
-        return (rule(*line) for line in self.lines)
-
-
-def _names(value: str, token: str) -> bool:
-    found = _TOKEN.match(value)
-    return found is not None and found[0].lower() == token.lower()
-
 
 def _lines(body: bytes) -> list[str]:
     """Lines end in CR, LF or both."""
     for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
         if body.startswith(mark):
             body = body[2:].decode(encoding, "replace").encode("utf-8")
-    for length in (3, 2, 1):  # a mark that was cut is still no part of the first line
+    for length in (3, 2, 1):  # a truncated mark is not part of the first line either
         if body.startswith(codecs.BOM_UTF8[:length]):
             body = body[length:]
             break
     return body.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
-def _url(value: str) -> CanonicalUrl | None:
-    url = canonical(value.encode("latin-1").decode("utf-8", "replace"))
-    return CanonicalUrl(url) if url is not None and is_http(url) and len(url) <= MAX_URL_CHARS else None

@@ -1,6 +1,6 @@
-"""Clock: one sense of time for a run that no adjustment of the machine's clock can bend.
+"""Clock: the time of a run, which no adjustment of the machine's clock can bend.
 
-May touch: time; the rest of the crawl gets a clock as an argument.
+May touch: time. The rest of the crawl gets a clock as an argument.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import time
 
 
 class Clock:
-    """Unix seconds that only ever move forward: wall time at the start, then the monotonic clock."""
+    """Unix seconds that only move forward: wall time at the start, then the monotonic clock."""
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()

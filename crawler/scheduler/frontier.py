@@ -1,6 +1,6 @@
 """Frontier: the small window in memory onto the frontier on disk. Decides what is fetched next.
 
-May touch: hosts, policies, robots, messages, ports, stats, asyncio.
+May touch: the scheduler's other modules, policies, messages, ports, snapshot, asyncio.
 Never: SQL, the network, a queue between stages.
 
 A URL in the window or in flight is a fact of memory only; on disk it stays pending
@@ -11,7 +11,7 @@ half-changed, so a cancellation cannot tear it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from penstock.crawler.messages import (
     CanonicalUrl,
@@ -31,24 +31,78 @@ from penstock.crawler.policies.breaker import Breaker
 from penstock.crawler.policies.budget import Budget
 from penstock.crawler.policies.politeness import Politeness
 from penstock.crawler.policies.retry import Retry
-from penstock.crawler.policies.robots import RobotsPolicy
-from penstock.crawler.policies.sessions import Sessions
-from penstock.crawler.ports import FrontierStore, HostClock, Pending, Saved, Totals
+from penstock.crawler.policies.robots_txt import RobotsPolicy
+from penstock.crawler.policies.sessions import Sessions, may_carry_session
+from penstock.crawler.ports import FrontierStore, HostThrottle, Pending, Saved, Totals
 from penstock.crawler.scheduler.clock import Clock
-from penstock.crawler.scheduler.deferred import NEARER_FIRST, DeferredUrls
-from penstock.crawler.scheduler.host_queue import HostQueue
-from penstock.crawler.scheduler.host_window import MAX_URLS, HostWindow
+from penstock.crawler.scheduler.host_window import MAX_URLS, HostQueue, HostWindow
 from penstock.crawler.scheduler.robots_cache import ALLOW_ALL, RobotsCache, RobotsRules
 from penstock.crawler.scheduler.throttle import Throttle
 from penstock.crawler.snapshot import HostView
 from penstock.crawler.urls import origin
 
+MAX_DEFERRED = 16_000  # deferred URLs that are taken into the window at once
+NEARER_FIRST = "nearer_first"
+"""The reason of a URL that may carry a session id while it is still pending."""
+
+
+class DeferredUrls:
+    """Decide which URLs wait until nothing else is left, and which of them turn out to be traps.
+
+    They wait on disk (`RetryAt` at infinity); nothing about them is kept in memory. There are two
+    kinds. An origin whose robots.txt could not be fetched is asked for it once more at the end. A
+    URL that may carry a session id (`policies.sessions`) is deferred because the answer depends on
+    the pages nearer to the seeds than itself, and on them alone.
+
+    Deferred URLs are released depth by depth. When those of one depth are released, every URL of
+    lesser depth is settled, and no new one can appear: a still nearer page would have to link to
+    it. So the answer is the same at any number of fetchers, over any number of hosts, after any
+    kill, as long as the servers answer the same and no budget ends the crawl, for the first
+    hundred thousand different contents; URLs beyond these are fetched.
+    """
+
+    def __init__(self, store: FrontierStore, sessions: Sessions | None) -> None:
+        """`sessions` None: session ids are not looked for."""
+        self._store = store
+        self._sessions = sessions
+        self._noted_below = 0  # `sessions` knows all stored pages of lesser depth
+
+    def must_wait(self, url: Pending) -> bool:
+        """True for a URL that may carry a session id and was not returned by `release`."""
+        return (
+            self._sessions is not None
+            and not url.deferred
+            and url.depth > 0  # a seed is always fetched
+            and url.kind == "page"
+            and may_carry_session(url.url)
+        )
+
+    def rule(self, url: Pending) -> str | None:
+        """Return `trap:session`, or None. A URL that a sitemap names is always a page."""
+        if self._sessions is None or not url.deferred or url.listed or url.kind != "page":
+            return None
+        return self._sessions.rule(CanonicalUrl(url.url), url.depth)
+
+    async def release(self, *, without: Collection[str] = ()) -> Sequence[Pending]:
+        """Return the deferred URLs of the least depth, except those of the hosts `without`.
+
+        Only right when nothing else is left to do.
+        """
+        found = await self._store.deferred(limit=MAX_DEFERRED, without=without)
+        if found and self._sessions is not None and found[0].depth > self._noted_below:
+            least, below = self._noted_below, found[0].depth
+            async for pages in self._store.session_pages(least=least, below=below):
+                for page in pages:
+                    self._sessions.note(page.url, page.fingerprint, page.depth)
+            self._noted_below = below
+        return found
+
 
 class Frontier:
     """Hands out tasks (`next`) and learns what became of them (`answered`, `settled`).
 
-    Breadth-first by depth within a host, in turn between hosts that may be asked. `next`
-    is for one caller at a time.
+    Breadth-first by depth within a host; hosts that may be asked take turns. `next` is for one
+    caller at a time.
     """
 
     def __init__(
@@ -62,12 +116,14 @@ class Frontier:
         robots: RobotsPolicy | None,
         clock: Clock,
         totals: Totals,
-        suspects: Collection[CanonicalUrl] = (),
+        poison_pages: Collection[CanonicalUrl] = (),
         fetchers: int = 64,
         lag: Callable[[], float] = lambda: 0.0,
         sessions: Sessions | None = None,
         tier: str = "plain",
     ) -> None:
+        """`robots` None: robots.txt is not asked. `poison_pages`: pages that may have crashed an
+        earlier run; they come after all others, one at a time. `lag`: the event loop's lag, seconds."""
         self._store = store
         self._throttle = Throttle(politeness, breaker, fetchers=fetchers, lag=lag)
         self._budget = budget
@@ -76,13 +132,13 @@ class Frontier:
         self._tier = tier  # of pages; everything else is fetched by "plain"
         self._clock = clock
         self._window = HostWindow(first_limit=self._throttle.first_limit, max_pages=budget.max_pages_per_host)
-        self._window.keep_for_last(suspects)
+        self._window.isolate(poison_pages)
         self._pages = totals.pages
         self._bytes = totals.bytes
-        self._more_hosts = True
+        self._more_hosts = True  # the disk may have hosts that are not in the window
         self._retry_check = 0.0  # when to look for due retries next; unix seconds
-        self._bell: asyncio.Future[None] | None = None
-        self._rang = False  # something happened since `next` last looked
+        self._wake_up: asyncio.Future[None] | None = None  # while `next` waits
+        self._changed = False  # something happened since `next` last looked
         self.leased = 0  # handed out and not yet settled
 
     def __repr__(self) -> str:
@@ -90,12 +146,13 @@ class Frontier:
 
     @property
     def host_count(self) -> int:
+        """Hosts in the window."""
         return len(self._window.queues)
 
     def hosts_at_work(self) -> list[HostView]:
-        """The hosts that are being asked, or that have URLs waiting in the window."""
+        """Return the hosts that are being asked, or that have URLs waiting in the window."""
         now, hosts = self._clock.now(), self._window.queues.values()
-        return [self._throttle.view(host, now) for host in hosts if host.active or host.queue]
+        return [self._throttle.view(host, now) for host in hosts if host.active or host.urls]
 
     @property
     def spent(self) -> str | None:
@@ -104,13 +161,13 @@ class Frontier:
         return spent or ("max_pages_per_host" if self._window.spent else None)
 
     async def next(self) -> FetchTask | RobotsTask | Rejected | None:
-        """Wait for the next message to send on its way; None when nothing is left to do.
+        """Wait for the next message of the flow; None when nothing is left to do.
 
-        That is: nothing pending, nothing waiting for a retry and nothing in flight, or
-        all in flight settled and a budget used up.
+        Nothing is left when no URL is pending, waits for a retry or is in flight, or when a
+        budget is used up and all in flight are settled.
         """
         while True:
-            self._rang = False
+            self._changed = False
             now = self._clock.now()
             may_lease = self._budget.may_lease(pages=self._pages, leased=self.leased, size=self._bytes)
             if may_lease and now >= self._throttle.open_at:
@@ -121,30 +178,32 @@ class Frontier:
                     continue
             if self.leased == 0 and await self._finished():
                 return None
-            # With the budget under way only what is settled can change anything.
+            # With all of the budget in flight only a settled URL can change anything.
             await self._wait(now, self._next_event(now) if may_lease else float("inf"))
 
     def answered(self, task: FetchTask, result: Fetched | Failed) -> None:
-        """The answer is in: the host's connection is free, though the page is not stored yet."""
+        """A request has ended: its connection is free, though the page is not stored yet."""
         now = self._clock.now()
         host = self._window.queues[task.host]
-        rest_until = self._throttle.heard(host, result, now, open_requests=self._window.open_requests)
-        self._window.answered(host, rest_until=rest_until)
-        self._ring()
+        pause_until, adapted = self._throttle.learn(
+            host, result, now, open_requests=self._window.open_requests
+        )
+        self._window.answered(host, pause_until=pause_until, adapted=adapted)
+        self._notify()
 
     def robots_answered(self, host: str) -> None:
-        """The robots.txt request no longer occupies a connection."""
-        self._window.answered(self._window.queues[host], rest_until=0.0)
+        """The request for a robots.txt has ended: its connection is free."""
+        self._window.answered(self._window.queues[host])
 
-    def changed_clocks(self) -> dict[str, HostClock]:
-        """The hosts' clocks that changed since the last call, for the next commit."""
-        return self._window.changed_clocks()
+    def changed_throttles(self) -> dict[str, HostThrottle]:
+        """Return the hosts' throttles that changed since the last call, for the next commit."""
+        return self._window.changed_throttles()
 
     def settled(self, verdict: Verdict, saved: Saved) -> None:
-        """The commit that holds the verdict has happened."""
+        """The verdict is committed; `saved` is what the commit changed."""
         match verdict:
             case RobotsAnswer():
-                self._learn(verdict)
+                self._learn_robots(verdict)
             case Done() | Dead() | Skipped() | RetryAt():
                 self.leased -= 1
                 if isinstance(verdict, RetryAt):
@@ -153,25 +212,33 @@ class Frontier:
                     self._spend(verdict)
                 self._window.forget(verdict.task.host, verdict.task.url, verdict.task.kind)
         for name in saved.grown:
-            if not self._window.grew(name):
+            if not self._window.note_new_urls(name):
                 self._more_hosts = True
-        self._ring()
+        self._notify()
 
     def _spend(self, done: Done) -> None:
         if done.answer.status == 200 and done.task.kind == "page":
             self._pages += 1
             host = self._window.queues[done.task.host]
-            if self._window.count_pages(host, host.pages + 1):
-                self._retry_check = 0.0  # its retries are nobody's business any more
+            if self._window.record_pages(host, host.pages + 1):
+                self._retry_check = 0.0  # the retries of this host no longer count
         if done.answer.content_hash is not None:
             self._bytes += done.answer.body_bytes or 0
 
+    def _learn_robots(self, answer: RobotsAnswer) -> None:
+        host = self._window.queues[answer.task.host]
+        rules, wait = self._robots.learn(answer)
+        host.rules[answer.task.origin] = rules
+        # A Crawl-delay binds from the request that fetched it on.
+        wait = max(wait, self._throttle.min_gap(rules.crawl_delay))
+        self._window.unblock(host, pause_until=self._clock.now() + wait if wait else 0.0)
+
     async def _dispatch(self, host: HostQueue, now: float) -> FetchTask | RobotsTask | Rejected | None:
-        """Turn a ready host's first URL into a message; None if the host has to wait after all."""
-        if not host.clock_known:
-            await self._recall(host)
+        """Turn a taken host's first URL into a message; None if the host has to wait after all."""
+        if not host.restored:
+            await self._restore(host)
             if host.ready_at > now or host.name in self._window.spent:
-                self._window.put_back(host)
+                self._window.release(host)
                 return None
         first, rules = host.first(), ALLOW_ALL
         if not (waits := self._deferred.must_wait(first)):
@@ -189,90 +256,82 @@ class Frontier:
             attempt=first.attempts + 1,
             tier=self._tier if first.kind == "page" else "plain",
         )
-        refusal = ("pending", NEARER_FIRST) if waits else self._refusal(host, first, rules)
-        if refusal is None:
+        rejection = ("pending", NEARER_FIRST) if waits else self._rejection(host, first, rules)
+        if rejection is None:
             next_start = self._throttle.next_start(host, now, rules.crawl_delay)
             self._window.start(host, now=now, next_start=next_start)
             return task
         self._window.drop_first(host)
-        return Rejected(task=task, state=refusal[0], reason=refusal[1])
+        state, reason = rejection
+        return Rejected(task=task, state=state, reason=reason)
 
-    def _refusal(self, host: HostQueue, url: Pending, rules: RobotsRules) -> tuple[str, str] | None:
-        """State and reason of a URL that may not be asked for."""
+    async def _restore(self, host: HostQueue) -> None:
+        """Give a host that enters the window what the disk knows of it."""
+        saved = await self._store.throttle(host.name)
+        host.restored = True
+        self._throttle.restore(host, saved, self._clock.now())
+        if self._budget.max_pages_per_host is not None:
+            self._window.record_pages(host, await self._store.count_pages(host.name))
+
+    def _rejection(self, host: HostQueue, url: Pending, rules: RobotsRules) -> tuple[str, str] | None:
+        """Return state and reason of a URL that may not be requested."""
         if self._throttle.gives_up(host):
             return "failed", "host_unreachable"
-        if url.kind != "sitemap" and (refusal := self._robots.refusal(rules, url.url)) is not None:
-            return refusal
+        if url.kind != "sitemap" and (rejection := self._robots.rejection(rules, url.url)) is not None:
+            return rejection
         trap = self._deferred.rule(url)
         return ("skipped", trap) if trap is not None else None
 
-    async def _recall(self, host: HostQueue) -> None:
-        """Give a host that enters the window the clock it had when it was last heard of."""
-        clock = await self._store.clock(host.name)
-        host.clock_known = True
-        self._throttle.recall(host, clock, self._clock.now())
-        if self._budget.max_pages_per_host is not None:
-            self._window.count_pages(host, await self._store.count_pages(host.name))
-
-    def _learn(self, answer: RobotsAnswer) -> None:
-        """Take an origin's word."""
-        host = self._window.queues[answer.task.host]
-        rules, wait = self._robots.learn(answer)
-        host.rules[answer.task.origin] = rules
-        # The request that told us of a Crawl-delay is the first that it binds.
-        wait = max(wait, self._throttle.floor(rules.crawl_delay))
-        self._window.unblock(host, rest_until=self._clock.now() + wait if wait else 0.0)
-
     async def _fill(self, now: float) -> None:
-        """Bring the window up to its size from disk: due retries, new hosts, URLs of hungry hosts.
+        """Read from disk what the window has room for: due retries, new hosts, URLs of hosts that run low.
 
-        What comes back is filtered and taken in without another await, so that no commit
-        can settle a URL between the look at the disk and the look at memory.
+        What was read is filtered and queued without another await, so that no commit can settle a
+        URL between the read and the comparison with memory.
         """
         window = self._window
         if now >= self._retry_check and window.pending >= MAX_URLS:
             self._retry_check = now + 1.0
         if now >= self._retry_check:
             limit = window.held + window.batch()
-            # Before the first await: a commit between the two looks at the disk may hold a retry
-            # that is due already, which the second does not see; `settled` then says so here.
+            # Set before the first await. A commit between the two reads may hold a retry that is due
+            # already, which `next_retry` does not return; `settled` then lowers `_retry_check`.
             self._retry_check = float("inf")
             due = await self._store.due(now=now, limit=limit, without=window.spent)
-            window.take_in(due)
+            window.add(due)
             later = await self._store.next_retry(after=now, without=window.spent)
-            full = now + 0.1 if len(due) >= limit else float("inf")
-            self._retry_check = min(self._retry_check, full, later if later is not None else float("inf"))
+            again = now + 0.1 if len(due) >= limit else float("inf")
+            self._retry_check = min(self._retry_check, again, later if later is not None else float("inf"))
         if self._more_hosts and window.has_room_for_hosts():
             limit = len(window.queues) + window.max_hosts
             names = await self._store.pending_hosts(limit=limit, without=window.spent)
-            crowded_out = [name for name in names if not window.grew(name)]
-            self._more_hosts = bool(crowded_out) or len(names) >= limit
-        for host in window.hungry():
-            limit = window.batch() + host.held + window.put_off
+            left_out = [name for name in names if not window.note_new_urls(name)]
+            self._more_hosts = bool(left_out) or len(names) >= limit
+        for host in window.take_low():
+            limit = window.batch() + host.held + window.isolated
             found = await self._store.pending(host.name, limit=limit)
-            window.feed(host, found, more=len(found) >= limit)
+            window.refill(host, found, more=len(found) >= limit)
 
     async def _finished(self) -> bool:
-        """A budget is used up, or nothing in memory is left; believe that only if the disk says so too.
+        """True if a budget is used up, or if neither memory nor disk has anything left to do.
 
-        What may have killed an earlier run comes now, one URL at a time; then the deferred URLs.
+        When nothing else is left, poison pages are released, one at a time, then the deferred URLs.
         """
         if self._budget.spent(pages=self._pages, size=self._bytes):
             return True
         if self._window.pending or self._more_hosts or self._retry_check < float("inf"):
             return False
-        if self._window.release_last():
-            self._ring()
+        if self._window.release_isolated():
+            self._notify()
             return False
         if not self._window.spent and not await self._store.unfinished():
             return True
         if found := await self._deferred.release(without=self._window.spent):
-            self._window.take_in(found)
-            self._ring()
+            self._window.add(found)
+            self._notify()
             return False
         if self._window.spent:
-            return True  # what is left belongs to hosts that have had their share
-        if self.leased == 0 and not self._window.pending and not self._rang:
+            return True  # all that is left belongs to hosts whose budget is used up
+        if self.leased == 0 and not self._window.pending and not self._changed:
             raise RuntimeError("the frontier on disk has URLs that the window cannot see")
         return False
 
@@ -283,20 +342,20 @@ class Frontier:
         return min(self._window.next_ready(), self._retry_check)
 
     async def _wait(self, now: float, wake_at: float) -> None:
-        """Sleep until something was answered or settled, or until `wake_at`."""
-        if self._rang:
+        """Wait until a request has ended or a URL is settled, or until `wake_at`."""
+        if self._changed:
             return
         loop = asyncio.get_running_loop()
-        self._bell = loop.create_future()
-        timer = loop.call_later(max(wake_at - now, 0.0), self._ring) if wake_at < float("inf") else None
+        self._wake_up = loop.create_future()
+        timer = loop.call_later(max(wake_at - now, 0.0), self._notify) if wake_at < float("inf") else None
         try:
-            await self._bell
+            await self._wake_up
         finally:
-            self._bell = None
+            self._wake_up = None
             if timer is not None:
                 timer.cancel()
 
-    def _ring(self) -> None:
-        self._rang = True
-        if self._bell is not None and not self._bell.done():
-            self._bell.set_result(None)
+    def _notify(self) -> None:
+        self._changed = True
+        if self._wake_up is not None and not self._wake_up.done():
+            self._wake_up.set_result(None)

@@ -1,10 +1,10 @@
-"""Robots: the rules of one origin, ready to be asked; when to ask the origin for them, and how often.
+"""Robots cache: each origin's rules in memory, and when its robots.txt is requested, and how often.
 
-May touch: messages, ports, policies.
+May touch: messages, ports, policies, logs.
 
-An origin that cannot say anything (RFC 9309 section 2.3.1.4) is disallowed, not given up: it
-is asked again after longer and longer waits, and a last time when the crawl has nothing else
-left to do. How often it was asked stands with its answer on disk; nothing is kept here.
+An origin whose robots.txt cannot be fetched (RFC 9309 section 2.3.1.4) is disallowed, not given up:
+its robots.txt is requested again after longer and longer waits, and a last time when nothing else
+is left to do. The number of requests stands beside the answer on disk; nothing is kept here.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from msgspec import Struct
 from penstock.crawler.messages import CanonicalUrl, RobotsAnswer
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.policies.retry import Retry
-from penstock.crawler.policies.robots import RobotsMeaning, RobotsPolicy
 from penstock.crawler.policies.robots_rules import Rule, path_of
-from penstock.crawler.policies.robots_txt import RobotsTxt, read
+from penstock.crawler.policies.robots_txt import RobotsMeaning, RobotsPolicy, RobotsTxt, read
 from penstock.crawler.ports import FrontierStore
 
 log = get_logger()
@@ -29,41 +28,39 @@ class RobotsRules(Struct, frozen=True):
 
     meaning: RobotsMeaning
     fetched_at: float = math.inf  # unix seconds
-    attempt: int = 1  # how many requests in a row this was the end of
-    _said: RobotsTxt | None = None  # only with RULES
+    attempt: int = 1  # number of the request that this answers, in a row without an answer
+    _text: RobotsTxt | None = None  # only with RULES
 
     @classmethod
     def of(cls, answer: RobotsAnswer, policy: RobotsPolicy) -> RobotsRules:
-        meaning = policy.meaning(answer.status)
-        if meaning is not RobotsMeaning.RULES:
-            return cls(meaning, answer.fetched_at, answer.task.attempt)
-        return cls(
-            meaning, answer.fetched_at, answer.task.attempt, read(policy.readable(answer.body), policy.token)
-        )
+        meaning, text = policy.meaning(answer.status), None
+        if meaning is RobotsMeaning.RULES:
+            text = read(policy.readable(answer.body), policy.token)
+        return cls(meaning, answer.fetched_at, answer.task.attempt, text)
 
     def allows(self, url: CanonicalUrl) -> bool:
-        if self._said is None and self.meaning is not RobotsMeaning.UNREACHABLE:
+        if self._text is None and self.meaning is not RobotsMeaning.UNREACHABLE:
             return True
         path = path_of(url)
         if path == "/robots.txt":  # implicitly allowed: section 2.2.2
             return True
-        return self._said is not None and self._said.rules.allows(path)
+        return self._text is not None and self._text.rules.allows(path)
 
     def rule_for(self, url: CanonicalUrl) -> Rule | None:
-        """The line that decides about a URL; None if no line does: then the meaning decides."""
-        if self._said is None or (path := path_of(url)) == "/robots.txt":
+        """Return the line that decides about a URL; None if no line does: then `meaning` decides."""
+        if self._text is None or (path := path_of(url)) == "/robots.txt":
             return None
-        return self._said.rules.rule_for(path)
+        return self._text.rules.rule_for(path)
 
     @property
     def crawl_delay(self) -> float:
         """The group's Crawl-delay in seconds (a convention; RFC 9309 does not define it), else 0."""
-        return (self._said.crawl_delay or 0.0) if self._said is not None else 0.0
+        return (self._text.crawl_delay or 0.0) if self._text is not None else 0.0
 
     @property
     def sitemaps(self) -> tuple[CanonicalUrl, ...]:
-        """Absolute URLs, in the file's order, each once. They still have to pass the one door."""
-        return self._said.sitemaps if self._said is not None else ()
+        """Absolute URLs, in the file's order, each once. Admission still has to check them."""
+        return self._text.sitemaps if self._text is not None else ()
 
 
 ALLOW_ALL = RobotsRules(RobotsMeaning.ALLOW_ALL)
@@ -71,16 +68,20 @@ NOT_ASKED = RobotsRules(RobotsMeaning.UNREACHABLE, attempt=0)
 
 
 class RobotsCache:
-    """Decides for one origin after the other whether to ask, to obey, or to come back later."""
+    """Decide for each origin whether to request its robots.txt, to obey it, or to try again later."""
 
     def __init__(self, store: FrontierStore, policy: RobotsPolicy | None, retry: Retry) -> None:
-        """`policy` None: nobody is asked, and everything is allowed."""
+        """`policy` None: no robots.txt is requested, and everything is allowed."""
         self._store = store
         self._policy = policy
+        self._max_requests = retry.retries + 1  # for one robots.txt: as many as for a page
         self._retry = retry
 
     async def rules(self, known: dict[str, RobotsRules], site: str, *, now: float) -> RobotsRules:
-        """What is known of an origin: from `known`, which is brought up to date, or from disk."""
+        """Return the rules of an origin: from `known`, or from disk if these are missing or too old.
+
+        `known` is updated.
+        """
         if self._policy is None:
             return ALLOW_ALL
         oldest = now - self._policy.max_age
@@ -91,48 +92,43 @@ class RobotsCache:
         return rules
 
     def next_attempt(self, rules: RobotsRules, *, deferred: bool) -> int | None:
-        """The number of the request for robots.txt that is due now, from 1; None: no such request.
+        """Return the number of the request for robots.txt that is due now, from 1; None: none is due.
 
         `deferred`: the URL in question has waited until nothing else was left.
         """
         if rules.meaning is not RobotsMeaning.UNREACHABLE:
             return None
-        # The last one is for the end; but whoever may be asked only once is asked at once.
-        is_due = rules.attempt < (self._most if deferred else max(self._most - 1, 1))
+        # The last request is kept for the end of the crawl, unless there is only one.
+        is_due = rules.attempt < (self._max_requests if deferred else max(self._max_requests - 1, 1))
         return rules.attempt + 1 if is_due else None
 
-    def refusal(self, rules: RobotsRules, url: CanonicalUrl) -> tuple[str, str] | None:
-        """State and reason of a URL that may not be asked for."""
+    def rejection(self, rules: RobotsRules, url: CanonicalUrl) -> tuple[str, str] | None:
+        """Return state and reason of a URL that may not be requested, else None."""
         if rules.allows(url):
             return None
         if rules.meaning is not RobotsMeaning.UNREACHABLE:
             return "skipped", "robots"
-        return ("failed" if rules.attempt >= self._most else "pending"), "robots_unreachable"
+        return ("failed" if rules.attempt >= self._max_requests else "pending"), "robots_unreachable"
 
     def learn(self, answer: RobotsAnswer) -> tuple[RobotsRules, float]:
-        """What an answer means, and how many seconds to wait before the next request for another."""
+        """Return the rules in an answer, and how many seconds to wait before the next request for them."""
         rules, attempt = self._read(answer), answer.task.attempt
-        if rules.meaning is not RobotsMeaning.UNREACHABLE or attempt >= self._most:
-            wait = 0.0
-        else:
-            wait = self._retry.backoff(answer.status, attempt, 0.5)
-        if rules.meaning is RobotsMeaning.UNREACHABLE and attempt >= self._most - 1:
-            last = attempt >= self._most
+        if rules.meaning is not RobotsMeaning.UNREACHABLE:
+            return rules, 0.0
+        given_up = attempt >= self._max_requests
+        if attempt >= self._max_requests - 1:
             log.info(
                 "robots_unreachable",
                 origin=answer.task.origin,
                 error=answer.error or f"http_{answer.status}",
-                action="fail the URLs of this host" if last else "try again when all other URLs are settled",
+                action="fail the URLs of this host"
+                if given_up
+                else "try again when all other URLs are settled",
             )
-        return rules, wait
-
-    @property
-    def _most(self) -> int:
-        """Requests for one robots.txt: as many as for a page."""
-        return self._retry.retries + 1
+        return rules, 0.0 if given_up else self._retry.backoff(answer.status, attempt, 0.5)
 
     def _read(self, answer: RobotsAnswer) -> RobotsRules:
-        # Where no connection may go (`address`) each URL is to be told so itself.
+        # Where no connection is allowed (`address`) each URL is to be skipped for that reason.
         if self._policy is None or answer.error == "address":
             return ALLOW_ALL
         return RobotsRules.of(answer, self._policy)

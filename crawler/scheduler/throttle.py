@@ -1,10 +1,11 @@
-"""Throttle: what hosts say, turned into when and how widely each may be asked next.
+"""Throttle: when each host may be asked next, and by how many requests at once.
 
-May touch: hosts, policies, messages, ports, stats. Synchronous, without a clock of its own.
+May touch: the host window's queues, policies, messages, ports, snapshot. Synchronous, without a
+clock of its own.
 
-The policies know one host's state each and nothing of the others; here they meet: the
-breaker for a host that says nothing, congestion for how many requests it may have open,
-pacing for how many it may be sent a second, politeness for what was asked of us.
+Each policy knows one state of one host. They meet here: the breaker for a host that never
+answers, congestion for the number of open requests, pacing for the requests a second,
+politeness for what the operator asked for.
 """
 
 from __future__ import annotations
@@ -12,27 +13,28 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from penstock.crawler.messages import Failed, Fetched
-from penstock.crawler.policies.breaker import Breaker, Silence
-from penstock.crawler.policies.congestion import Congestion, Heard
+from penstock.crawler.policies.breaker import Breaker, BreakerState
+from penstock.crawler.policies.congestion import Congestion, Outcome
 from penstock.crawler.policies.pacing import Pacing
 from penstock.crawler.policies.politeness import Politeness
-from penstock.crawler.ports import HostClock
-from penstock.crawler.scheduler.host_queue import HostQueue
+from penstock.crawler.ports import HostThrottle
+from penstock.crawler.scheduler.host_window import HostQueue
 from penstock.crawler.snapshot import HostView
 
-MAX_REST = 300.0  # seconds; a clock on disk that is further ahead was written under a wrong time
+MAX_PAUSE = 300.0  # seconds; a longer one on disk was written while the machine's clock was wrong
 CATCH_UP = 0.05  # seconds; a timer that woke us late must not lower the rate
-NO_REST = 0.5  # seconds beyond its pace that a host may wait without being said to rest
-LEAST_NOISE = 0.01  # seconds of latency that say nothing
+HIDDEN_PAUSE = 0.5  # seconds beyond its gap that a host may wait without being shown as paused
+MIN_NOISE = 0.01  # seconds of latency that tell nothing
 TIMEOUTS = frozenset({"timeout", "timeout_read", "timeout_connect"})
 
 
 class Throttle:
-    """Keeps each `HostQueue`'s limit, pace and silence up to date; `open_at` is for all together."""
+    """Keep the breaker, concurrency and rate of each `HostQueue` up to date."""
 
     def __init__(
         self, politeness: Politeness, breaker: Breaker, *, fetchers: int, lag: Callable[[], float]
     ) -> None:
+        """`fetchers`: requests that may be open to all hosts. `lag`: the event loop's lag, seconds."""
         self._politeness = politeness
         self._breaker = breaker
         self._congestion = Congestion(per_host=politeness.per_host)
@@ -47,85 +49,88 @@ class Throttle:
         return 1 if self._politeness.adaptive else self._politeness.per_host
 
     def next_start(self, host: HostQueue, now: float, crawl_delay: float) -> float:
-        """The host's next start after one that happens now; `open_at` moves on too."""
+        """Return when the host's next request may start after one that starts now; move `open_at` on."""
         if rate := self._politeness.rate:
             self.open_at = max(self.open_at, now - CATCH_UP) + 1.0 / rate
         start = self._politeness.next_start(now, crawl_delay)
-        if gap := host.pace.gap:
+        if gap := host.rate.gap:
             start = max(start, max(host.ready_at, now - CATCH_UP) + gap)
         return start
 
-    def floor(self, crawl_delay: float) -> float:
-        """Seconds between two starts on a host whose robots.txt asks for this."""
+    def min_gap(self, crawl_delay: float) -> float:
+        """Return the seconds between two starts on a host whose robots.txt asks for `crawl_delay`."""
         return self._politeness.next_start(0.0, crawl_delay)
 
-    def heard(self, host: HostQueue, result: Fetched | Failed, now: float, *, open_requests: int) -> float:
-        """Learn from an answer, or from there being none, before the host's count of open requests
-        goes down; `open_requests` are those of all hosts. Until when the host rests, unix seconds;
-        0: it need not."""
+    def learn(
+        self, host: HostQueue, result: Fetched | Failed, now: float, *, open_requests: int
+    ) -> tuple[float, bool]:
+        """Learn from a finished request, before the host's count of open requests goes down.
+
+        `open_requests` are those of all hosts. Returns until when the host is left alone (unix
+        seconds; 0: no pause), and whether its concurrency limit or its rate has changed.
+        """
         answer = result.answer
         pause = self._politeness.pause(answer.retry_after if answer is not None else None)
-        silence = self._silence(host, result, now)
-        if silence is not host.silence:
-            host.silence = silence
-            pause = max(pause, self._breaker.rest(silence))
+        # A request that was open when the breaker opened tells nothing new by failing too.
+        if answer is not None or not host.breaker.openings or now >= host.ready_at:
+            reason = result.reason if isinstance(result, Failed) else None
+            breaker = self._breaker.update(host.breaker, answered=answer is not None, reason=reason)
+            if breaker is not host.breaker:
+                host.breaker = breaker
+                pause = max(pause, self._breaker.cooldown(breaker))
+        adapted = False
         if self._politeness.adaptive:
+            limit, rate = host.concurrency.limit, host.rate.rate
             pause = max(pause, self._adapt(host, result, now, open_requests))
-        return now + pause if pause else 0.0
+            adapted = host.concurrency.limit != limit or host.rate.rate != rate
+        return (now + pause if pause else 0.0), adapted
 
     def gives_up(self, host: HostQueue) -> bool:
-        return self._breaker.gives_up(host.silence)
+        return self._breaker.gives_up(host.breaker)
 
     def view(self, host: HostQueue, now: float) -> HostView:
-        """What there is to tell of a host. Held back: it answered slowly, with refusals or not at all."""
-        asked = self.floor(max((rules.crawl_delay for rules in host.rules.values()), default=0.0))
-        gap = max(host.pace.gap, asked)
-        rest = host.ready_at - now
-        rest = rest if rest > gap + NO_REST else 0.0
-        silent, most = host.silence.rests > 0, self._politeness.per_host
-        narrowed = host.width.knee < most and host.width.limit < most
+        """Return what the live view shows of a host. Held back: it answered slowly, with 429s or never."""
+        asked = self.min_gap(max((rules.crawl_delay for rules in host.rules.values()), default=0.0))
+        gap = max(host.rate.gap, asked)
+        pause = host.ready_at - now
+        pause = pause if pause > gap + HIDDEN_PAUSE else 0.0
+        per_host, concurrency = self._politeness.per_host, host.concurrency
+        limited = concurrency.slow_start_threshold < per_host and concurrency.limit < per_host
+        is_open = host.breaker.openings > 0
         return HostView(
             name=host.name,
             active=host.active,
-            limit=1 if silent else host.width.limit,
+            limit=1 if is_open else concurrency.limit,
             rate=1.0 / gap if gap else None,
-            pause_s=rest,
-            held_back=silent or narrowed or host.pace.gap > asked or rest > 0,
+            pause_s=pause,
+            held_back=is_open or limited or host.rate.gap > asked or pause > 0,
         )
 
-    def recall(self, host: HostQueue, clock: HostClock, now: float) -> None:
-        """Give a host that enters the window what an earlier run, or earlier work, knew of it."""
-        if clock.ready_at <= now + MAX_REST:
-            host.ready_at = max(host.ready_at, clock.ready_at)
-        # Given up is for one run: the next one asks at least once.
-        host.silence = Silence(clock.failures, min(clock.openings, self._breaker.max_rests))
+    def restore(self, host: HostQueue, saved: HostThrottle, now: float) -> None:
+        """Give a host that enters the window the state that it had when it was written down."""
+        if saved.ready_at <= now + MAX_PAUSE:
+            host.ready_at = max(host.ready_at, saved.ready_at)
+        # A host is given up for one run only: the next run asks it at least once.
+        host.breaker = BreakerState(saved.failures, min(saved.openings, self._breaker.max_openings))
         if self._politeness.adaptive:
-            host.width = self._congestion.recalled(clock.connections)
-            host.pace = self._pacing.recalled(clock.rate)
-
-    def _silence(self, host: HostQueue, result: Fetched | Failed, now: float) -> Silence:
-        # What was under way when the host was given its rest says nothing new.
-        if result.answer is None and host.silence.rests and now < host.ready_at:
-            return host.silence
-        reason = result.reason if isinstance(result, Failed) else None
-        return self._breaker.after(host.silence, answered=result.answer is not None, reason=reason)
+            host.concurrency = self._congestion.restore(saved.connections)
+            host.rate = self._pacing.restore(saved.rate)
 
     def _adapt(self, host: HostQueue, result: Fetched | Failed, now: float, open_requests: int) -> float:
-        """Take in one answer; how many seconds the host rests for it."""
+        """Update the host's concurrency and rate; return for how many seconds it is left alone."""
         answer = result.answer
         status = answer.status if answer is not None else None
-        timed_out = isinstance(result, Failed) and result.reason in TIMEOUTS
         in_flight = host.active - 1
-        heard = Heard(
+        outcome = Outcome(
             latency=answer.latency if answer is not None else None,
-            overloaded=status == 503 or timed_out,
-            refused=status == 429,
-            busy=host.active >= host.width.limit and open_requests < self._fetchers,
+            overloaded=status == 503 or (isinstance(result, Failed) and result.reason in TIMEOUTS),
+            rate_limited=status == 429,
+            saturated=host.active >= host.concurrency.limit and open_requests < self._fetchers,
         )
-        width, pace = host.width, host.pace
-        noise = LEAST_NOISE + 2.0 * self._lag()
-        host.width = self._congestion.after(width, heard, in_flight=in_flight, noise=noise)
-        if status is not None:
-            host.pace = self._pacing.after(pace, refused=status == 429, now=now, in_flight=in_flight)
-        host.adapted |= host.width.limit != width.limit or host.pace.rate != pace.rate
-        return host.pace.rest if status == 429 else 0.0
+        host.concurrency = self._congestion.update(
+            host.concurrency, outcome, in_flight=in_flight, noise=MIN_NOISE + 2.0 * self._lag()
+        )
+        if status is None:
+            return 0.0
+        host.rate = self._pacing.update(host.rate, rate_limited=status == 429, now=now, in_flight=in_flight)
+        return host.rate.pause if status == 429 else 0.0

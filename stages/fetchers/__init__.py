@@ -45,7 +45,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from penstock.crawler.config.credentials import Proxy
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.plugs import Plugs
-from penstock.crawler.policies.bandwidth import Bandwidth
+from penstock.crawler.policies.politeness import Bandwidth
 from penstock.crawler.ports import ByteBudget, Fetcher
 from penstock.stages.http.mime import is_html as wants_html
 

@@ -22,7 +22,7 @@ import aiohttp
 
 from penstock.crawler.config.credentials import Proxy
 from penstock.crawler.messages import CanonicalUrl
-from penstock.crawler.policies.bandwidth import Bandwidth
+from penstock.crawler.policies.politeness import Bandwidth
 from penstock.crawler.ports import ByteHold
 from penstock.crawler.urls import origin
 from penstock.stages.http.aiohttp_inside import (

@@ -10,7 +10,7 @@ import json
 from collections.abc import AsyncIterator, Collection, Sequence
 
 from penstock.crawler.messages import RobotsAnswer, RobotsTask
-from penstock.crawler.ports import HostClock, Pending, SessionPage
+from penstock.crawler.ports import HostThrottle, Pending, SessionPage
 from penstock.crawler.urls import unsplit
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
@@ -87,10 +87,10 @@ class SqliteFrontier:
             [(answer,)] = await self._database.rows(sql.UNFINISHED)
         return bool(answer)
 
-    async def clock(self, host: str) -> HostClock:
+    async def throttle(self, host: str) -> HostThrottle:
         async with self._database.lock:
             row = await self._database.row(sql.FIND_CLOCK, {"host": host})
-        return HostClock(*row) if row is not None else HostClock()
+        return HostThrottle(*row) if row is not None else HostThrottle()
 
     async def robots(self, origin: str, *, newer_than: float) -> RobotsAnswer | None:
         async with self._database.lock:

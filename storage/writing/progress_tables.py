@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from penstock.crawler.messages import Dead, Done, RetryAt, Skipped
-from penstock.crawler.ports import HostClocks
+from penstock.crawler.ports import ThrottleSource
 from penstock.crawler.scheduler.discovery import UrlState
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
@@ -50,12 +50,12 @@ class UrlStates:
 class HostClockTable:
     """Writes the throttle's clocks that changed since the last commit."""
 
-    def __init__(self, database: Database, source: HostClocks | None) -> None:
+    def __init__(self, database: Database, source: ThrottleSource | None) -> None:
         self._database = database
         self._source = source
 
     async def write(self) -> None:
-        clocks = self._source.changed_clocks() if self._source is not None else {}
+        clocks = self._source.changed_throttles() if self._source is not None else {}
         if clocks:
             await self._database.run_many(sql.SET_CLOCK, [(*clock, name) for name, clock in clocks.items()])
 

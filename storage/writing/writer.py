@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from penstock.crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
 from penstock.crawler.output.logs import get_logger
-from penstock.crawler.ports import HostClocks, Saved, TelemetrySource
+from penstock.crawler.ports import Saved, TelemetrySource, ThrottleSource
 from penstock.crawler.scheduler.admission import Admission
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind, redirect_target
 from penstock.storage.database.cooperative import chunkwise
@@ -59,7 +59,9 @@ class Writer:
         self._on_commit = on_commit
         self._queue = GroupCommit(max_batch=max_batch)
 
-    def start(self, *, clocks: HostClocks | None = None, telemetry: TelemetrySource | None = None) -> None:
+    def start(
+        self, *, clocks: ThrottleSource | None = None, telemetry: TelemetrySource | None = None
+    ) -> None:
         """Begin to commit. Changed host clocks and telemetry samples are written with each commit."""
         target, run = self._target, self._run
         samples = TelemetrySamples(target.database, run, telemetry)
@@ -100,7 +102,7 @@ class Transaction:
     """What one commit changes. Used once, within the caller's transaction."""
 
     def __init__(
-        self, target: Target, run: int, clocks: HostClocks | None, samples: TelemetrySamples
+        self, target: Target, run: int, clocks: ThrottleSource | None, samples: TelemetrySamples
     ) -> None:
         database, strings, generation = target.database, target.strings, target.generation
         self._target = target

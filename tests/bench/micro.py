@@ -195,13 +195,13 @@ class TestFlow:
 
         def lead() -> None:
             window = HostWindow(first_limit=64)
-            window.take_in(pending)
+            window.add(pending)
             for _ in range(MESSAGES):
                 host = window.take_ready(0.0)
                 assert host is not None
                 url = host.first().url
                 window.start(host, now=0.0, next_start=0.0)
-                window.answered(host, rest_until=0.0)
+                window.answered(host, pause_until=0.0)
                 window.forget(host.name, url)
 
         benchmark(lead)

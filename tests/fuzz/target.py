@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from penstock.crawler.messages import CanonicalUrl, Content, RobotsAnswer, RobotsTask
-from penstock.crawler.policies.robots import RobotsPolicy
+from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.scheduler.robots_cache import RobotsRules
 from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http
 from penstock.stages.extractors.html import HtmlExtractor

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from penstock.crawler.messages import Answer, Failed, Fetched, RobotsAnswer, RobotsTask
-from penstock.crawler.policies.robots import RobotsPolicy
+from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.stages.fetch import FetchStage
 from tests.support.fakes import FakeFetcher, FakeGate, answer, task
 

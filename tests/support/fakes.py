@@ -38,7 +38,7 @@ from penstock.crawler.messages import (
     RobotsTask,
     Verdict,
 )
-from penstock.crawler.ports import HostClock, HostClocks, Pending, Saved, SessionPage
+from penstock.crawler.ports import HostThrottle, Pending, Saved, SessionPage, ThrottleSource
 from penstock.crawler.scheduler.clock import Clock
 from penstock.crawler.urls import split
 
@@ -203,10 +203,10 @@ class MemoryCrawl:
     answers: dict[str, RobotsAnswer] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)  # as they were saved
     asked: list[str] = field(default_factory=list)  # names of the questions
-    throttles: dict[str, HostClock] = field(default_factory=dict)
+    throttles: dict[str, HostThrottle] = field(default_factory=dict)
     stored: Counter[str] = field(default_factory=Counter)  # pages by host
     fingerprints: list[SessionPage] = field(default_factory=list)
-    clocks: HostClocks | None = None  # whose changes ride along with every commit
+    clocks: ThrottleSource | None = None  # whose changes ride along with every commit
     before: Callable[[str], object] = lambda question: None
     pace: Callable[[], float] = lambda: 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -237,7 +237,7 @@ class MemoryCrawl:
     def commit(self, verdict: Verdict) -> Saved:
         self.verdicts.append(verdict)
         if self.clocks is not None:
-            self.throttles.update(self.clocks.changed_clocks())
+            self.throttles.update(self.clocks.changed_throttles())
         if isinstance(verdict, RobotsAnswer):
             self.answers[verdict.task.origin] = verdict
             return self.discover(verdict.sitemaps, depth=0, kind="sitemap")
@@ -308,9 +308,9 @@ class MemoryCrawl:
         async with self._asked("unfinished"):
             return any(row.state != "settled" for row in self.rows.values())
 
-    async def clock(self, host: str) -> HostClock:
-        async with self._asked("clock"):
-            return self.throttles.get(host, HostClock())
+    async def throttle(self, host: str) -> HostThrottle:
+        async with self._asked("throttle"):
+            return self.throttles.get(host, HostThrottle())
 
     async def robots(self, origin: str, *, newer_than: float) -> RobotsAnswer | None:
         async with self._asked("robots"):

@@ -25,7 +25,7 @@ from penstock.crawler.policies.breaker import Breaker
 from penstock.crawler.policies.budget import Budget
 from penstock.crawler.policies.politeness import Politeness
 from penstock.crawler.policies.retry import Retry
-from penstock.crawler.policies.robots import RobotsPolicy
+from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.policies.sessions import Sessions, fingerprint
 from penstock.crawler.ports import Totals
 from penstock.crawler.scheduler.frontier import Frontier
@@ -52,7 +52,7 @@ class Rig:
         robots: RobotsPolicy | None = None,
         retries: int = 3,
         totals: Totals | None = None,
-        suspects: Collection[CanonicalUrl] = (),
+        poison_pages: Collection[CanonicalUrl] = (),
         fetchers: int = 64,
         sessions: Sessions | None = None,
     ) -> None:
@@ -66,7 +66,7 @@ class Rig:
             robots=robots,
             clock=LoopClock(),
             totals=totals or Totals(),
-            suspects=suspects,
+            poison_pages=poison_pages,
             fetchers=fetchers,
             sessions=sessions,
         )

@@ -16,7 +16,7 @@ from penstock.crawler.messages import CanonicalUrl, Verdict
 from penstock.crawler.policies.reach import Horizon
 from penstock.crawler.policies.scope import Scope
 from penstock.crawler.policies.traps import Traps
-from penstock.crawler.ports import HostClocks, Saved, TelemetrySource
+from penstock.crawler.ports import Saved, TelemetrySource, ThrottleSource
 from penstock.crawler.scheduler.admission import Admission
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.storage.writing.crawl_store import CrawlSettings, CrawlStore, OpenRun
@@ -110,7 +110,7 @@ async def stored(
     on_commit: Callable[[Saved], None] = lambda saved: None,
     robots: bool = True,
     retry_failed: bool = False,
-    clocks: HostClocks | None = None,
+    clocks: ThrottleSource | None = None,
     telemetry: TelemetrySource | None = None,
     end: str | None = "finished",
 ) -> AsyncIterator[Stored]:

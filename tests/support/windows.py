@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from penstock.crawler.policies.breaker import ANSWERED, Silence
+from penstock.crawler.policies.breaker import CLOSED, BreakerState
 from penstock.crawler.ports import Pending
 from penstock.crawler.scheduler.host_window import HostWindow
 from tests.support.fakes import url
@@ -21,7 +21,7 @@ def window_of(*found: Pending, first_limit: int = 8, max_hosts: int = 100) -> Ho
     """A window that holds these URLs, and knows that the disk has no more."""
     window = HostWindow(first_limit=first_limit, max_hosts=max_hosts)
     for name in dict.fromkeys(one.host for one in found):
-        window.grew(name)
+        window.note_new_urls(name)
     feed(window, found)
     return window
 
@@ -29,8 +29,8 @@ def window_of(*found: Pending, first_limit: int = 8, max_hosts: int = 100) -> Ho
 def feed(window: HostWindow, found: Iterable[Pending], *, more: bool = False) -> None:
     """Answer the hungry hosts out of `found`."""
     rows = list(found)
-    for host in window.hungry():
-        window.feed(host, [row for row in rows if row.host == host.name], more=more)
+    for host in window.take_low():
+        window.refill(host, [row for row in rows if row.host == host.name], more=more)
 
 
 def start_next(window: HostWindow, now: float = NOW, *, next_start: float = 0.0) -> str | None:
@@ -43,9 +43,11 @@ def start_next(window: HostWindow, now: float = NOW, *, next_start: float = 0.0)
     return first
 
 
-def answer(window: HostWindow, name: str, *, silence: Silence = ANSWERED, rest_until: float = 0.0) -> None:
-    window.queues[name].silence = silence
-    window.answered(window.queues[name], rest_until=rest_until)
+def answer(
+    window: HostWindow, name: str, *, breaker: BreakerState = CLOSED, pause_until: float = 0.0
+) -> None:
+    window.queues[name].breaker = breaker
+    window.answered(window.queues[name], pause_until=pause_until)
 
 
 def start_all(window: HostWindow, now: float = NOW) -> list[str]:

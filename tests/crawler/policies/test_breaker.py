@@ -6,17 +6,17 @@ from itertools import accumulate, repeat
 
 import pytest
 
-from penstock.crawler.policies.breaker import ANSWERED, NO_ANSWER, Breaker, Silence
+from penstock.crawler.policies.breaker import CLOSED, NO_ANSWER, Breaker, BreakerState
 from penstock.crawler.policies.retry import RETRIED_REASONS
 
 
-def silences(breaker: Breaker, failures: int) -> list[Silence]:
-    """The silence after each of so many failures."""
+def states_after(breaker: Breaker, failures: int) -> list[BreakerState]:
+    """The state after each of so many failures."""
     return list(
         accumulate(
             repeat("refused", failures),
-            lambda silence, reason: breaker.after(silence, answered=False, reason=reason),
-            initial=ANSWERED,
+            lambda state, reason: breaker.update(state, answered=False, reason=reason),
+            initial=CLOSED,
         )
     )[1:]
 
@@ -25,27 +25,27 @@ class TestBreaker:
     def test_it_opens_after_ten_failures_in_a_row(self) -> None:
         breaker = Breaker()
 
-        opened = [breaker.is_open(silence) for silence in silences(breaker, 10)]
+        opened = [state.openings > 0 for state in states_after(breaker, 10)]
 
         assert opened == [False] * 9 + [True]
 
     def test_a_closed_one_gives_no_rest(self) -> None:
         breaker = Breaker()
 
-        assert {breaker.rest(silence) for silence in silences(breaker, 9)} == {0.0}
+        assert {breaker.cooldown(state) for state in states_after(breaker, 9)} == {0.0}
 
     def test_each_rest_is_twice_as_long_up_to_a_minute(self) -> None:
         breaker = Breaker()
 
-        rests = [breaker.rest(silence) for silence in silences(breaker, 17)[9:]]
+        cooldowns = [breaker.cooldown(state) for state in states_after(breaker, 17)[9:]]
 
-        assert rests == [5, 10, 20, 40, 60, 60, 60, 60]
+        assert cooldowns == [5, 10, 20, 40, 60, 60, 60, 60]
 
     def test_it_gives_up_after_the_last_rest_was_in_vain(self) -> None:
         """One dead host cannot keep a crawl from ending."""
-        breaker = Breaker(threshold=2, max_rests=3)
+        breaker = Breaker(threshold=2, max_openings=3)
 
-        given_up = [breaker.gives_up(silence) for silence in silences(breaker, 6)]
+        given_up = [breaker.gives_up(state) for state in states_after(breaker, 6)]
 
         assert given_up == [False, False, False, False, True, True]
 
@@ -53,20 +53,20 @@ class TestBreaker:
     def test_any_status_line_closes_it(self, failures: int) -> None:
         """A host that answers is alive, whatever it says and however the body ends."""
         breaker = Breaker()
-        silence = silences(breaker, failures)[-1]
+        state = states_after(breaker, failures)[-1]
 
-        assert breaker.after(silence, answered=True, reason=None) == ANSWERED
-        assert breaker.after(silence, answered=True, reason="truncated") == ANSWERED
+        assert breaker.update(state, answered=True, reason=None) == CLOSED
+        assert breaker.update(state, answered=True, reason="truncated") == CLOSED
 
     @pytest.mark.parametrize("reason", [None, "cancelled", "tls", "bad_url", "bad_http", "internal:KeyError"])
     def test_what_says_nothing_of_the_host_changes_nothing(self, reason: str | None) -> None:
-        silence = Silence(failures=9, rests=0)
+        state = BreakerState(failures=9, openings=0)
 
-        assert Breaker().after(silence, answered=False, reason=reason) == silence
+        assert Breaker().update(state, answered=False, reason=reason) == state
 
     @pytest.mark.parametrize("reason", sorted(NO_ANSWER))
     def test_every_way_of_not_answering_counts(self, reason: str) -> None:
-        assert Breaker().after(ANSWERED, answered=False, reason=reason) == Silence(1, 0)
+        assert Breaker().update(CLOSED, answered=False, reason=reason) == BreakerState(1, 0)
 
     def test_a_host_that_rests_is_asked_again(self) -> None:
         """What opens the breaker must also be worth another request."""

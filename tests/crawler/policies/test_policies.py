@@ -11,7 +11,7 @@ from penstock.crawler.messages import CanonicalUrl, RobotsAnswer, RobotsTask
 from penstock.crawler.policies.budget import Budget
 from penstock.crawler.policies.politeness import Politeness
 from penstock.crawler.policies.retry import RETRIED_REASONS, GiveUp, Retry, Wait
-from penstock.crawler.policies.robots import RobotsMeaning, RobotsPolicy
+from penstock.crawler.policies.robots_txt import RobotsMeaning, RobotsPolicy
 from penstock.crawler.scheduler.robots_cache import ALLOW_ALL, RobotsRules
 
 

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from penstock.crawler.messages import CanonicalUrl, RobotsAnswer, RobotsTask
-from penstock.crawler.policies.robots import RobotsMeaning, RobotsPolicy
 from penstock.crawler.policies.robots_rules import path_of, spelling
-from penstock.crawler.policies.robots_txt import directives, product_token
+from penstock.crawler.policies.robots_txt import RobotsMeaning, RobotsPolicy, directives, product_token
 from penstock.crawler.scheduler.robots_cache import RobotsRules
 from penstock.crawler.urls import canonical
 from tests.support.conformance import Compared, disagreements, read_bytes, read_cases

@@ -10,8 +10,7 @@ from itertools import pairwise
 import pytest
 
 from penstock.crawler.messages import CanonicalUrl, RobotsAnswer, RobotsTask
-from penstock.crawler.policies.robots import RobotsMeaning, RobotsPolicy
-from penstock.crawler.policies.robots_txt import MAX_SITEMAPS, product_token
+from penstock.crawler.policies.robots_txt import MAX_SITEMAPS, RobotsMeaning, RobotsPolicy, product_token
 from penstock.crawler.scheduler.robots_cache import ALLOW_ALL, RobotsRules
 from penstock.stages.fetch import FetchStage
 from tests.support.fakes import FakeFetcher, FakeGate, answer

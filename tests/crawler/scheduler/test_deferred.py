@@ -11,7 +11,7 @@ import pytest
 from penstock.crawler.messages import RetryAt, RobotsAnswer, Skipped
 from penstock.crawler.policies.budget import Budget
 from penstock.crawler.policies.politeness import Politeness
-from penstock.crawler.policies.robots import RobotsPolicy
+from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.policies.sessions import Sessions
 from tests.support.fakes import START, MemoryCrawl, in_virtual_time
 from tests.support.frontier_rig import Rig
@@ -123,3 +123,14 @@ class TestBudgetOfAHost:
         assert again.frontier.spent == "max_pages_per_host"
         more = Rig(memory, budget=Budget(max_pages_per_host=20))
         assert (len(await more.crawl({})), more.frontier.spent) == (5, None)
+
+    async def test_spent_hosts_leave_room_for_the_others_after_a_resume(self) -> None:
+        """Their pages are counted when they enter the window. Were they to stay there, more of them than
+        the window holds would keep all others out, and the crawl would wait for ever."""
+        memory = MemoryCrawl.of(*(f"http://h{number}/" for number in range(12)), "http://last/")
+        for number in range(12):
+            memory.stored[f"h{number}"] = 1
+        rig = Rig(memory, budget=Budget(max_pages_per_host=1))
+        rig.frontier._window.max_hosts = 4
+
+        assert [one.url for one in await rig.crawl({})] == ["http://last/"]

@@ -54,7 +54,7 @@ class TestOrder:
     async def test_suspects_come_last_and_alone(self) -> None:
         """What may have killed the last run must not take others down with it again."""
         seeds = [f"http://h/{number}" for number in range(5)]
-        rig = Rig(MemoryCrawl.of(*seeds), suspects=[url(seeds[0]), url(seeds[3])])
+        rig = Rig(MemoryCrawl.of(*seeds), poison_pages=[url(seeds[0]), url(seeds[3])])
 
         leased = await rig.crawl({}, latency=lambda url: 1.0)
 
@@ -132,7 +132,7 @@ class TestPoliteness:
     async def test_a_clock_from_a_wrong_time_is_not_obeyed(self) -> None:
         """The machine's clock was wrong when it was written: no rest is a year long."""
         memory = MemoryCrawl.of("http://h/1", "http://h/2")
-        memory.throttles["h"] = (await memory.clock("h"))._replace(ready_at=START + 365 * 86_400)
+        memory.throttles["h"] = (await memory.throttle("h"))._replace(ready_at=START + 365 * 86_400)
         rig = Rig(memory)
 
         await rig.lease()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from penstock.crawler.messages import Dead, FetchTask, RetryAt, RobotsAnswer, RobotsTask, Skipped, Verdict
-from penstock.crawler.ports import FrontierStore, HostClock, Pending, Saved, SessionPage
+from penstock.crawler.ports import FrontierStore, HostThrottle, Pending, Saved, SessionPage
 from tests.support.fakes import START, MemoryCrawl, answer, done, task, url
 from tests.support.store_kit import stored
 
@@ -24,10 +24,10 @@ NOW = START
 class Clocks:
     """The clocks that changed, as the window would give them."""
 
-    def __init__(self, **clocks: HostClock) -> None:
+    def __init__(self, **clocks: HostThrottle) -> None:
         self.changed = clocks
 
-    def changed_clocks(self) -> dict[str, HostClock]:
+    def changed_throttles(self) -> dict[str, HostThrottle]:
         changed, self.changed = self.changed, {}
         return changed
 
@@ -352,21 +352,21 @@ class TestSitemaps:
 
 class TestClocks:
     async def test_a_host_nobody_heard_of_has_a_new_clock(self, crawl: Subject) -> None:
-        assert await crawl.frontier.clock("a") == HostClock()
-        assert await crawl.frontier.clock("nowhere") == HostClock()
+        assert await crawl.frontier.throttle("a") == HostThrottle()
+        assert await crawl.frontier.throttle("nowhere") == HostThrottle()
 
     async def test_the_clocks_that_changed_ride_along_with_the_next_commit(self, crawl: Subject) -> None:
-        crawl.set_clocks(Clocks(a=HostClock(NOW + 60, 10, 1)))
-        assert await crawl.frontier.clock("a") == HostClock()
+        crawl.set_clocks(Clocks(a=HostThrottle(NOW + 60, 10, 1)))
+        assert await crawl.frontier.throttle("a") == HostThrottle()
 
         await crawl.save(RetryAt(task=B, at=NOW, reason="timeout"))
 
-        assert await crawl.frontier.clock("a") == HostClock(NOW + 60, 10, 1)
-        assert await crawl.frontier.clock("b") == HostClock()
+        assert await crawl.frontier.throttle("a") == HostThrottle(NOW + 60, 10, 1)
+        assert await crawl.frontier.throttle("b") == HostThrottle()
 
     async def test_a_later_commit_leaves_them_alone(self, crawl: Subject) -> None:
-        crawl.set_clocks(Clocks(a=HostClock(NOW + 60, 10, 1)))
+        crawl.set_clocks(Clocks(a=HostThrottle(NOW + 60, 10, 1)))
         await crawl.save(done(B))
         await crawl.save(done(A))
 
-        assert await crawl.frontier.clock("a") == HostClock(NOW + 60, 10, 1)
+        assert await crawl.frontier.throttle("a") == HostThrottle(NOW + 60, 10, 1)

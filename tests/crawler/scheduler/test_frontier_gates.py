@@ -11,7 +11,7 @@ from penstock.crawler.messages import Dead, FetchTask, Rejected, RetryAt, Robots
 from penstock.crawler.policies.breaker import Breaker
 from penstock.crawler.policies.budget import Budget
 from penstock.crawler.policies.politeness import Politeness
-from penstock.crawler.policies.robots import RobotsPolicy
+from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.ports import Totals
 from tests.support.fakes import (
     START,
@@ -341,7 +341,7 @@ class TestSilence:
         """Its URLs fail unasked, so that one dead host cannot keep a crawl from ending."""
         rig = Rig(
             site(8),
-            breaker=Breaker(threshold=2, max_rests=3),
+            breaker=Breaker(threshold=2, max_openings=3),
             politeness=Politeness(per_host=1, adaptive=False),
         )
         times = []
@@ -387,7 +387,7 @@ class TestSilence:
         memory = site(20)
         before = Rig(
             memory,
-            breaker=Breaker(threshold=1, max_rests=1),
+            breaker=Breaker(threshold=1, max_openings=1),
             politeness=Politeness(per_host=1, adaptive=False),
         )
         for _ in range(2):
@@ -396,7 +396,7 @@ class TestSilence:
 
         after = Rig(
             memory,
-            breaker=Breaker(threshold=1, max_rests=1),
+            breaker=Breaker(threshold=1, max_openings=1),
             politeness=Politeness(per_host=1, adaptive=False),
         )
         await after.fail(await after.lease())

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.crawler.policies.breaker import ANSWERED, Silence
-from penstock.crawler.ports import HostClock, Pending
-from penstock.crawler.scheduler.host_queue import HostQueue
-from penstock.crawler.scheduler.host_window import HostWindow
+from penstock.crawler.policies.breaker import CLOSED, BreakerState
+from penstock.crawler.ports import HostThrottle, Pending
+from penstock.crawler.scheduler.host_window import HostQueue, HostWindow
 from tests.support.windows import NEVER, NOW, answer, feed, pending, start_all, start_next, window_of
 
 
@@ -19,7 +18,7 @@ class TestOrder:
 
     def test_a_nearer_url_that_is_found_later_goes_first(self) -> None:
         window = window_of(pending("h", "deep", 3))
-        window.grew("h")
+        window.note_new_urls("h")
         feed(window, [pending("h", "deep", 3), pending("h", "near", 1)])
 
         assert start_all(window) == ["http://h/near", "http://h/deep"]
@@ -34,7 +33,7 @@ class TestOrder:
         """Neither while it waits nor while it is in flight, though the disk still calls it pending."""
         window = window_of(pending("h", "1"), pending("h", "2"))
         start_next(window)
-        window.take_in([pending("h", "1"), pending("h", "2")])
+        window.add([pending("h", "1"), pending("h", "2")])
 
         assert start_all(window) == ["http://h/2"]
         assert window.held == 2
@@ -45,7 +44,7 @@ class TestOrder:
         start_next(window)
         answer(window, "h")
         window.forget("h", "http://h/1")
-        window.take_in([pending("h", "1")])
+        window.add([pending("h", "1")])
 
         assert start_all(window) == ["http://h/2", "http://h/1"]
 
@@ -109,7 +108,7 @@ class TestTime:
     def test_a_pause_moves_a_time_only_further_away(self) -> None:
         window = window_of(*(pending("h", str(i)) for i in range(3)))
         start_next(window, next_start=NOW + 9)
-        answer(window, "h", rest_until=NOW + 2)
+        answer(window, "h", pause_until=NOW + 2)
 
         assert start_next(window, NOW + 8) is None
         assert start_next(window, NOW + 9) is not None
@@ -117,7 +116,7 @@ class TestTime:
     def test_a_pause_counts_for_a_host_that_stood_in_line_already(self) -> None:
         window = window_of(*(pending("h", str(i)) for i in range(3)))
         start_next(window)
-        answer(window, "h", rest_until=NOW + 60)
+        answer(window, "h", pause_until=NOW + 60)
 
         assert start_next(window, NOW + 59) is None
         assert window.next_ready() == NOW + 60
@@ -136,7 +135,7 @@ class TestTime:
         window.forget("h", "http://h/1")
         assert window.queues == {}
 
-        window.grew("h")
+        window.note_new_urls("h")
         feed(window, [pending("h", "2")])
 
         assert start_next(window, NOW + 59) is None
@@ -147,33 +146,36 @@ class TestTime:
         window = HostWindow(first_limit=8, max_hosts=10)
         for number in range(11):
             name = f"h{number}"
-            window.take_in([pending(name)])
+            window.add([pending(name)])
             feed(window, [])
             start_next(window, next_start=NOW + number)
             answer(window, name)
             window.forget(name, f"http://{name}/")
 
-        assert sorted(window._clocks) == ["h10", "h6", "h7", "h8", "h9"]
+        for number in range(10):
+            window.note_new_urls(f"h{number}")
+        remembered = [name for name, host in window.queues.items() if host.ready_at]
+        assert remembered == ["h6", "h7", "h8", "h9"]
 
 
 class TestSilence:
     """A host that fell silent is asked by one request at a time whether it is back."""
 
-    RESTING = Silence(failures=10, rests=1)
+    RESTING = BreakerState(failures=10, openings=1)
 
     def test_a_silent_host_is_asked_by_one_at_a_time(self) -> None:
         window = window_of(*(pending("h", str(i)) for i in range(5)), first_limit=8)
         start_next(window)
-        answer(window, "h", silence=self.RESTING)
+        answer(window, "h", breaker=self.RESTING)
 
         assert len(start_all(window)) == 1
 
     def test_when_it_answers_again_it_is_asked_by_all(self) -> None:
         window = window_of(*(pending("h", str(i)) for i in range(5)), first_limit=3)
         start_next(window)
-        answer(window, "h", silence=self.RESTING)
+        answer(window, "h", breaker=self.RESTING)
         start_next(window)
-        answer(window, "h", silence=ANSWERED)
+        answer(window, "h", breaker=CLOSED)
 
         assert len(start_all(window)) == 3
 
@@ -183,13 +185,13 @@ class TestSilence:
         start_next(window, next_start=NOW + 60)
         start_next(window, next_start=NOW + 0.1)
         start_next(window)
-        answer(window, "c", silence=self.RESTING, rest_until=NOW + 5)
+        answer(window, "c", breaker=self.RESTING, pause_until=NOW + 5)
 
-        assert window.changed_clocks() == {
-            "a": HostClock(NOW + 60, 0, 0, 8),
-            "c": HostClock(NOW + 5, 10, 1, 8),
+        assert window.changed_throttles() == {
+            "a": HostThrottle(NOW + 60, 0, 0, 8),
+            "c": HostThrottle(NOW + 5, 10, 1, 8),
         }
-        assert window.changed_clocks() == {}
+        assert window.changed_throttles() == {}
 
 
 class TestRobots:
@@ -218,9 +220,9 @@ class TestRobots:
         window, host = self.blocked(pending("h"))
         if answer_first:
             answer(window, "h")
-            window.unblock(host, rest_until=0.0)
+            window.unblock(host, pause_until=0.0)
         else:
-            window.unblock(host, rest_until=0.0)
+            window.unblock(host, pause_until=0.0)
             assert start_all(window) == []
             answer(window, "h")
 
@@ -229,7 +231,7 @@ class TestRobots:
     def test_it_may_have_to_rest_before_the_next_try(self) -> None:
         window, host = self.blocked(pending("h"))
         answer(window, "h")
-        window.unblock(host, rest_until=NOW + 5)
+        window.unblock(host, pause_until=NOW + 5)
 
         assert start_next(window, NOW + 4) is None
         assert start_next(window, NOW + 5) == "http://h/"

@@ -12,38 +12,38 @@ from tests.support.windows import answer, feed, pending, start_all, start_next, 
 class TestTheDisk:
     def test_a_new_host_is_hungry_once(self) -> None:
         window = HostWindow(first_limit=8)
-        window.grew("h")
-        window.grew("h")
+        window.note_new_urls("h")
+        window.note_new_urls("h")
 
-        assert [host.name for host in window.hungry()] == ["h"]
-        assert window.hungry() == []
+        assert [host.name for host in window.take_low()] == ["h"]
+        assert window.take_low() == []
 
     def test_a_host_is_hungry_again_when_its_queue_runs_low_and_the_disk_has_more(self) -> None:
         window = HostWindow(first_limit=1000)
-        window.grew("h")
+        window.note_new_urls("h")
         feed(window, [pending("h", str(i)) for i in range(200)], more=True)
-        window.hungry()
+        window.take_low()
         low = window.batch() // 4
 
         while window.pending > low:
             start_next(window)
-        assert window.hungry() == []
+        assert window.take_low() == []
         start_next(window)
-        assert [host.name for host in window.hungry()] == ["h"]
+        assert [host.name for host in window.take_low()] == ["h"]
 
     def test_a_host_is_not_hungry_because_it_was_just_fed(self) -> None:
         """Its queue was short only while it was being filled; to read on would hold twice as much."""
         window = HostWindow(first_limit=8)
-        window.grew("h")
+        window.note_new_urls("h")
         feed(window, [pending("h", str(i)) for i in range(window.batch())], more=True)
 
-        assert window.hungry() == []
+        assert window.take_low() == []
 
     def test_a_host_that_was_read_to_its_end_is_not_hungry(self) -> None:
         window = window_of(pending("h", "1"), pending("h", "2"))
         start_all(window)
 
-        assert window.hungry() == []
+        assert window.take_low() == []
 
     def test_a_host_without_work_leaves_the_window(self) -> None:
         window = window_of(pending("h", "1"))
@@ -59,7 +59,7 @@ class TestTheDisk:
     def test_the_hosts_share_the_size_of_the_window(self, hosts: int, batch: int) -> None:
         window = HostWindow(first_limit=8, max_hosts=hosts)
         for number in range(hosts):
-            window.grew(f"h{number}")
+            window.note_new_urls(f"h{number}")
 
         assert window.batch() == batch
 
@@ -67,17 +67,17 @@ class TestTheDisk:
         """The others wait on disk, and are told of by the answer."""
         window = HostWindow(first_limit=8, max_hosts=2)
 
-        assert [window.grew(name) for name in ("a", "b", "c", "a")] == [True, True, False, True]
+        assert [window.note_new_urls(name) for name in ("a", "b", "c", "a")] == [True, True, False, True]
         assert not window.has_room_for_hosts()
 
     def test_there_is_room_again_when_half_of_them_are_gone(self) -> None:
         """So that the disk is not asked for hosts each time a single one leaves."""
         window = HostWindow(first_limit=8, max_hosts=4)
         for name in "abcd":
-            window.grew(name)
+            window.note_new_urls(name)
         rooms = []
-        for host in window.hungry():
-            window.feed(host, [], more=False)
+        for host in window.take_low():
+            window.refill(host, [], more=False)
             rooms.append(window.has_room_for_hosts())
 
         assert rooms == [False, False, True, True]
@@ -86,14 +86,14 @@ class TestTheDisk:
         """It grew while its queue was being read, so it was hungry when its last URL was settled;
         that page had links, so there are two of its name among the hungry."""
         window = HostWindow(first_limit=8)
-        window.grew("h")
-        [host] = window.hungry()
-        window.grew("h")
-        window.feed(host, [pending("h", "1")], more=False)
+        window.note_new_urls("h")
+        [host] = window.take_low()
+        window.note_new_urls("h")
+        window.refill(host, [pending("h", "1")], more=False)
         start_next(window)
         answer(window, "h")
         window.forget("h", "http://h/1")
-        window.grew("h")
+        window.note_new_urls("h")
 
         feed(window, [pending("h", "2")])
 
@@ -103,17 +103,17 @@ class TestTheDisk:
     def test_nor_by_an_answer_from_disk_that_was_meant_for_it(self) -> None:
         """It left, and came back, while the disk was asked on its behalf."""
         window = window_of(pending("h", "1"))
-        window.grew("h")
-        [host] = window.hungry()
-        window.grew("h")
-        window.feed(host, [], more=False)
-        [again] = window.hungry()
+        window.note_new_urls("h")
+        [host] = window.take_low()
+        window.note_new_urls("h")
+        window.refill(host, [], more=False)
+        [again] = window.take_low()
         start_next(window)
         answer(window, "h")
         window.forget("h", "http://h/1")
-        window.grew("h")
+        window.note_new_urls("h")
 
-        window.feed(again, [pending("h", "2")], more=False)
+        window.refill(again, [pending("h", "2")], more=False)
 
         assert start_next(window) == "http://h/2"
         answer(window, "h")
@@ -123,7 +123,7 @@ class TestTheDisk:
         start_next(window)
 
         assert repr(window) == "<HostWindow hosts=1 pending=1 held=2>"
-        assert repr(window.queues["h"]) == "<HostQueue h queue=1 active=1 held=2>"
+        assert repr(window.queues["h"]) == "<HostQueue h READY urls=1 active=1 held=2>"
 
 
 class TestKinds:
@@ -136,7 +136,7 @@ class TestKinds:
         window.forget("h", page.url, "sitemap")
 
         assert window.held == 1
-        window.take_in([page, sitemap])
+        window.add([page, sitemap])
         assert window.held == 2
 
 
@@ -145,31 +145,31 @@ class TestLast:
 
     def test_a_suspect_waits_until_it_is_released(self) -> None:
         window = HostWindow(first_limit=8)
-        window.keep_for_last(["http://h/2", "http://h/3"])
-        window.grew("h")
+        window.isolate(["http://h/2", "http://h/3"])
+        window.note_new_urls("h")
         feed(window, [pending("h", str(i)) for i in range(5)])
 
         assert [first[-1] for first in start_all(window)] == ["0", "1", "4"]
-        assert window.put_off == 2
+        assert window.isolated == 2
         released = []
-        while window.release_last():
+        while window.release_isolated():
             released += start_all(window)
         assert sorted(released) == ["http://h/2", "http://h/3"]
 
     def test_a_suspect_that_was_read_twice_is_released_once(self) -> None:
         window = HostWindow(first_limit=8)
-        window.keep_for_last(["http://h/2"])
-        window.take_in([pending("h", "2")])
-        window.take_in([pending("h", "2")])
+        window.isolate(["http://h/2"])
+        window.add([pending("h", "2")])
+        window.add([pending("h", "2")])
 
-        assert [window.release_last(), window.release_last()] == [True, False]
-        window.take_in([pending("h", "2")])
+        assert [window.release_isolated(), window.release_isolated()] == [True, False]
+        window.add([pending("h", "2")])
         assert start_all(window) == ["http://h/2"]
 
     def test_what_is_put_off_counts_as_read(self) -> None:
         """Else a host would look as if it had more on disk for ever."""
         window = HostWindow(first_limit=8)
-        window.keep_for_last(["http://h/2"])
-        window.take_in([pending("h", "1"), pending("h", "2")])
+        window.isolate(["http://h/2"])
+        window.add([pending("h", "1"), pending("h", "2")])
 
         assert (window.held, window.pending) == (2, 1)

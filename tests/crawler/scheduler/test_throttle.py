@@ -15,7 +15,7 @@ import pytest
 
 from penstock.crawler.messages import Fetched, FetchTask, RetryAt
 from penstock.crawler.policies.politeness import Politeness
-from penstock.crawler.ports import HostClock
+from penstock.crawler.ports import HostThrottle
 from penstock.crawler.snapshot import HostView
 from tests.support.fakes import START, MemoryCrawl, answer, done, in_virtual_time
 from tests.support.frontier_rig import Rig
@@ -155,7 +155,7 @@ class TestResume:
 
     async def test_it_begins_with_half_the_connections_that_were_known(self) -> None:
         memory = MemoryCrawl.of(*(f"http://h/{number}" for number in range(500)))
-        memory.throttles["h"] = HostClock(connections=6)
+        memory.throttles["h"] = HostThrottle(connections=6)
         server = ServerModel(latency=0.1)
 
         await let_crawl(rig_of(pages=0, memory=memory), {"h": server}, seconds=0.2)

@@ -15,7 +15,7 @@ import pytest
 
 from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.messages import Failed, Fetched, Kind
-from penstock.crawler.policies.bandwidth import Bandwidth
+from penstock.crawler.policies.politeness import Bandwidth
 from penstock.stages.fetchers import FetchContext
 from penstock.stages.fetchers.plain import PlainFetcher
 from tests.support.fakes import task
