@@ -99,6 +99,14 @@ class CrawlConfig:
     grace: float = 10.0  # seconds that work in flight may take after the first signal
     metrics_port: int | None = None  # of Prometheus metrics on 127.0.0.1
 
+    if not TYPE_CHECKING:  # a type checker has the fields, and knows wrong names without this
+
+        def __new__(cls, *args: object, **options: object) -> CrawlConfig:
+            """Refuse unknown options with the one that was meant. Raises BadConfig."""
+            if unknown := [name for name in options if name not in cls.__dataclass_fields__]:
+                raise BadConfig("; ".join(map(_unknown_option, unknown)))
+            return object.__new__(cls)
+
     def __post_init__(self) -> None:
         problems: list[str] = []
         for name, check in _CHECKS.items():
@@ -197,6 +205,13 @@ class CrawlConfig:
         said["seeds"] = list(self.seeds[:_SEEDS_SHOWN])  # one row per run must stay small
         said["seeds_total"] = len(self.seeds)
         return said
+
+
+def _unknown_option(name: str) -> str:
+    from penstock.crawler.config.option_files import close_match  # it imports this module
+
+    known = [each_field.name for each_field in fields(CrawlConfig)]
+    return f"unknown option {checks.quote_value(name)}{close_match(name.replace('-', '_'), known)}"
 
 
 def _contradictions(config: CrawlConfig) -> Iterator[str]:

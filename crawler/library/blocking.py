@@ -19,7 +19,7 @@ from typing import Any
 
 from penstock.crawler.config.crawl_config import CrawlConfig
 from penstock.crawler.library.crawl import Crawl
-from penstock.crawler.library.crawl_file import CrawlFile, open_crawl
+from penstock.crawler.library.crawl_file import CrawlFile
 from penstock.crawler.library.events import CrawlEvent
 from penstock.crawler.run_result import Report
 
@@ -45,9 +45,9 @@ def crawl(
     every event in the crawl's thread. Raises PenstockError as `Crawl.run` does.
     """
     config = CrawlConfig(seeds=seeds, **options)
-    run = _RunInThread(Crawl(config, documents=documents, exports=exports, on_event=on_event))
-    report = run.result()
-    opened = open_crawl(config.path, exports=exports)
+    crawl = Crawl(config, documents=documents, exports=exports, on_event=on_event)
+    report = _RunInThread(crawl).result()
+    opened = crawl.open()
     opened.result = report
     return opened
 

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from penstock.crawler.app.parts import Observer, given_plugs, make_blueprint
 from penstock.crawler.app.run import Run
@@ -32,6 +33,9 @@ from penstock.crawler.ports import Extractor
 from penstock.crawler.run_result import BY_PROGRAM, Report
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from penstock.crawler.library.crawl_file import CrawlFile
 
 
 class Crawl:
@@ -64,7 +68,7 @@ class Crawl:
     ) -> None:
         self.config = config
         self.report: Report | None = None  # of the last run that ended without an error
-        self.exports = given_plugs("exports", exports)
+        self._exports = given_plugs("exports", exports)
         self._blueprint = make_blueprint(
             config, fetchers=fetchers, documents=documents, extractor=extractor, seen=seen
         )
@@ -159,6 +163,15 @@ class Crawl:
             stream.close()
             if self._streaming is task:
                 await self._wind_down()
+
+    def open(self) -> CrawlFile:
+        """Open the crawl's file for reading, with the `exports` that were given; the run may be going on.
+
+        Raises BadDatabase if there is no file yet.
+        """
+        from penstock.crawler.library.crawl_file import open_crawl  # the command needs none of it
+
+        return open_crawl(self.config.path, exports=self._exports)
 
     def stop(self, reason: str = BY_PROGRAM) -> None:
         """End the run: gently the first time, at once the second. Safe from a signal handler.

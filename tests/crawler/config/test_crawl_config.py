@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
-from dataclasses import FrozenInstanceError, fields
+import pickle
+from dataclasses import FrozenInstanceError, fields, replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,25 @@ def refusal(**values: object) -> str:
     message = str(caught.value)
     assert "\n" not in message
     return message
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("wrong", "meant"),
+        [("dept", "depth"), ("seed", "seeds"), ("max-pages", "max_pages"), ("no_robot", "no_robots")],
+    )
+    def test_a_wrong_keyword_suggests_the_right_one(self, wrong: str, meant: str) -> None:
+        assert refusal(**{wrong: 1}) == f"unknown option '{wrong}' (did you mean {meant}?)"
+
+    def test_all_wrong_keywords_are_named_together(self) -> None:
+        assert refusal(colour="red", size=2) == "unknown option 'colour'; unknown option 'size'"
+
+    def test_a_configuration_can_be_copied_and_pickled(self) -> None:
+        """So a program can send it to another process."""
+        one = config(depth=3)
+
+        assert pickle.loads(pickle.dumps(one)) == one == copy.copy(one)
+        assert replace(one, depth=4).depth == 4
 
 
 class TestSeeds:

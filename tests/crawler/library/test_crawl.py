@@ -335,6 +335,21 @@ class TestRunningAgain:
 
 
 class TestPlugs:
+    async def test_a_crawl_opens_its_own_file_with_the_formats_it_was_given(
+        self, db: Path, tmp_path: Path
+    ) -> None:
+        def write(source: Any, files: Any) -> int:
+            files.main().write(b"mine")
+            return len(list(source.rows()))
+
+        web = SyntheticWeb(pages=0)
+        web.page("/")
+        async with web.serve() as url:
+            crawl = Crawl(CrawlConfig(seeds=[url], db=db, **QUICK), exports={"mine": write})
+            await crawl.run()
+        with crawl.open() as file:
+            assert file.export("mine", tmp_path / "a.txt") == 1
+
     def test_plugs_are_given_by_name(self) -> None:
         with pytest.raises(BadConfig, match="documents: must map names to objects"):
             Crawl(CrawlConfig(seeds=["http://h/"]), documents=["feed"])  # type: ignore[arg-type]
