@@ -14,7 +14,7 @@ import marshal
 import subprocess
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 
 from penstock.stages.workers.shared_buffers import SharedBuffers
 from penstock.stages.workers.wire import WireReader, message_pieces
@@ -78,8 +78,8 @@ class WorkerProcess(asyncio.BufferedProtocol):
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # Not an isinstance: uvloop's transports are none of asyncio's.
+        self.transport = cast(asyncio.Transport, transport)
 
     def assign(self, job: Job) -> None:
         assert self.transport is not None

@@ -15,7 +15,7 @@ from penstock.stages.fetchers import FetchContext
 from penstock.stages.fetchers.plain import PlainFetcher
 from penstock.stages.http.aiohttp_inside import MAX_LINES_AT_ONCE
 from tests.support.fakes import task
-from tests.support.raw_server import html
+from tests.support.raw_server import RawServer, html
 
 ANSWER = html(body=b"<title>asked for</title>")
 CLOSE = b"(closes here)"
@@ -156,6 +156,28 @@ class TestOneAnswer:
 
         assert isinstance(result, Fetched)
         assert result.body == b"x" * count
+
+    async def test_reading_pauses_while_many_short_lines_are_parsed(self) -> None:
+        """A server sends them faster than they can be parsed; they must not pile up in memory."""
+
+        async def endless(writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while True:
+                writer.write(b"1\r\nx\r\n" * 10_000)
+                await writer.drain()
+                server.sent += 60_000
+
+        budget = BodyBudget(1 << 26)
+        context = FetchContext(user_agent="x", headers={}, timeout=30.0, max_body=200_000, budget=budget)
+        async with RawServer().serve() as server:
+            server.answers["/"] = endless
+            fetcher = PlainFetcher(context)
+            result = await fetcher.get(task(f"{server.url}/"))
+            await fetcher.close()
+
+        assert isinstance(result, Failed)
+        assert result.reason == "too_large"
+        assert server.sent < 8 << 20
 
 
 class TestClosed:
