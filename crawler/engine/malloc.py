@@ -1,8 +1,9 @@
-"""Heap: which freed memory the C library keeps, and which goes back to the system.
+"""Malloc: which freed memory the C library keeps, and which goes back to the system.
 
-May touch: the C library's allocator, through ctypes. Where it is another than glibc's, nothing happens.
+May touch: the C library's allocator, through ctypes. With another one than glibc's nothing happens.
+Never: change the allocator of a program that uses Penstock as a library (see `tune_allocator`).
 
-ctypes takes 3 ms to load, so it is loaded by whoever meets the first large thing.
+ctypes takes 3 ms to load, so it is loaded only when the first large block is needed.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ import os
 from functools import cache
 from typing import Any
 
-MAPPED_BYTES = 512 << 10  # blocks from here on are the system's as soon as they are freed
-KEPT_BYTES = 16 << 20  # at the heap's end
+MAPPED_BYTES = 512 << 10  # blocks of this size or more go back to the system as soon as they are freed
+KEPT_BYTES = 16 << 20  # free memory at the heap's end that is kept
 
 _REUSED_BYTES = 4 << 20
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
-_ours = False  # the process is one of ours, so its allocator may be tuned
+_ours = False  # `tune_allocator` was called in this process
 
 
 def tune_allocator() -> None:
@@ -57,25 +58,28 @@ def _set_mmap_threshold() -> None:
 
 
 def give_back() -> None:
-    """Return whatever lies unused on the heap, which takes a few milliseconds."""
+    """Return all free memory of the heap to the system, in a few milliseconds."""
     if (trim := _function("malloc_trim")) is not None:
         trim(0)
 
 
 class Excess:
-    """What this process comes to hold above the memory that it has now and `allowed` bytes more."""
+    """Watches for memory beyond what this process has now and `allowed` bytes more."""
 
     def __init__(self, allowed: int) -> None:
         self._most = _resident() + allowed
 
     def give_back(self) -> None:
-        """Costs a microsecond while there never was any, and ten while there is none."""
+        """Return free memory to the system if the process holds more than it should.
+
+        A call takes 1 us if the process never did, and 10 us if it does not now.
+        """
         if _peak() > self._most and _resident() > self._most:
             give_back()
 
 
 def _resident() -> int:
-    """Bytes in memory; 0 where the system does not tell."""
+    """Bytes in memory; 0 if the system has no /proc."""
     try:
         with open("/proc/self/statm", "rb", buffering=0) as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
@@ -84,7 +88,7 @@ def _resident() -> int:
 
 
 def _peak() -> int:
-    """The most bytes ever in memory; 0 where the system does not tell."""
+    """The most bytes ever in memory; 0 if Python cannot tell."""
     try:
         import resource
     except ImportError:

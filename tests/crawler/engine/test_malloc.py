@@ -1,12 +1,15 @@
-"""What was freed goes back to the system."""
+"""The allocator: freed memory goes back to the system, and a host program's settings stay as they are."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.support.small_site import Site, page
 
 GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
 
@@ -58,6 +61,26 @@ def test_a_system_that_tells_nothing_is_no_reason_to_fail(monkeypatch: pytest.Mo
 
     heap.Excess(0).give_back()
     heap.give_back()
+
+
+async def test_a_crawl_in_a_host_program_does_not_call_mallopt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the command and the parser processes tune the allocator; a page of a megabyte changes nothing."""
+    from penstock import Crawl, CrawlConfig
+    from penstock.crawler.engine import malloc as heap
+
+    called: list[str] = []
+    monkeypatch.setattr(heap, "_function", called.append)
+    monkeypatch.setattr(heap, "_ours", False)
+    heap._set_mmap_threshold.cache_clear()
+    site = Site(lambda path: page("/large") if path == "/" else page(note="x" * (1 << 20)))
+    async with site.serve() as base:
+        config = CrawlConfig(seeds=[base], db=tmp_path / "crawl.db", no_robots=True, processes=1)
+        report = await Crawl(config).run()
+
+    assert report.totals.pages == 2
+    assert called == []
 
 
 # What a page takes, again and again. Says how many pages of memory the system had to find for it.
