@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -53,6 +52,7 @@ class StoreStage(Struct, kw_only=True):
     frontier: Settles
     retry: Retry
     clock: Clock
+    jitter: Callable[[], float] = random.random  # in [0, 1): spreads retries that failed together
     sitemaps_of: Callable[[RobotsAnswer], Sequence[CanonicalUrl]] = lambda answer: ()
     on_verdict: Callable[[Verdict], None] = lambda verdict: None
     after_commit: Callable[[Verdict], Awaitable[None]] | None = None  # while it waits, so does the crawl
@@ -89,7 +89,7 @@ class StoreStage(Struct, kw_only=True):
                 return Dead(task=task, reason=reason, requested=False)
             case Failed(task=task, reason=reason, answer=answer):
                 if isinstance(task, RobotsTask):
-                    return RobotsAnswer(task=task, fetched_at=time.time(), error=reason)
+                    return RobotsAnswer(task=task, fetched_at=self.clock.now(), error=reason)
                 if reason == "address":
                     return Skipped(task=task, reason=reason)  # a rule of ours, nothing was sent
                 return self._again_or_dead(task, reason, answer, status=None)
@@ -117,7 +117,7 @@ class StoreStage(Struct, kw_only=True):
             reason=reason,
             attempt=task.attempt,
             retry_after=answer.retry_after if answer is not None else None,
-            chance=random.random(),
+            chance=self.jitter(),
         )
         if isinstance(ruling, GiveUp) and _was_head(task, status, ruling):
             return RetryAt(task=task, at=self.clock.now(), reason=reason)

@@ -47,9 +47,11 @@ class FakeStore:
         self.told.append(verdict)
 
 
-def store_stage(store: FakeStore | None = None, **retry: Any) -> StoreStage:
+def store_stage(store: FakeStore | None = None, *, chance: float = 0.5, **retry: Any) -> StoreStage:
     store = store or FakeStore()
-    return StoreStage(store=store, frontier=store, retry=Retry(**retry), clock=FakeClock())
+    return StoreStage(
+        store=store, frontier=store, retry=Retry(**retry), clock=FakeClock(), jitter=lambda: chance
+    )
 
 
 def parsed(status: int = 200, *, attempt: int = 1, content: Content | None = None, **said: Any) -> ParsedPage:
@@ -87,12 +89,14 @@ class TestJudge:
         assert [type(verdict) for verdict in verdicts] == [RetryAt, RetryAt, Dead]
         assert verdicts[-1] == Dead(task=task(attempt=3), reason=f"http_{status}", answer=answer(status))
 
-    def test_the_time_of_a_retry_is_counted_from_now(self) -> None:
-        verdict = store_stage(first_wait=10).judge(parsed(503))
+    @pytest.mark.parametrize(("chance", "wait"), [(0.0, 5), (0.5, 10), (0.75, 12.5)])
+    def test_a_retry_waits_from_now_for_half_to_one_and_a_half_of_the_backoff(
+        self, chance: float, wait: float
+    ) -> None:
+        """The jitter keeps URLs that failed together from coming back together."""
+        verdict = store_stage(chance=chance, first_wait=10).judge(parsed(503))
 
-        assert isinstance(verdict, RetryAt)
-        assert START + 5 <= verdict.at < START + 15
-        assert verdict.reason == "http_503"
+        assert verdict == RetryAt(task=task(), at=START + wait, reason="http_503")
 
     def test_retry_after_binds_the_url(self) -> None:
         verdict = store_stage(first_wait=1).judge(parsed(503, retry_after=40))
@@ -166,8 +170,7 @@ class TestJudge:
     def test_a_bug_over_a_robots_txt_is_no_answer(self) -> None:
         verdict = store_stage().judge(Failed(task=ROBOTS, stage="fetch", reason="internal:KeyError"))
 
-        assert isinstance(verdict, RobotsAnswer)
-        assert (verdict.status, verdict.error) == (None, "internal:KeyError")
+        assert verdict == RobotsAnswer(task=ROBOTS, fetched_at=START, error="internal:KeyError")
 
 
 class TestStore:
