@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from penstock.crawler.ports import Totals
     from penstock.crawler.run_result import Report
     from penstock.crawler.snapshot import Snapshot
-    from penstock.storage.reading.reports import CrawlStatus
+    from penstock.storage.reading.crawl_status import CrawlStatus
 
 # Written out, for tools that read the source: type checkers and editors.
 __all__ = [
@@ -103,7 +103,7 @@ _MODULES = {
     "crawler.ports": ["Totals"],
     "crawler.run_result": ["Report"],
     "crawler.snapshot": ["Snapshot"],
-    "storage.reading.reports": ["CrawlStatus"],
+    "storage.reading.crawl_status": ["CrawlStatus"],
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -74,8 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _failures(checks: Sequence[str], found: CrawlDiff, after: CrawlReader) -> list[str]:
     """What each check that is true has met; all are tried before anything is printed."""
-    from penstock.storage.reading.report_queries import build_report_query
-    from penstock.storage.reading.reports import REPORTS
+    from penstock.storage.reading.reports import REPORTS, build_report_query
 
     failures = []
     for check in checks:

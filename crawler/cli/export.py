@@ -55,8 +55,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the file. Raises BadDatabase, BadQuery, and PenstockError if the disk fails."""
     from penstock.storage.exports import ExportSource, load_format
     from penstock.storage.reading.provenance import load_provenance
-    from penstock.storage.reading.report_queries import build_report_query
-    from penstock.storage.reading.reports import REPORTS
+    from penstock.storage.reading.reports import REPORTS, build_report_query
 
     form = load_format(args.form)
     sql = form.select_rows(table=args.table, sql=args.sql)

@@ -42,15 +42,17 @@ def run(args: argparse.Namespace) -> int:
     """Print the report, or the list of reports. Raises BadDatabase and BadQuery."""
     from penstock.crawler.cli.table_formats import show
     from penstock.crawler.output.terminal import escape_control_chars, write_stderr
-    from penstock.storage.reading.report_queries import ABOUT_A_URL, build_report_query
-    from penstock.storage.reading.reports import REPORTS
+    from penstock.storage.reading.reports import REPORTS, URL_REPORTS, build_report_query, describe_reports
 
     if args.list:
-        listed = [*REPORTS.items(), *((f"{name} URL", text) for name, text in ABOUT_A_URL.items())]
+        listed = [
+            (f"{name} URL" if name in URL_REPORTS else name, description.text)
+            for name, description in describe_reports().items()
+        ]
         show(("report", "what it shows"), listed, args.format)
         return 0
     if args.name is None:
-        raise BadQuery(f"name a report: {', '.join((*REPORTS, *ABOUT_A_URL))}")
+        raise BadQuery(f"name a report: {', '.join((*REPORTS, *URL_REPORTS))}")
     with opened(args) as reader:
         with reader.snapshot() as connection:
             asked = build_report_query(connection, args.name, url=args.url, limit=args.limit)

@@ -41,8 +41,8 @@ def run(args: argparse.Namespace) -> int:
     from penstock.crawler.cli.html.site_report import write_site
     from penstock.crawler.output.atomic_output import check_target, open_output
     from penstock.storage.reading.chart_data import load_chart_data
-    from penstock.storage.reading.report_queries import build_report_query
-    from penstock.storage.reading.reports import load_status
+    from penstock.storage.reading.crawl_status import load_status
+    from penstock.storage.reading.reports import build_report_query
 
     page, lists = _places(args.target or f"{Path(args.db).stem}-site")
     made = _make(page.parent, lists)

@@ -19,7 +19,7 @@ from penstock.crawler.output.number_formats import format_count, format_duration
 from penstock.crawler.output.terminal import escape_control_chars
 
 if TYPE_CHECKING:
-    from penstock.storage.reading.reports import CrawlStatus, RunRecord
+    from penstock.storage.reading.crawl_status import CrawlStatus, RunRecord
     from penstock.storage.writing.telemetry_samples import Live
 
 _SEEDS_SHOWN = 5
@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the status. Raises BadDatabase."""
-    from penstock.storage.reading.reports import load_status
+    from penstock.storage.reading.crawl_status import load_status
 
     with opened(args) as reader:
         with reader.snapshot() as connection:

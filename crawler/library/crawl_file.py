@@ -27,11 +27,11 @@ from penstock.crawler.ports import Totals
 from penstock.crawler.run_result import Report
 from penstock.storage.exports import ExportSource, load_format
 from penstock.storage.reading.crawl_reader import CrawlReader, open_reader
+from penstock.storage.reading.crawl_status import CrawlStatus, load_status, load_totals
 from penstock.storage.reading.explanation import explain_url
 from penstock.storage.reading.page_details import SELECT_PAGES, load_links, load_values
 from penstock.storage.reading.provenance import load_provenance
-from penstock.storage.reading.report_queries import ABOUT_A_URL, build_report_query
-from penstock.storage.reading.reports import REPORTS, CrawlStatus, load_status, load_totals
+from penstock.storage.reading.reports import build_report_query, describe_reports
 
 
 def open_crawl(path: str | Path = "crawl.db", *, exports: Mapping[str, object] | None = None) -> CrawlFile:
@@ -94,7 +94,7 @@ class CrawlFile:
 
     def reports(self) -> Table:
         """The names of all reports, and what each one shows."""
-        return Table(("report", "about"), [*REPORTS.items(), *ABOUT_A_URL.items()])
+        return Table(("report", "about"), [(name, text) for name, (text, _) in describe_reports().items()])
 
     def why(self, url: str) -> UrlExplanation:
         """What became of a URL, and the path of links from a seed to it. Raises BadQuery: not known."""

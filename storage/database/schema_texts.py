@@ -29,6 +29,7 @@ _CREATED = re.compile(r"^CREATE (?:TABLE|VIEW) (\w+)\b((?:.*\n)*?(?:(?!--).)*);[
 _ADDED = re.compile(r"^ALTER TABLE (\w+) ADD COLUMN (\w+)[^\n;]*;[^\S\n]*-- (.+)$", re.MULTILINE)
 # Code, and the comment behind it. A comment goes on in lines that hold nothing else, far to the right.
 _COMMENTED = re.compile(r"^ +([^\s-].*?),? +-- (.+(?:\n {9,}-- .+)*)$", re.MULTILINE)
+_HEADING = re.compile(r".*? +-- (.+(?:\n {9,}-- .+)*)")
 _INDEX = re.compile(r"^((?:--.*\n)+)CREATE (?:UNIQUE )?INDEX (\w+)", re.MULTILINE)
 _WIDTH, _COMMENT_AT = 110, 33  # characters of a line; where its comment begins
 
@@ -76,10 +77,10 @@ def describe_schema() -> dict[str, TableDescription]:
     comments: dict[str, dict[str, str]] = {}
     steps = [step.read_text("utf-8") for _, step in table_steps()]
     for statement in (*steps, *(f"{text};" for text in view_texts().values())):
-        is_view = statement.startswith("CREATE VIEW")
+        table = not statement.startswith("CREATE VIEW")
         for name, body in _CREATED.findall(statement):
-            texts[name] = body.partition("\n")[0].partition("-- ")[2]
-            comments[name] = dict(_column_comments(body, is_view=is_view))
+            texts[name] = _join(heading[1]) if (heading := _HEADING.match(body)) else ""
+            comments[name] = dict(column_comments(body, table=table))
         for name, column, comment in _ADDED.findall(statement):
             comments[name][column] = comment
     with closing(sqlite3.connect(":memory:")) as connection:
@@ -93,12 +94,16 @@ def describe_schema() -> dict[str, TableDescription]:
         }
 
 
-def _column_comments(body: str, *, is_view: bool) -> Iterator[tuple[str, str]]:
-    """A column's name ends its line in a view, and begins it in a table."""
-    for code, comment in _COMMENTED.findall(body):
-        name = re.search(r"\w+$" if is_view else r"^\w+", code)
+def column_comments(sql: str, *, table: bool = False) -> Iterator[tuple[str, str]]:
+    """Columns with the comments beside them. A name ends its line in a SELECT, and begins it in a table."""
+    for code, comment in _COMMENTED.findall(sql):
+        name = re.search(r"^\w+" if table else r"\w+$", code)
         if name is not None:
-            yield name[0], re.sub(r"\n +-- ", " ", comment)
+            yield name[0], _join(comment)
+
+
+def _join(comment: str) -> str:
+    return re.sub(r"\n +-- ", " ", comment)
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> list[str]:

@@ -1,14 +1,14 @@
-"""Reading: read-only access for people: tables, reports, explanations.
+"""Reading: read-only access to a crawl's file: tables, reports, explanations.
 
-chart_data          the figures of a crawl that are drawn rather than listed.
-crawl_diff          what became of the pages between two crawls.
-crawl_reader        a crawl's file opened for looking. It may be done, killed, or being written right no
-datasette_metadata  what the tables and columns mean, as Datasette's metadata wants it.
-explanation         what became of one URL, and the way from a seed to it.
-full_text          query the full-text index over the text of pages.
-page_details        the rows of `pages`, and what belongs to one of them, for programs.
-provenance          what is said of a crawl wherever its rows go.
-report_queries      a named report as a query, and whether this crawl can answer it yet.
-reports             the questions people ask of a crawl, and their answers as values.
-sql_errors          what SQLite complained of, in one line that a person can act on.
+crawl_reader        open a crawl's file read-only; it may be complete, killed, or written right now
+reports             the tables and named reports for people, and each report as a query
+crawl_status        how far a crawl is
+explanation         the state of one URL, and the path from a seed to it
+crawl_diff          compare the pages of two crawls
+page_details        the rows of `pages` and their details, for programs
+full_text           query the full-text index over the text of pages
+chart_data          the figures of a crawl that are drawn as charts
+provenance          who crawled what and when, for exports
+datasette_metadata  descriptions of tables and columns for Datasette
+sql_errors          explain SQLite's errors in one line
 """

@@ -42,11 +42,13 @@ QUERIES: Mapping[str, tuple[str, str]] = {
 def build_datasette_metadata(database: str) -> dict[str, object]:
     """Metadata for Datasette 0.65; `database` is its name there: the file's, without its ending."""
     descriptions = describe_schema()
-    tables: dict[str, object] = {}
-    for name in (*TABLES, *REPORTS):
-        text, columns = descriptions[name]
-        described = {column: meaning for column, meaning in columns.items() if meaning}
-        tables[name] = {"description": REPORTS.get(name, text), "columns": described}
+    tables: dict[str, object] = {
+        name: {
+            "description": descriptions[name].text,
+            "columns": {column: text for column, text in descriptions[name].columns.items() if text},
+        }
+        for name in (*TABLES, *REPORTS)
+    }
     # The tables beneath the views; people should not begin there.
     tables.update({name: {"hidden": True} for name in descriptions if name not in tables})
     queries = {name: {"title": title, "sql": sql} for name, (title, sql) in QUERIES.items()}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from penstock.crawler.messages import Link
 from penstock.storage.reading.explanation import find_url
-from penstock.storage.reading.report_queries import build_report_query
+from penstock.storage.reading.reports import build_report_query
 
 SELECT_PAGES = """
     SELECT url, status, depth, title, content_type, body_bytes, elapsed_ms, fetched_at, content_hash,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from penstock.crawler.version import VERSION
-from penstock.storage.reading.reports import load_totals
+from penstock.storage.reading.crawl_status import load_totals
 
 _RUNS = "SELECT id, started_at, finished_at, stop_reason, config FROM runs ORDER BY id"
 

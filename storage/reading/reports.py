@@ -1,22 +1,66 @@
-"""Reports: the questions people ask of a crawl, and their answers as values.
+"""Reports: the tables and named reports for people, and each report as a query.
 
-May touch: sqlite3 connections that others opened; the schema's names.
-Never: write. Each function asks through the connection it is given, so that several of
-them within one read transaction agree.
+A report is a view. Its file, storage/schema/views/NAME.sql, holds its SQL, its line of help and the
+meaning of its columns. This module lists the reports in the order in which they are shown, each with
+its check: some answers would be wrong, not merely incomplete, if they were given too early. A check
+refuses those, or returns a note to show beside the rows.
+
+May touch: sqlite3 connections that others opened; the schema's names and texts.
+Never: write.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
-from penstock.crawler.ports import Totals
-from penstock.storage.writing import statements as sql
-from penstock.storage.writing.rows import totals_of
-from penstock.storage.writing.telemetry_samples import Live, live
+from penstock.crawler.errors import BadQuery
+from penstock.storage.database.schema_texts import TableDescription, column_comments, describe_schema
+from penstock.storage.reading.explanation import find_url
+
+Check = Callable[
+    [sqlite3.Connection, str], str | None
+]  # of a report by name; returns a note, or raises BadQuery
+
+_PENDING = "SELECT count(*) FROM url WHERE state IN (0, 1) AND kind = 0"
+_CUT_OFF = "SELECT count(*) FROM url WHERE state = 4 AND reason = 'depth' AND kind = 0"
+_ANALYSED = """
+    SELECT at, texts,
+           EXISTS (SELECT 1 FROM fetch WHERE fetched_at > CAST(strftime('%s', at) AS INTEGER) * 1000 + 999)
+    FROM analysed
+"""
+_HAS_VIEW = "SELECT count(*) FROM sqlite_schema WHERE type = 'view' AND name = :name"
+
+
+def _check_complete(connection: sqlite3.Connection, name: str) -> str | None:
+    """While URLs are pending, any of them may link to what looks like an orphan."""
+    [(pending,)] = connection.execute(_PENDING)
+    if pending:
+        raise BadQuery(
+            f"{name} are known when the crawl is complete: {pending:,} URLs are pending, "
+            "and any of them may link to one; run the crawl to its end first"
+        )
+    [(cut_off,)] = connection.execute(_CUT_OFF)
+    if cut_off:
+        return f"{cut_off:,} URLs are beyond the depth limit: what only they link to is shown as an orphan"
+    return None
+
+
+def _check_analysed(connection: sqlite3.Connection, name: str) -> str | None:
+    found = connection.execute(_ANALYSED).fetchone()
+    if found is None:
+        raise BadQuery(f"{name} needs the results of `analyse`: run analyse first, while no crawl runs")
+    at, _, outdated = found
+    return f"pages were fetched since analyse ran at {at}: run it again to include them" if outdated else None
+
+
+def _check_texts(connection: sqlite3.Connection, name: str) -> str | None:
+    note = _check_analysed(connection, name)
+    if not connection.execute(_ANALYSED).fetchone()[1]:
+        raise BadQuery(f"{name} compares texts, and no bodies were saved: crawl with --save-bodies")
+    return note
+
 
 TABLES = (
     "pages",
@@ -30,101 +74,129 @@ TABLES = (
     "telemetry",
     "resources",
     "resource_uses",
-)  # with the reports: all that people should know of
-
-REPORTS: Mapping[str, str] = {
-    "broken_links": "links (with --resources, resources) that do not answer, and the pages they stand on",
-    "redirects": "every redirect, with its target and what became of that",
-    "redirect_chains": "redirects that lead to redirects, and loops",
-    "broken_resources": "images, scripts, stylesheets and media that do not answer (with --resources)",
-    "duplicates": "pages with the same body, byte for byte",
-    "duplicate_titles": "pages with the same title",
-    "near_duplicates": "pages with nearly the same text (after analyse, of a crawl with --save-bodies)",
-    "canonical_conflicts": "pages whose canonical link leads to no page that stands for itself",
-    "missing_titles": "pages without a title",
-    "thin_pages": "pages with few words (after analyse), or in very few bytes",
-    "slow_pages": "the slowest answers first",
-    "large_pages": "the largest answers first",
-    "deep_pages": "the pages furthest from the seeds first",
-    "top_pages": "pages by PageRank (after analyse)",
-    "orphans": "stored pages that no link and no redirect leads to (of a complete crawl)",
-    "skipped": "URLs that a rule kept out, and which rule",
-    "failed": "URLs that were given up, and why",
-    "hosts": "counts, bytes and answer time of every host",
-    "depths": "counts at each distance from the seeds",
-    "status_codes": "how many URLs ended in each status and error",
-    "content_types": "counts, bytes and answer time of every content type",
-    "extraction_failures": "what rules and plugins could not do, and on which page",
-    "cut_links": "pages with more links than one page may have, and how many were left out",
+)
+REPORTS: Mapping[str, Check | None] = {
+    "broken_links": None,
+    "redirects": None,
+    "redirect_chains": None,
+    "broken_resources": None,
+    "duplicates": None,
+    "duplicate_titles": None,
+    "near_duplicates": _check_texts,
+    "canonical_conflicts": None,
+    "missing_titles": None,
+    "thin_pages": None,
+    "slow_pages": None,
+    "large_pages": None,
+    "deep_pages": None,
+    "top_pages": _check_analysed,
+    "orphans": _check_complete,
+    "skipped": None,
+    "failed": None,
+    "hosts": None,
+    "depths": None,
+    "status_codes": None,
+    "content_types": None,
+    "extraction_failures": None,
+    "cut_links": None,
 }
 
-_GENERATION = "SELECT generation FROM crawl"
-_CRAWL = "SELECT identity, depth, robots, created_at FROM crawl"
-_WAITING = "SELECT count(*) FROM url WHERE state = 1 AND kind = 0"
-_REASONS = """
-    SELECT coalesce(reason, 'unknown'), count(*) FROM url WHERE state = :state AND kind = 0
-    GROUP BY reason ORDER BY count(*) DESC, reason
-"""
-_LAST_ANSWER = "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(fetched_at) / 1000.0, 'unixepoch') FROM fetch"
-_RUNS = """
-    SELECT id, started_at, finished_at, stop_reason, requests, pages, bytes FROM runs ORDER BY id
-"""
+
+class UrlReport(NamedTuple):
+    """A report about one URL, which is a query with a parameter and so no view."""
+
+    help: str
+    sql: str
 
 
-class RunRecord(NamedTuple):
-    """One invocation."""
+URL_REPORTS: Mapping[str, UrlReport] = {
+    # A redirect comes from one page only, so UNION ALL repeats no row.
+    "inlinks": UrlReport(
+        "links and redirects to a URL, with the text of the links",
+        """
+    SELECT
+        source.url AS source,        -- the page
+        'link' AS how,               -- link or redirect
+        coalesce((SELECT phrase.text FROM phrase WHERE phrase.id = link.text_id), '') AS text, -- of the link
+        coalesce((SELECT phrase.text FROM phrase WHERE phrase.id = link.rel_id), '') AS rel, -- union
+        link.followed AS followed    -- 1: at least one mention may be followed
+    FROM link JOIN url_text AS source ON source.id = link.source
+    WHERE link.target = :id
+    UNION ALL
+    SELECT source.url, 'redirect', '', '', 1
+    FROM last_fetch AS hop JOIN url_text AS source ON source.id = hop.url_id
+    WHERE hop.redirect_id = :id
+    ORDER BY source LIMIT :limit
+""",
+    ),
+    "outlinks": UrlReport(
+        "links of a page, with the state of their targets",
+        """
+    SELECT
+        target.url AS target,        -- canonical
+        coalesce((SELECT phrase.text FROM phrase WHERE phrase.id = link.text_id), '') AS text, -- of the link
+        coalesce((SELECT phrase.text FROM phrase WHERE phrase.id = link.rel_id), '') AS rel, -- union
+        link.followed AS followed,   -- 1: at least one mention may be followed
+        known_url.state AS state,    -- pending, done, failed or skipped
+        known_url.reason AS reason,  -- why the target failed or was skipped
+        (
+            SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = link.target
+        ) AS status                  -- HTTP status of the target
+    FROM link
+    JOIN url_text AS target ON target.id = link.target
+    JOIN known_url ON known_url.id = link.target
+    WHERE link.source = :id
+    ORDER BY target LIMIT :limit
+""",
+    ),
+}
 
-    id: int
-    started_at: str  # ISO 8601, UTC
-    finished_at: str | None  # None: running, or killed
-    stop_reason: str | None
-    requests: int
-    pages: int
-    bytes: int
+
+class ReportQuery(NamedTuple):
+    """A report as a query that can be executed now."""
+
+    sql: str
+    parameters: Mapping[str, object]
+    note: str | None  # to show beside the rows
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CrawlStatus:
-    """How far a crawl is."""
+def build_report_query(
+    connection: sqlite3.Connection, name: str, *, url: str | None = None, limit: int | None = None
+) -> ReportQuery:
+    """The report `name` as a query. Raises BadQuery: no such report, or no answer yet."""
+    bound = -1 if limit is None else limit  # -1 is SQLite's "no limit"
+    if name in URL_REPORTS:
+        if url is None:
+            raise BadQuery(f"{name} needs a URL: report {name} URL")
+        _, number = find_url(connection, url)
+        [(pending,)] = connection.execute(_PENDING)
+        note = f"{pending:,} URLs are pending: there may be more links" if pending else None
+        return ReportQuery(URL_REPORTS[name].sql, {"id": number, "limit": bound}, note)
+    if name not in REPORTS:
+        raise BadQuery(f"there is no report {name!r}; there are {', '.join((*REPORTS, *URL_REPORTS))}")
+    if url is not None:
+        raise BadQuery(f"report {name} is about the whole crawl and takes no URL")
+    [(has_view,)] = connection.execute(_HAS_VIEW, {"name": name})
+    if not has_view:
+        raise BadQuery(
+            f"this file has no {name} yet: an older Penstock wrote it; run its crawl again, that adds them"
+        )
+    check = REPORTS[name]
+    # The name is one of ours, so it may stand in the SQL.
+    sql = f"SELECT * FROM {name} LIMIT :limit"
+    return ReportQuery(sql, {"limit": bound}, check(connection, name) if check else None)
 
-    identity: Mapping[str, Any]  # seeds, scope, include, exclude; empty: not begun
-    depth: int | None  # link hops, of the last run; None: no limit
-    robots: bool  # the last run obeyed robots.txt
-    totals: Totals
-    waiting: int  # of the pending ones: for another attempt
-    failed: Sequence[tuple[str, int]]  # reason and URLs, the most frequent first
-    skipped: Sequence[tuple[str, int]]
-    runs: Sequence[RunRecord]  # the oldest first
-    last_activity: str | None  # ISO 8601, UTC: the last answer, or the begin or end of a run
-    live: Live | None  # what the last run showed last, if it has no end
+
+def describe_tables() -> dict[str, TableDescription]:
+    """The tables for people, in the order of TABLES: what each holds, and what its columns mean."""
+    schema = describe_schema()
+    return {name: schema[name] for name in TABLES}
 
 
-def load_totals(connection: sqlite3.Connection) -> Totals:
-    """The crawl's life so far, all runs together, as the database has it."""
-    [states] = connection.execute(sql.COUNT_STATES)
-    generation = connection.execute(_GENERATION).fetchone()
-    [(pages,)] = connection.execute(sql.COUNT_PAGES, {"generation": generation[0] if generation else 1})
-    [runs] = connection.execute(sql.SUM_RUNS)
-    return totals_of(states, pages, runs)
-
-
-def load_status(connection: sqlite3.Connection) -> CrawlStatus:
-    """Everything that the `status` command shows."""
-    crawl = connection.execute(_CRAWL).fetchone() or ("{}", None, 1, None)
-    [(waiting,)] = connection.execute(_WAITING)
-    [(answered,)] = connection.execute(_LAST_ANSWER)
-    runs = [RunRecord(*row) for row in connection.execute(_RUNS)]
-    moments = [answered, crawl[3], *(moment for run in runs for moment in (run.started_at, run.finished_at))]
-    seen = live(connection)
-    return CrawlStatus(
-        identity=json.loads(crawl[0]),
-        depth=crawl[1],
-        robots=bool(crawl[2]),
-        totals=load_totals(connection),
-        waiting=waiting,
-        failed=connection.execute(_REASONS, {"state": 3}).fetchall(),
-        skipped=connection.execute(_REASONS, {"state": 4}).fetchall(),
-        runs=runs,
-        last_activity=max((moment for moment in moments if moment), default=None),
-        live=seen if seen and runs and seen.run == runs[-1].id and not runs[-1].finished_at else None,
-    )
+def describe_reports() -> dict[str, TableDescription]:
+    """All reports in the order in which they are shown: what each shows, and what its columns mean."""
+    schema = describe_schema()
+    return {name: schema[name] for name in REPORTS} | {
+        name: TableDescription(report.help, dict(column_comments(report.sql)))
+        for name, report in URL_REPORTS.items()
+    }

@@ -3,50 +3,50 @@
 PRAGMA application_id = 1346719315;
 PRAGMA user_version = 10;
 
-CREATE TABLE crawl (             -- one row: what this crawl is
+CREATE TABLE crawl (             -- one row: the identity of this crawl
     id          INTEGER PRIMARY KEY CHECK (id = 1),
     identity    TEXT NOT NULL,   -- JSON: seeds, scope, include, exclude, URL rules; never changes
-    depth       INTEGER,         -- limit of the last run, in link hops; NULL: none
+    depth       INTEGER,         -- limit of the last run, in link hops; NULL: no limit
     robots      INTEGER NOT NULL, -- 1: the last run obeyed robots.txt
-    generation  INTEGER NOT NULL, -- which pass over the site is under way, from 1
+    generation  INTEGER NOT NULL, -- the current pass over the site, from 1
     created_at  TEXT NOT NULL,   -- ISO 8601, UTC
-    suspect     TEXT,            -- URL that was being parsed when the last run died
-    strikes     INTEGER NOT NULL DEFAULT 0 -- runs in a row that died so with nothing else settled
+    suspect     TEXT,            -- URL that was being parsed when the last run crashed
+    strikes     INTEGER NOT NULL DEFAULT 0 -- runs in a row that crashed on it with no other result
 );
 
-CREATE TABLE host (
+CREATE TABLE host (              -- every host, and the state of its throttle
     id          INTEGER PRIMARY KEY,
     name        TEXT NOT NULL UNIQUE, -- host and non-default port, as in a URL
-    ready_at    REAL,            -- unix seconds before which it may not be asked; NULL: at once
-    failures    INTEGER NOT NULL DEFAULT 0, -- requests in a row without any answer
-    rests       INTEGER NOT NULL DEFAULT 0, -- how often it was given a rest meanwhile
-    connections INTEGER NOT NULL DEFAULT 0, -- open at once; 0: not known
-    rate        REAL             -- starts a second that it takes; NULL: it never refused any
+    ready_at    REAL,            -- unix seconds of the earliest next request; NULL: now
+    failures    INTEGER NOT NULL DEFAULT 0, -- requests in a row without an answer
+    rests       INTEGER NOT NULL DEFAULT 0, -- breaker openings since the last answer
+    connections INTEGER NOT NULL DEFAULT 0, -- concurrency limit; 0: not known
+    rate        REAL             -- requests per second; NULL: no limit found
 );
 
-CREATE TABLE url (
+CREATE TABLE url (               -- every URL ever discovered, with its place in the frontier
     id          INTEGER PRIMARY KEY,
     host_id     INTEGER NOT NULL REFERENCES host (id),
     secure      INTEGER NOT NULL, -- 1: https, 0: http
     path        TEXT NOT NULL,   -- path and query of the canonical URL
-    kind        INTEGER NOT NULL DEFAULT 0, -- 0: a page or file; 1: asked for as a sitemap
-    depth       INTEGER NOT NULL, -- least link hops from a seed (over nofollow links only if no other); 1 <<
-                                 -- 30 if only a sitemap leads here; of a sitemap, its nesting
-    hops        INTEGER NOT NULL, -- least redirects in a row that lead here
+    kind        INTEGER NOT NULL DEFAULT 0, -- 0: a page or file; 1: a sitemap; 2: a resource
+    depth       INTEGER NOT NULL, -- least link hops from a seed (over nofollow links only if there is no
+                                 -- other way). 1 << 30: only a sitemap leads here. Of a sitemap: its nesting
+    hops        INTEGER NOT NULL, -- least number of redirects in a row that lead here
     followed    INTEGER NOT NULL, -- 1: a seed, or at least one way here may be followed
     listed      INTEGER NOT NULL DEFAULT 0, -- 1: a sitemap names it
-    run         INTEGER NOT NULL DEFAULT 0, -- least link hops in a row along URLs of one shape
+    run         INTEGER NOT NULL DEFAULT 0, -- least number of link hops in a row along URLs of one shape
     seed        INTEGER NOT NULL, -- 1: given by the operator
     state       INTEGER NOT NULL, -- 0 pending, 1 waiting for a retry, 2 done, 3 failed, 4 skipped
-    reason      TEXT,            -- why failed or skipped, or why the last attempt was not the last
-    attempts    INTEGER NOT NULL DEFAULT 0, -- requests that were settled
+    reason      TEXT,            -- why it failed, was skipped, or waits for another attempt
+    attempts    INTEGER NOT NULL DEFAULT 0, -- requests with a result
     forgiven    INTEGER NOT NULL DEFAULT 0, -- of these, made before the last --retry-failed
-    retry_at    REAL             -- unix seconds; only while waiting
+    retry_at    REAL             -- unix seconds; only while it waits; infinite: a deferred URL
 );
--- The frontier: breadth-first within a host is this index's own order.
+-- The frontier. The order of this index is breadth-first within a host.
 CREATE INDEX url_pending ON url (host_id, depth, id) WHERE state = 0;
 CREATE INDEX url_waiting ON url (retry_at) WHERE state = 1;
--- In the order in which they are asked: the nearest to the seeds first.
+-- Deferred URLs in the order in which they are fetched: the nearest to the seeds first.
 CREATE INDEX url_late ON url (depth, id) WHERE state = 1 AND retry_at = 9e999;
 CREATE INDEX url_resource ON url (state) WHERE kind = 2;
 
@@ -58,42 +58,42 @@ CREATE TABLE phrase (            -- anchor texts, rel values and content types, 
 CREATE TABLE fetch (             -- the last answer of each URL in each generation
     url_id      INTEGER NOT NULL REFERENCES url (id),
     generation  INTEGER NOT NULL,
-    status      INTEGER,         -- HTTP status; NULL: none arrived
-    error       TEXT,            -- the reason of a failure; NULL: taken as asked
+    status      INTEGER,         -- HTTP status; NULL: no answer arrived
+    error       TEXT,            -- the reason of a failure; NULL: the answer was taken as asked
     type_id     INTEGER REFERENCES phrase (id), -- MIME type without parameters
     title       TEXT,            -- NULL: no title element
     language    TEXT,            -- html[lang]
-    body_bytes  INTEGER,         -- after content-coding; Content-Length where not downloaded
+    body_bytes  INTEGER,         -- after content-coding; Content-Length if not downloaded
     content_hash BLOB,           -- SHA-256 of the body after content-coding
-    elapsed_ms  INTEGER,
+    elapsed_ms  INTEGER,         -- from the request to the last byte that was read
     fetched_at  INTEGER,         -- unix milliseconds
-    redirect_id INTEGER REFERENCES url (id), -- target of a redirect ...
-    redirect_text TEXT,          -- ... or its text, where the target has no row of its own
+    redirect_id INTEGER REFERENCES url (id), -- target of a redirect, if it has a row; else redirect_text
+    redirect_text TEXT,          -- target of a redirect, if it has no row
     canonical   TEXT,            -- link[rel=canonical], resolved
     robots      TEXT,            -- directives of X-Robots-Tag and meta robots
     other_links INTEGER NOT NULL DEFAULT 0, -- mentions of other schemes or of no valid URL
     long_links  INTEGER NOT NULL DEFAULT 0, -- mentions over the length limit (trap:length)
-    etag        TEXT,
+    etag        TEXT,            -- as sent
     last_modified TEXT,          -- as sent
-    dropped_links INTEGER NOT NULL DEFAULT 0, -- mentions that were not read
+    dropped_links INTEGER NOT NULL DEFAULT 0, -- mentions of links that were not read
     PRIMARY KEY (url_id, generation)
 ) WITHOUT ROWID;
--- For urls.discovered_from, and for the start of a redirect chain.
+-- Which URLs redirect to a URL.
 CREATE INDEX fetch_redirect ON fetch (redirect_id) WHERE redirect_id IS NOT NULL;
 
 CREATE TABLE link (              -- one row per distinct (source, target) of stored pages
     source      INTEGER NOT NULL REFERENCES url (id),
     target      INTEGER NOT NULL REFERENCES url (id),
-    text_id     INTEGER REFERENCES phrase (id), -- first non-empty text; NULL: none
-    rel_id      INTEGER REFERENCES phrase (id), -- union of the rels; NULL: none
+    text_id     INTEGER REFERENCES phrase (id), -- first non-empty text; NULL: there is none
+    rel_id      INTEGER REFERENCES phrase (id), -- union of the rel values; NULL: there is none
     followed    INTEGER NOT NULL, -- 1: at least one mention may be followed
     PRIMARY KEY (source, target)
 ) WITHOUT ROWID;
 CREATE INDEX link_target ON link (target);
 
-CREATE TABLE sitemap (           -- what the sitemaps held
+CREATE TABLE sitemap (           -- the last answer of each sitemap
     url_id      INTEGER PRIMARY KEY REFERENCES url (id),
-    status      INTEGER,         -- HTTP status; NULL: none arrived
+    status      INTEGER,         -- HTTP status; NULL: no answer arrived
     format      TEXT,            -- urlset, index, rss, atom or text; NULL: none of these
     entries     INTEGER NOT NULL, -- locations read
     refused     INTEGER NOT NULL, -- locations that are no http(s) URL, or too long
@@ -101,41 +101,41 @@ CREATE TABLE sitemap (           -- what the sitemaps held
     fetched_at  INTEGER          -- unix milliseconds
 );
 
-CREATE TABLE scope_extension (   -- hosts that came into scope because a seed redirects there
+CREATE TABLE scope_extension (   -- hosts in scope because a seed redirects there
     url         TEXT PRIMARY KEY -- the redirect's target
 ) WITHOUT ROWID;
 
-CREATE TABLE body (              -- only with --save-bodies
+CREATE TABLE body (              -- saved bodies (--save-bodies)
     url_id      INTEGER NOT NULL REFERENCES url (id),
     generation  INTEGER NOT NULL,
-    body        BLOB NOT NULL,   -- zlib; content-coding was undone before
+    body        BLOB NOT NULL,   -- zlib; after content-coding
     headers     BLOB NOT NULL,   -- zlib; JSON array of [name, value]
     PRIMARY KEY (url_id, generation)
 );
 
-CREATE TABLE robots (            -- robots.txt of every origin that was asked
+CREATE TABLE robots (            -- robots.txt of every origin that was requested
     origin      TEXT PRIMARY KEY, -- scheme://host
-    status      INTEGER,         -- HTTP status after redirects; NULL: no answer
+    status      INTEGER,         -- HTTP status after redirects; NULL: no answer arrived
     body        BLOB NOT NULL,   -- at most 500 KiB
-    error       TEXT,
+    error       TEXT,            -- why there is no answer
     fetched_at  REAL NOT NULL,   -- unix seconds
-    attempt     INTEGER NOT NULL DEFAULT 1
+    attempt     INTEGER NOT NULL DEFAULT 1 -- number of this request in a row of retries
 ) WITHOUT ROWID;
 
 CREATE TABLE runs (              -- one row per invocation
-    id          INTEGER PRIMARY KEY,
+    id          INTEGER PRIMARY KEY, -- counts from 1
     started_at  TEXT NOT NULL,   -- ISO 8601, UTC
-    finished_at TEXT,            -- NULL while running, and after a kill
+    finished_at TEXT,            -- ISO 8601, UTC; NULL: it is running, or was killed
     stop_reason TEXT,            -- finished, max_pages, max_time, max_bytes, sigint, sigterm, error
-    config      TEXT NOT NULL,   -- JSON, secrets left out
-    requests    INTEGER NOT NULL DEFAULT 0, -- answers and failures settled, robots.txt and sitemaps apart
-    pages       INTEGER NOT NULL DEFAULT 0, -- of these: status 200 without error
-    bytes       INTEGER NOT NULL DEFAULT 0, -- bodies downloaded, after content-coding
-    retries     INTEGER NOT NULL DEFAULT 0,
-    robots_requests INTEGER NOT NULL DEFAULT 0,
-    sitemap_requests INTEGER NOT NULL DEFAULT 0,
+    config      TEXT NOT NULL,   -- JSON: the options, without secrets
+    requests    INTEGER NOT NULL DEFAULT 0, -- answers and failures; not robots.txt, sitemaps and resources
+    pages       INTEGER NOT NULL DEFAULT 0, -- of these, with status 200 and without error
+    bytes       INTEGER NOT NULL DEFAULT 0, -- of downloaded bodies, after content-coding
+    retries     INTEGER NOT NULL DEFAULT 0, -- requests that repeat an earlier one
+    robots_requests INTEGER NOT NULL DEFAULT 0, -- for robots.txt
+    sitemap_requests INTEGER NOT NULL DEFAULT 0, -- for sitemaps
     max_rss_bytes INTEGER,       -- peak memory of the process
-    resource_requests INTEGER NOT NULL DEFAULT 0
+    resource_requests INTEGER NOT NULL DEFAULT 0 -- for resources
 );
 
 CREATE TABLE session_page (      -- stored pages whose URL may carry a session id
@@ -143,22 +143,22 @@ CREATE TABLE session_page (      -- stored pages whose URL may carry a session i
     fingerprint BLOB NOT NULL    -- SHA-256 of the body without session ids
 );
 
-CREATE TABLE analysis (          -- what the command `analyse` worked out; all rows are replaced together
+CREATE TABLE analysis (          -- results of `analyse`; it replaces all rows together
     url_id      INTEGER PRIMARY KEY REFERENCES url (id),
-    rank        REAL NOT NULL,   -- PageRank; all of them add up to 1
-    words       INTEGER,         -- of the visible text; NULL: its body was not saved, or is no HTML
-    simhash     INTEGER,         -- 64 bits of that text; NULL: as words, or too few words to compare
-    alike       INTEGER,         -- url_id of the page that stands for its group of like texts
-    distance    INTEGER          -- bits in which the two simhashes differ
+    rank        REAL NOT NULL,   -- PageRank; the sum of all is 1
+    words       INTEGER,         -- in the visible text; NULL: the body was not saved, or is no HTML
+    simhash     INTEGER,         -- 64 bits of that text; NULL: as for words, or too few words to compare
+    alike       INTEGER,         -- url_id of the first page of its group of similar texts
+    distance    INTEGER          -- bits in which its simhash differs from that of this page
 );
 
-CREATE TABLE analysed (          -- one row: of what `analyse` speaks
+CREATE TABLE analysed (          -- one row: the last `analyse`
     id          INTEGER PRIMARY KEY CHECK (id = 1),
     at          TEXT NOT NULL,   -- ISO 8601, UTC
-    urls        INTEGER NOT NULL, -- that were ranked
-    links       INTEGER NOT NULL, -- and redirects, between them
+    urls        INTEGER NOT NULL, -- URLs that were ranked
+    links       INTEGER NOT NULL, -- links and redirects between them
     rounds      INTEGER NOT NULL, -- of the power iteration
-    change      REAL NOT NULL,   -- sum of what the last round changed
+    change      REAL NOT NULL,   -- of the ranks in the last round, summed
     texts       INTEGER NOT NULL -- saved bodies that were read
 );
 
@@ -167,7 +167,7 @@ CREATE TABLE extraction (        -- values that rules and plugins took from page
     generation  INTEGER NOT NULL,
     name_id     INTEGER NOT NULL REFERENCES phrase (id),
     position    INTEGER NOT NULL, -- among the values of that name on that page, from 0
-    value       NOT NULL,        -- text, integer or real, as the rule's type says; a truth is 1 or 0
+    value       NOT NULL,        -- text, integer or real, as the rule's type says; a boolean is 1 or 0
     PRIMARY KEY (url_id, generation, name_id, position)
 ) WITHOUT ROWID;
 
@@ -177,34 +177,34 @@ CREATE TABLE structured_item (   -- JSON-LD, OpenGraph, Twitter cards, microdata
     kind_id     INTEGER NOT NULL REFERENCES phrase (id),
     position    INTEGER NOT NULL, -- among the items of that kind on that page, from 0
     data        TEXT,            -- JSON; NULL: it could not be read
-    error       TEXT,            -- why: bad_json, too_large, too_deep, too_many
+    error       TEXT,            -- why it could not be read: bad_json, too_large, too_deep, too_many
     PRIMARY KEY (url_id, generation, kind_id, position)
 ) WITHOUT ROWID;
 
-CREATE TABLE mishap (            -- what a rule or a plugin could not do on a page
+CREATE TABLE mishap (            -- errors of rules and plugins on a page
     url_id      INTEGER NOT NULL REFERENCES url (id),
     generation  INTEGER NOT NULL,
     position    INTEGER NOT NULL, -- on that page, from 0
     source_id   INTEGER NOT NULL REFERENCES phrase (id), -- the rule's name, or the plugin's
-    error       TEXT NOT NULL,
+    error       TEXT NOT NULL,   -- one line
     PRIMARY KEY (url_id, generation, position)
 ) WITHOUT ROWID;
 
-CREATE TABLE reparsing (         -- one row while a reparse is under way, or was cut off
+CREATE TABLE reparsing (         -- one row while a reparse is running or was interrupted
     id          INTEGER PRIMARY KEY CHECK (id = 1),
-    plan        TEXT NOT NULL,   -- JSON: what was wanted; another plan begins anew
-    after_url   INTEGER NOT NULL, -- the last body that is done: its url_id ...
-    after_generation INTEGER NOT NULL -- ... and its generation
+    plan        TEXT NOT NULL,   -- JSON: what to extract; another plan starts from the beginning
+    after_url   INTEGER NOT NULL, -- url_id of the last body that is done
+    after_generation INTEGER NOT NULL -- generation of that body
 );
 
-CREATE TABLE sample (
+CREATE TABLE sample (            -- one second of a run
     at          INTEGER PRIMARY KEY, -- unix seconds
     run_id      INTEGER NOT NULL REFERENCES runs (id),
-    requests    INTEGER NOT NULL, -- of the run so far, as are pages, bytes and failed
+    requests    INTEGER NOT NULL, -- of the run so far; also pages, bytes and failed
     pages       INTEGER NOT NULL,
     bytes       INTEGER NOT NULL,
     failed      INTEGER NOT NULL,
-    pending     INTEGER NOT NULL, -- of the whole crawl, as is skipped
+    pending     INTEGER NOT NULL, -- of the whole crawl; also skipped
     skipped     INTEGER NOT NULL,
     in_flight   INTEGER NOT NULL,
     hosts       INTEGER NOT NULL, -- in memory
@@ -213,7 +213,7 @@ CREATE TABLE sample (
     loop_busy   REAL NOT NULL
 );
 
-CREATE TABLE stage_sample (
+CREATE TABLE stage_sample (      -- one second of a stage
     at          INTEGER NOT NULL REFERENCES sample (at),
     position    INTEGER NOT NULL, -- in the flow, from 0
     stage       TEXT NOT NULL,
@@ -227,7 +227,7 @@ CREATE TABLE stage_sample (
     PRIMARY KEY (at, position)
 ) WITHOUT ROWID;
 
-CREATE TABLE live (              -- one row: what the live view showed last
+CREATE TABLE live (              -- one row: the last state of the live view
     id          INTEGER PRIMARY KEY CHECK (id = 1),
     run_id      INTEGER NOT NULL REFERENCES runs (id),
     at          REAL NOT NULL,   -- unix seconds
@@ -236,12 +236,12 @@ CREATE TABLE live (              -- one row: what the live view showed last
 
 CREATE TABLE resource (          -- the last answer of each resource
     url_id      INTEGER PRIMARY KEY REFERENCES url (id),
-    status      INTEGER,         -- HTTP status; NULL: none arrived
+    status      INTEGER,         -- HTTP status; NULL: no answer arrived
     type_id     INTEGER REFERENCES phrase (id), -- MIME type without parameters
     bytes       INTEGER,         -- Content-Length
-    checked_at  INTEGER,         -- unix milliseconds; NULL: no answer
-    redirect_id INTEGER REFERENCES url (id), -- target of a redirect ...
-    redirect_text TEXT           -- ... or its text, where the target has no row of its own
+    checked_at  INTEGER,         -- unix milliseconds; NULL: no answer arrived
+    redirect_id INTEGER REFERENCES url (id), -- target of a redirect, if it has a row; else redirect_text
+    redirect_text TEXT           -- target of a redirect, if it has no row
 );
 CREATE INDEX resource_redirect ON resource (redirect_id) WHERE redirect_id IS NOT NULL;
 
@@ -253,35 +253,34 @@ CREATE TABLE resource_use (      -- which stored page loads which resource, and 
 ) WITHOUT ROWID;
 CREATE INDEX resource_used ON resource_use (url_id);
 
-CREATE TABLE url_digest (
+CREATE TABLE url_digest (        -- a host's URLs by the digest of url.path; several paths may share one
     host_id     INTEGER NOT NULL REFERENCES host (id),
     digest      INTEGER NOT NULL,
     url_id      INTEGER NOT NULL REFERENCES url (id),
     PRIMARY KEY (host_id, digest, url_id)
 ) WITHOUT ROWID;
 
-CREATE TABLE phrase_digest (
+CREATE TABLE phrase_digest (     -- phrases by the digest of their text; several may share one. Empty while a
+                                 -- crawl holds all phrases in memory and looks up none
     digest      INTEGER NOT NULL,
     phrase_id   INTEGER NOT NULL REFERENCES phrase (id),
     PRIMARY KEY (digest, phrase_id)
 ) WITHOUT ROWID;
 
-CREATE VIEW broken_links AS      -- every link to a URL that does not answer, and every resource, by target
+CREATE VIEW broken_links AS      -- links (with --resources, resources too) that do not answer, and their pages
 SELECT
-    source.url AS source,        -- the page to mend
-    target.url AS target,
-    -- HTTP status of the last answer; NULL: none arrived
-    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = url.id) AS status,
-    url.reason AS reason,
-    -- of the link; of a resource what it is used as
-    coalesce((SELECT phrase.text FROM phrase WHERE phrase.id = link.text_id), '') AS text
+    source.url AS source,        -- the page to repair
+    target.url AS target,        -- the URL that does not answer
+    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = url.id) AS status, -- HTTP status; NULL: no answer arrived
+    url.reason AS reason,        -- why it failed
+    coalesce((SELECT phrase.text FROM phrase WHERE phrase.id = link.text_id), '') AS text -- of the link; of a resource, its kind
 FROM url
 CROSS JOIN link ON link.target = url.id -- CROSS: from the few broken URLs to their links, not through all links
 JOIN url_text AS source ON source.id = link.source
 JOIN url_text AS target ON target.id = link.target
 WHERE url.state = 3
-  -- What the web is to blame for. A refusal (403, 429, robots.txt, a Retry-After that is too
-  -- long) does not tell that a page is gone, and a limit or a bug of ours says nothing of it.
+  -- Failures that show that the page is gone or broken. A refusal (403, 429, robots.txt, a Retry-After
+  -- that is too long) does not show that, nor does a limit or a bug of this crawler.
   AND ((url.reason GLOB 'http_[45]*' AND url.reason NOT IN ('http_403', 'http_429'))
        OR url.reason GLOB 'timeout*'
        OR url.reason IN ('dns', 'connect', 'refused', 'reset', 'tls', 'truncated',
@@ -290,7 +289,7 @@ UNION ALL
 SELECT page, resource, status, reason, kind FROM broken_resources
 ORDER BY target, source;
 
-CREATE VIEW broken_resources AS  -- every use of a resource that does not answer, by resource
+CREATE VIEW broken_resources AS  -- images, scripts, stylesheets and media that do not answer (with --resources)
 WITH RECURSIVE walk (id, at) AS (  -- every resource behind the redirects of id
     SELECT url_id, redirect_id FROM resource WHERE redirect_id IS NOT NULL
     UNION
@@ -300,7 +299,7 @@ WITH RECURSIVE walk (id, at) AS (  -- every resource behind the redirects of id
 dead (id, at, reason) AS (       -- at: where the redirects of id end
     SELECT url.id, url.id, url.reason FROM url
     WHERE url.kind = 2 AND url.state = 3
-      -- As in broken_links; and a host that was given up never answered.
+      -- The reasons of broken_links; and a host that was given up never answered.
       AND ((url.reason GLOB 'http_[45]*' AND url.reason NOT IN ('http_403', 'http_429'))
            OR url.reason GLOB 'timeout*'
            OR url.reason IN ('dns', 'connect', 'refused', 'reset', 'tls', 'truncated', 'bad_http', 'bad_url',
@@ -313,11 +312,11 @@ dead (id, at, reason) AS (       -- at: where the redirects of id end
     SELECT hop.url_id, dead.at, dead.reason FROM dead JOIN resource AS hop ON hop.redirect_id = dead.id
 )
 SELECT
-    page.url AS page,            -- the page to mend
-    used.url AS resource,
+    page.url AS page,            -- the page to repair
+    used.url AS resource,        -- the URL that does not answer
     phrase.text AS kind,         -- image, script, style, media, icon or font
-    (SELECT resource.status FROM resource WHERE resource.url_id = dead.at) AS status, -- NULL: none arrived
-    dead.reason AS reason,
+    (SELECT resource.status FROM resource WHERE resource.url_id = dead.at) AS status, -- HTTP status; NULL: no answer arrived
+    dead.reason AS reason,       -- why it failed
     CASE WHEN dead.at <> dead.id THEN
         (SELECT last.url FROM url_text AS last WHERE last.id = dead.at)
     END AS redirects_to          -- where its redirects end; NULL: it is no redirect
@@ -328,14 +327,14 @@ JOIN phrase ON phrase.id = resource_use.use_id
 JOIN url_text AS page ON page.id = resource_use.page_id
 ORDER BY used.url, page.url, phrase.text;
 
-CREATE VIEW canonical_conflicts AS -- pages whose canonical link does not lead to a page that stands for itself
+CREATE VIEW canonical_conflicts AS -- pages whose canonical URL failed, redirects, or names another canonical URL
 SELECT
-    named.url AS url,
-    named.canonical AS canonical,
-    -- failed, skipped, pending: what became of it; redirects; names_another: it has a canonical
-    -- link of its own, to elsewhere; unknown: no page links there; elsewhere: the same, on another host
-    named.problem AS problem,
-    named.reason AS reason,      -- why failed or skipped
+    named.url AS url,            -- of the page
+    named.canonical AS canonical, -- what its link[rel=canonical] names
+    named.problem AS problem,    -- failed, skipped, pending: the state of the canonical URL. redirects. names_another:
+                                 -- it names another canonical URL itself. unknown: no page links there. elsewhere:
+                                 -- the same, on another host
+    named.reason AS reason,      -- why the canonical URL failed or was skipped
     named.leads_to AS leads_to   -- where the canonical URL redirects to, or what it names
 FROM (
     SELECT
@@ -355,7 +354,7 @@ FROM (
         coalesce((SELECT further.url FROM url_text AS further WHERE further.id = answer.redirect_id),
                  answer.redirect_text, nullif(answer.canonical, page.canonical)) AS leads_to
     FROM (
-        -- The text is taken apart, so that the key of url finds the row.
+        -- The URL is split, so that an index on its parts finds the row.
         SELECT url_id, canonical, secure, substr(rest, 1, instr(rest, '/') - 1) AS host,
                substr(rest, instr(rest, '/')) AS path
         FROM (
@@ -374,56 +373,60 @@ FROM (
 WHERE named.problem IS NOT NULL
 ORDER BY named.problem, named.url;
 
-CREATE VIEW content_types AS     -- what kinds of answers there are
+CREATE VIEW content_types AS     -- counts, bytes and answer time of every content type
 SELECT
-    (SELECT phrase.text FROM phrase WHERE phrase.id = last_fetch.type_id) AS content_type, -- NULL: none named
-    count(*) AS urls,
+    (SELECT phrase.text FROM phrase WHERE phrase.id = last_fetch.type_id) AS content_type, -- without parameters; NULL: the answer named none
+    count(*) AS urls,            -- requested URLs
     count(*) FILTER (WHERE status = 200 AND error IS NULL) AS pages, -- status 200 without error
     sum(body_bytes) FILTER (WHERE status = 200 AND error IS NULL) AS bytes, -- body_bytes of these pages
-    CAST(round(avg(elapsed_ms)) AS INTEGER) AS avg_elapsed_ms -- over all of them
+    CAST(round(avg(elapsed_ms)) AS INTEGER) AS avg_elapsed_ms -- over all answers
 FROM last_fetch
 GROUP BY type_id
 ORDER BY urls DESC, content_type;
 
-CREATE VIEW cut_links AS         -- pages with more links than one page may have
+CREATE VIEW cut_links AS         -- pages with more links than one page may have, and how many were left out
 SELECT
-    page.url AS url,
-    (SELECT count(*) FROM link WHERE link.source = last_fetch.url_id) AS links, -- distinct, stored
-    last_fetch.dropped_links AS dropped -- mentions behind them, which were not read
+    page.url AS url,             -- of the page
+    (SELECT count(*) FROM link WHERE link.source = last_fetch.url_id) AS links, -- distinct links that are stored
+    last_fetch.dropped_links AS dropped -- further mentions of links, which were not read
 FROM last_fetch JOIN url_text AS page ON page.id = last_fetch.url_id
 WHERE last_fetch.dropped_links > 0
 ORDER BY last_fetch.dropped_links DESC, page.url;
 
 CREATE VIEW deep_pages AS        -- stored pages, those furthest from the seeds first
-SELECT url, depth, title, content_type
+SELECT
+    url,                         -- of the page
+    depth,                       -- link hops from the nearest seed
+    title,                       -- of the page
+    content_type                 -- without parameters
 FROM pages
 WHERE status = 200 AND error IS NULL AND depth IS NOT NULL
 ORDER BY depth DESC, url;
 
-CREATE VIEW depths AS            -- how far the crawl has come at each distance from the seeds
+CREATE VIEW depths AS            -- counts at each distance from the seeds
 SELECT
-    nullif(url.depth, 1 << 30) AS depth,
-    count(*) AS urls,            -- discovered; the four states below add up to it
-    count(*) FILTER (WHERE url.state IN (0, 1)) AS pending,
-    count(*) FILTER (WHERE url.state = 2) AS done,
-    count(*) FILTER (WHERE url.state = 3) AS failed,
-    count(*) FILTER (WHERE url.state = 4) AS skipped,
-    count(*) FILTER (WHERE (     -- status 200 without error
+    nullif(url.depth, 1 << 30) AS depth, -- link hops from the nearest seed; NULL: only a sitemap leads there
+    count(*) AS urls,            -- discovered URLs: the sum of the next four columns
+    count(*) FILTER (WHERE url.state IN (0, 1)) AS pending, -- URLs in this state
+    count(*) FILTER (WHERE url.state = 2) AS done, -- URLs in this state
+    count(*) FILTER (WHERE url.state = 3) AS failed, -- URLs in this state
+    count(*) FILTER (WHERE url.state = 4) AS skipped, -- URLs in this state
+    count(*) FILTER (WHERE (
         SELECT last_fetch.status = 200 AND last_fetch.error IS NULL
         FROM last_fetch WHERE last_fetch.url_id = url.id
-    )) AS pages
+    )) AS pages                  -- status 200 without error
 FROM url
 WHERE url.kind <> 2
 GROUP BY url.depth
 ORDER BY url.depth;
 
-CREATE VIEW duplicate_titles AS  -- HTML pages that share their title
+CREATE VIEW duplicate_titles AS  -- HTML pages with the same title
 SELECT
-    page.title AS title,         -- one group
+    page.title AS title,         -- the same for all pages of a group
     grouped.copies AS copies,    -- pages in the group
-    url_text.url AS url,
-    page.depth AS depth,
-    page.canonical AS canonical  -- a page that names another one here is an honest copy
+    url_text.url AS url,         -- of the page
+    page.depth AS depth,         -- link hops from the nearest seed
+    page.canonical AS canonical  -- if it names another page, the copy is a declared one
 FROM (
     SELECT title, count(*) AS copies FROM html_page
     WHERE title <> ''
@@ -433,14 +436,14 @@ JOIN html_page AS page ON page.title = grouped.title
 JOIN url_text ON url_text.id = page.url_id
 ORDER BY grouped.copies DESC, page.title, url_text.url;
 
-CREATE VIEW duplicates AS        -- pages whose bodies are the same, byte for byte
+CREATE VIEW duplicates AS        -- pages with the same body, byte for byte
 SELECT
-    lower(hex(page.content_hash)) AS content_hash, -- one group
+    lower(hex(page.content_hash)) AS content_hash, -- the same for all pages of a group
     grouped.copies AS copies,    -- pages in the group
-    url_text.url AS url,
-    page.title AS title,
-    page.body_bytes AS body_bytes,
-    page.canonical AS canonical  -- a page that names another one here is an honest copy
+    url_text.url AS url,         -- of the page
+    page.title AS title,         -- of the page
+    page.body_bytes AS body_bytes, -- after content-coding
+    page.canonical AS canonical  -- if it names another page, the copy is a declared one
 FROM (
     SELECT content_hash, count(*) AS copies FROM last_fetch
     WHERE status = 200 AND error IS NULL AND content_hash IS NOT NULL
@@ -450,56 +453,55 @@ JOIN last_fetch AS page ON page.content_hash = grouped.content_hash AND page.sta
 JOIN url_text ON url_text.id = page.url_id
 ORDER BY grouped.copies DESC, page.content_hash, url_text.url;
 
-CREATE VIEW extracted AS         -- a value that a rule or a plugin took from a page, at every fetch of it
+CREATE VIEW extracted AS         -- a value that a rule or a plugin took from a page, at every fetch of the page
 SELECT
-    found.url AS url,
-    (SELECT phrase.text FROM phrase WHERE phrase.id = found.name_id) AS name,
+    found.url AS url,            -- of the page
+    (SELECT phrase.text FROM phrase WHERE phrase.id = found.name_id) AS name, -- of the value
     found.position AS position,  -- among the values of that name on that page, from 0
-    found.value AS value,
+    found.value AS value,        -- text, integer or real
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', fetch.fetched_at / 1000.0, 'unixepoch') FROM fetch
      WHERE fetch.url_id = found.url_id AND fetch.generation = found.generation) AS fetched_at, -- ISO 8601, UTC
-    found.generation AS generation -- which pass over the site, from 1
+    found.generation AS generation -- the pass over the site, from 1
 FROM (
     SELECT extraction.*, url_text.url AS url
     FROM extraction JOIN url_text ON url_text.id = extraction.url_id
     UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL WHERE 0
 ) AS found;
 
-CREATE VIEW extraction_failures AS -- what rules and plugins could not do
+CREATE VIEW extraction_failures AS -- errors of rules and plugins, and the pages on which they happened
 SELECT
-    url_text.url AS url,
-    phrase.text AS source,       -- the rule's name, or the plugin's
-    mishap.error AS error
+    url_text.url AS url,         -- of the page
+    phrase.text AS source,       -- name of the rule or plugin
+    mishap.error AS error        -- one line
 FROM mishap
 JOIN url_text ON url_text.id = mishap.url_id
 JOIN phrase ON phrase.id = mishap.source_id
 WHERE mishap.generation = (SELECT max(newer.generation) FROM fetch AS newer WHERE newer.url_id = mishap.url_id)
 ORDER BY phrase.text, url_text.url, mishap.position;
 
-CREATE VIEW failed AS            -- what was given up
+CREATE VIEW failed AS            -- URLs that were given up, and why
 SELECT
-    url,
-    reason,
-    -- HTTP status of the last answer; NULL: none arrived
-    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = known_url.id) AS status,
-    attempts,
-    depth,
-    discovered_from
+    url,                         -- canonical
+    reason,                      -- of the last attempt
+    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = known_url.id) AS status, -- HTTP status; NULL: no answer arrived
+    attempts,                    -- requests with a result
+    depth,                       -- link hops from the nearest seed
+    discovered_from              -- URL of the nearest page that leads here
 FROM known_url
 WHERE state = 'failed'
 ORDER BY reason, url;
 
-CREATE VIEW hosts AS             -- every host, the largest first
+CREATE VIEW hosts AS             -- counts, bytes and answer time of every host, the largest host first
 SELECT
     host.name AS host,           -- name and non-default port
-    known.urls AS urls,          -- discovered; the four states below add up to it
-    known.pending AS pending,
-    known.done AS done,
-    known.failed AS failed,
-    known.skipped AS skipped,
+    known.urls AS urls,          -- discovered URLs: the sum of the next four columns
+    known.pending AS pending,    -- URLs in this state
+    known.done AS done,          -- URLs in this state
+    known.failed AS failed,      -- URLs in this state
+    known.skipped AS skipped,    -- URLs in this state
     coalesce(answered.pages, 0) AS pages, -- status 200 without error
     coalesce(answered.bytes, 0) AS bytes, -- body_bytes of these pages
-    answered.elapsed_ms AS avg_elapsed_ms -- over all answers; NULL: none arrived
+    answered.elapsed_ms AS avg_elapsed_ms -- over all answers; NULL: no answer arrived
 FROM host
 JOIN (
     SELECT host_id, count(*) AS urls, count(*) FILTER (WHERE state IN (0, 1)) AS pending,
@@ -516,13 +518,13 @@ LEFT JOIN (
 ) AS answered ON answered.host_id = host.id
 ORDER BY known.urls DESC, host.name;
 
-CREATE VIEW html_page AS         -- beneath: the answers that are pages for a reader
+CREATE VIEW html_page AS         -- the answers that are HTML or XHTML pages of status 200
 SELECT last_fetch.*, (SELECT nullif(url.depth, 1 << 30) FROM url WHERE url.id = last_fetch.url_id) AS depth
 FROM last_fetch
 WHERE status = 200 AND error IS NULL
   AND type_id IN (SELECT id FROM phrase WHERE text IN ('text/html', 'application/xhtml+xml'));
 
-CREATE VIEW known_url AS         -- beneath: urls, and its numbers
+CREATE VIEW known_url AS         -- urls, with the numbers of their rows
 SELECT
     known.id AS id,
     known.url AS url,
@@ -531,14 +533,14 @@ SELECT
     known.reason AS reason,
     nullif(known.depth, 1 << 30) AS depth, -- NULL: only a sitemap leads here
     known.attempts AS attempts,
-    -- The nearest parent, of several the one whose URL sorts first; NULL for a seed. A parent
-    -- links here from one depth less, or redirects here from the same. Nofollow links
-    -- count only where nothing else leads here.
+    -- The nearest parent; of several, the one whose URL sorts first; NULL for a seed. A parent links
+    -- here from a depth one less, or redirects here from the same depth. Nofollow links count only
+    -- if nothing else leads here.
     CASE WHEN known.seed = 0 THEN (
         SELECT min(parent.url) FROM (
             SELECT source.url AS url
-            -- CROSS: the index link_target holds (target, source) alone, so that the link itself
-            -- is looked up only for the few sources that are near enough.
+            -- CROSS: the index link_target holds (target, source) alone, so that the row of a link
+            -- is read only for the few sources that are near enough.
             FROM link AS way
             CROSS JOIN url AS nearer ON nearer.id = way.source AND nearer.depth = known.depth - 1
             CROSS JOIN link ON link.source = way.source AND link.target = way.target
@@ -560,29 +562,35 @@ SELECT
 FROM (
     SELECT DISTINCT
         id, seed, followed, depth, reason, attempts, retry_at,
-        -- Waiting for another attempt is a way of being pending.
+        -- A URL that waits for another attempt is pending.
         CASE state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state,
         (SELECT name FROM host WHERE host.id = url.host_id) AS host,
         (SELECT url_text.url FROM url_text WHERE url_text.id = url.id) AS url
-    FROM url WHERE kind = 0      -- a sitemap is no page
+    FROM url WHERE kind = 0      -- not sitemaps and resources
 ) AS known;
 
-CREATE VIEW large_pages AS       -- the largest answers first
-SELECT url, body_bytes, status, content_type, elapsed_ms, depth
+CREATE VIEW large_pages AS       -- answers, the largest first
+SELECT
+    url,                         -- of the page
+    body_bytes,                  -- after content-coding; Content-Length if the body was not downloaded
+    status,                      -- HTTP status
+    content_type,                -- without parameters
+    elapsed_ms,                  -- from the request to the last byte that was read
+    depth                        -- link hops from the nearest seed
 FROM pages
 WHERE body_bytes IS NOT NULL
 ORDER BY body_bytes DESC, url;
 
-CREATE VIEW last_fetch AS        -- beneath: fetch, the newest generation of each URL
+CREATE VIEW last_fetch AS        -- the newest answer of each URL
 SELECT * FROM fetch
 WHERE generation = (SELECT max(newer.generation) FROM fetch AS newer WHERE newer.url_id = fetch.url_id);
 
 CREATE VIEW links AS             -- one row per distinct (source, target) of stored pages
 SELECT
-    pair.source_url AS source,
+    pair.source_url AS source,   -- the page
     pair.target_url AS target,   -- in scope or not
-    coalesce(said.text, '') AS text, -- first non-empty
-    coalesce(rels.text, '') AS rel, -- union of the rels
+    coalesce(said.text, '') AS text, -- the first non-empty text of the link
+    coalesce(rels.text, '') AS rel, -- union of the rel values
     pair.followed AS followed    -- 1: at least one mention may be followed
 FROM (
     -- CROSS: the text of a source is put together once, not for each of its links.
@@ -597,24 +605,24 @@ LEFT JOIN phrase AS rels ON rels.id = pair.rel_id;
 
 CREATE VIEW missing_titles AS    -- HTML pages without a title, or with an empty one
 SELECT
-    url_text.url AS url,
+    url_text.url AS url,         -- of the page
     page.title AS title,         -- NULL: no title element; '': an empty one
-    page.depth AS depth,
-    page.body_bytes AS body_bytes,
-    page.canonical AS canonical
+    page.depth AS depth,         -- link hops from the nearest seed
+    page.body_bytes AS body_bytes, -- after content-coding
+    page.canonical AS canonical  -- link[rel=canonical], resolved
 FROM html_page AS page
 JOIN url_text ON url_text.id = page.url_id
 WHERE coalesce(page.title, '') = ''
 ORDER BY url_text.url;
 
-CREATE VIEW near_duplicates AS   -- pages with nearly the same text, though not the same body; after `analyse`
+CREATE VIEW near_duplicates AS   -- pages with nearly the same text (after analyse, of a crawl with --save-bodies)
 SELECT
-    first.url AS first,          -- the page that stands for its group
+    first.url AS first,          -- the first page of the group
     grouped.copies AS copies,    -- pages in the group
-    url_text.url AS url,
-    one.distance AS distance,    -- bits of 64 in which its simhash differs from the first one's
-    one.words AS words,
-    page.title AS title
+    url_text.url AS url,         -- of the page
+    one.distance AS distance,    -- bits of 64 in which its simhash differs from that of the first page
+    one.words AS words,          -- in the visible text
+    page.title AS title          -- of the page
 FROM (
     SELECT analysis.alike AS alike, count(*) AS copies
     FROM analysis JOIN last_fetch ON last_fetch.url_id = analysis.url_id
@@ -627,44 +635,43 @@ JOIN url_text ON url_text.id = one.url_id
 JOIN url_text AS first ON first.id = grouped.alike
 ORDER BY grouped.copies DESC, first.url, one.distance, url_text.url;
 
-CREATE VIEW orphans AS           -- stored pages that are no seed and that nothing leads to
+CREATE VIEW orphans AS           -- stored pages that no link and no redirect leads to (of a complete crawl)
 SELECT
-    url_text.url AS url,
-    page.title AS title,
-    nullif(url.depth, 1 << 30) AS depth
+    url_text.url AS url,         -- of the page; seeds are not shown
+    page.title AS title,         -- of the page
+    nullif(url.depth, 1 << 30) AS depth -- link hops from the nearest seed; NULL: only a sitemap leads there
 FROM last_fetch AS page
 JOIN url ON url.id = page.url_id
 JOIN url_text ON url_text.id = page.url_id
 WHERE page.status = 200 AND page.error IS NULL
   AND url.seed = 0
-  -- A page's link to itself leads nobody there.
+  -- A page's link to itself does not count.
   AND NOT EXISTS (SELECT 1 FROM link WHERE link.target = url.id AND link.source <> url.id)
   AND NOT EXISTS (SELECT 1 FROM fetch WHERE fetch.redirect_id = url.id AND fetch.url_id <> url.id)
 ORDER BY url_text.url;
 
 CREATE VIEW pages AS             -- every URL that was requested, with its newest answer
 SELECT
-    page.url AS url,
-    page.status AS status,       -- HTTP status; NULL: none arrived
+    page.url AS url,             -- canonical
+    page.status AS status,       -- HTTP status; NULL: no answer arrived
     (SELECT nullif(url.depth, 1 << 30) FROM url WHERE url.id = page.id) AS depth, -- link hops from the nearest seed
     page.title AS title,         -- NULL: no title element; '': an empty one
     (SELECT phrase.text FROM phrase WHERE phrase.id = page.type_id) AS content_type, -- without parameters
-    page.body_bytes AS body_bytes, -- after content-coding; Content-Length where not downloaded
-    page.elapsed_ms AS elapsed_ms, -- from the request to the last byte that was wanted
+    page.body_bytes AS body_bytes, -- after content-coding; Content-Length if the body was not downloaded
+    page.elapsed_ms AS elapsed_ms, -- from the request to the last byte that was read
     strftime('%Y-%m-%dT%H:%M:%fZ', page.fetched_at / 1000.0, 'unixepoch') AS fetched_at, -- ISO 8601, UTC
     nullif(lower(hex(page.content_hash)), '') AS content_hash, -- SHA-256 of the body, hex
-    -- Where it redirects to, in scope or not; NULL: it is no redirect, or has no valid target.
     coalesce(
         (SELECT url_text.url FROM url_text WHERE url_text.id = page.redirect_id), page.redirect_text
-    ) AS redirect_to,
+    ) AS redirect_to,            -- target of a redirect, in scope or not; NULL: no redirect, or no valid target
     page.error AS error,         -- the reason of a failure; NULL: the answer was taken as asked
     page.language AS language,   -- html[lang]
     page.canonical AS canonical, -- link[rel=canonical], resolved
     page.robots AS robots,       -- directives of X-Robots-Tag and meta robots
-    page.etag AS etag,
+    page.etag AS etag,           -- as sent
     page.last_modified AS last_modified, -- as sent
-    (SELECT url.attempts FROM url WHERE url.id = page.id) AS attempts, -- requests that were settled
-    (SELECT host.name FROM url JOIN host ON host.id = url.host_id WHERE url.id = page.id) AS host
+    (SELECT url.attempts FROM url WHERE url.id = page.id) AS attempts, -- requests with a result
+    (SELECT host.name FROM url JOIN host ON host.id = url.host_id WHERE url.id = page.id) AS host -- name and non-default port
 FROM (
     SELECT DISTINCT
         url_id AS id, generation, status, title, type_id, body_bytes, elapsed_ms, fetched_at, content_hash,
@@ -673,7 +680,7 @@ FROM (
     FROM last_fetch
 ) AS page;
 
-CREATE VIEW redirect_chains AS   -- redirects that lead to redirects, from the first one of each chain
+CREATE VIEW redirect_chains AS   -- redirects that lead to redirects, and loops
 WITH RECURSIVE walk (start, at, elsewhere, hops, least, path, via) AS (
     SELECT url_id, redirect_id, redirect_text, 1, min(url_id, coalesce(redirect_id, url_id)),
            ',' || url_id || ',', ''
@@ -686,74 +693,74 @@ WITH RECURSIVE walk (start, at, elsewhere, hops, least, path, via) AS (
     FROM walk
     JOIN last_fetch AS hop ON hop.url_id = walk.at
     WHERE (hop.redirect_id IS NOT NULL OR hop.redirect_text IS NOT NULL)
-      AND instr(walk.path, ',' || walk.at || ',') = 0 -- a loop ends where it meets itself
-      AND walk.hops < 100        -- and a chain without end here, so that the walk is bounded
+      AND instr(walk.path, ',' || walk.at || ',') = 0 -- a loop ends at the first URL it meets again
+      AND walk.hops < 100        -- the limit for a chain without end
 ),
-whole AS (                       -- of each start the longest walk; `at` and the rest come from that row
+whole AS (                       -- the longest walk from each start; `at` and the rest come from that row
     SELECT start, at, elsewhere, max(hops) AS hops, least, via,
            instr(path, ',' || at || ',') > 0 AS looped
     FROM walk GROUP BY start
 )
 SELECT
     first.url AS url,            -- where the chain starts
-    whole.hops AS hops,          -- redirects in a row; two at least, but for a URL that redirects to itself
-    coalesce(last.url, whole.elsewhere) AS final_url,
-    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = whole.at) AS final_status,
-    -- loop: it comes back to one of its own; else the state of the final URL; NULL: it has no row
-    CASE WHEN whole.looped THEN 'loop' ELSE last.state END AS result,
+    whole.hops AS hops,          -- redirects in a row: at least two, or one for a URL that redirects to itself
+    coalesce(last.url, whole.elsewhere) AS final_url, -- where the chain ends
+    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = whole.at) AS final_status, -- HTTP status
+    CASE WHEN whole.looped THEN 'loop' ELSE last.state END AS result, -- loop, or the state of the final URL; NULL: it has no row
     whole.via AS via             -- the URLs between, separated by blanks
 FROM whole
 JOIN url_text AS first ON first.id = whole.start
 LEFT JOIN known_url AS last ON last.id = whole.at
 WHERE (whole.hops > 1 OR whole.looped)
-  -- Once per chain: from where no redirect leads to, and a loop by itself from its oldest member.
+  -- Once per chain: from the URL that no redirect leads to. A loop that no redirect leads into is
+  -- shown from its oldest member.
   AND (NOT EXISTS (SELECT 1 FROM fetch AS before
                    WHERE before.redirect_id = whole.start AND before.url_id <> whole.start)
        OR (whole.looped AND whole.at = whole.start AND whole.least = whole.start))
 ORDER BY whole.hops DESC, first.url;
 
-CREATE VIEW redirects AS         -- every redirect, and what became of its target
+CREATE VIEW redirects AS         -- every redirect, with the state of its target
 SELECT
-    source.url AS url,
-    hop.status AS status,
+    source.url AS url,           -- the URL that redirects
+    hop.status AS status,        -- HTTP status
     coalesce(target.url, hop.redirect_text) AS target, -- NULL: Location is missing or invalid
-    target.state AS target_state, -- NULL: the target is no http(s) URL, or too long, so it has no row
-    target.reason AS target_reason,
-    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = target.id) AS target_status,
-    (SELECT url.depth FROM url WHERE url.id = hop.url_id) AS depth
+    target.state AS target_state, -- NULL: the target has no row; it is no http(s) URL, or too long
+    target.reason AS target_reason, -- why the target failed or was skipped
+    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = target.id) AS target_status, -- HTTP status
+    (SELECT url.depth FROM url WHERE url.id = hop.url_id) AS depth -- link hops from the nearest seed
 FROM last_fetch AS hop
 JOIN url_text AS source ON source.id = hop.url_id
 LEFT JOIN known_url AS target ON target.id = hop.redirect_id
 WHERE hop.redirect_id IS NOT NULL OR hop.redirect_text IS NOT NULL OR hop.status IN (301, 302, 303, 307, 308)
 ORDER BY source.url;
 
-CREATE VIEW resource_uses AS     -- one row per page, resource and what it is used as
+CREATE VIEW resource_uses AS     -- one row per page, resource and what the resource is used as
 SELECT
-    page.url AS page,
-    used.url AS resource,
+    page.url AS page,            -- the page that loads it
+    used.url AS resource,        -- its URL
     phrase.text AS kind          -- image, script, style, media, icon or font
 FROM url_text AS page
 CROSS JOIN resource_use ON resource_use.page_id = page.id
 JOIN url_text AS used ON used.id = resource_use.url_id
 JOIN phrase ON phrase.id = resource_use.use_id;
 
-CREATE VIEW resources AS         -- what pages load (--resources), and what it answered
+CREATE VIEW resources AS         -- images, scripts, stylesheets and media that pages load (--resources), with their answers
 SELECT
-    url_text.url AS url,
-    -- image, script, style, media, icon or font; several separated by blanks; NULL: only a redirect leads here
+    url_text.url AS url,         -- canonical
     (SELECT group_concat(kind, ' ') FROM (
         SELECT DISTINCT phrase.text AS kind FROM resource_use JOIN phrase ON phrase.id = resource_use.use_id
         WHERE resource_use.url_id = url.id ORDER BY phrase.text
-    )) AS kind,
-    CASE url.state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state,
-    resource.status AS status,   -- HTTP status; NULL: none arrived
+    )) AS kind,                  -- image, script, style, media, icon or font; several are separated by blanks; NULL:
+                                 -- only a redirect leads here
+    CASE url.state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state, -- pending, done, failed or skipped
+    resource.status AS status,   -- HTTP status; NULL: no answer arrived
     (SELECT phrase.text FROM phrase WHERE phrase.id = resource.type_id) AS content_type, -- without parameters
-    resource.bytes AS bytes,     -- Content-Length; NULL: the server does not say
-    CASE WHEN url.state IN (3, 4) THEN url.reason END AS error, -- why failed or skipped (robots, address, ...)
+    resource.bytes AS bytes,     -- Content-Length; NULL: the answer had none
+    CASE WHEN url.state IN (3, 4) THEN url.reason END AS error, -- why it failed or was skipped (robots, address, ...)
     strftime('%Y-%m-%dT%H:%M:%fZ', resource.checked_at / 1000.0, 'unixepoch') AS checked_at, -- ISO 8601, UTC
     coalesce(
         (SELECT target.url FROM url_text AS target WHERE target.id = resource.redirect_id), resource.redirect_text
-    ) AS redirect_to             -- the target is a resource of its own
+    ) AS redirect_to             -- target of a redirect, which is a resource of its own
 FROM url
 JOIN url_text ON url_text.id = url.id
 LEFT JOIN resource ON resource.url_id = url.id
@@ -761,10 +768,10 @@ WHERE url.kind = 2;
 
 CREATE VIEW sitemaps AS          -- every sitemap that robots.txt, an index or the operator named
 SELECT
-    url_text.url AS url,
-    CASE url.state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state,
-    url.reason AS reason,        -- why failed or skipped
-    sitemap.status AS status,    -- HTTP status; NULL: none arrived
+    url_text.url AS url,         -- canonical
+    CASE url.state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state, -- pending, done, failed or skipped
+    url.reason AS reason,        -- why it failed or was skipped
+    sitemap.status AS status,    -- HTTP status; NULL: no answer arrived
     sitemap.format AS format,    -- urlset, index, rss, atom or text; NULL: none of these
     sitemap.entries AS entries,  -- locations read
     sitemap.refused AS refused,  -- locations that are no http(s) URL, or too long
@@ -775,38 +782,45 @@ JOIN url_text ON url_text.id = url.id
 LEFT JOIN sitemap ON sitemap.url_id = url.id
 WHERE url.kind = 1;
 
-CREATE VIEW skipped AS           -- what a rule kept out
+CREATE VIEW skipped AS           -- URLs that a rule excluded, and which rule
 SELECT
-    url,
-    reason,                      -- the rule
-    depth,
-    discovered_from
+    url,                         -- canonical
+    reason,                      -- the rule: scope, include, exclude, depth, robots, nofollow, trap:..., address, ...
+    depth,                       -- link hops from the nearest seed
+    discovered_from              -- URL of the nearest page that leads here
 FROM known_url
 WHERE state = 'skipped'
 ORDER BY reason, url;
 
-CREATE VIEW slow_pages AS        -- the slowest answers first
-SELECT url, elapsed_ms, status, body_bytes, content_type, depth, error
+CREATE VIEW slow_pages AS        -- answers, the slowest first
+SELECT
+    url,                         -- of the page
+    elapsed_ms,                  -- from the request to the last byte that was read
+    status,                      -- HTTP status
+    body_bytes,                  -- after content-coding
+    content_type,                -- without parameters
+    depth,                       -- link hops from the nearest seed
+    error                        -- the reason of a failure
 FROM pages
 WHERE elapsed_ms IS NOT NULL
 ORDER BY elapsed_ms DESC, url;
 
 CREATE VIEW status_codes AS      -- how many URLs ended in each status and error
 SELECT
-    status,                      -- HTTP status; NULL: none arrived
-    error,                       -- NULL: taken as asked
-    count(*) AS urls
+    status,                      -- HTTP status; NULL: no answer arrived
+    error,                       -- NULL: the answer was taken as asked
+    count(*) AS urls             -- requested URLs
 FROM last_fetch
 GROUP BY status, error
 ORDER BY status, error;
 
-CREATE VIEW structured AS        -- structured data, an item a row
+CREATE VIEW structured AS        -- structured data of pages, one item per row
 SELECT
-    found.url AS url,
-    (SELECT phrase.text FROM phrase WHERE phrase.id = found.kind_id) AS kind, -- json-ld, opengraph, twitter, microdata
+    found.url AS url,            -- of the page
+    (SELECT phrase.text FROM phrase WHERE phrase.id = found.kind_id) AS kind, -- json-ld, opengraph, twitter or microdata
     found.position AS position,  -- among the items of that kind on that page, from 0
     found.data AS data,          -- JSON; NULL: it could not be read
-    found.error AS error,        -- why: bad_json, too_large, too_deep, too_many
+    found.error AS error,        -- why it could not be read: bad_json, too_large, too_deep, too_many
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', fetch.fetched_at / 1000.0, 'unixepoch') FROM fetch
      WHERE fetch.url_id = found.url_id AND fetch.generation = found.generation) AS fetched_at -- ISO 8601, UTC
 FROM (
@@ -818,61 +832,61 @@ FROM (
 
 CREATE VIEW telemetry AS         -- one row per second and stage; means are over that second
 SELECT
-    strftime('%Y-%m-%dT%H:%M:%SZ', sample.at, 'unixepoch') AS at, -- ISO 8601, UTC: its end
+    strftime('%Y-%m-%dT%H:%M:%SZ', sample.at, 'unixepoch') AS at, -- ISO 8601, UTC: the end of the second
     sample.run_id AS run,        -- runs.id
     stage_sample.stage AS stage, -- fetch, parse or store
     stage_sample.waiting AS queue_depth, -- messages in its inbox, mean
-    stage_sample.bound AS queue_bound,
-    stage_sample.busy AS busy,   -- workers with a message in hand, mean
-    stage_sample.workers AS workers,
+    stage_sample.bound AS queue_bound, -- most messages that fit into its inbox
+    stage_sample.busy AS busy,   -- workers that handle a message, mean
+    stage_sample.workers AS workers, -- all of them
     stage_sample.handled AS handled, -- messages, of the run so far
     stage_sample.wait_ms AS wait_ms, -- in the inbox, per message, mean
-    stage_sample.service_ms AS service_ms, -- in a worker's hands, per message, mean
-    sample.lag_ms AS lag_ms,     -- how late the event loop came to what was due
+    stage_sample.service_ms AS service_ms, -- in a worker, per message, mean
+    sample.lag_ms AS lag_ms,     -- delay of the event loop's timers
     sample.loop_busy AS loop_busy, -- the event loop's share of one core
-    sample.requests AS requests, -- of the run so far, as are pages, bytes and failed
-    sample.pages AS pages,
-    sample.bytes AS bytes,
-    sample.failed AS failed,
-    sample.pending AS pending,   -- of the whole crawl, as is skipped
-    sample.skipped AS skipped,
-    sample.in_flight AS in_flight, -- URLs under way
+    sample.requests AS requests, -- of the run so far
+    sample.pages AS pages,       -- of the run so far: status 200 without error
+    sample.bytes AS bytes,       -- of the run so far
+    sample.failed AS failed,     -- of the run so far
+    sample.pending AS pending,   -- URLs of the whole crawl
+    sample.skipped AS skipped,   -- URLs of the whole crawl
+    sample.in_flight AS in_flight, -- URLs between the frontier and their commit
     sample.hosts AS hosts,       -- in memory
     sample.hosts_held_back AS hosts_held_back -- by the throttle
 FROM sample JOIN stage_sample ON stage_sample.at = sample.at
 ORDER BY sample.at, stage_sample.position;
 
-CREATE VIEW thin_pages AS        -- HTML pages with little on them
+CREATE VIEW thin_pages AS        -- HTML pages with few words (after analyse), or with a very small body
 SELECT
-    url_text.url AS url,
-    analysis.words AS words,     -- NULL: `analyse` has not seen its body
-    page.body_bytes AS body_bytes,
-    page.title AS title,
-    page.depth AS depth
+    url_text.url AS url,         -- of the page
+    analysis.words AS words,     -- in the visible text; NULL: analyse has not read its body
+    page.body_bytes AS body_bytes, -- after content-coding
+    page.title AS title,         -- of the page
+    page.depth AS depth          -- link hops from the nearest seed
 FROM html_page AS page
 JOIN url_text ON url_text.id = page.url_id
 LEFT JOIN analysis ON analysis.url_id = page.url_id
--- Under 200 words, where auditors begin to look; and where nobody has counted them,
--- markup and all in less room than 200 words with a page around them would take.
+-- Auditors begin to look below 200 words. Where the words were not counted: 200 words, and markup
+-- around them, need more than 2048 bytes.
 WHERE CASE WHEN analysis.words IS NULL THEN page.body_bytes < 2048 ELSE analysis.words < 200 END
 ORDER BY analysis.words, page.body_bytes, url_text.url;
 
-CREATE VIEW top_pages AS         -- pages by PageRank over followed links and redirects; after `analyse`
+CREATE VIEW top_pages AS         -- pages by PageRank over followed links and redirects (after analyse)
 SELECT
-    url_text.url AS url,
-    round(analysis.rank, 9) AS pagerank, -- all URLs' add up to 1
-    (SELECT count(*) FROM link WHERE link.target = analysis.url_id AND link.source <> analysis.url_id) AS inlinks,
-    page.status AS status,
-    page.title AS title
+    url_text.url AS url,         -- of the page
+    round(analysis.rank, 9) AS pagerank, -- the sum over all pages is 1
+    (SELECT count(*) FROM link WHERE link.target = analysis.url_id AND link.source <> analysis.url_id) AS inlinks, -- pages that link here
+    page.status AS status,       -- HTTP status
+    page.title AS title          -- of the page
 FROM analysis
 JOIN url_text ON url_text.id = analysis.url_id
 JOIN last_fetch AS page ON page.url_id = analysis.url_id
 ORDER BY analysis.rank DESC, url_text.url;
 
-CREATE VIEW url_text AS          -- beneath: the canonical URL of a number
+CREATE VIEW url_text AS          -- the canonical URL of a row of url
 SELECT
-    url.id AS id,                -- what link.source, fetch.redirect_id and so on refer to
-    CASE url.secure WHEN 1 THEN 'https://' ELSE 'http://' END || host.name || url.path AS url
+    url.id AS id,                -- what link.source, fetch.redirect_id and other columns refer to
+    CASE url.secure WHEN 1 THEN 'https://' ELSE 'http://' END || host.name || url.path AS url -- canonical
 FROM url JOIN host ON host.id = url.host_id;
 
 CREATE VIEW urls AS              -- every http(s) URL ever discovered
@@ -880,10 +894,10 @@ SELECT
     url,                         -- canonical
     host,                        -- name and non-default port
     state,                       -- pending, done, failed or skipped
-    reason,                      -- why failed or skipped (the rule), or why it is to be asked again
-    depth,                       -- link hops from the nearest seed
-    attempts,                    -- requests that were settled
+    reason,                      -- why it failed, which rule skipped it, or why it waits for another attempt
+    depth,                       -- link hops from the nearest seed; NULL: only a sitemap leads here
+    attempts,                    -- requests with a result
     discovered_from,             -- URL of the nearest page that leads here; NULL: a seed
     seed,                        -- 1: given by the operator
-    retry_at                     -- ISO 8601, UTC; only while waiting for another attempt
+    retry_at                     -- ISO 8601, UTC; only while it waits for another attempt
 FROM known_url;

@@ -11,12 +11,10 @@ import functools
 import importlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from penstock.crawler.cli import COMMANDS
 from penstock.crawler.cli.flags import add_flags
-from penstock.storage.reading.datasette_metadata import build_datasette_metadata
-from penstock.storage.reading.reports import REPORTS, TABLES
+from penstock.storage.reading.reports import REPORTS, describe_reports, describe_tables
 from tests.support.crawls import ROOT
 
 PAGE = ROOT / "docs" / "reference.md"
@@ -186,22 +184,18 @@ def ticked(words: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def reports() -> Iterator[str]:
     yield "## Reports"
+    reports = describe_reports()
     yield "`penstock report NAME`; each is also a view, so `SELECT * FROM NAME` works too."
-    yield table(("report", "what it shows"), ((f"`{name}`", text) for name, text in REPORTS.items()))
+    yield table(("report", "what it shows"), ((f"`{name}`", reports[name].text) for name in REPORTS))
 
 
 def tables() -> Iterator[str]:
     yield "## Tables"
     yield "The tables and views that people use. What lies beneath them may change with a version."
-    found = described()
-    yield table(("table", "one row per"), ((f"[`{name}`](#{name})", found[name][0]) for name in TABLES))
-    for name in TABLES:
+    found = describe_tables()
+    yield table(("table", "one row per"), ((f"[`{name}`](#{name})", found[name].text) for name in found))
+    for name, description in found.items():
         yield f"### {name}"
-        yield table(("column", "meaning"), ((f"`{column}`", text) for column, text in found[name][1].items()))
-
-
-def described() -> dict[str, tuple[str, Mapping[str, str]]]:
-    """By table: what a row is, and the meaning of each column."""
-    metadata: Any = build_datasette_metadata("crawl")
-    known = metadata["databases"]["crawl"]["tables"]
-    return {name: (known[name]["description"] or "", known[name]["columns"]) for name in TABLES}
+        yield table(
+            ("column", "meaning"), ((f"`{column}`", text) for column, text in description.columns.items())
+        )

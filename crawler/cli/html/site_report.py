@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from penstock.crawler.output.atomic_output import AtomicOutput
     from penstock.storage.reading.chart_data import ChartData
     from penstock.storage.reading.crawl_reader import CrawlReader
-    from penstock.storage.reading.report_queries import ReportQuery
-    from penstock.storage.reading.reports import CrawlStatus
+    from penstock.storage.reading.crawl_status import CrawlStatus
+    from penstock.storage.reading.reports import ReportQuery
 
 Ask = Callable[[str], "ReportQuery"]  # a report by its name; raises BadQuery while it has no answer
 
@@ -74,12 +74,13 @@ def _sections(
     ask: Ask, reader: CrawlReader, files: AtomicOutput, lists: PurePath
 ) -> tuple[list[Section], list[str], list[str]]:
     """Those with rows, the names of those without, and why others have no answer yet."""
-    from penstock.storage.reading.reports import REPORTS
+    from penstock.storage.reading.reports import REPORTS, describe_reports
 
     sections: list[Section] = []
     empty: list[str] = []
     unanswered: list[str] = []
-    for name, about in REPORTS.items():
+    descriptions = describe_reports()
+    for name in REPORTS:
         try:
             asked = ask(name)
         except BadQuery as reason:
@@ -88,7 +89,7 @@ def _sections(
         rows = reader.select(asked.sql, asked.parameters)
         top, number = _write_list(rows.columns, iter(rows), files, str(lists / f"{name}.csv"))
         if number:
-            sections.append(Section(name, about, rows.columns, top, number, asked.note))
+            sections.append(Section(name, descriptions[name].text, rows.columns, top, number, asked.note))
         else:
             empty.append(name)
     return sections, empty, unanswered

@@ -1,4 +1,4 @@
--- Schema 3: what a host's throttle has learnt, so that a resumed crawl knows it from the start.
+-- Step 3: the limits that a host's throttle has found, so that a resumed crawl starts with them.
 
-ALTER TABLE host ADD COLUMN connections INTEGER NOT NULL DEFAULT 0; -- open at once; 0: not known
-ALTER TABLE host ADD COLUMN rate REAL;   -- starts a second that it takes; NULL: it never refused any
+ALTER TABLE host ADD COLUMN connections INTEGER NOT NULL DEFAULT 0; -- concurrency limit; 0: not known
+ALTER TABLE host ADD COLUMN rate REAL;   -- requests per second; NULL: no limit found

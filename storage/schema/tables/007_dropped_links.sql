@@ -1,3 +1,3 @@
--- Schema 7: a page may lead to so many URLs, or 4 MiB of their text; what it says beyond is counted.
+-- Step 7: the links of a page are limited in number and to 4 MiB of URL text. Further ones are counted.
 
-ALTER TABLE fetch ADD COLUMN dropped_links INTEGER NOT NULL DEFAULT 0; -- mentions that were not read
+ALTER TABLE fetch ADD COLUMN dropped_links INTEGER NOT NULL DEFAULT 0; -- mentions of links that were not read

@@ -1,4 +1,4 @@
-CREATE VIEW broken_resources AS  -- every use of a resource that does not answer, by resource
+CREATE VIEW broken_resources AS  -- images, scripts, stylesheets and media that do not answer (with --resources)
 WITH RECURSIVE walk (id, at) AS (  -- every resource behind the redirects of id
     SELECT url_id, redirect_id FROM resource WHERE redirect_id IS NOT NULL
     UNION
@@ -8,7 +8,7 @@ WITH RECURSIVE walk (id, at) AS (  -- every resource behind the redirects of id
 dead (id, at, reason) AS (       -- at: where the redirects of id end
     SELECT url.id, url.id, url.reason FROM url
     WHERE url.kind = 2 AND url.state = 3
-      -- As in broken_links; and a host that was given up never answered.
+      -- The reasons of broken_links; and a host that was given up never answered.
       AND ((url.reason GLOB 'http_[45]*' AND url.reason NOT IN ('http_403', 'http_429'))
            OR url.reason GLOB 'timeout*'
            OR url.reason IN ('dns', 'connect', 'refused', 'reset', 'tls', 'truncated', 'bad_http', 'bad_url',
@@ -21,11 +21,11 @@ dead (id, at, reason) AS (       -- at: where the redirects of id end
     SELECT hop.url_id, dead.at, dead.reason FROM dead JOIN resource AS hop ON hop.redirect_id = dead.id
 )
 SELECT
-    page.url AS page,            -- the page to mend
-    used.url AS resource,
+    page.url AS page,            -- the page to repair
+    used.url AS resource,        -- the URL that does not answer
     phrase.text AS kind,         -- image, script, style, media, icon or font
-    (SELECT resource.status FROM resource WHERE resource.url_id = dead.at) AS status, -- NULL: none arrived
-    dead.reason AS reason,
+    (SELECT resource.status FROM resource WHERE resource.url_id = dead.at) AS status, -- HTTP status; NULL: no answer arrived
+    dead.reason AS reason,       -- why it failed
     CASE WHEN dead.at <> dead.id THEN
         (SELECT last.url FROM url_text AS last WHERE last.id = dead.at)
     END AS redirects_to          -- where its redirects end; NULL: it is no redirect

@@ -1,11 +1,11 @@
-CREATE VIEW canonical_conflicts AS -- pages whose canonical link does not lead to a page that stands for itself
+CREATE VIEW canonical_conflicts AS -- pages whose canonical URL failed, redirects, or names another canonical URL
 SELECT
-    named.url AS url,
-    named.canonical AS canonical,
-    -- failed, skipped, pending: what became of it; redirects; names_another: it has a canonical
-    -- link of its own, to elsewhere; unknown: no page links there; elsewhere: the same, on another host
-    named.problem AS problem,
-    named.reason AS reason,      -- why failed or skipped
+    named.url AS url,            -- of the page
+    named.canonical AS canonical, -- what its link[rel=canonical] names
+    named.problem AS problem,    -- failed, skipped, pending: the state of the canonical URL. redirects. names_another:
+                                 -- it names another canonical URL itself. unknown: no page links there. elsewhere:
+                                 -- the same, on another host
+    named.reason AS reason,      -- why the canonical URL failed or was skipped
     named.leads_to AS leads_to   -- where the canonical URL redirects to, or what it names
 FROM (
     SELECT
@@ -25,7 +25,7 @@ FROM (
         coalesce((SELECT further.url FROM url_text AS further WHERE further.id = answer.redirect_id),
                  answer.redirect_text, nullif(answer.canonical, page.canonical)) AS leads_to
     FROM (
-        -- The text is taken apart, so that the key of url finds the row.
+        -- The URL is split, so that an index on its parts finds the row.
         SELECT url_id, canonical, secure, substr(rest, 1, instr(rest, '/') - 1) AS host,
                substr(rest, instr(rest, '/')) AS path
         FROM (

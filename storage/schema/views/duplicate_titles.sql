@@ -1,10 +1,10 @@
-CREATE VIEW duplicate_titles AS  -- HTML pages that share their title
+CREATE VIEW duplicate_titles AS  -- HTML pages with the same title
 SELECT
-    page.title AS title,         -- one group
+    page.title AS title,         -- the same for all pages of a group
     grouped.copies AS copies,    -- pages in the group
-    url_text.url AS url,
-    page.depth AS depth,
-    page.canonical AS canonical  -- a page that names another one here is an honest copy
+    url_text.url AS url,         -- of the page
+    page.depth AS depth,         -- link hops from the nearest seed
+    page.canonical AS canonical  -- if it names another page, the copy is a declared one
 FROM (
     SELECT title, count(*) AS copies FROM html_page
     WHERE title <> ''

@@ -1,11 +1,11 @@
-CREATE VIEW duplicates AS        -- pages whose bodies are the same, byte for byte
+CREATE VIEW duplicates AS        -- pages with the same body, byte for byte
 SELECT
-    lower(hex(page.content_hash)) AS content_hash, -- one group
+    lower(hex(page.content_hash)) AS content_hash, -- the same for all pages of a group
     grouped.copies AS copies,    -- pages in the group
-    url_text.url AS url,
-    page.title AS title,
-    page.body_bytes AS body_bytes,
-    page.canonical AS canonical  -- a page that names another one here is an honest copy
+    url_text.url AS url,         -- of the page
+    page.title AS title,         -- of the page
+    page.body_bytes AS body_bytes, -- after content-coding
+    page.canonical AS canonical  -- if it names another page, the copy is a declared one
 FROM (
     SELECT content_hash, count(*) AS copies FROM last_fetch
     WHERE status = 200 AND error IS NULL AND content_hash IS NOT NULL

@@ -1,8 +1,8 @@
-CREATE VIEW extraction_failures AS -- what rules and plugins could not do
+CREATE VIEW extraction_failures AS -- errors of rules and plugins, and the pages on which they happened
 SELECT
-    url_text.url AS url,
-    phrase.text AS source,       -- the rule's name, or the plugin's
-    mishap.error AS error
+    url_text.url AS url,         -- of the page
+    phrase.text AS source,       -- name of the rule or plugin
+    mishap.error AS error        -- one line
 FROM mishap
 JOIN url_text ON url_text.id = mishap.url_id
 JOIN phrase ON phrase.id = mishap.source_id

@@ -1,14 +1,14 @@
-CREATE VIEW hosts AS             -- every host, the largest first
+CREATE VIEW hosts AS             -- counts, bytes and answer time of every host, the largest host first
 SELECT
     host.name AS host,           -- name and non-default port
-    known.urls AS urls,          -- discovered; the four states below add up to it
-    known.pending AS pending,
-    known.done AS done,
-    known.failed AS failed,
-    known.skipped AS skipped,
+    known.urls AS urls,          -- discovered URLs: the sum of the next four columns
+    known.pending AS pending,    -- URLs in this state
+    known.done AS done,          -- URLs in this state
+    known.failed AS failed,      -- URLs in this state
+    known.skipped AS skipped,    -- URLs in this state
     coalesce(answered.pages, 0) AS pages, -- status 200 without error
     coalesce(answered.bytes, 0) AS bytes, -- body_bytes of these pages
-    answered.elapsed_ms AS avg_elapsed_ms -- over all answers; NULL: none arrived
+    answered.elapsed_ms AS avg_elapsed_ms -- over all answers; NULL: no answer arrived
 FROM host
 JOIN (
     SELECT host_id, count(*) AS urls, count(*) FILTER (WHERE state IN (0, 1)) AS pending,

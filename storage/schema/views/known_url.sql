@@ -1,4 +1,5 @@
-CREATE VIEW known_url AS         -- beneath: urls, and its numbers
+-- Beneath other views. penstock/storage/reading/explanation.py finds the same parents: keep them alike.
+CREATE VIEW known_url AS         -- urls, with the numbers of their rows
 SELECT
     known.id AS id,
     known.url AS url,
@@ -7,14 +8,14 @@ SELECT
     known.reason AS reason,
     nullif(known.depth, 1 << 30) AS depth, -- NULL: only a sitemap leads here
     known.attempts AS attempts,
-    -- The nearest parent, of several the one whose URL sorts first; NULL for a seed. A parent
-    -- links here from one depth less, or redirects here from the same. Nofollow links
-    -- count only where nothing else leads here.
+    -- The nearest parent; of several, the one whose URL sorts first; NULL for a seed. A parent links
+    -- here from a depth one less, or redirects here from the same depth. Nofollow links count only
+    -- if nothing else leads here.
     CASE WHEN known.seed = 0 THEN (
         SELECT min(parent.url) FROM (
             SELECT source.url AS url
-            -- CROSS: the index link_target holds (target, source) alone, so that the link itself
-            -- is looked up only for the few sources that are near enough.
+            -- CROSS: the index link_target holds (target, source) alone, so that the row of a link
+            -- is read only for the few sources that are near enough.
             FROM link AS way
             CROSS JOIN url AS nearer ON nearer.id = way.source AND nearer.depth = known.depth - 1
             CROSS JOIN link ON link.source = way.source AND link.target = way.target
@@ -36,9 +37,9 @@ SELECT
 FROM (
     SELECT DISTINCT
         id, seed, followed, depth, reason, attempts, retry_at,
-        -- Waiting for another attempt is a way of being pending.
+        -- A URL that waits for another attempt is pending.
         CASE state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state,
         (SELECT name FROM host WHERE host.id = url.host_id) AS host,
         (SELECT url_text.url FROM url_text WHERE url_text.id = url.id) AS url
-    FROM url WHERE kind = 0      -- a sitemap is no page
+    FROM url WHERE kind = 0      -- not sitemaps and resources
 ) AS known;

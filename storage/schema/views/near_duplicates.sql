@@ -1,11 +1,11 @@
-CREATE VIEW near_duplicates AS   -- pages with nearly the same text, though not the same body; after `analyse`
+CREATE VIEW near_duplicates AS   -- pages with nearly the same text (after analyse, of a crawl with --save-bodies)
 SELECT
-    first.url AS first,          -- the page that stands for its group
+    first.url AS first,          -- the first page of the group
     grouped.copies AS copies,    -- pages in the group
-    url_text.url AS url,
-    one.distance AS distance,    -- bits of 64 in which its simhash differs from the first one's
-    one.words AS words,
-    page.title AS title
+    url_text.url AS url,         -- of the page
+    one.distance AS distance,    -- bits of 64 in which its simhash differs from that of the first page
+    one.words AS words,          -- in the visible text
+    page.title AS title          -- of the page
 FROM (
     SELECT analysis.alike AS alike, count(*) AS copies
     FROM analysis JOIN last_fetch ON last_fetch.url_id = analysis.url_id

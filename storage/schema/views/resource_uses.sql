@@ -1,7 +1,7 @@
-CREATE VIEW resource_uses AS     -- one row per page, resource and what it is used as
+CREATE VIEW resource_uses AS     -- one row per page, resource and what the resource is used as
 SELECT
-    page.url AS page,
-    used.url AS resource,
+    page.url AS page,            -- the page that loads it
+    used.url AS resource,        -- its URL
     phrase.text AS kind          -- image, script, style, media, icon or font
 FROM url_text AS page
 CROSS JOIN resource_use ON resource_use.page_id = page.id

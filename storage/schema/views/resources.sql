@@ -1,20 +1,20 @@
-CREATE VIEW resources AS         -- what pages load (--resources), and what it answered
+CREATE VIEW resources AS         -- images, scripts, stylesheets and media that pages load (--resources), with their answers
 SELECT
-    url_text.url AS url,
-    -- image, script, style, media, icon or font; several separated by blanks; NULL: only a redirect leads here
+    url_text.url AS url,         -- canonical
     (SELECT group_concat(kind, ' ') FROM (
         SELECT DISTINCT phrase.text AS kind FROM resource_use JOIN phrase ON phrase.id = resource_use.use_id
         WHERE resource_use.url_id = url.id ORDER BY phrase.text
-    )) AS kind,
-    CASE url.state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state,
-    resource.status AS status,   -- HTTP status; NULL: none arrived
+    )) AS kind,                  -- image, script, style, media, icon or font; several are separated by blanks; NULL:
+                                 -- only a redirect leads here
+    CASE url.state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state, -- pending, done, failed or skipped
+    resource.status AS status,   -- HTTP status; NULL: no answer arrived
     (SELECT phrase.text FROM phrase WHERE phrase.id = resource.type_id) AS content_type, -- without parameters
-    resource.bytes AS bytes,     -- Content-Length; NULL: the server does not say
-    CASE WHEN url.state IN (3, 4) THEN url.reason END AS error, -- why failed or skipped (robots, address, ...)
+    resource.bytes AS bytes,     -- Content-Length; NULL: the answer had none
+    CASE WHEN url.state IN (3, 4) THEN url.reason END AS error, -- why it failed or was skipped (robots, address, ...)
     strftime('%Y-%m-%dT%H:%M:%fZ', resource.checked_at / 1000.0, 'unixepoch') AS checked_at, -- ISO 8601, UTC
     coalesce(
         (SELECT target.url FROM url_text AS target WHERE target.id = resource.redirect_id), resource.redirect_text
-    ) AS redirect_to             -- the target is a resource of its own
+    ) AS redirect_to             -- target of a redirect, which is a resource of its own
 FROM url
 JOIN url_text ON url_text.id = url.id
 LEFT JOIN resource ON resource.url_id = url.id

@@ -1,9 +1,9 @@
 CREATE VIEW sitemaps AS          -- every sitemap that robots.txt, an index or the operator named
 SELECT
-    url_text.url AS url,
-    CASE url.state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state,
-    url.reason AS reason,        -- why failed or skipped
-    sitemap.status AS status,    -- HTTP status; NULL: none arrived
+    url_text.url AS url,         -- canonical
+    CASE url.state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state, -- pending, done, failed or skipped
+    url.reason AS reason,        -- why it failed or was skipped
+    sitemap.status AS status,    -- HTTP status; NULL: no answer arrived
     sitemap.format AS format,    -- urlset, index, rss, atom or text; NULL: none of these
     sitemap.entries AS entries,  -- locations read
     sitemap.refused AS refused,  -- locations that are no http(s) URL, or too long

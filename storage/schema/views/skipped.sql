@@ -1,9 +1,9 @@
-CREATE VIEW skipped AS           -- what a rule kept out
+CREATE VIEW skipped AS           -- URLs that a rule excluded, and which rule
 SELECT
-    url,
-    reason,                      -- the rule
-    depth,
-    discovered_from
+    url,                         -- canonical
+    reason,                      -- the rule: scope, include, exclude, depth, robots, nofollow, trap:..., address, ...
+    depth,                       -- link hops from the nearest seed
+    discovered_from              -- URL of the nearest page that leads here
 FROM known_url
 WHERE state = 'skipped'
 ORDER BY reason, url;

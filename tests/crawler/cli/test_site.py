@@ -83,7 +83,7 @@ class TestPage:
         assert {"broken_links", "duplicate_titles", "skipped", "slow_pages"} <= named <= set(REPORTS)
         assert "The first 10 of 12 rows" in html
         assert "Nothing found: redirects," in html
-        assert '<p class="soft">top_pages needs what `analyse` works out' in html
+        assert '<p class="soft">top_pages needs the results of `analyse`' in html
         assert "<dd>13</dd>" in html
 
     @pytest.mark.parametrize(("target", "page"), [("a.html", "a.html"), ("folder", "folder/index.html")])

@@ -180,6 +180,14 @@ class TestDescriptions:
         assert described["pages"].text == "every URL that was requested, with its newest answer"
         assert list(described["status_codes"].columns) == ["status", "error", "urls"]
 
+    @pytest.mark.parametrize("name", [*TABLES, *REPORTS])
+    def test_every_table_and_report_for_people_is_described_with_all_its_columns(self, name: str) -> None:
+        """The reference and Datasette show these texts."""
+        text, columns = describe_schema()[name]
+
+        assert text
+        assert [column for column, meaning in columns.items() if not meaning] == []
+
     def test_a_comment_of_several_lines_is_one_description(self) -> None:
         assert "1 << 30" in describe_schema()["url"].columns["depth"]
 

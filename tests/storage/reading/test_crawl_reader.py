@@ -14,8 +14,9 @@ import pytest
 
 from penstock.crawler.errors import BadDatabase, BadQuery
 from penstock.storage.reading.crawl_reader import CrawlReader, open_reader
+from penstock.storage.reading.crawl_status import load_status
 from penstock.storage.reading.explanation import explain_url
-from penstock.storage.reading.reports import REPORTS, TABLES, load_status
+from penstock.storage.reading.reports import REPORTS, TABLES
 from tests.support.database_rows import SITE, CrawlFile
 
 HOME = f"{SITE}/"

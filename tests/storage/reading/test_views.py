@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from penstock.storage.reading.reports import REPORTS, TABLES, load_totals
+from penstock.storage.reading.crawl_status import load_totals
+from penstock.storage.reading.reports import REPORTS, TABLES
 from tests.support.database_rows import SITE, CrawlFile, large_crawl
 
 HOME = f"{SITE}/"

@@ -1,0 +1,90 @@
+"""Crawl status: how far a crawl is.
+
+May touch: sqlite3 connections that others opened; the schema's names.
+Never: write. Each function reads through the connection it is given, so that several of them within
+one read transaction agree.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from penstock.crawler.ports import Totals
+from penstock.storage.writing import statements as sql
+from penstock.storage.writing.rows import totals_of
+from penstock.storage.writing.telemetry_samples import Live, live
+
+_GENERATION = "SELECT generation FROM crawl"
+_CRAWL = "SELECT identity, depth, robots, created_at FROM crawl"
+_WAITING = "SELECT count(*) FROM url WHERE state = 1 AND kind = 0"
+_REASONS = """
+    SELECT coalesce(reason, 'unknown'), count(*) FROM url WHERE state = :state AND kind = 0
+    GROUP BY reason ORDER BY count(*) DESC, reason
+"""
+_LAST_ANSWER = "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(fetched_at) / 1000.0, 'unixepoch') FROM fetch"
+_RUNS = """
+    SELECT id, started_at, finished_at, stop_reason, requests, pages, bytes FROM runs ORDER BY id
+"""
+
+
+class RunRecord(NamedTuple):
+    """One invocation."""
+
+    id: int
+    started_at: str  # ISO 8601, UTC
+    finished_at: str | None  # None: running, or killed
+    stop_reason: str | None
+    requests: int
+    pages: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlStatus:
+    """How far a crawl is."""
+
+    identity: Mapping[str, Any]  # seeds, scope, include, exclude; empty: not begun
+    depth: int | None  # link hops, of the last run; None: no limit
+    robots: bool  # the last run obeyed robots.txt
+    totals: Totals
+    waiting: int  # of the pending ones: for another attempt
+    failed: Sequence[tuple[str, int]]  # reason and URLs, the most frequent first
+    skipped: Sequence[tuple[str, int]]
+    runs: Sequence[RunRecord]  # the oldest first
+    last_activity: str | None  # ISO 8601, UTC: the last answer, or the begin or end of a run
+    live: Live | None  # what the last run showed last, if it has no end
+
+
+def load_totals(connection: sqlite3.Connection) -> Totals:
+    """The crawl's life so far, all runs together, as the database has it."""
+    [states] = connection.execute(sql.COUNT_STATES)
+    generation = connection.execute(_GENERATION).fetchone()
+    [(pages,)] = connection.execute(sql.COUNT_PAGES, {"generation": generation[0] if generation else 1})
+    [runs] = connection.execute(sql.SUM_RUNS)
+    return totals_of(states, pages, runs)
+
+
+def load_status(connection: sqlite3.Connection) -> CrawlStatus:
+    """Everything that the `status` command shows."""
+    crawl = connection.execute(_CRAWL).fetchone() or ("{}", None, 1, None)
+    [(waiting,)] = connection.execute(_WAITING)
+    [(answered,)] = connection.execute(_LAST_ANSWER)
+    runs = [RunRecord(*row) for row in connection.execute(_RUNS)]
+    moments = [answered, crawl[3], *(moment for run in runs for moment in (run.started_at, run.finished_at))]
+    seen = live(connection)
+    return CrawlStatus(
+        identity=json.loads(crawl[0]),
+        depth=crawl[1],
+        robots=bool(crawl[2]),
+        totals=load_totals(connection),
+        waiting=waiting,
+        failed=connection.execute(_REASONS, {"state": 3}).fetchall(),
+        skipped=connection.execute(_REASONS, {"state": 4}).fetchall(),
+        runs=runs,
+        last_activity=max((moment for moment in moments if moment), default=None),
+        live=seen if seen and runs and seen.run == runs[-1].id and not runs[-1].finished_at else None,
+    )
