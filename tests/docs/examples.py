@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import aiohttp
 
@@ -41,12 +43,13 @@ class Folder:
             (shims / name).write_text(fork_server.command(name, server))
             (shims / name).chmod(0o755)
         for name in ("python", "python3"):
-            (shims / name).symlink_to(sys.executable)
+            (shims / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+            (shims / name).chmod(0o755)
         (path / "run_crawl.py").symlink_to(ROOT / "run_crawl.py")
         places = [shims, sysconfig.get_path("scripts"), Path(aiohttp.__file__).parents[4] / "bin"]
         self.environment = {
             "PATH": os.pathsep.join([*map(str, places), os.environ["PATH"]]),
-            "PYTHONPATH": str(ROOT / ".src"),
+            "PYTHONPATH": os.pathsep.join((str(ROOT / ".src"), str(path))),
             "HOME": str(path),
             "COLUMNS": "100",
             "LC_ALL": "C.UTF-8",
@@ -55,7 +58,7 @@ class Folder:
     def run(self, block: Block) -> Iterator[tuple[str, Printed, list[str]]]:
         """Run a block; yields each command, what it printed, and what the page shows for it."""
         if "file" in block.directives:
-            (self.path / block.directives["file"]).write_text(self._to_loopback(block.text))
+            self._write(block.directives["file"], self._to_loopback(block.text))
         elif block.language == "sh":
             yield block.text, self._bash(f"set -euo pipefail\n{block.text}"), []
         elif block.language == "console":
@@ -63,6 +66,25 @@ class Folder:
                 yield command, self._bash(command), shown
         elif block.language == "python":
             yield block.text, self._start([str(self.path / ".bin/example")], block.text), []
+
+    def _write(self, name: str, text: str) -> None:
+        if name.startswith("checkout/") and not (self.path / "checkout").exists():
+            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            for source in (".src", "crawler", "stages", "storage"):
+                shutil.copytree(ROOT / source, self.path / "checkout" / source, symlinks=True, ignore=ignored)
+            shutil.copy(ROOT / "run_crawl.py", self.path / "checkout")
+        (self.path / name).write_text(text)
+        if name == "pyproject.toml":
+            self._install(tomllib.loads(text)["project"])
+
+    def _install(self, project: dict[str, Any]) -> None:
+        """What `pip install .` would do: announce the entry points of the package."""
+        folder = self.path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
+        groups = project["entry-points"].items()
+        lines = [f"[{group}]\n{name} = {where}" for group, points in groups for name, where in points.items()]
+        (folder / "entry_points.txt").write_text("\n".join(lines))
 
     def _bash(self, script: str) -> Printed:
         return self._start(["bash", "-c", self._to_loopback(script)])
@@ -145,6 +167,7 @@ _VARIES = (
     (re.compile(r"\b\d+ ?%"), "<share>"),
     (re.compile(r"^( *bottleneck).*"), r"\1"),
     (re.compile(r"Penstock[ /]\d[\w.]*"), "Penstock <version>"),
+    (re.compile(r"\b[0-9a-f]{64}\b"), "<hash>"),
     (re.compile(r"[-─]{2,}|\s+"), " "),
 )
 
@@ -157,13 +180,13 @@ def comparable(line: str, *, numbers: bool) -> str:
 
 
 def missing_lines(shown: list[str], printed: str, *, numbers: bool = True) -> list[str]:
-    """Lines that a page shows and the command did not print, in this order; `...` stands for any."""
+    """How an output differs from what a page shows; where it shows `...`, any lines may stand."""
     if not shown:
         return []
     is_part = any(line.strip() == "..." for line in shown)
     wanted = [comparable(line, numbers=numbers) for line in shown if line.strip() not in ("", "...")]
     actual = [comparable(line, numbers=numbers) for line in printed.splitlines() if line.strip()]
     if not is_part:
-        return [] if wanted == actual else [f"shown: {wanted}", f"true:  {actual}"]
+        return [line for line in difflib.ndiff(wanted, actual) if line.startswith(("-", "+"))]
     rest = iter(actual)
     return [line for line in wanted if line not in rest]

@@ -95,6 +95,7 @@ def run(connection: socket.socket) -> int:
     os.environ.update(
         {name: value for name, _, value in (word.partition("=") for word in words[: int(count)])}
     )
+    sys.path += os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.argv = words[int(count) :]
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115
     try:

@@ -1,6 +1,6 @@
 """Site: the two sites on loopback that the examples crawl.
 
-`https://example.com` sells kettles: items with prices, a guide, news with a feed, a PDF, redirects, a
+`https://example.com` sells kettles: items with prices, a guide, news with a feed, a PDF, a text, redirects, a
 missing page, a robots.txt and a sitemap. `https://intranet.example` wants a user and a password.
 """
 
@@ -60,7 +60,7 @@ def _shop() -> dict[str, Answer]:
             "Kettles",
             "<h1>Kettles</h1><p>Kettles of every kind.</p>",
             links("/items/", "/guide/", "/guide/index.html", "/news/", "/about.html", "/old.html"),
-            links("/missing.html", "/manual.pdf", "/private/", "https://elsewhere.example/"),
+            links("/missing.html", "/manual.pdf", "/kettles.txt", "/private/", "https://elsewhere.example/"),
             '<a href="/login" rel=nofollow>log in</a>',
         ),
         "/items/": page("Items", "<h1>Items</h1>", links("1.html", "2.html", "3.html")),
@@ -126,8 +126,15 @@ class _Server(ThreadingHTTPServer):
                 f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{listed}</urlset>'.encode(),
                 "application/xml",
             )
+            site["/kettles.txt"] = Answer(
+                f"Kettles in plain text\n{self.base}/plain.html\n".encode(), "text/plain"
+            )
+            site["/plain.html"] = page("Named in a text")
             robots = f"User-agent: *\nDisallow: /private/\nSitemap: {self.base}/sitemap.xml\n"
             site["/robots.txt"] = Answer(robots.encode(), "text/plain")
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A crawl that ends resets its connections."""
 
 
 class _Handler(BaseHTTPRequestHandler):
