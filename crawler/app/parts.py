@@ -22,10 +22,9 @@ from penstock.crawler.engine.engine import Stopping
 from penstock.crawler.engine.pool import Pool
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.messages import CanonicalUrl, Done, RobotsAnswer, Verdict
-from penstock.crawler.monitor.loop_lag import LoopLag
-from penstock.crawler.monitor.tally import Tally
-from penstock.crawler.monitor.telemetry import Telemetry
-from penstock.crawler.monitor.trend import Left
+from penstock.crawler.monitor.estimates import RemainingBudget
+from penstock.crawler.monitor.run_counts import RunCounts
+from penstock.crawler.monitor.telemetry import LoopLag, Telemetry
 from penstock.crawler.monitor.watchdog import warn_of_slow_plugin
 from penstock.crawler.policies.breaker import Breaker
 from penstock.crawler.policies.budget import Budget
@@ -224,7 +223,7 @@ def make_parts(
     totals: Totals,
     *,
     fetchers: Mapping[str, Fetcher],
-    tally: Tally,
+    counts: RunCounts,
     stopping: Stopping,
     started: float,
     observer: Observer | None = None,
@@ -288,7 +287,7 @@ def make_parts(
         retry=retry,
         clock=clock,
         sitemaps_of=sitemaps_of,
-        on_verdict=tally.settled,
+        on_verdict=counts.count_verdict,
         after_commit=None if observer is None else observer.after_commit,
     )
 
@@ -298,10 +297,10 @@ def make_parts(
         Pool(stage=store, workers=config.storers, inbox=asyncio.Queue(config.queue_size)),
     ]
     telemetry = Telemetry(
-        tally,
+        counts,
         frontier,
         pools,
-        left=Left.of(config, totals),
+        budget=RemainingBudget.of(config, totals),
         started=started,
         lag=lag,
         stopping=lambda: stopping.reason,

@@ -16,7 +16,7 @@ from penstock.crawler.engine.engine import Stopping, crawl
 from penstock.crawler.engine.pool import StageMeter
 from penstock.crawler.errors import PenstockError
 from penstock.crawler.monitor.metrics import serving
-from penstock.crawler.monitor.tally import Tally
+from penstock.crawler.monitor.run_counts import RunCounts
 from penstock.crawler.monitor.watchdog import pool_lines, task_lines, watch
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.ports import Fetcher, Totals
@@ -36,7 +36,7 @@ class Run:
         self._observer: Observer | None = None
         self.began = False
         self._stopping = Stopping()
-        self._tally = Tally()
+        self._counts = RunCounts()
         self._parts: Parts | None = None
         self._started = time.monotonic()
 
@@ -53,10 +53,10 @@ class Run:
         """How the run stands. Valid at any time."""
         if self._parts is not None:
             return self._parts.telemetry.snapshot()
-        tally = self._tally
+        counts = self._counts
         elapsed = time.monotonic() - self._started
         return Snapshot(
-            elapsed_s=elapsed, pending=tally.pending, skipped=tally.skipped, stopping=self._stopping.reason
+            elapsed_s=elapsed, pending=counts.pending, skipped=counts.skipped, stopping=self._stopping.reason
         )
 
     def meters(self) -> dict[str, StageMeter]:
@@ -87,14 +87,14 @@ class Run:
                 await store.close()
 
     async def _run(self, store: CrawlStore, settings: CrawlSettings) -> Report:
-        blueprint, tally = self._blueprint, self._tally
+        blueprint, counts = self._blueprint, self._counts
         admission = blueprint.admission(settings.seeds)
         seen = blueprint.seen_filter(store.known_urls)
         opened = await store.begin(
-            settings, admission, seen, max_batch=blueprint.config.storers, on_commit=tally.committed
+            settings, admission, seen, max_batch=blueprint.config.storers, on_commit=counts.count_commit
         )
         totals = await store.totals()
-        tally.begin(totals)
+        counts.start_from(totals)
         nothing_to_do = store.resumed and not await opened.frontier.unfinished()
         reason = "error"
         filling = asyncio.create_task(store.fill_seen(seen), name="fill-seen")
@@ -118,7 +118,7 @@ class Run:
         totals = await store.totals()
         return Report(
             exit_code=exit_code(
-                reason, first_run=opened.id == 1, pages=totals.pages, internal=tally.internal
+                reason, first_run=opened.id == 1, pages=totals.pages, internal=counts.internal
             ),
             stop_reason=reason,
             run_id=opened.id,
@@ -132,13 +132,13 @@ class Run:
 
     async def _flow(self, opened: OpenRun, totals: Totals, fetchers: Mapping[str, Fetcher]) -> None:
         """Let the pages flow through the pools, watched by three tasks beside them."""
-        config, stopping, tally = self._blueprint.config, self._stopping, self._tally
+        config, stopping, counts = self._blueprint.config, self._stopping, self._counts
         parts = self._parts = make_parts(
             self._blueprint,
             opened,
             totals,
             fetchers=fetchers,
-            tally=tally,
+            counts=counts,
             stopping=stopping,
             started=self._started,
             observer=self._observer,
@@ -146,7 +146,7 @@ class Run:
         if config.max_time is not None:
             stopping.request_after(config.max_time - (time.monotonic() - self._started), "max_time")
         watchers = (
-            watch(parts.pools, parts.frontier, lambda: tally.verdicts, paused=self._waits_for_observer),
+            watch(parts.pools, parts.frontier, lambda: counts.verdicts, paused=self._waits_for_observer),
             parts.lag.run(),
             parts.telemetry.run(opened.writer.request_flush),
         )

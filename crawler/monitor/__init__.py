@@ -1,10 +1,8 @@
-"""Monitor: what a running crawl does, measured once a second. A failure here never harms the crawl.
+"""Monitor: measures a running crawl. A failure in here never harms the crawl.
 
-bottleneck  which part of a crawl the others waited for, told from how busy each of them was.
-loop_lag    how late the event loop comes to what is due. A latency that we measure has our own in it.
-metrics     a running crawl's numbers for Prometheus, over HTTP on loopback.
-tally       this run's counts, kept as verdicts are committed. What the live view reads.
-telemetry   a look at a running crawl ten times a second, summed up once a second.
-trend       how fast a crawl goes, and when it will have come to its end if that can be known.
-watchdog    say what a crawl is doing right now, and say so unasked when it does nothing.
+estimates   throughput, time left and the bottleneck, calculated from measurements
+metrics     the numbers of a running crawl for Prometheus, over HTTP on loopback
+run_counts  what a run has done so far, counted as verdicts are committed
+telemetry   measures ten times a second, and makes a sample once a second
+watchdog    describes what a crawl is doing, and logs it when nothing happens
 """

@@ -1,10 +1,10 @@
-"""Metrics: a running crawl's numbers for Prometheus, over HTTP on loopback.
+"""Metrics: the numbers of a running crawl for Prometheus, over HTTP on loopback.
 
-May touch: asyncio's streams; prometheus_client, which nobody else imports, for the text format.
-Never: an address that other machines can reach; a thread; anything of the crawl but a look at it.
+May touch: asyncio's streams; prometheus_client for the text format, which no other module imports.
+Never: an address that other machines can reach; a thread; a part of the crawl, except to read its numbers.
 
-Names end in their unit, counters in `_total`. Counts are of this run, so they begin at 0
-with it, as Prometheus expects of a process; only pending and skipped are the whole crawl's.
+Names end in their unit, counters in `_total`. Counts are those of this run: they begin at 0, as
+Prometheus expects of a process. Only pending and skipped URLs are counted over the whole crawl.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
 LOOPBACK = "127.0.0.1"
-TYPE = "text/plain; version=0.0.4; charset=utf-8"  # of the format
-MOST_HEAD = 16_384  # bytes of a request
-PATIENCE = 5.0  # seconds for a request to arrive, and for its answer to be taken
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MAX_REQUEST_BYTES = 16_384
+TIMEOUT = 5.0  # seconds for a request to arrive and for its answer to be sent
 
 
 class Source(Protocol):
-    """A run that can be measured, before it has begun too."""
+    """A run, which may not have begun yet."""
 
     def snapshot(self) -> Snapshot: ...
     def meters(self) -> Mapping[str, StageMeter]: ...
@@ -38,7 +38,7 @@ class Source(Protocol):
 
 @contextlib.asynccontextmanager
 async def serving(port: int | None, source: Source) -> AsyncIterator[None]:
-    """Answer at http://127.0.0.1:PORT/metrics meanwhile; None: do nothing. Raises BadConfig."""
+    """Answer at http://127.0.0.1:PORT/metrics within the block; None: do nothing. Raises BadConfig."""
     if port is None:
         yield
         return
@@ -54,18 +54,18 @@ async def serving(port: int | None, source: Source) -> AsyncIterator[None]:
             connections.add(task)
             task.add_done_callback(connections.discard)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 writer.write(reply(await reader.readuntil(b"\r\n\r\n"), lambda: exposed(source)))
                 writer.close()
                 await writer.wait_closed()
         except (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError):
-            pass  # whoever asks badly, or goes away, harms nobody but himself
+            pass  # a bad or abandoned request concerns its sender only
         finally:
             writer.transport.abort()
-            await asyncio.sleep(0)  # it takes the loop a step to do so
+            await asyncio.sleep(0)  # the loop needs one step for it
 
     try:
-        server = await asyncio.start_server(answer, LOOPBACK, port, limit=MOST_HEAD)
+        server = await asyncio.start_server(answer, LOOPBACK, port, limit=MAX_REQUEST_BYTES)
     except OSError as error:
         why = error.strerror or error
         raise BadConfig(f"--metrics-port: cannot listen on {LOOPBACK}:{port}: {why}") from None
@@ -80,7 +80,7 @@ async def serving(port: int | None, source: Source) -> AsyncIterator[None]:
 
 
 def reply(head: bytes, body: Callable[[], bytes]) -> bytes:
-    """The whole answer to a request, after which the connection is closed."""
+    """The whole answer to a request. The connection is closed after it."""
     method, _, rest = head.partition(b" ")
     path = rest.partition(b" ")[0].partition(b"?")[0]
     if method not in (b"GET", b"HEAD"):
@@ -89,9 +89,9 @@ def reply(head: bytes, body: Callable[[], bytes]) -> bytes:
         status, text = "404 Not Found", b"there is only /metrics\n"
     else:
         status, text = "200 OK", body()
-    fields = (f"Content-Type: {TYPE}", f"Content-Length: {len(text)}", "Connection: close")
-    said = "\r\n".join([f"HTTP/1.1 {status}", *fields, "", ""]).encode()
-    return said if method == b"HEAD" else said + text
+    fields = (f"Content-Type: {CONTENT_TYPE}", f"Content-Length: {len(text)}", "Connection: close")
+    answer = "\r\n".join([f"HTTP/1.1 {status}", *fields, "", ""]).encode()
+    return answer if method == b"HEAD" else answer + text
 
 
 def exposed(source: Source) -> bytes:
@@ -113,32 +113,32 @@ def families(source: Source) -> Iterator[Metric]:
     for name, text, value in (
         ("pages", "Pages of status 200 without error", now.pages),
         ("bytes", "Bytes of bodies, after content-coding", now.bytes),
-        ("retries", "Requests that are to be made again", now.retries),
+        ("retries", "Requests that failed and will be repeated", now.retries),
     ):
         yield CounterMetricFamily(f"penstock_{name}", text, value)
     for name, text, label, values in (
-        ("requests", "Requests settled, by class of status; none: no answer came", "answer", now.answers),
-        ("failures", "URLs given up, by reason", "reason", now.failures),
+        ("requests", "Settled requests, by class of status; none: no answer arrived", "answer", now.answers),
+        ("failures", "Failed URLs, by reason", "reason", now.failures),
     ):
         counter = CounterMetricFamily(f"penstock_{name}", text, labels=[label])
         for key, number in sorted(values.items()):
             counter.add_metric([key], number)
         yield counter
     for name, text, amount in (
-        ("pending_urls", "URLs still to be fetched, whole crawl", now.pending),
-        ("skipped_urls", "URLs that a rule kept out, whole crawl", now.skipped),
-        ("in_flight_urls", "URLs under way", now.in_flight),
+        ("pending_urls", "URLs to be fetched, whole crawl", now.pending),
+        ("skipped_urls", "URLs that a rule excluded, whole crawl", now.skipped),
+        ("in_flight_urls", "URLs in flight", now.in_flight),
         ("hosts", "Hosts in memory", now.hosts),
         ("hosts_held_back", "Hosts that the throttle holds back", now.hosts_held_back),
-        ("loop_lag_seconds", "How late the event loop comes to what is due", now.lag_ms / 1000),
+        ("loop_lag_seconds", "Delay of the event loop, averaged over about a second", now.lag_ms / 1000),
         ("loop_busy_ratio", "The event loop's share of one core", now.loop_busy),
-        ("elapsed_seconds", "Since the run began", now.elapsed_s),
+        ("elapsed_seconds", "Seconds since the run began", now.elapsed_s),
     ):
         yield GaugeMetricFamily(f"penstock_{name}", text, amount)
     for name, text, position in (
-        ("queue_depth", "Messages waiting before a stage, mean of a second", "waiting"),
-        ("queue_bound", "Messages that may wait before a stage", "bound"),
-        ("workers_busy", "Workers with a message in hand, mean of a second", "busy"),
+        ("queue_depth", "Messages in the inbox of a stage, mean of a second", "waiting"),
+        ("queue_bound", "Bound of the inbox of a stage", "bound"),
+        ("workers_busy", "Busy workers of a stage, mean of a second", "busy"),
         ("workers", "Workers of a stage", "workers"),
     ):
         gauge = GaugeMetricFamily(f"penstock_{name}", text, labels=["stage"])
@@ -146,12 +146,12 @@ def families(source: Source) -> Iterator[Metric]:
             gauge.add_metric([stage], getattr(view, position))
         yield gauge
     for stage, meter in source.meters().items():
-        text = f"Seconds that a message was in the hands of a {stage} worker"
+        text = f"Seconds that a {stage} worker spent on a message"
         yield HistogramMetricFamily(
             f"penstock_{stage}_seconds", text, buckets=buckets(meter), sum_value=meter.finished_s
         )
 
 
 def buckets(meter: StageMeter) -> list[tuple[str, float]]:
-    """Prometheus's way of counting: each bucket holds the smaller ones too."""
+    """Cumulative counts, as Prometheus has them: each bucket contains the smaller ones."""
     return list(zip([*map(str, BOUNDS), "+Inf"], accumulate(meter.buckets), strict=True))

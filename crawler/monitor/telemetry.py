@@ -1,11 +1,11 @@
-"""Telemetry: a look at a running crawl ten times a second, summed up once a second.
+"""Telemetry: measures a running crawl ten times a second, and makes a sample once a second.
 
-May touch: pools, tally, the frontier's own description, clocks, the event loop.
-Never: the crawl's work; nothing here waits for anything but its own next look.
+May touch: pools, run counts, the frontier's own description, clocks, the event loop.
+Never: the crawl's work; nothing here waits for anything but its own timer.
 
-What is summed up goes four ways: the live view and the metrics ask for a `snapshot`, the
-writer takes the samples along with its next commit (or, when there is none, with a small one
-of their own now and then), and at the end of the run the means tell its bottleneck.
+The measurements have four uses: the live view and the metrics call `snapshot`, the writer stores
+the samples with its next commit (or, while there is none, now and then with a small one of their
+own), and at the end of the run the means show its bottleneck.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from penstock.crawler.engine.pool import Pool, StageMeter
-from penstock.crawler.monitor.bottleneck import bottleneck
-from penstock.crawler.monitor.tally import Tally
-from penstock.crawler.monitor.trend import Left, Look, Trend
+from penstock.crawler.monitor.estimates import Progress, RemainingBudget, Throughput, find_bottleneck
+from penstock.crawler.monitor.run_counts import RunCounts
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.scheduler.frontier import Frontier
 from penstock.crawler.snapshot import Event, HostView, Sample, Snapshot, StageView
 
-LOOK_EVERY = 0.1  # seconds
-LOOKS_PER_SAMPLE = 10
-MAX_UNWRITTEN = 60  # samples; when nothing is committed for longer than that the oldest are lost
-WRITE_AFTER = 5  # samples; then they are worth a commit of their own
-SHORT = 0.5  # seconds
+MEASURE_EVERY = 0.1  # seconds
+MEASUREMENTS_PER_SAMPLE = 10
+MAX_UNWRITTEN = 60  # samples; if nothing is committed for longer, the oldest are lost
+WRITE_AFTER = 5  # samples; that many are worth a commit of their own
+MIN_INTERVAL = 0.5  # seconds; means over a shorter time say nothing
 HOSTS_SHOWN = 5
-HOST_EVENTS = 3  # that are remembered, apart from failures, which may be many
-NO_BUDGET = Left()
+HOST_EVENTS = 3  # kept apart from failures, which may be many
+NO_BUDGET = RemainingBudget()
+
+LAG_EVERY = 0.05  # seconds between two measurements of the event loop's lag
+LAG_WEIGHT = 0.1  # of the newest one in the moving average, which so spans about a second
 
 log = get_logger()
 
@@ -41,21 +43,21 @@ class Telemetry:
 
     def __init__(
         self,
-        tally: Tally,
+        counts: RunCounts,
         frontier: Frontier,
         pools: Sequence[Pool],
         *,
         started: float,
-        left: Left = NO_BUDGET,
+        budget: RemainingBudget = NO_BUDGET,
         lag: Callable[[], float] = lambda: 0.0,
         stopping: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`started` is when the run began (monotonic seconds), `left` what the budgets left to it."""
-        self._tally, self._frontier, self._pools = tally, frontier, pools
-        self._started, self._left, self._lag, self._stopping = started, left, lag, stopping
-        self._trend = Trend(self._look())
-        self._whole = Stretch(pools)
-        self._second = self._before = Stretch(pools)
+        """`started` is when the run began, in monotonic seconds."""
+        self._counts, self._frontier, self._pools = counts, frontier, pools
+        self._started, self._budget, self._lag, self._stopping = started, budget, lag, stopping
+        self._throughput = Throughput(self._progress())
+        self._whole_run = Interval(pools)
+        self._second = self._second_before = Interval(pools)
         self._stages: dict[str, StageView] = {}
         self._loop_busy = 0.0
         self._hosts: dict[str, HostView] = {}
@@ -65,26 +67,28 @@ class Telemetry:
         self._unwritten: deque[Sample] = deque(maxlen=MAX_UNWRITTEN)
 
     async def run(self, due: Callable[[], None]) -> None:
-        """Look until cancelled. `due` is called when samples have waited long for a commit."""
-        looks = 0
+        """Measure until cancelled. `due` is called when samples have waited long for a commit."""
+        measurements = 0
         while not self._broken:
-            await asyncio.sleep(LOOK_EVERY)
-            self._whole.look()
-            self._second.look()
-            looks += 1
-            if looks % LOOKS_PER_SAMPLE == 0:
-                self._sum_up()
+            await asyncio.sleep(MEASURE_EVERY)
+            self._whole_run.measure_queues()
+            self._second.measure_queues()
+            measurements += 1
+            if measurements % MEASUREMENTS_PER_SAMPLE == 0:
+                self._take_sample()
                 if len(self._unwritten) >= WRITE_AFTER:
                     due()
 
     def end(self) -> None:
-        """The last look. What came since the last sample is one too; a short rest is taken with the
-        second before, because means over a few milliseconds say nothing."""
-        self._whole.look()
-        self._second.look()
-        if self._second.seconds < SHORT:
-            self._second = self._before
-        self._sum_up()
+        """Take the last sample, of the time since the one before it.
+
+        A time that is too short for means is measured together with the second before it.
+        """
+        self._whole_run.measure_queues()
+        self._second.measure_queues()
+        if self._second.seconds < MIN_INTERVAL:
+            self._second = self._second_before
+        self._take_sample()
 
     def unwritten(self) -> Sequence[Sample]:
         """The samples since the last call, the newest last."""
@@ -93,97 +97,95 @@ class Telemetry:
         return found
 
     def snapshot(self) -> Snapshot:
-        """How the run stands. Valid at any time."""
-        tally, now = self._tally, self._look()
+        """The state of the run at this moment."""
+        counts, now = self._counts, self._progress()
         return Snapshot(
             elapsed_s=now.at,
-            requests=tally.requests,
-            pages=tally.pages,
-            bytes=tally.bytes,
-            failed=tally.failed,
-            retries=tally.retries,
-            pages_per_s=self._trend.pages_per_s(now),
-            left_s=self._trend.left_s(now, self._left),
-            pending=tally.pending,
-            skipped=tally.skipped,
+            requests=counts.requests,
+            pages=counts.pages,
+            bytes=counts.bytes,
+            failed=counts.failed,
+            retries=counts.retries,
+            pages_per_s=self._throughput.pages_per_s(now),
+            left_s=self._throughput.left_s(now, self._budget),
+            pending=counts.pending,
+            skipped=counts.skipped,
             in_flight=self._frontier.leased,
             hosts=self._frontier.host_count,
-            stages=self._stages or {pool.stage.name: now_view(pool) for pool in self._pools},
+            stages=self._stages or {pool.stage.name: view_now(pool) for pool in self._pools},
             hosts_held_back=sum(host.held_back for host in self._hosts.values()),
             busiest=self._busiest,
-            answers=dict(tally.answers),
-            failures=dict(tally.failures.most_common()),
-            events=sorted([*tally.events, *self._host_events]),
+            answers=dict(counts.answers),
+            failures=dict(counts.failures.most_common()),
+            events=sorted([*counts.events, *self._host_events]),
             lag_ms=round(1000 * self._lag(), 2),
             loop_busy=self._loop_busy,
             stopping=self._stopping(),
         )
 
     def meters(self) -> dict[str, StageMeter]:
-        """What the workers of each stage have done, in flow order."""
+        """The work of each stage so far, in flow order."""
         return {pool.stage.name: pool.meter for pool in self._pools}
 
     def bottleneck(self) -> str | None:
-        """What the run waited for, over all of it."""
-        return bottleneck(*self._whole.means())
+        """The part that the other parts of the run waited for; None if nothing was done."""
+        return find_bottleneck(*self._whole_run.means())
 
-    # -- within
-
-    def _look(self) -> Look:
-        tally = self._tally
-        return Look(
+    def _progress(self) -> Progress:
+        counts = self._counts
+        return Progress(
             at=time.monotonic() - self._started,
-            pages=tally.pages,
-            bytes=tally.bytes,
-            settled=tally.settled_urls,
-            pending=tally.pending,
+            pages=counts.pages,
+            bytes=counts.bytes,
+            settled=counts.settled_urls,
+            pending=counts.pending,
         )
 
-    def _sum_up(self) -> None:
-        """A bug of ours in here ends the watching, and never what is watched."""
+    def _take_sample(self) -> None:
+        """Make a sample of the last second, and begin the next.
+
+        A bug in here ends telemetry, not the crawl.
+        """
         try:
-            self._take_sample()
+            self._unwritten.append(self._sample())
         except Exception as error:
             self._broken = True
             log.warning("telemetry_ended", error=repr(error), exc_info=error)
 
-    def _take_sample(self) -> None:
-        """Make a sample of the second that has passed, and begin the next."""
+    def _sample(self) -> Sample:
         self._stages, self._loop_busy = self._second.means()
-        self._before, self._second = self._second, Stretch(self._pools)
-        self._trend.add(self._look())
+        self._second_before, self._second = self._second, Interval(self._pools)
+        self._throughput.add(self._progress())
         self._watch_hosts()
-        seen = self.snapshot()
-        self._unwritten.append(
-            Sample(
-                at=int(time.time()),
-                requests=seen.requests,
-                pages=seen.pages,
-                bytes=seen.bytes,
-                failed=seen.failed,
-                pending=seen.pending,
-                skipped=seen.skipped,
-                in_flight=seen.in_flight,
-                hosts=seen.hosts,
-                hosts_held_back=seen.hosts_held_back,
-                lag_ms=seen.lag_ms,
-                loop_busy=seen.loop_busy,
-                stages=self._stages,
-            )
+        now = self.snapshot()
+        return Sample(
+            at=int(time.time()),
+            requests=now.requests,
+            pages=now.pages,
+            bytes=now.bytes,
+            failed=now.failed,
+            pending=now.pending,
+            skipped=now.skipped,
+            in_flight=now.in_flight,
+            hosts=now.hosts,
+            hosts_held_back=now.hosts_held_back,
+            lag_ms=now.lag_ms,
+            loop_busy=now.loop_busy,
+            stages=self._stages,
         )
 
     def _watch_hosts(self) -> None:
-        """Note which hosts are at work, and what has become of their limits within a second."""
+        """Note which hosts are active, and which of their limits became lower within the second."""
         before, self._hosts = self._hosts, {}
         for host in self._frontier.hosts_at_work():
             self._hosts[host.name] = host
             if (known := before.get(host.name)) is not None:
-                self._host_events += [Event(time.time(), text) for text in changes(known, host)]
+                self._host_events += [Event(time.time(), text) for text in describe_slowdown(known, host)]
         self._busiest = heapq.nsmallest(HOSTS_SHOWN, self._hosts.values(), key=prominence)
 
 
-class Stretch:
-    """Some time of a crawl: what its stages did since the first look at them."""
+class Interval:
+    """A time of a run that is measured from its construction to now: the work of each stage in it."""
 
     def __init__(self, pools: Sequence[Pool]) -> None:
         now = time.monotonic()
@@ -191,14 +193,14 @@ class Stretch:
         self._began, self._core_s = now, time.thread_time()
         self._first = [(p.meter.busy_s(now), p.meter.handled, p.meter.finished_s) for p in pools]
         self._depths = [0] * len(pools)
-        self._looks = 0
+        self._measurements = 0
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._began
 
-    def look(self) -> None:
-        self._looks += 1
+    def measure_queues(self) -> None:
+        self._measurements += 1
         for number, pool in enumerate(self._pools):
             self._depths[number] += pool.inbox.qsize()
 
@@ -211,39 +213,59 @@ class Stretch:
             busy_s, handled_before, finished_s = first
             meter = pool.meter
             handled = meter.handled - handled_before
-            waiting = depths / max(self._looks, 1)
+            waiting = depths / max(self._measurements, 1)
             views[pool.stage.name] = StageView(
                 waiting=round(waiting, 2),
                 bound=pool.inbox.maxsize,
                 busy=round((meter.busy_s(now) - busy_s) / seconds, 2),
                 workers=pool.workers,
                 handled=meter.handled,
-                # Little's law: so many wait on the average, and so many come through.
+                # Little's law: the mean wait is the mean number of waiting messages by their throughput.
                 wait_ms=round(1000 * waiting * seconds / handled, 2) if handled else 0.0,
                 service_ms=round(1000 * (meter.finished_s - finished_s) / handled, 2) if handled else 0.0,
             )
         return views, round((time.thread_time() - self._core_s) / seconds, 3)
 
 
-def now_view(pool: Pool) -> StageView:
-    """A stage at this very moment, for a run that is younger than its first sample."""
+class LoopLag:
+    """How late the event loop runs what is due, in seconds, averaged over about a second.
+
+    `await run()` beside the work; call it for the value. A latency that we measure contains this lag.
+    """
+
+    def __init__(self) -> None:
+        self.mean = 0.0
+
+    def __call__(self) -> float:
+        return self.mean
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_EVERY
+            await asyncio.sleep(LAG_EVERY)
+            self.mean += LAG_WEIGHT * (max(loop.time() - due, 0.0) - self.mean)
+
+
+def view_now(pool: Pool) -> StageView:
+    """A stage at this moment, for a run that has no sample yet."""
     return StageView(
         pool.inbox.qsize(), pool.inbox.maxsize, pool.meter.busy, pool.workers, pool.meter.handled
     )
 
 
 def prominence(host: HostView) -> tuple[bool, int, str]:
-    """Those held back first, then those asked the most."""
+    """Sort key: hosts that are held back first, then those with the most requests in flight."""
     return not host.held_back, -host.active, host.name
 
 
-def changes(before: HostView, now: HostView) -> list[str]:
-    """What a host's throttle has learnt that a person may want to know: it takes less than it did."""
-    said = []
+def describe_slowdown(before: HostView, now: HostView) -> list[str]:
+    """One line for each limit of a host that became lower."""
+    lines = []
     if now.limit < before.limit:
-        said.append(f"slower {now.limit} at once, not {before.limit}  {now.name}")
+        lines.append(f"slower {now.limit} at once, not {before.limit}  {now.name}")
     if now.rate is not None and (before.rate is None or now.rate < before.rate):
-        said.append(f"slower {now.rate:.2g} a second at most  {now.name}")
+        lines.append(f"slower {now.rate:.2g} a second at most  {now.name}")
     if now.pause_s > before.pause_s and now.pause_s >= 1:
-        said.append(f"resting {now.pause_s:.0f} s  {now.name}")
-    return said
+        lines.append(f"paused {now.pause_s:.0f} s  {now.name}")
+    return lines

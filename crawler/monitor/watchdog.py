@@ -1,4 +1,4 @@
-"""Watch: say what a crawl is doing right now, and say so unasked when it does nothing.
+"""Watchdog: describes what a crawl is doing at this moment, and logs it when nothing happens.
 
 May touch: pools, the event loop's tasks.
 """
@@ -14,43 +14,34 @@ from penstock.crawler.messages import RobotsTask
 from penstock.crawler.output.logs import get_logger
 
 STUCK_AFTER = 60.0  # seconds without a settled URL
-LOOK_EVERY = 5.0  # seconds
+CHECK_EVERY = 5.0  # seconds
 
-_AWAITED = {"fetch": "answers", "parse": "a parser", "store": "a commit"}  # by whoever is busy there
+_AWAITED = {"fetch": "answers", "parse": "a parser", "store": "a commit"}  # by the busy workers of a stage
 
 log = get_logger()
 
 
-def oldest_work(pool: Pool) -> tuple[str, float] | None:
-    """The URL that a pool's workers have had for the longest, and for how many seconds."""
-    at_work = [entry for entry in pool.at_work.values() if entry is not None]
-    if not at_work:
-        return None
-    message, since = min(at_work, key=lambda entry: entry[1])
-    task = task_of(message)
-    name = task.origin + "/robots.txt" if isinstance(task, RobotsTask) else task.url
-    return name, time.monotonic() - since
-
-
 def pool_lines(pools: Sequence[Pool]) -> list[str]:
-    """One line on each stage, in flow order: what it waits for, queue, busy workers, oldest work."""
-    before = ["the frontier", *(pool.stage.name for pool in pools)]
-    after = [*pools[1:], None]
-    return [_pool_line(*of_one) for of_one in zip(pools, before, after, strict=False)]
-
-
-def _pool_line(pool: Pool, before: str, after: Pool | None) -> str:
-    name, inbox = pool.stage.name, pool.inbox
-    busy = sum(entry is not None for entry in pool.at_work.values())
-    if not busy:
-        awaited = before
-    elif after is not None and after.inbox.full():
-        awaited = f"room in {after.stage.name}"
-    else:
-        awaited = _AWAITED.get(name, "its work")
-    line = f"{name}: waits for {awaited}, inbox {inbox.qsize()}/{inbox.maxsize}, busy {busy}/{pool.workers}"
-    oldest = oldest_work(pool)
-    return f"{line}, oldest {oldest[0]} for {oldest[1]:.1f} s" if oldest else line
+    """One line on each stage, in flow order: what it waits for, its queue, busy workers, oldest message."""
+    lines = []
+    for number, pool in enumerate(pools):
+        name, inbox, now = pool.stage.name, pool.inbox, time.monotonic()
+        at_work = [entry for entry in pool.at_work.values() if entry is not None]
+        if not at_work:
+            awaited = pools[number - 1].stage.name if number else "the frontier"
+        elif number + 1 < len(pools) and pools[number + 1].inbox.full():
+            awaited = f"room in {pools[number + 1].stage.name}"
+        else:
+            awaited = _AWAITED.get(name, "its work")
+        line = f"{name}: waits for {awaited}, inbox {inbox.qsize()}/{inbox.maxsize}"
+        line += f", busy {len(at_work)}/{pool.workers}"
+        if at_work:
+            message, since = min(at_work, key=lambda entry: entry[1])
+            task = task_of(message)
+            url = task.origin + "/robots.txt" if isinstance(task, RobotsTask) else task.url
+            line += f", oldest {url} for {now - since:.1f} s"
+        lines.append(line)
+    return lines
 
 
 def task_lines() -> list[str]:
@@ -77,7 +68,7 @@ async def watch(
     """
     last, since = settled(), time.monotonic()
     while True:
-        await asyncio.sleep(min(LOOK_EVERY, stuck_after))
+        await asyncio.sleep(min(CHECK_EVERY, stuck_after))
         now = settled()
         if now != last or paused():
             last, since = now, time.monotonic()
@@ -92,7 +83,7 @@ async def watch(
 
 
 def warn_of_slow_plugin(plugin: str, seconds: float, url: str) -> None:
-    """While a plugin runs on the event loop nothing else does. Said once of each."""
+    """Log once for each plugin that it held up the event loop, and all else with it."""
     log.warning(
         "plugin_slow",
         plugin=plugin,

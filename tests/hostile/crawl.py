@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from penstock import Crawl, CrawlConfig
 from penstock.crawler.messages import Done, RobotsAnswer, Verdict
-from penstock.crawler.monitor.tally import Tally
+from penstock.crawler.monitor.run_counts import RunCounts
 
 TICK = 0.005  # seconds
 ORDINARY = "/ordinary/"
@@ -29,7 +29,7 @@ class Lag(NamedTuple):
     at: float  # seconds after the start
 
 
-class Noting(Tally):
+class Noting(RunCounts):
     """Notes when each ordinary page was settled, and how long after its request."""
 
     def __init__(self) -> None:
@@ -37,8 +37,8 @@ class Noting(Tally):
         self.at: list[float] = []  # unix seconds
         self.took: list[float] = []
 
-    def settled(self, verdict: Verdict) -> None:
-        super().settled(verdict)
+    def count_verdict(self, verdict: Verdict) -> None:
+        super().count_verdict(verdict)
         if not isinstance(verdict, RobotsAnswer) and ORDINARY in verdict.task.url:
             self.at.append(time.time())
             if isinstance(verdict, Done):
@@ -68,7 +68,7 @@ async def watch_loop() -> Lag:
 
 async def crawl(options: dict[str, Any]) -> dict[str, object]:
     noted = Noting()
-    with patch("penstock.crawler.app.run.Tally", lambda: noted):
+    with patch("penstock.crawler.app.run.RunCounts", lambda: noted):
         run = Crawl(CrawlConfig(**options))
     watcher = asyncio.create_task(watch_loop())
     await asyncio.sleep(0)

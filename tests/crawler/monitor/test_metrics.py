@@ -1,4 +1,4 @@
-"""Metrics: what Prometheus reads of a running crawl, and who may read it."""
+"""Metrics: the numbers that Prometheus reads of a running crawl, and who may read them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from penstock.crawler.engine.pool import Pill, Pool, work
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.messages import Dead, Message, RetryAt
 from penstock.crawler.monitor.metrics import LOOPBACK, serving
-from penstock.crawler.monitor.tally import Tally
+from penstock.crawler.monitor.run_counts import RunCounts
 from penstock.crawler.monitor.telemetry import Telemetry
 from tests.support.command_line import SEED
 from tests.support.crawls import run_command
@@ -33,8 +33,8 @@ class Step:
         return []
 
 
-def watched(tally: Tally, *pools: Pool) -> Telemetry:
-    return Telemetry(tally, Rig(MemoryCrawl()).frontier, pools, started=0.0)
+def watched(counts: RunCounts, *pools: Pool) -> Telemetry:
+    return Telemetry(counts, Rig(MemoryCrawl()).frontier, pools, started=0.0)
 
 
 def free_port() -> int:
@@ -66,12 +66,12 @@ async def values(port: int) -> dict[tuple[str, str], float]:
 
 
 @pytest.fixture
-def tally() -> Tally:
-    tally = Tally()
-    tally.settled(done(task("http://h/a")))
-    tally.settled(Dead(task=task("http://h/b"), reason="dns"))
-    tally.settled(RetryAt(task=task("http://h/c"), at=0, reason="http_503"))
-    return tally
+def counts() -> RunCounts:
+    counts = RunCounts()
+    counts.count_verdict(done(task("http://h/a")))
+    counts.count_verdict(Dead(task=task("http://h/b"), reason="dns"))
+    counts.count_verdict(RetryAt(task=task("http://h/c"), at=0, reason="http_503"))
+    return counts
 
 
 @pytest.fixture
@@ -79,9 +79,9 @@ def port() -> int:
     return free_port()
 
 
-class TestWhatIsRead:
-    async def test_counts_have_their_labels(self, tally: Tally, port: int) -> None:
-        async with serving(port, watched(tally)):
+class TestValues:
+    async def test_counts_have_their_labels(self, counts: RunCounts, port: int) -> None:
+        async with serving(port, watched(counts)):
             found = await values(port)
 
         assert found["penstock_pages_total", ""] == 1
@@ -92,12 +92,12 @@ class TestWhatIsRead:
         assert answers == {"2xx": 1, "5xx": 1, "none": 1}
         assert found["penstock_failures_total", "dns"] == 1
 
-    async def test_a_stage_has_its_queue_its_workers_and_its_times(self, tally: Tally, port: int) -> None:
+    async def test_each_stage_has_its_queue_workers_and_durations(self, counts: RunCounts, port: int) -> None:
         pool = Pool(stage=Step(), workers=3, inbox=asyncio.Queue(8))
         for message in (task(), Pill.STOP, task(), task()):
             pool.inbox.put_nowait(message)
         await work(pool, 0, lambda message: asyncio.sleep(0))
-        telemetry = watched(tally, pool)
+        telemetry = watched(counts, pool)
 
         async with serving(port, telemetry):
             found = await values(port)
@@ -107,24 +107,24 @@ class TestWhatIsRead:
         assert found["penstock_fetch_seconds_count", ""] == 1
         assert found["penstock_fetch_seconds_bucket", "+Inf"] == 1
 
-    async def test_a_library_users_crawl_without_a_port_serves_nothing(self, tally: Tally) -> None:
-        async with serving(None, watched(tally)):
+    async def test_without_a_port_nothing_is_served(self, counts: RunCounts) -> None:
+        async with serving(None, watched(counts)):
             assert len(asyncio.all_tasks()) == 1
 
 
-class TestWhoAsks:
+class TestRequests:
     @pytest.mark.parametrize(
         ("request_line", "status"),
         [(b"GET / HTTP/1.1", b"404"), (b"POST /metrics HTTP/1.1", b"405"), (b"nonsense", b"405")],
     )
-    async def test_a_wrong_question_is_told_so(
-        self, tally: Tally, port: int, request_line: bytes, status: bytes
+    async def test_a_wrong_request_gets_a_status_that_says_so(
+        self, counts: RunCounts, port: int, request_line: bytes, status: bytes
     ) -> None:
-        async with serving(port, watched(tally)):
+        async with serving(port, watched(counts)):
             assert (await ask(port, request_line + b"\r\n\r\n"))[0] == status
 
-    async def test_a_head_without_end_is_hung_up_on(self, tally: Tally, port: int) -> None:
-        async with serving(port, watched(tally)):
+    async def test_a_request_head_without_end_is_cut_off(self, counts: RunCounts, port: int) -> None:
+        async with serving(port, watched(counts)):
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
             writer.write(b"x" * 100_000)
             async with asyncio.timeout(5):
@@ -133,31 +133,31 @@ class TestWhoAsks:
             writer.close()
             assert await values(port)
 
-    async def test_one_who_says_nothing_does_not_keep_the_crawl_from_ending(
-        self, tally: Tally, port: int
+    async def test_a_silent_client_does_not_delay_the_end_of_the_crawl(
+        self, counts: RunCounts, port: int
     ) -> None:
         async with asyncio.timeout(2):
-            async with serving(port, watched(tally)):
+            async with serving(port, watched(counts)):
                 _, writer = await asyncio.open_connection(LOOPBACK, port)
                 await values(port)
             writer.close()
 
         assert len(asyncio.all_tasks()) == 1
 
-    async def test_only_this_machine_may(self, tally: Tally, port: int) -> None:
-        async with serving(port, watched(tally)):
+    async def test_only_the_loopback_address_is_served(self, counts: RunCounts, port: int) -> None:
+        async with serving(port, watched(counts)):
             with socket.socket() as other:
                 other.bind(("127.0.0.2", port))  # free: it listens at one address only
 
 
-class TestATakenPort:
-    async def test_it_is_refused(self, tally: Tally) -> None:
+class TestPortInUse:
+    async def test_a_port_in_use_is_refused(self, counts: RunCounts) -> None:
         with socket.create_server((LOOPBACK, 0)) as taken:
-            serves = serving(taken.getsockname()[1], watched(tally))
+            serves = serving(taken.getsockname()[1], watched(counts))
             with pytest.raises(BadConfig, match="--metrics-port: cannot listen on"):
                 await serves.__aenter__()
 
-    def test_the_command_says_so_in_one_line_before_anything_else(self, tmp_path: Path) -> None:
+    def test_a_port_in_use_is_one_line_of_the_command_and_no_file(self, tmp_path: Path) -> None:
         with socket.create_server((LOOPBACK, 0)) as taken:
             port = str(taken.getsockname()[1])
             db = tmp_path / "a.db"
@@ -171,18 +171,18 @@ class TestATakenPort:
 
 class TestTheExtra:
     async def test_the_port_without_prometheus_client_is_refused_with_what_to_install(
-        self, tally: Tally, port: int, monkeypatch: pytest.MonkeyPatch
+        self, counts: RunCounts, port: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It is an optional dependency. A crawl must not fail at the first scrape for want of it."""
+        """It is an optional dependency, so a crawl must not fail at the first scrape without it."""
         monkeypatch.setitem(sys.modules, "prometheus_client", None)  # how Python marks what is not there
 
         with pytest.raises(BadConfig, match=r"pip install prometheus-client"):
-            await serving(port, watched(tally)).__aenter__()
+            await serving(port, watched(counts)).__aenter__()
 
-    async def test_a_crawl_without_the_port_does_without_prometheus_client(
-        self, tally: Tally, monkeypatch: pytest.MonkeyPatch
+    async def test_without_a_port_prometheus_client_is_not_needed(
+        self, counts: RunCounts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "prometheus_client", None)
 
-        async with serving(None, watched(tally)):
+        async with serving(None, watched(counts)):
             pass

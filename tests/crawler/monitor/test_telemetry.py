@@ -1,4 +1,4 @@
-"""Telemetry: what a run tells of itself, what it is worth at the end, and that it stays small."""
+"""Telemetry: the measurements of a run, what is calculated from them, and that they stay small on disk."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from penstock import Crawl, CrawlConfig
 from penstock.crawler.engine.pool import Pool, StageMeter
 from penstock.crawler.errors import StorageFailed
 from penstock.crawler.messages import Message
-from penstock.crawler.monitor.bottleneck import bottleneck
-from penstock.crawler.monitor.tally import Tally
-from penstock.crawler.monitor.telemetry import MAX_UNWRITTEN, WRITE_AFTER, Telemetry, changes
-from penstock.crawler.monitor.trend import Left, Look, Trend
+from penstock.crawler.monitor.estimates import Progress, RemainingBudget, Throughput, find_bottleneck
+from penstock.crawler.monitor.run_counts import RunCounts
+from penstock.crawler.monitor.telemetry import MAX_UNWRITTEN, WRITE_AFTER, Telemetry, describe_slowdown
 from penstock.crawler.ports import Saved, Totals
 from penstock.crawler.scheduler.frontier import Frontier
 from penstock.crawler.snapshot import Event, HostView, Sample, Snapshot, StageView
 from penstock.storage.database.database import Database
-from penstock.storage.writing.telemetry_samples import EVERY_MINUTE, EVERY_SECOND, TelemetrySamples
+from penstock.storage.writing.telemetry_samples import TelemetrySamples
 from tests.support.crawls import crawl, rows
 from tests.support.fakes import MemoryCrawl, done, task
 from tests.support.frontier_rig import Rig
@@ -37,7 +36,7 @@ ALL_BUSY = StageView(waiting=3, bound=64, busy=63, workers=64, handled=1_000)
 
 
 class TestMeter:
-    def test_work_in_hand_counts_up_to_now(self) -> None:
+    def test_busy_time_includes_messages_that_are_not_finished(self) -> None:
         meter = StageMeter()
         meter.begin(10.0)
         meter.begin(11.0)
@@ -45,7 +44,7 @@ class TestMeter:
 
         assert (meter.busy, meter.handled, meter.busy_s(15.0)) == (1, 1, 8.0)
 
-    def test_each_message_falls_into_one_slot(self) -> None:
+    def test_each_message_counts_in_one_bucket_of_its_duration(self) -> None:
         meter = StageMeter()
         for took in (0.001, 0.005, 0.006, 99.0):
             meter.begin(0.0)
@@ -56,59 +55,61 @@ class TestMeter:
         assert sum(meter.buckets) == meter.handled
 
 
-class TestTrend:
-    def trend(self, *looks: Look) -> Trend:
-        trend = Trend(looks[0])
+class TestThroughput:
+    def trend(self, *looks: Progress) -> Throughput:
+        trend = Throughput(looks[0])
         for look in looks[1:]:
             trend.add(look)
         return trend
 
-    def test_speed_is_that_of_the_last_seconds(self) -> None:
-        """An average since the start would hide that a crawl has come to a stand."""
-        looks = [Look(at=second, pages=min(second, 50) * 10) for second in range(100)]
+    def test_throughput_is_that_of_the_last_seconds(self) -> None:
+        """An average since the start would hide that a crawl has stopped."""
+        looks = [Progress(at=second, pages=min(second, 50) * 10) for second in range(100)]
 
         assert self.trend(*looks).pages_per_s(looks[-1]) == 0
         assert self.trend(*looks[:40]).pages_per_s(looks[39]) == 10
 
-    def test_speed_before_any_time_has_passed_is_zero(self) -> None:
-        assert self.trend(Look()).pages_per_s(Look(pages=5)) == 0
+    def test_throughput_is_zero_before_any_time_has_passed(self) -> None:
+        assert self.trend(Progress()).pages_per_s(Progress(pages=5)) == 0
 
-    def test_a_growing_frontier_has_no_end_in_sight(self) -> None:
-        now = Look(at=5, settled=100, pending=900)
+    def test_the_time_left_is_unknown_while_the_frontier_grows(self) -> None:
+        now = Progress(at=5, settled=100, pending=900)
 
-        assert self.trend(Look(pending=500)).left_s(now, Left()) is None
+        assert self.trend(Progress(pending=500)).left_s(now, RemainingBudget()) is None
 
-    def test_one_that_grows_no_more_ends_when_it_is_empty(self) -> None:
-        now = Look(at=5, settled=100, pending=400)
+    def test_a_frontier_that_no_longer_grows_ends_when_it_is_empty(self) -> None:
+        now = Progress(at=5, settled=100, pending=400)
 
-        assert self.trend(Look(pending=500)).left_s(now, Left()) == 20
+        assert self.trend(Progress(pending=500)).left_s(now, RemainingBudget()) == 20
 
     @pytest.mark.parametrize(
         ("left", "seconds"),
         [
-            (Left(pages=300), 10.0),
-            (Left(bytes=3_000), 10.0),
-            (Left(seconds=30), 25.0),
-            (Left(pages=300, seconds=8), 3.0),
-            (Left(pages=50), 0.0),
-            (Left(seconds=1), 0.0),
+            (RemainingBudget(pages=300), 10.0),
+            (RemainingBudget(bytes=3_000), 10.0),
+            (RemainingBudget(seconds=30), 25.0),
+            (RemainingBudget(pages=300, seconds=8), 3.0),
+            (RemainingBudget(pages=50), 0.0),
+            (RemainingBudget(seconds=1), 0.0),
         ],
     )
-    def test_a_budget_is_an_end_too_and_the_first_one_counts(self, left: Left, seconds: float) -> None:
-        now = Look(at=5, pages=100, bytes=1_000, settled=100, pending=9_000)
+    def test_the_time_left_is_that_of_the_budget_that_ends_first(
+        self, left: RemainingBudget, seconds: float
+    ) -> None:
+        now = Progress(at=5, pages=100, bytes=1_000, settled=100, pending=9_000)
 
-        assert self.trend(Look(pending=500)).left_s(now, left) == seconds
+        assert self.trend(Progress(pending=500)).left_s(now, left) == seconds
 
-    def test_the_first_moments_are_no_ground_for_a_guess(self) -> None:
-        now = Look(at=1, pages=10, settled=10, pending=90)
+    def test_the_time_left_is_unknown_in_the_first_two_seconds(self) -> None:
+        now = Progress(at=1, pages=10, settled=10, pending=90)
 
-        assert self.trend(Look(pending=100)).left_s(now, Left(pages=20)) is None
+        assert self.trend(Progress(pending=100)).left_s(now, RemainingBudget(pages=20)) is None
 
-    def test_a_budget_is_what_earlier_runs_left_of_it(self) -> None:
+    def test_a_budget_is_less_what_earlier_runs_spent(self) -> None:
         class Config:
             max_pages, max_bytes, max_time = 100, None, 60.0
 
-        assert Left.of(Config(), Totals(pages=40)) == Left(60, None, 60.0)
+        assert RemainingBudget.of(Config(), Totals(pages=40)) == RemainingBudget(60, None, 60.0)
 
 
 class TestBottleneck:
@@ -123,20 +124,20 @@ class TestBottleneck:
             (IDLE, IDLE, ALL_BUSY, 0.9, "the event loop "),  # who waits for the loop is busy too
         ],
     )
-    def test_it_is_what_the_others_wait_for(
+    def test_the_bottleneck_is_the_part_that_the_others_wait_for(
         self, fetch: StageView, parse: StageView, store: StageView, loop_busy: float, named: str
     ) -> None:
-        said = bottleneck({"fetch": fetch, "parse": parse, "store": store}, loop_busy)
+        said = find_bottleneck({"fetch": fetch, "parse": parse, "store": store}, loop_busy)
 
         assert said is not None
         assert said.startswith(named)
         assert len(said) <= 66  # with its heading it fits into a line of a terminal
 
-    def test_a_run_that_did_nothing_has_none(self) -> None:
-        assert bottleneck({"fetch": IDLE._replace(handled=0)}, 0.0) is None
+    def test_a_run_that_did_nothing_has_no_bottleneck(self) -> None:
+        assert find_bottleneck({"fetch": IDLE._replace(handled=0)}, 0.0) is None
 
 
-class TestChanges:
+class TestSlowdown:
     HOST = HostView("h", active=4, limit=8)
 
     @pytest.mark.parametrize(
@@ -144,26 +145,26 @@ class TestChanges:
         [
             (HOST._replace(limit=4), ["slower 4 at once, not 8  h"]),
             (HOST._replace(rate=2.5), ["slower 2.5 a second at most  h"]),
-            (HOST._replace(pause_s=30.0), ["resting 30 s  h"]),
+            (HOST._replace(pause_s=30.0), ["paused 30 s  h"]),
             (HOST._replace(limit=9, active=9), []),
             (HOST._replace(pause_s=0.3), []),
         ],
     )
-    def test_a_person_is_told_when_a_host_takes_less(self, now: HostView, said: list[str]) -> None:
-        assert changes(self.HOST, now) == said
+    def test_a_lower_limit_of_a_host_is_described(self, now: HostView, said: list[str]) -> None:
+        assert describe_slowdown(self.HOST, now) == said
 
-    def test_nobody_is_told_that_it_takes_more_again(self) -> None:
-        assert changes(self.HOST._replace(rate=2.0), self.HOST._replace(rate=3.0)) == []
+    def test_a_higher_limit_of_a_host_is_not_described(self) -> None:
+        assert describe_slowdown(self.HOST._replace(rate=2.0), self.HOST._replace(rate=3.0)) == []
 
 
-class TestTally:
-    def test_pending_and_skipped_are_the_whole_crawls(self) -> None:
-        tally = Tally()
-        tally.begin(Totals(states={"pending": 5, "skipped": 7}))
+class TestRunCounts:
+    def test_pending_and_skipped_urls_are_counted_over_the_whole_crawl(self) -> None:
+        counts = RunCounts()
+        counts.start_from(Totals(states={"pending": 5, "skipped": 7}))
 
-        tally.committed(Saved(pending=2, skipped=-1))
+        counts.count_commit(Saved(pending=2, skipped=-1))
 
-        assert (tally.pending, tally.skipped) == (7, 6)
+        assert (counts.pending, counts.skipped) == (7, 6)
 
 
 SNAPSHOT = Snapshot(
@@ -176,22 +177,22 @@ SNAPSHOT = Snapshot(
 
 
 class TestSnapshot:
-    def test_it_goes_through_json_unchanged(self) -> None:
+    def test_a_snapshot_goes_through_json_unchanged(self) -> None:
         assert Snapshot.from_json(SNAPSHOT.to_json()) == SNAPSHOT
 
-    def test_what_another_version_knows_is_left_out(self) -> None:
+    def test_fields_of_another_version_are_left_out_of_a_snapshot(self) -> None:
         text = json.dumps({**json.loads(SNAPSHOT.to_json()), "mood": "good"})
 
         assert Snapshot.from_json(text) == SNAPSHOT
 
     @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"stages": 5}', "[" * 100_000])
-    def test_anything_else_is_a_value_error(self, text: str) -> None:
+    def test_text_that_is_no_snapshot_is_a_value_error(self, text: str) -> None:
         with pytest.raises(ValueError):  # noqa: PT011  # any
             Snapshot.from_json(text)
 
 
 class Source:
-    """A run that is watched."""
+    """A run whose samples are written."""
 
     def __init__(self) -> None:
         self.waiting: list[Sample] = []
@@ -223,7 +224,7 @@ class TestSamples:
         finally:
             await database.close()
 
-    async def test_a_row_per_second_and_stage(self, tmp_path: Path) -> None:
+    async def test_each_sample_becomes_one_row_per_stage(self, tmp_path: Path) -> None:
         await self.saved(tmp_path / "a.db", SAMPLE.at, SAMPLE.at + 1)
 
         found = rows(tmp_path / "a.db", "SELECT at, run, stage, queue_depth, busy, loop_busy FROM telemetry")
@@ -232,22 +233,27 @@ class TestSamples:
             ("2026-11-20T10:54:01Z", 1, "fetch", 0.0, 0.0, 0.5),
         ]
 
-    async def test_old_seconds_are_thinned_to_minutes_and_old_minutes_go(self, tmp_path: Path) -> None:
+    async def test_samples_are_kept_for_an_hour_and_one_a_minute_for_a_week(self, tmp_path: Path) -> None:
         """However long a crawl runs, its telemetry stays a few megabytes."""
-        now = SAMPLE.at
-        ancient, old = now - EVERY_MINUTE - 60, now - EVERY_SECOND - 60
-        await self.saved(tmp_path / "a.db", ancient, old, old + 1, now - EVERY_SECOND + 1, now)
+        hour, week, now = 3_600, 7 * 86_400, SAMPLE.at
+        times = [
+            now - week - 60,  # too old
+            now - week + 60, now - week + 61,  # of a minute only the first is kept
+            now - hour - 60, now - hour - 59,
+            now - hour + 1, now - hour + 2, now,
+        ]  # fmt: skip
+        await self.saved(tmp_path / "a.db", *times)
 
         kept = [at for (at,) in rows(tmp_path / "a.db", "SELECT at FROM sample ORDER BY at")]
-        assert kept == [old, now - EVERY_SECOND + 1, now]
-        assert rows(tmp_path / "a.db", "SELECT count(*) FROM stage_sample") == [(6,)]
+        assert kept == [times[1], times[3], *times[5:]]
+        assert rows(tmp_path / "a.db", "SELECT count(*) FROM stage_sample") == [(2 * len(kept),)]
 
-    async def test_a_clock_that_was_set_back_does_no_harm(self, tmp_path: Path) -> None:
+    async def test_samples_of_a_clock_that_was_set_back_replace_the_older_ones(self, tmp_path: Path) -> None:
         await self.saved(tmp_path / "a.db", SAMPLE.at, SAMPLE.at - 1, SAMPLE.at)
 
         assert rows(tmp_path / "a.db", "SELECT count(*) FROM sample") == [(2,)]
 
-    async def test_what_cannot_be_written_is_lost_and_the_crawl_goes_on(
+    async def test_samples_that_cannot_be_written_are_lost_without_an_error(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def full(database: Database, sql: str, rows: object) -> None:
@@ -261,7 +267,7 @@ class TestSamples:
 
 
 class TestTheWriter:
-    async def test_samples_ride_along_with_a_page(self, tmp_path: Path) -> None:
+    async def test_samples_are_written_with_the_commit_of_a_page(self, tmp_path: Path) -> None:
         source = Source()
         async with stored(tmp_path / "a.db", end=None, telemetry=source) as file:
             source.waiting.append(SAMPLE)
@@ -269,7 +275,7 @@ class TestTheWriter:
 
             assert rows(tmp_path / "a.db", "SELECT count(*) FROM telemetry") == [(2,)]
 
-    async def test_when_no_page_comes_they_have_a_commit_of_their_own(self, tmp_path: Path) -> None:
+    async def test_samples_have_a_commit_of_their_own_when_no_page_comes(self, tmp_path: Path) -> None:
         """A crawl that waits for its hosts is alive, and `status` can tell."""
         source = Source()
         async with stored(tmp_path / "a.db", end=None, telemetry=source) as file:
@@ -279,7 +285,7 @@ class TestTheWriter:
 
             assert rows(tmp_path / "a.db", "SELECT count(*) FROM telemetry") == [(2,)]
 
-    async def test_a_bug_in_what_is_shown_costs_no_page(self, tmp_path: Path) -> None:
+    async def test_a_bug_in_a_snapshot_does_not_lose_the_page_of_its_commit(self, tmp_path: Path) -> None:
         class Broken(Source):
             def snapshot(self) -> Snapshot:
                 raise KeyError
@@ -291,7 +297,7 @@ class TestTheWriter:
 
         assert rows(tmp_path / "a.db", "SELECT url FROM pages") == [(SEED,)]
 
-    async def test_the_last_ones_are_written_with_the_end(self, tmp_path: Path) -> None:
+    async def test_the_last_samples_are_written_with_the_end_of_the_run(self, tmp_path: Path) -> None:
         source = Source()
         async with stored(tmp_path / "a.db", telemetry=source):
             source.waiting.append(SAMPLE)
@@ -309,16 +315,14 @@ class Step:
         return []
 
 
-class TestLooking:
+class TestMeasuring:
     def watched(self) -> tuple[Telemetry, Pool]:
         pool = Pool(stage=Step(), workers=2, inbox=asyncio.Queue(8))
-        telemetry = Telemetry(Tally(), Rig(MemoryCrawl()).frontier, [pool], started=0.0)
+        telemetry = Telemetry(RunCounts(), Rig(MemoryCrawl()).frontier, [pool], started=0.0)
         return telemetry, pool
 
-    async def test_samples_that_nobody_takes_are_due_for_a_commit(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("penstock.crawler.monitor.telemetry.LOOK_EVERY", 0)
+    async def test_samples_that_no_commit_takes_ask_for_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("penstock.crawler.monitor.telemetry.MEASURE_EVERY", 0)
         telemetry, _ = self.watched()
         due = asyncio.Event()
 
@@ -330,15 +334,15 @@ class TestLooking:
         assert len(telemetry.unwritten()) == WRITE_AFTER
         assert telemetry.unwritten() == ()
 
-    async def test_they_do_not_pile_up(self) -> None:
+    async def test_unwritten_samples_are_bounded(self) -> None:
         telemetry, _ = self.watched()
         for _ in range(MAX_UNWRITTEN + 10):
             telemetry.end()
 
         assert len(telemetry.unwritten()) == MAX_UNWRITTEN
 
-    async def test_a_worker_that_never_waits_is_seen_at_work_too(self) -> None:
-        """No look from the same event loop can ever meet a parser in the middle of a page."""
+    async def test_a_worker_that_never_yields_to_the_event_loop_is_measured_as_busy(self) -> None:
+        """A timer of the same event loop never fires while a parser is in the middle of a page."""
         telemetry, pool = self.watched()
         pool.meter.begin(time.monotonic() - 100)
         pool.meter.end(time.monotonic() - 100, time.monotonic())
@@ -348,8 +352,8 @@ class TestLooking:
         assert sample.stages["parse"].busy > 0
         assert sample.stages["parse"].service_ms == pytest.approx(100_000, rel=0.01)
 
-    async def test_a_short_rest_is_told_with_the_second_before(self) -> None:
-        """The last row of a run would else say that nobody was busy."""
+    async def test_a_short_last_interval_is_measured_with_the_second_before(self) -> None:
+        """Otherwise the last row of a run would say that no worker was busy."""
         telemetry, pool = self.watched()
         pool.meter.begin(0.0)
         pool.meter.end(0.0, 2.0)
@@ -358,7 +362,7 @@ class TestLooking:
 
         assert [sample.stages["parse"].service_ms for sample in telemetry.unwritten()] == [2_000, 2_000]
 
-    async def test_the_wait_in_an_inbox_follows_from_its_depth(self) -> None:
+    async def test_the_wait_in_an_inbox_follows_from_its_length(self) -> None:
         """Little's law: two wait, one comes through, so each waits for two seconds' worth."""
         telemetry, pool = self.watched()
         for _ in range(2):
@@ -371,10 +375,10 @@ class TestLooking:
         assert sample.stages["parse"].waiting == 2
         assert sample.stages["parse"].wait_ms > 0
 
-    async def test_a_bug_of_ours_ends_the_watching_only(
+    async def test_a_bug_in_telemetry_ends_telemetry_and_not_the_crawl(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr("penstock.crawler.monitor.telemetry.LOOK_EVERY", 0)
+        monkeypatch.setattr("penstock.crawler.monitor.telemetry.MEASURE_EVERY", 0)
         telemetry, pool = self.watched()
         monkeypatch.setattr(Frontier, "hosts_at_work", lambda frontier: 1 / 0)
 
@@ -387,14 +391,13 @@ class TestLooking:
 
 
 class TestARun:
-    def test_a_run_that_has_not_begun_can_be_looked_at(self) -> None:
+    def test_a_run_that_has_not_begun_has_a_snapshot(self) -> None:
         crawl = Crawl(CrawlConfig(seeds=[SEED]))
         crawl.stop("sigint")
 
         assert (crawl.snapshot().stages, crawl.snapshot().stopping) == ({}, "sigint")
 
-    async def test_it_leaves_its_telemetry_and_names_its_bottleneck(self, tmp_path: Path) -> None:
-        """Also one that is over before its first second."""
+    async def test_a_run_shorter_than_a_second_leaves_telemetry_too(self, tmp_path: Path) -> None:
         web = SyntheticWeb(seed=3, pages=5, failing=0, flaky=0, latency=0)
         async with web.serve() as site:
             report = await crawl(seeds=[site], db=tmp_path / "a.db")

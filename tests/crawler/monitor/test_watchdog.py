@@ -18,7 +18,7 @@ from tests.support.fakes import task
 
 @dataclass(frozen=True)
 class Named:
-    """A stage that nobody lets work."""
+    """A stage that does nothing."""
 
     name: str
     is_last: bool = False
@@ -45,31 +45,31 @@ def work(number: int) -> FetchTask:
 
 
 class TestLines:
-    def test_a_stage_without_work_waits_for_the_one_before_it(self) -> None:
+    def test_an_idle_stage_waits_for_the_stage_before_it(self) -> None:
         assert pool_lines(pools()) == [
             "fetch: waits for the frontier, inbox 0/1, busy 0/2",
             "parse: waits for fetch, inbox 0/1, busy 0/2",
             "store: waits for parse, inbox 0/1, busy 0/2",
         ]
 
-    def test_a_busy_one_names_what_it_has_had_for_the_longest(self) -> None:
+    def test_a_busy_stage_names_its_oldest_message(self) -> None:
         lines = pool_lines(pools(busy=["fetch", "store"]))
 
         assert lines[0].startswith("fetch: waits for answers, inbox 0/1, busy 2/2, oldest http://h/9 for 6")
         assert lines[2].startswith("store: waits for a commit, inbox 0/1, busy 2/2, oldest http://h/9 for 6")
 
-    def test_a_full_queue_is_what_the_stage_before_it_waits_for(self) -> None:
+    def test_a_stage_before_a_full_inbox_waits_for_room_in_it(self) -> None:
         lines = pool_lines(pools(full="parse", busy=["fetch", "parse"]))
 
         assert lines[0].startswith("fetch: waits for room in parse, ")
         assert lines[1].startswith("parse: waits for a parser, inbox 1/1, ")
 
-    def test_before_the_first_stage_is_there_nothing_is_said(self) -> None:
+    def test_without_stages_there_are_no_lines(self) -> None:
         assert pool_lines([]) == []
 
 
 class TestWatch:
-    async def test_it_speaks_when_nothing_was_settled_and_not_while_something_is(
+    async def test_a_warning_comes_when_nothing_is_settled_and_not_before(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         looks = iter(range(3))  # at three of them something has moved, then nothing
@@ -91,3 +91,28 @@ class TestWatch:
         assert facts["event"] == "nothing_settled"
         assert "waits for answers" in facts["stages"][0]
         assert "waits for fetch" in facts["stages"][1]
+
+    async def test_no_warning_comes_while_the_crawl_waits_for_its_program(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A program may take minutes for a page: that is no sign of a stuck crawl."""
+        warnings: list[str] = []
+        checks = 0
+        checked = asyncio.Event()
+
+        def paused() -> bool:
+            nonlocal checks
+            checks += 1
+            if checks == 3:
+                checked.set()
+            return True
+
+        monkeypatch.setattr(
+            "penstock.crawler.monitor.watchdog.log.warning", lambda event, **facts: warnings.append(event)
+        )
+        watching = asyncio.create_task(watch(pools(), "idle", lambda: 0, paused=paused, stuck_after=0.01))
+        async with asyncio.timeout(5):
+            await checked.wait()
+        watching.cancel()
+
+        assert warnings == []

@@ -1,6 +1,6 @@
-"""Tally: this run's counts, kept as verdicts are committed. What the live view reads.
+"""Run counts: what a run has done so far, counted as verdicts are committed.
 
-May touch: messages, ports, stats, the wall clock.
+May touch: messages, ports, snapshot, the wall clock.
 """
 
 from __future__ import annotations
@@ -12,42 +12,42 @@ from penstock.crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped
 from penstock.crawler.ports import Saved, Totals
 from penstock.crawler.snapshot import Event
 
-EVENTS = 3  # that are remembered
+EVENTS_KEPT = 3
 
 
-class Tally:
-    """Counts of this run, and of the whole crawl where it says so."""
+class RunCounts:
+    """Counts of one run; `pending` and `skipped` are those of the whole crawl."""
 
     def __init__(self) -> None:
-        self.pending = 0  # whole crawl
-        self.skipped = 0  # whole crawl
+        self.pending = 0
+        self.skipped = 0
         self.requests = 0
         self.pages = 0
         self.bytes = 0
         self.failed = 0
-        self.internal = 0  # our own bugs, those met on what is no page too
+        self.internal = 0  # bugs of ours, on sitemaps, resources and robots.txt too
         self.retries = 0
-        self.verdicts = 0  # of any kind: a sign of life
-        self.settled_urls = 0  # those that will not be asked again
+        self.verdicts = 0  # of any kind: while this grows the run is alive
+        self.settled_urls = 0  # URLs that will not be requested again
         self.answers: Counter[str] = Counter()  # by class of status, or `none`
         self.failures: Counter[str] = Counter()  # by reason
-        self.events: deque[Event] = deque(maxlen=EVENTS)
+        self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
 
-    def begin(self, totals: Totals) -> None:
-        """What earlier runs have left."""
+    def start_from(self, totals: Totals) -> None:
+        """Start from the counts of the whole crawl, as earlier runs left them."""
         self.pending = totals.states["pending"]
         self.skipped = totals.states["skipped"]
 
-    def committed(self, saved: Saved) -> None:
+    def count_commit(self, saved: Saved) -> None:
         self.pending += saved.pending
         self.skipped += saved.skipped
 
-    def settled(self, verdict: Verdict) -> None:
+    def count_verdict(self, verdict: Verdict) -> None:
         self.verdicts += 1
         match verdict:
             case Done(task=task, answer=answer) if task.kind == "page":  # first, because nearly all are
                 self.requests += 1
-                self._answered(str(answer.status))
+                self._count_answer(str(answer.status))
                 self.pages += answer.status == 200
                 self.bytes += (answer.body_bytes or 0) if answer.content_hash is not None else 0
             case RobotsAnswer(error=error):
@@ -64,23 +64,23 @@ class Tally:
                 if requested:
                     self.requests += 1
                     self.retries += 1
-                    self._answered(reason.removeprefix("http_"))
+                    self._count_answer(reason.removeprefix("http_"))
                 return
             case Skipped():
                 self.skipped += 1
             case Dead():
-                self._given_up(verdict)
+                self._count_failure(verdict)
         self.pending -= 1
         self.settled_urls += 1
 
-    def _given_up(self, dead: Dead) -> None:
+    def _count_failure(self, dead: Dead) -> None:
         if dead.requested:
             self.requests += 1
-            self._answered(str(dead.answer.status) if dead.answer is not None else "")
+            self._count_answer(str(dead.answer.status) if dead.answer is not None else "")
         self.failed += 1
         self.internal += is_internal(dead.reason)
         self.failures[dead.reason] += 1
         self.events.append(Event(time.time(), f"failed {dead.reason}  {dead.task.url}"))
 
-    def _answered(self, status: str) -> None:
+    def _count_answer(self, status: str) -> None:
         self.answers[f"{status[0]}xx" if status.isdigit() else "none"] += 1

@@ -1,11 +1,11 @@
-"""Tally: what a run has done, our own bugs included, wherever they were met."""
+"""RunCounts: what a run has done, our own bugs included, wherever they were met."""
 
 from __future__ import annotations
 
 import pytest
 
 from penstock.crawler.messages import Dead, RobotsAnswer, RobotsTask, Verdict
-from penstock.crawler.monitor.tally import Tally
+from penstock.crawler.monitor.run_counts import RunCounts
 from tests.support.fakes import task
 
 ROBOTS = RobotsTask(origin="http://h", host="h")
@@ -25,10 +25,10 @@ class TestInternalFailures:
         ],
         ids=str,
     )
-    def test_a_bug_of_ours_is_counted_whatever_it_was_met_on(self, verdict: Verdict, counted: int) -> None:
-        """Else the run would end with exit code 0 though no page of a host could be asked for."""
-        tally = Tally()
+    def test_internal_failures_count_on_every_kind_of_task(self, verdict: Verdict, counted: int) -> None:
+        """Otherwise a run would end with exit code 0 though no page of a host could be requested."""
+        counts = RunCounts()
 
-        tally.settled(verdict)
+        counts.count_verdict(verdict)
 
-        assert tally.internal == counted
+        assert counts.internal == counted
