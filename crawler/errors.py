@@ -1,16 +1,16 @@
-"""Errors: what is wrong by us or by the operator. The web's mistakes are values, not these.
+"""Errors: mistakes of the program and of the operator. Mistakes of the web are values, not errors.
 
 May touch: nothing.
 
     PenstockError            exit 1: the run was stopped by an error
     ├── Refusal              exit 2: refused before the first request
-    │   ├── BadConfig        a flag, a file of options or a seed; all bad fields together
-    │   ├── BadDatabase      not ours, damaged, newer, locked, or of another crawl
-    │   └── BadQuery         SQL, a report or a URL that a reading command was given
+    │   ├── BadConfig        a flag, an option file or a seed; all bad fields together
+    │   ├── BadDatabase      not a crawl, damaged, newer, locked, or of another crawl
+    │   └── BadQuery         SQL, a report or a URL given to a reading command
     ├── StorageFailed        the disk or the database failed while running
     └── TooManyInternalFailures  20 in a row: a bug of ours, not of one page
 
-Every message is one line: what is wrong, the offending value, the way out.
+Every message is one line: what is wrong, the offending value, what to do.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Extraction: what the operator wants of each page besides its links, as it travels with the page.
+"""Extraction: what is taken from a page besides its links, as it travels with the page.
 
-May touch: msgspec, for its shape.
+May touch: msgspec, for the shape of values.
 """
 
 from __future__ import annotations
@@ -10,42 +10,42 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 Scalar = str | int | float | bool
-"""What a value that is taken from a page may be. A date is text, ISO 8601."""
+"""The types of a value that is taken from a page. A date is text, ISO 8601."""
 
 
 class Value(Struct, frozen=True, gc=False):
-    """One thing taken from a page under a name: by a rule, or by a plugin that returns it."""
+    """One named value, taken from a page by a rule or returned by a plugin."""
 
     name: str
     value: Scalar
 
 
 class Item(Struct, frozen=True, gc=False):
-    """One piece of structured data as the page holds it, or why it could not be read."""
+    """One piece of structured data of a page, or why it could not be read."""
 
     kind: str  # json-ld, opengraph, twitter or microdata
-    data: str | None  # JSON; None with an error
+    data: str | None  # JSON text; None with an error
     error: str | None = None  # bad_json, too_large, too_deep or too_many
 
 
 class PageText(Struct, frozen=True, gc=False):
-    """What a reader of the page reads, for the search index."""
+    """The visible text of a page, for the search index."""
 
-    headings: str  # a line each
+    headings: str  # one a line
     text: str
 
 
 class ExtractionError(Struct, frozen=True, gc=False):
-    """What a rule or a plugin could not do on one page."""
+    """A failure of a rule or a plugin on one page. The page is stored all the same."""
 
-    source: str  # the rule's name, or the plugin's
+    source: str  # name of the rule or the plugin
     error: str  # one line
 
 
 class ExtractionResult(Struct, frozen=True, kw_only=True, gc=False):
-    """What the operator wants of each page besides its links."""
+    """All that was taken from one page besides its links."""
 
     values: Sequence[Value] = ()  # in the order in which they were found
     items: Sequence[Item] = ()
-    text: PageText | None = None  # None: no search index is wanted
+    text: PageText | None = None  # None: no search index is asked for
     errors: Sequence[ExtractionError] = ()

@@ -1,8 +1,11 @@
-"""Ports: what the rooms may ask of each other, as Protocols.
+"""Ports: the interfaces between the rooms, as Protocols, and the values that cross them.
 
-May touch: messages, stats, msgspec for the shape of values. `stages/` and `storage/` never
-import one another; they meet as objects behind these. URL text crosses a port, local row
-numbers never do.
+May touch: messages, snapshot, msgspec for the shape of values. `stages/` and `storage/` never
+import one another; they meet as objects behind these. URLs cross a port as text, never as the
+row numbers of a database.
+
+Each method says what it raises; one that says nothing raises nothing for what the web does.
+`StorageFailed` ends the run, from any method that reads or writes the crawl's file.
 """
 
 from __future__ import annotations
@@ -30,20 +33,36 @@ In = TypeVar("In", contravariant=True)
 
 
 class Stage(Protocol[In]):
-    """One step of the flow. It has never heard of queues, pills, workers or shutdown."""
+    """One step of the flow. It knows nothing of queues, pills, workers or shutdown."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The key of the stage in `engine.ROUTES`, in figures and in logs."""
+        ...
+
     @property
-    def is_last(self) -> bool: ...
-    async def handle(self, message: In) -> Sequence[Message]: ...
+    def is_last(self) -> bool:
+        """True if no stage follows: an exception of `handle` then ends the run."""
+        ...
+
+    async def handle(self, message: In) -> Sequence[Message]:
+        """Return the messages that follow from one message, in order.
+
+        An exception becomes the message's failure (`internal:TYPE`), except in the last stage.
+        """
+        ...
 
 
 class Fetcher(Protocol):
-    """One way of fetching (a tier). Never raises for what the web does wrong."""
+    """One way of fetching (a tier)."""
 
-    async def get(self, task: FetchTask) -> Fetched | Failed: ...
-    async def close(self) -> None: ...
+    async def get(self, task: FetchTask) -> Fetched | Failed:
+        """Request one URL. Redirects are not followed; what the web does wrong is a `Failed`."""
+        ...
+
+    async def close(self) -> None:
+        """Close all connections. Nothing is requested after that."""
+        ...
 
 
 class Extractor(Protocol):
@@ -52,27 +71,39 @@ class Extractor(Protocol):
     def extract(
         self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
     ) -> Content:
-        """Read `body`, whose address is `url`. `charset` is the HTTP header's label, as
-        sent; with `nofollow` no link of the page may be followed (X-Robots-Tag)."""
+        """Read `body`, the whole document at `url`.
+
+        `charset` is the label of the Content-Type header, as sent. With `nofollow` no link of the
+        page may be followed (X-Robots-Tag).
+        """
         ...
 
 
 class ParseMarker(Protocol):
-    """Told which URL is being parsed, so that a crash can be laid at its door."""
+    """Notes which URL is being parsed where a crash does not erase it, so that the next run can tell."""
 
-    def begin(self, url: CanonicalUrl) -> int: ...
-    def end(self, mark: int) -> None: ...
+    def begin(self, url: CanonicalUrl) -> int:
+        """Note that `url` is being parsed. Returns the mark to end."""
+        ...
+
+    def end(self, mark: int) -> None:
+        """The document of this mark is parsed, or its process has ended."""
+        ...
 
 
 class ByteBudget(Protocol):
-    """One bound on the bytes of all bodies under way (DESIGN promise 7)."""
+    """One bound on the bytes of all bodies that are downloaded, queued and parsed."""
 
-    def open(self) -> ByteHold: ...
+    def open(self) -> ByteHold:
+        """Return a hold of 0 bytes for one body. Its age counts from now."""
+        ...
 
 
 class ByteHold(Hold, Protocol):
+    """The share of one body."""
+
     def try_reserve(self, count: int) -> bool:
-        """Take `count` more bytes if they may be had at once."""
+        """Take `count` more bytes if they are free now. False: nothing was taken."""
         ...
 
     async def reserve(self, count: int) -> None:
@@ -80,63 +111,68 @@ class ByteHold(Hold, Protocol):
         ...
 
     def resize(self, count: int) -> None:
-        """Have `count` bytes from now on, whether there is room or not."""
+        """Hold exactly `count` bytes from now on, even beyond the bound."""
         ...
 
 
 class HostGate(Protocol):
-    """Told when a host's answer is in: its connection is free for the next URL."""
+    """Learns when a request to a host has ended: its connection is free for the next URL."""
 
-    def answered(self, message: FetchTask, result: Fetched | Failed) -> None: ...
-    def robots_answered(self, host: str) -> None: ...
+    def answered(self, message: FetchTask, result: Fetched | Failed) -> None:
+        """The request of a leased task has ended, before its page is parsed or stored."""
+        ...
+
+    def robots_answered(self, host: str) -> None:
+        """The request for a robots.txt of `host` has ended."""
+        ...
 
 
 class Pending(Struct, frozen=True, gc=False):
     """One URL on disk that is to be fetched."""
 
     url: CanonicalUrl
-    host: str
-    depth: int
+    host: str  # name and non-default port
+    depth: int  # link hops from the nearest seed
     attempts: int  # settled requests so far
     kind: Kind = "page"
     deferred: bool = False  # it has waited until nothing else was left
-    listed: bool = False  # a sitemap names it; told only of the late ones
+    listed: bool = False  # a sitemap names it; only known of deferred URLs
 
 
 class SessionPage(NamedTuple):
     """A stored page whose URL may carry a session id."""
 
     url: CanonicalUrl
-    fingerprint: bytes
-    depth: int
+    fingerprint: bytes  # equal for pages with equal content; see policies.sessions
+    depth: int  # link hops from the nearest seed
 
 
 class HostThrottle(NamedTuple):
-    """What outlives a run of a host's throttle."""
+    """The state of one host's throttle that is kept from run to run."""
 
-    ready_at: float = 0.0  # unix seconds before which it may not be asked
-    failures: int = 0  # requests in a row without any answer
-    openings: int = 0  # how often it was given a rest meanwhile
-    connections: int = 0  # requests that it could have open at once; 0: not known
-    rate: float | None = None  # starts a second that it takes; None: it never refused any
+    ready_at: float = 0.0  # unix seconds before which the host may not be asked
+    failures: int = 0  # consecutive requests without any answer
+    openings: int = 0  # how often its circuit breaker opened meanwhile
+    connections: int = 0  # requests that it may have open at once; 0: not known
+    rate: float | None = None  # starts a second that it accepts; None: it never answered with 429
 
 
 class Saved(Struct, frozen=True, kw_only=True, gc=False):
-    """What one commit changed, for those who keep count (shared by all verdicts of the commit)."""
+    """What one commit changed. `save` returns the same object for all verdicts of one commit."""
 
     grown: frozenset[str] = frozenset()  # hosts that gained pending URLs
     pending: int = 0  # URLs that became pending
-    skipped: int = 0  # URLs that a rule keeps out from now on, less those that it did until now
+    skipped: int = 0  # URLs that became skipped, less those that no longer are
 
 
 class Totals(Struct, frozen=True, kw_only=True, gc=False):
-    """The crawl's life so far, all runs together, as the database has it."""
+    """Counts of all runs of a crawl together, as the database has them."""
 
-    states: Mapping[str, int] = field(default_factory=dict)  # pending, done, failed, skipped
-    requests: int = 0
+    states: Mapping[str, int] = field(default_factory=dict)  # URLs: pending, done, failed, skipped
+    requests: int = 0  # answers and failures, robots.txt and sitemaps apart
     pages: int = 0  # status 200 without error
-    bytes: int = 0
-    retries: int = 0
+    bytes: int = 0  # of downloaded bodies, after content-coding
+    retries: int = 0  # failed requests after which the URL was to be requested again
     robots_requests: int = 0
     sitemap_requests: int = 0
     internal_failures: int = 0
@@ -144,58 +180,71 @@ class Totals(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class VerdictStore(Protocol):
-    """What the store stage asks: remember this, durably."""
+    """Writes verdicts, durably."""
 
     async def save(self, verdict: Verdict) -> Saved:
-        """Return after the commit that holds the verdict, its links and its frontier rows."""
+        """Return after the commit that holds the verdict, its links and its frontier rows.
+
+        Raises StorageFailed if the commit failed, and from then on for every verdict.
+        """
         ...
 
 
 class ThrottleSource(Protocol):
+    """Knows the hosts' throttles, which are written with the pages."""
+
     def changed_throttles(self) -> Mapping[str, HostThrottle]:
-        """The clocks that changed since the last call, for the commit that comes next."""
+        """Return the throttles that changed since the last call, by host, for the next commit."""
         ...
 
 
 class TelemetrySource(Protocol):
-    """What is told of a run beside its pages, for those who watch it from another process."""
+    """Knows how the run stands, which is written with the pages for other processes to show."""
 
     def unwritten(self) -> Sequence[Sample]:
-        """The samples since the last call, the newest last."""
+        """Return the samples since the last call, the newest last."""
         ...
 
-    def snapshot(self) -> Snapshot: ...
+    def snapshot(self) -> Snapshot:
+        """Return how the run stands now."""
+        ...
 
 
 class FrontierStore(Protocol):
-    """What the in-memory window asks of the frontier on disk. `without`: hosts that do not count."""
+    """The frontier on disk, as the window in memory reads it.
+
+    Every answer includes all commits before the call. `without`: hosts to leave out.
+    """
 
     async def pending_hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
-        """Names of at most `limit` hosts with pending URLs, in order of discovery."""
+        """Return the names of at most `limit` hosts with pending URLs, in order of discovery."""
         ...
 
     async def pending(self, host: str, *, limit: int) -> Sequence[Pending]:
-        """The first `limit` pending URLs of a host, by depth, then in order of discovery."""
+        """Return the first `limit` pending URLs of a host, by depth, then in order of discovery."""
         ...
 
     async def due(self, *, now: float, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
-        """URLs whose retry time has come, the longest overdue first."""
+        """Return URLs whose retry time has come at `now` (unix seconds), the longest overdue first."""
         ...
 
     async def next_retry(self, *, after: float, without: Collection[str] = ()) -> float | None:
-        """The earliest retry time later than `after` (unix seconds); None or infinity: there is none."""
+        """Return the earliest retry time later than `after` (unix seconds); None or infinity: none."""
         ...
 
     async def deferred(self, *, limit: int, without: Collection[str] = ()) -> Sequence[Pending]:
-        """Of the URLs that wait until nothing else is left, those of the least depth."""
+        """Return the deferred URLs (`RetryAt` at infinity) of the least depth, at most `limit`."""
         ...
 
     def session_pages(self, *, least: int, below: int) -> AsyncIterator[Sequence[SessionPage]]:
-        """Stored pages of these depths whose URL may carry a session id, some at a time, in no order."""
+        """Return the stored pages with `least` <= depth < `below` whose URL may carry a session id.
+
+        In batches, in no order.
+        """
         ...
 
     async def count_pages(self, host: str) -> int:
-        """How many pages of a host are stored: status 200 without error."""
+        """Return how many pages of a host are stored: status 200 without error."""
         ...
 
     async def unfinished(self) -> bool:
@@ -203,9 +252,9 @@ class FrontierStore(Protocol):
         ...
 
     async def throttle(self, host: str) -> HostThrottle:
-        """A host's throttle as the last commit left it."""
+        """Return a host's throttle as the last commit left it; all defaults if the host is unknown."""
         ...
 
     async def robots(self, origin: str, *, newer_than: float) -> RobotsAnswer | None:
-        """The stored robots.txt of an origin, if it was fetched after `newer_than`."""
+        """Return the stored robots.txt of an origin if it was fetched after `newer_than` (unix seconds)."""
         ...

@@ -1,8 +1,8 @@
-"""Stats: what a running crawl can say of itself at any moment.
+"""Snapshot: how a running crawl stands at one moment, in plain numbers.
 
-May touch: nothing. Plain numbers; the live view, `status`, the metrics and the table
-`telemetry` all show these. A snapshot goes through JSON unchanged, so that another
-process can show it too.
+May touch: msgspec, for the shape of values. The live view, `status`, the metrics and the table
+`telemetry` all show these. A snapshot survives JSON unchanged, so that another process can
+show it too.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from msgspec.structs import asdict
 
 
 class StageView(NamedTuple):
-    """One stage; numbers with a fraction are means over the second before."""
+    """One stage. Numbers with a fraction are means over the previous second."""
 
     waiting: float  # messages in its inbox
-    bound: int
-    busy: float  # workers with a message in hand
+    bound: int  # messages that its inbox may hold
+    busy: float  # workers that handle a message
     workers: int
     handled: int = 0  # messages, in this run
     wait_ms: float = 0.0  # in the inbox, per message
-    service_ms: float = 0.0  # in a worker's hands, per message
+    service_ms: float = 0.0  # in a worker, per message
 
 
 class HostView(NamedTuple):
@@ -32,22 +32,22 @@ class HostView(NamedTuple):
 
     name: str
     active: int  # requests under way
-    limit: int  # most that it may have
-    rate: float | None = None  # starts a second, at most; None: as they come
-    pause_s: float = 0.0  # beyond that: seconds before it may be asked again
-    held_back: bool = False  # it showed that it takes no more
+    limit: int  # requests that it may have open
+    rate: float | None = None  # starts a second, at most; None: no bound
+    pause_s: float = 0.0  # seconds before it may be asked again; 0 if no longer than `rate` asks for
+    held_back: bool = False  # it answered slowly, with 429s or never
 
 
 class Event(NamedTuple):
     at: float  # unix seconds
-    text: str  # parts of it come from the web
+    text: str  # one line; parts of it come from the web
 
 
 class Sample(Struct, frozen=True, kw_only=True):
     """One second of a crawl, for the table `telemetry`."""
 
     at: int  # unix seconds
-    requests: int  # run, as all counts here but two
+    requests: int  # this run, like all counts that are not marked
     pages: int
     bytes: int
     failed: int
@@ -56,21 +56,21 @@ class Sample(Struct, frozen=True, kw_only=True):
     in_flight: int
     hosts: int
     hosts_held_back: int
-    lag_ms: float
-    loop_busy: float  # share of one core
+    lag_ms: float  # of the event loop
+    loop_busy: float  # share of one core that the event loop took
     stages: Mapping[str, StageView]
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """One look at a running crawl. Counts marked "run" begin at 0 with this run."""
+    """A running crawl at one moment. Counts marked "run" begin at 0 with this run."""
 
     elapsed_s: float  # run
     requests: int = 0  # run: settled answers and failures, robots.txt apart
     pages: int = 0  # run: status 200 without error
     bytes: int = 0  # run: bodies downloaded, after content-coding
     failed: int = 0  # run: given up
-    retries: int = 0  # run: put off for another attempt
-    pages_per_s: float = 0.0  # over the last moments
+    retries: int = 0  # run: to be requested again
+    pages_per_s: float = 0.0  # over the last few seconds
     left_s: float | None = None  # until a budget is spent or nothing is pending; None: not known
     pending: int = 0  # whole crawl: URLs still to be fetched, those in flight included
     skipped: int = 0  # whole crawl: URLs that a rule kept out
@@ -91,7 +91,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_json(cls, text: str) -> Snapshot:
-        """What `to_json` wrote, perhaps in another version. Raises ValueError for what has no such shape."""
+        """Read what `to_json` wrote, in this version or another. Raises ValueError for any other text."""
         try:
             values: dict[str, Any] = {
                 name: value for name, value in json.loads(text).items() if name in cls.__struct_fields__

@@ -118,7 +118,7 @@ class Discovery(Generic[Row]):
         for at, row in enumerate(rows):
             if row is None or row.depth > depth or row.hops or row.run or not row.followed:
                 run = self._run(source, links.urls[at], hops=1)
-                offered = Reach(depth, 0, at not in links.barred, False, run)
+                offered = Reach(depth, 0, at not in links.nofollow, False, run)
                 if row is None:
                     rows[at] = self._add_page(links.urls[at], offered)
                 else:

@@ -224,7 +224,7 @@ class _Merger:
             urls=list(texts),
             texts=list(texts.values()),
             rels={at: " ".join(rels[url]) for at, url in numbered if url in rels},
-            barred=frozenset(at for at, url in numbered if url not in followed),
+            nofollow=frozenset(at for at, url in numbered if url not in followed),
         )
 
 

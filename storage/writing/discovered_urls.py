@@ -51,13 +51,13 @@ class DiscoveredUrls:
             self._note_links(row, part, self._discovery.follow_links(row, part))
 
     def _note_links(self, source: UrlRow, links: Links, targets: Sequence[UrlRow]) -> None:
-        strings, rels, barred = self._strings.recent, links.rels, links.barred
+        strings, rels, nofollow = self._strings.recent, links.rels, links.nofollow
         numbers = [target.id for target in targets]
         texts = [strings[text] if text else None for text in links.texts]
-        if special := {*rels, *barred}:
+        if special := {*rels, *nofollow}:
             for at in special:
                 rel_id = strings[rel] if (rel := rels.get(at)) else None
-                self._links += (source.id, numbers[at], texts[at], rel_id, 0 if at in barred else 1)
+                self._links += (source.id, numbers[at], texts[at], rel_id, 0 if at in nofollow else 1)
             numbers = [number for at, number in enumerate(numbers) if at not in special]
             texts = [text for at, text in enumerate(texts) if at not in special]
         plain: list[object] = [source.id] * (3 * len(numbers))
