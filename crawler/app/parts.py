@@ -1,9 +1,9 @@
-"""Parts: what a crawl is made of, built and connected. Read `make_parts` from top to bottom.
+"""Parts: builds and connects the parts of a crawl. Read `make_parts` from top to bottom.
 
-May touch: every room. Never: start anything, wait for anything, or decide anything.
+May touch: every room. Never: start a task, wait for anything, or decide anything.
 
-A `Blueprint` is what a configuration alone decides: it is made once and checked before any
-file is opened. The `Parts` of one run need the open file too.
+A `Blueprint` holds what the configuration alone decides. It is made once, and checked before any
+file is opened. The `Parts` of a run need the open file too.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ if TYPE_CHECKING:
     from penstock.crawler.policies.rewrite import Rewrite
     from penstock.stages.extractors.fields.field_extractor import FieldExtractor
 
-MAX_RESULT_BYTES = 32 << 20  # of what was read and is not stored yet
+MAX_RESULT_BYTES = 32 << 20  # of parse results that are not stored yet
 
 
 class Blueprint(Struct, frozen=True, kw_only=True):
-    """What a configuration decides before any file is opened. Several runs may share it."""
+    """What the configuration alone decides, before any file is opened. Runs may share it."""
 
     config: CrawlConfig
     cookies: Cookies | None
@@ -81,7 +81,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
         )
 
     def settings(self) -> CrawlSettings:
-        """What the crawl's file has to know."""
+        """The part of the configuration that the crawl's file stores."""
         config, seeds = self.config, self.config.canonical_seeds
         if self.rewrite is not None:
             seeds = tuple(dict.fromkeys(map(self.rewrite, seeds)))
@@ -99,7 +99,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
         )
 
     def fetch_context(self) -> FetchContext:
-        """How to fetch in one run: budget and bandwidth begin anew."""
+        """How to fetch in one run. Byte budget and bandwidth start anew with each run."""
         config = self.config
         return FetchContext(
             user_agent=config.agent,
@@ -118,13 +118,13 @@ class Blueprint(Struct, frozen=True, kw_only=True):
         )
 
     def admission(self, seeds: Sequence[CanonicalUrl]) -> Admission:
-        """The one door for URLs."""
+        """The check that every URL passes before it enters the frontier."""
         config = self.config
         scope = Scope(config.scope, seeds, config.included, config.excluded, registrable_domain)
         return Admission(scope, Horizon(depth=config.depth), None if config.no_traps else Traps())
 
     def seen_filter(self, known_urls: int) -> SeenFilter:
-        """Made ready for as many URLs as the file and the page budget hint at."""
+        """A seen set with room for the URLs that the file and the page budget suggest."""
         if self.seen is not None:
             return self.seen
         expected = max(2 * known_urls, 20 * (self.config.max_pages or 0))
@@ -229,11 +229,32 @@ def make_parts(
     observer: Observer | None = None,
 ) -> Parts:
     """Build and connect every part of a run. `totals` are the crawl's before it, `started` is monotonic."""
-    config, robots = blueprint.config, blueprint.robots
+    config, lag, clock = blueprint.config, LoopLag(), Clock()
     marks = opened.open_marks(config.parsers)  # first: it may fail, and nothing else is open yet
-    clock, retry, lag = Clock(), blueprint.retry, LoopLag()
+    frontier = make_frontier(blueprint, opened, totals, clock, lag)
+    results = BodyBudget(MAX_RESULT_BYTES)
+    workers = WorkerPool(max(config.processes - 1, 1), plan=blueprint.plan, results=results)
+    results.on_release = workers.dispatch
+    fetch = FetchStage(fetchers=fetchers, gate=frontier, robots=blueprint.robots)
+    parse = make_parse_stage(blueprint, marks, workers, results, observer)
+    store = make_store_stage(blueprint, opened, frontier, clock, counts, observer)
+    pools = [
+        Pool(stage=fetch, workers=config.fetchers, inbox=asyncio.Queue(config.queue_size)),
+        Pool(stage=parse, workers=config.parsers, inbox=asyncio.Queue(config.queue_size)),
+        Pool(stage=store, workers=config.storers, inbox=asyncio.Queue(config.queue_size)),
+    ]
+    budget = RemainingBudget.of(config, totals)
+    telemetry = Telemetry(
+        counts, frontier, pools, budget=budget, started=started, lag=lag, stopping=lambda: stopping.reason
+    )
+    return Parts(frontier=frontier, pools=pools, telemetry=telemetry, lag=lag, marks=marks, workers=workers)
 
-    frontier = Frontier(
+
+def make_frontier(
+    blueprint: Blueprint, opened: OpenRun, totals: Totals, clock: Clock, lag: LoopLag
+) -> Frontier:
+    config = blueprint.config
+    return Frontier(
         opened.frontier,
         politeness=Politeness(
             per_host=config.per_host,
@@ -247,9 +268,9 @@ def make_parts(
             max_bytes=config.max_bytes,
             max_pages_per_host=config.max_pages_per_host,
         ),
-        retry=retry,
+        retry=blueprint.retry,
         breaker=Breaker(),
-        robots=None if config.no_robots else robots,
+        robots=None if config.no_robots else blueprint.robots,
         clock=clock,
         totals=totals,
         poison_pages=opened.poison_pages,
@@ -259,14 +280,16 @@ def make_parts(
         tier=config.tiers[0],
     )
 
-    fetch = FetchStage(fetchers=fetchers, gate=frontier, robots=robots)
 
-    results = BodyBudget(MAX_RESULT_BYTES)
-    workers = WorkerPool(max(config.processes - 1, 1), plan=blueprint.plan, results=results)
-    results.on_release = workers.dispatch
-    fields = blueprint.fields
-    observed_bodies = observer is not None and observer.bodies
-    parse = ParseStage(
+def make_parse_stage(
+    blueprint: Blueprint,
+    marks: ParseMarks,
+    workers: WorkerPool,
+    results: BodyBudget,
+    observer: Observer | None,
+) -> ParseStage:
+    config, fields = blueprint.config, blueprint.fields
+    return ParseStage(
         extractor=blueprint.extractor or HtmlExtractor(fields=fields),
         marker=marks,
         workers=workers if blueprint.extractor is None else None,
@@ -274,42 +297,32 @@ def make_parts(
         share=config.processes > 1 and (fields is None or fields.portable),
         results=results,
         rewrite=blueprint.rewrite,
-        token=robots.token,
-        keep_bodies=config.save_bodies or observed_bodies,
+        token=blueprint.robots.token,
+        keep_bodies=config.save_bodies or (observer is not None and observer.bodies),
     )
 
-    def sitemaps_of(answer: RobotsAnswer) -> Sequence[CanonicalUrl]:
-        return RobotsRules.of(answer, robots).sitemaps
 
-    store = StoreStage(
-        store=WithoutBodies(opened.writer) if observed_bodies and not config.save_bodies else opened.writer,
+def make_store_stage(
+    blueprint: Blueprint,
+    opened: OpenRun,
+    frontier: Frontier,
+    clock: Clock,
+    counts: RunCounts,
+    observer: Observer | None,
+) -> StoreStage:
+    store: VerdictStore = opened.writer
+    if observer is not None and observer.bodies and not blueprint.config.save_bodies:
+        store = WithoutBodies(store)
+
+    def sitemaps_of(answer: RobotsAnswer) -> Sequence[CanonicalUrl]:
+        return RobotsRules.of(answer, blueprint.robots).sitemaps
+
+    return StoreStage(
+        store=store,
         frontier=frontier,
-        retry=retry,
+        retry=blueprint.retry,
         clock=clock,
         sitemaps_of=sitemaps_of,
         on_verdict=counts.count_verdict,
         after_commit=None if observer is None else observer.after_commit,
-    )
-
-    pools = [
-        Pool(stage=fetch, workers=config.fetchers, inbox=asyncio.Queue(config.queue_size)),
-        Pool(stage=parse, workers=config.parsers, inbox=asyncio.Queue(config.queue_size)),
-        Pool(stage=store, workers=config.storers, inbox=asyncio.Queue(config.queue_size)),
-    ]
-    telemetry = Telemetry(
-        counts,
-        frontier,
-        pools,
-        budget=RemainingBudget.of(config, totals),
-        started=started,
-        lag=lag,
-        stopping=lambda: stopping.reason,
-    )
-    return Parts(
-        frontier=frontier,
-        pools=pools,
-        telemetry=telemetry,
-        lag=lag,
-        marks=marks,
-        workers=workers,
     )

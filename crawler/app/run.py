@@ -1,4 +1,4 @@
-"""Run: one run of a crawl. Open the file, let the pages flow, note how it ended, close the file.
+"""Run: one run of a crawl. Opens the file, lets the pages flow, notes how it ended, closes the file.
 
 May touch: the parts, the crawl's file, the engine, the tasks of the running event loop.
 Never: process-wide settings. A crawl is a guest in the program that runs it.
@@ -50,7 +50,7 @@ class Run:
         return self._stopping.reason
 
     def snapshot(self) -> Snapshot:
-        """How the run stands. Valid at any time."""
+        """The state of the run at this moment. Valid at any time, also before and after the run."""
         if self._parts is not None:
             return self._parts.telemetry.snapshot()
         counts = self._counts
@@ -158,7 +158,7 @@ class Run:
             current = asyncio.current_task()
             if not stopping.aborted or current is None:
                 raise
-            current.uncancel()  # it was our own second signal, and it has done its work
+            current.uncancel()  # the cancellation came from `stop`, and has ended the work
         except BaseExceptionGroup as group:
             raise worst(group) from group
         finally:
