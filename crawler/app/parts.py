@@ -168,7 +168,7 @@ def cookies_of(config: CrawlConfig) -> Cookies | None:
     """Raises BadConfig for a cookie file that cannot be read."""
     if config.cookies is None:
         return None
-    from penstock.crawler.config.cookie_file import load_cookies
+    from penstock.crawler.config.credentials import load_cookies
 
     return load_cookies(config.cookies, config.credential_origins)
 

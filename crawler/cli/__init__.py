@@ -1,14 +1,23 @@
 """The command line: find the command, run it, and turn every ending into an exit code.
 
-    crawl (the default)   status   query   why   report   export   diff   site   analyse   metadata
-    search   reparse
+    crawl (the default)   status   report   why   query   search   export   site   diff
+    analyse   reparse   metadata
+
+arguments      the flags of `crawl`, made from the options, and the errors of a command line.
+open_database  the flags, the reader and the results of the commands that read a crawl's file.
+table_formats  rows on standard output: table, csv, json, jsonl, html, parquet.
+summary        the last lines of a crawl, and the command that resumes it.
+signals        Ctrl-C and SIGTERM end a crawl; a second one aborts it.
+html/          the HTML report that `site` writes.
+live/          the view of a running crawl.
 
 May touch: standard output and error, the process's arguments.
 
-One file per command here: `add_parser` declares it, `run` does it. What the operator can
-do wrong ends as one line on standard error; a traceback is for our own bugs, and only at
---log-level debug. Start-up counts (a person waits for --help), so a command's module is
-loaded when it was named, and everything slow when it runs.
+Every other module is a command: DESCRIPTION and MORE are its help, `add_arguments` declares its
+arguments, `run` does the work. An error of the operator ends as one line on standard error; a
+traceback is for our own bugs, and only at --log-level debug. Start-up time counts (a person
+waits for --help): a command's module is loaded when the command was named, and slow libraries
+when it runs.
 """
 
 from __future__ import annotations
@@ -22,54 +31,67 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from penstock.crawler.cli.suggestions import Parser, unknown_words
 from penstock.crawler.errors import PenstockError
 from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 from penstock.crawler.version import VERSION
 
 COMMANDS = {
     "crawl": "crawl from one or more seeds (the default command)",
-    "status": "how far a crawl is",
-    "query": "ask the database in SQL",
-    "why": "what became of a URL, and why",
-    "report": "a named report, such as broken_links",
-    "export": "write the crawl, or a part of it, in another program's format",
-    "diff": "what changed from one crawl to another",
-    "site": "the whole crawl as a report for the browser",
-    "analyse": "work out PageRank, words and like texts, for the reports that need them",
-    "metadata": "names, descriptions and canned queries for Datasette",
-    "search": "pages by the words in them",
-    "reparse": "apply new rules to saved bodies, without fetching",
+    "status": "show how far a crawl is; it may be running",
+    "report": "print a named report, such as broken_links",
+    "why": "explain the state of one URL",
+    "query": "run one SELECT on the database",
+    "search": "find pages by the words in them",
+    "export": "write pages, links or the whole crawl as csv, jsonl, parquet, warc, ...",
+    "site": "write an HTML report of the whole crawl",
+    "diff": "compare two crawls",
+    "analyse": "compute PageRank, word counts and near duplicates for the reports",
+    "reparse": "extract again from saved bodies, without fetching",
+    "metadata": "print table descriptions and queries for Datasette",
 }
 
+EXIT_CODES = {
+    0: "complete",
+    1: "stopped by an error, or complete with internal failures",
+    2: "usage error, or refused before the first request",
+    3: "stopped by a budget; resumable",
+    4: "no seed could be stored",
+    5: "a --fail-if of diff is true",
+    129: "stopped by SIGHUP; resumable",
+    130: "stopped by SIGINT (Ctrl-C); resumable",
+    141: "the reader of standard output has left",
+    143: "stopped by SIGTERM; resumable",
+}
+
+_INTERRUPTED = 130
 _READER_LEFT = 141  # what a shell shows for a command that SIGPIPE ended
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Raises nothing."""
-    _open_closed_streams()
+    _replace_closed_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     args = argparse.Namespace(program=_program(called=argv is None), words=words)
     try:
         code = _run(words, args)
-        write_out()  # flushed here, where a reader that left can still be met
+        write_stdout()  # flushed here, where a closed pipe can still be handled
     except SystemExit as ending:  # argparse, after --help and --version
         code = ending.code if isinstance(ending.code, int) else 1
     except KeyboardInterrupt:
-        code = 130
-    except BrokenPipeError:  # `... | head` has seen enough
+        code = _INTERRUPTED
+    except BrokenPipeError:  # `... | head` has read enough
         code = _READER_LEFT
     except BaseException as error:
-        code = _report(error, args)
-        with contextlib.suppress(OSError, ValueError):  # or Python's own last flush makes it 120
+        code = _print_error(error, args)
+        with contextlib.suppress(OSError, ValueError):  # else Python's own last flush changes the code to 120
             sys.stdout.flush()
     return code
 
 
-def write_out(text: str = "") -> None:
-    """Write to standard output, at once. Raises PenstockError, or BrokenPipeError when nobody reads on."""
+def write_stdout(text: str = "") -> None:
+    """Write to standard output, and flush. Raises PenstockError; BrokenPipeError if the reader has left."""
     try:
-        if text:  # even nothing is refused by a full device
+        if text:  # a full device refuses even an empty write
             sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -79,59 +101,76 @@ def write_out(text: str = "") -> None:
 
 
 def _run(words: list[str], args: argparse.Namespace) -> int:
-    named = words[0] if words else ""
-    if named not in COMMANDS and named not in ("-h", "--help", "--version"):
-        words = ["crawl", *words]
-    parser, chosen = _parsers(words[0], args.program)
-    if named in ("-h", "--help"):
-        _print_help(parser)
+    from penstock.crawler.cli.arguments import unexpected_arguments
+
+    first = words[0] if words else ""
+    if first in ("-h", "--help"):
+        write_stdout(_help(args.program))
         return 0
+    if first not in COMMANDS and first != "--version":
+        words = ["crawl", *words]
+    parser, command = build_parsers(words[0], args.program)
     _, rest = parser.parse_known_args(words, args)
     if rest:
         secretive = any(hasattr(args, name) for name in ("header", "auth", "proxy"))
-        raise unknown_words(rest, chosen, COMMANDS, secretive=secretive)
+        raise unexpected_arguments(rest, command, COMMANDS, secretive=secretive)
     return int(args.run(args))
 
 
-def _parsers(command: str, program: Sequence[str]) -> tuple[Parser, Parser]:
-    """The whole parser with one command and its flags, and that command's own; with all commands,
-    and no flags, if none is named."""
-    parser = Parser(
-        prog=" ".join(program), description="Penstock, a web crawler that remembers where it was."
-    )
+def build_parsers(
+    name: str, program: Sequence[str]
+) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """The parser of the program with one command, and that command's own."""
+    from penstock.crawler.cli.arguments import Parser
+
+    parser = Parser(prog=" ".join(program))
     parser.add_argument("--version", action="version", version=f"Penstock {VERSION}")
-    subparsers: Any = parser.add_subparsers(dest="command", title="commands", metavar="", required=True)
-    for name, text in COMMANDS.items():
-        if name == command:
-            importlib.import_module(f"penstock.crawler.cli.{name}").add_parser(subparsers)
-        elif command not in COMMANDS:  # help and the version; to make them all takes a millisecond
-            subparsers.add_parser(name, help=text)
-    return parser, subparsers.choices.get(command, parser)
+    subparsers: Any = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    if name not in COMMANDS:
+        return parser, parser
+    module = importlib.import_module(f"penstock.crawler.cli.{name}")
+    command: Parser = subparsers.add_parser(
+        name,
+        description=module.DESCRIPTION,
+        epilog=module.MORE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(command)
+    command.set_defaults(run=module.run)
+    return parser, command
 
 
-def _print_help(parser: Parser) -> None:
-    """The commands, then the flags of the one that needs no name."""
-    _, crawl = _parsers("crawl", [parser.prog])
-    write_out(f"{parser.format_help()}\n{crawl.format_help()}")
+def _help(program: Sequence[str]) -> str:
+    """The commands, then the flags of `crawl`, which needs no name."""
+    called = " ".join(program)
+    commands = "".join(f"  {name:<9} {text}\n" for name, text in COMMANDS.items())
+    _, crawl = build_parsers("crawl", program)
+    return (
+        f"usage: {called} [crawl] --seed URL [options]\n       {called} COMMAND [options]\n\n"
+        "Penstock crawls a web site, or many, into one SQLite file that you can stop, resume and query.\n\n"
+        f"commands:\n{commands}\n"
+        "COMMAND --help shows the arguments of a command; those of crawl follow.\n\n"
+        f"{crawl.format_help()}"
+    )
 
 
 def _program(*, called: bool) -> list[str]:
-    """How this command is called, without its arguments: `python run_crawl.py`, or `penstock`."""
+    """How this program is called, without its arguments: `python run_crawl.py`, or `penstock`."""
     if not called:
         return ["python", "run_crawl.py"]
     if not sys.argv[0].endswith(".py"):
         return [os.path.basename(sys.argv[0])]
-    # As it was typed: another python may not have what this one has.
+    # As it was typed: another python may lack the libraries of this one.
     return sys.orig_argv[: len(sys.orig_argv) - len(sys.argv[1:])]
 
 
-def _report(error: BaseException, args: argparse.Namespace) -> int:
-    """Say what went wrong in one line, and how to go on if the command knows; return the exit code."""
+def _print_error(error: BaseException, args: argparse.Namespace) -> int:
+    """Print the error in one line, and its notes (the command that resumes). Returns the exit code."""
     leaf = error
     while isinstance(leaf, BaseExceptionGroup):
         leaf = leaf.exceptions[0]
     if isinstance(leaf, KeyboardInterrupt):
-        return 130
+        return _INTERRUPTED
     if isinstance(leaf, PenstockError):
         write_stderr(f"penstock: error: {escape_control_chars(str(leaf))}")
     else:
@@ -152,11 +191,11 @@ def _debugging(args: argparse.Namespace) -> bool:
     return getattr(args, "log_level", None) == "debug"
 
 
-def _open_closed_streams() -> None:
-    """Give a process that was started with closed streams (`2>&-`) ones that lead nowhere.
+def _replace_closed_streams() -> None:
+    """Open /dev/null for each standard stream that was closed when the process started (`2>&-`).
 
-    Without them Python has None there, and the next file that is opened, perhaps the
-    database, would become number 2, where C libraries print their complaints.
+    Else Python has None there, and the next file that is opened, perhaps the database, would get
+    descriptor 2, to which C libraries print their errors.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:

@@ -1,4 +1,4 @@
-"""`diff`: what changed from one crawl to another, and whether that is too much.
+"""`diff`: the pages that differ between two crawls, and checks of them.
 
 May touch: two databases, read-only; standard output for the rows, standard error for the counts.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from penstock.crawler.cli.open_database import add_format, opened_file, row_limit
 from penstock.crawler.errors import BadQuery
@@ -21,49 +21,44 @@ if TYPE_CHECKING:
 
 CHECK_FAILED = 5  # exit code: a --fail-if is true
 
-_MORE = """\
+DESCRIPTION = """\
+Compare the pages of two crawls.
+"""
+MORE = """\
 A row is a page that was added or is gone, or a field of a page that changed: status, title,
-content_hash or canonical. Exit code 5 if any --fail-if is true:
+content_hash or canonical. The exit code is 5 if any --fail-if is true:
 
-  diff old.db new.db --fail-if "change = 'gone'"
-  diff old.db new.db --fail-if "field = 'status' AND after >= 400" --fail-if broken_links
+  %(prog)s old.db new.db --fail-if "change = 'gone'"
+  %(prog)s old.db new.db --fail-if "field = 'status' AND after >= 400" --fail-if broken_links
 """
 
 
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    parser = subparsers.add_parser(
-        "diff",
-        help="what changed from one crawl to another",
-        description="Compare the pages of two crawls.",
-        epilog=_MORE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("before", metavar="OLD", help="the database of the earlier crawl")
-    parser.add_argument("after", metavar="NEW", help="the database of the later one")
+    parser.add_argument("after", metavar="NEW", help="the database of the later crawl")
     parser.add_argument(
-        "--limit", type=row_limit, metavar="N", help="show at most so many rows; all are counted"
+        "--limit", type=row_limit, metavar="N", help="most rows to print; all are counted (default: all)"
     )
     parser.add_argument(
         "--fail-if",
         action="append",
         default=[],
         metavar="CHECK",
-        help="a condition in SQL that no row may meet, or a report that must be empty for NEW; repeatable",
+        help="fail if this SQL condition is true for any row, or if this report has rows for NEW; repeatable",
     )
     add_format(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the rows and the counts. Raises BadDatabase and BadQuery."""
-    from penstock.crawler.cli.live.progress_bar import advancing
+    from penstock.crawler.cli.live.progress import progress_bar
     from penstock.crawler.cli.table_formats import show
     from penstock.storage.reading.crawl_diff import COLUMNS, compare_crawls
 
     with contextlib.ExitStack() as stack:
         before, after = (stack.enter_context(opened_file(path)) for path in (args.before, args.after))
-        with advancing("pages", None) as advanced:
-            found = stack.enter_context(compare_crawls(before, after, advanced))
+        with progress_bar("pages", None) as on_record:
+            found = stack.enter_context(compare_crawls(before, after, on_record))
         failures = _failures(args.fail_if, found, after)
         show(COLUMNS, found.rows(args.limit), args.format, title="diff")
         write_stderr(_counted(found.counts()))
@@ -73,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _failures(checks: Sequence[str], found: CrawlDiff, after: CrawlReader) -> list[str]:
-    """What each check that is true has met; all are tried before anything is printed."""
+    """The checks that are true, with their number of rows; all are run before anything is printed."""
     from penstock.storage.reading.reports import REPORTS, build_report_query
 
     failures = []
@@ -83,7 +78,7 @@ def _failures(checks: Sequence[str], found: CrawlDiff, after: CrawlReader) -> li
                 asked = build_report_query(connection, check)
             rows = sum(1 for _ in after.select(asked.sql, asked.parameters))
         elif check.isidentifier():
-            raise BadQuery(f"--fail-if: there is no report {check!r}; there are {', '.join(REPORTS)}")
+            raise BadQuery(f"--fail-if: no report is named {check!r}; the reports are {', '.join(REPORTS)}")
         else:
             rows = found.any(check)
         if rows:

@@ -1,9 +1,8 @@
-"""`export`: a crawl in the format of another program, in a file that appears whole.
+"""`export`: a crawl in the format of another program. The file is written completely or not at all.
 
-May touch: the database, read-only; the file that was named, and what belongs beside it.
+May touch: the database, read-only; the file that was named, and the files beside it.
 
-A format is a file in storage/exports/. What is exported is one moment of the crawl, which
-may go on meanwhile.
+A format is a file in storage/exports/. The export is one snapshot of the crawl, which may be running.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -23,32 +22,27 @@ from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 if TYPE_CHECKING:
     from penstock.storage.exports import ExportFormat, ExportSource
 
-_MORE = """\
+DESCRIPTION = """\
+Write a crawl, or a part of it, in the format of another program. The crawl may be running.
+"""
+MORE = """\
 formats of any rows:   csv, jsonl, parquet
 of the whole crawl:    edges, graphml, sitemap, warc
 
-  export parquet pages.parquet
-  export csv links.csv --table links
-  export jsonl - --sql "SELECT url, title FROM pages WHERE status = 200"
+  %(prog)s parquet pages.parquet
+  %(prog)s csv links.csv --table links
+  %(prog)s jsonl - --sql "SELECT url, title FROM pages WHERE status = 200"
 
-csv and jsonl have no place for what is said of the crawl; it goes into FILE.meta.json.
+csv and jsonl have no place for metadata of the crawl; it is written to FILE.meta.json.
 """
 
 
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    parser = subparsers.add_parser(
-        "export",
-        help="write the crawl, or a part of it, in another program's format",
-        description="Write a crawl, or a part of it, in another program's format. The crawl may be running.",
-        epilog=_MORE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("form", metavar="FORMAT", help="see below")
-    parser.add_argument("file", metavar="FILE", help="written whole or not at all; - is standard output")
-    parser.add_argument("--table", metavar="NAME", help="pages (default), urls, links, or any report")
-    parser.add_argument("--sql", metavar="SQL", help="the rows of one SELECT")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("form", metavar="FORMAT", help="one of the formats below")
+    parser.add_argument("file", metavar="FILE", help="written completely or not at all; - is standard output")
+    parser.add_argument("--table", metavar="NAME", help="pages, urls, links or a report (default: pages)")
+    parser.add_argument("--sql", metavar="SQL", help="export the rows of this SELECT instead of a table")
     add_database(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,14 +72,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _write(args: argparse.Namespace, form: ExportFormat, source: ExportSource) -> tuple[int, int]:
     """Returns the records and the bytes that were written."""
-    from penstock.crawler.cli.live.progress_bar import advancing
+    from penstock.crawler.cli.live.progress import progress_bar
 
-    with advancing(args.form, source.expected_records()) as advanced:
-        source = replace(source, on_record=advanced)
+    with progress_bar(args.form, source.expected_records()) as on_record:
+        source = replace(source, on_record=on_record)
         if args.file == "-":
-            # No format is for a terminal: what a site wrote could give it orders.
+            # Not on a terminal: text from a site could contain control sequences.
             with binary_results(f"an export as {args.form}"):
                 form.export(source, Stdout())
-            return 0, 0  # also for a reader that has left
+            return 0, 0  # also if the reader has left
         with open_output(Path(args.file)) as files:
             return form.export(source, files), files.commit()

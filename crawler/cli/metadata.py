@@ -7,31 +7,24 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from penstock.crawler.cli.open_database import add_database, results
 
-_MORE = """\
-  metadata --db crawl.db > metadata.json
+DESCRIPTION = """\
+Print metadata for Datasette: descriptions of tables and columns, and first queries.
+"""
+MORE = """\
+  %(prog)s --db crawl.db > metadata.json
   datasette crawl.db --metadata metadata.json
 """
 
 
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    parser = subparsers.add_parser(
-        "metadata",
-        help="names, descriptions and canned queries for Datasette",
-        description="Print the metadata with which Datasette shows a crawl: what tables and columns mean, "
-        "and the first queries.",
-        epilog=_MORE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_database(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print JSON. The file need not be there yet."""
+    """Print JSON. The database need not exist yet."""
     import json
 
     from penstock.storage.reading.datasette_metadata import build_datasette_metadata

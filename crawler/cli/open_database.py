@@ -1,10 +1,10 @@
-"""Reading: what the commands that look into a database have in common.
+"""Open database: the flags, the reader and the results of the commands that read a crawl's file.
 
 May touch: argparse, storage's reader, standard output and error.
 Never: the network, or anything that writes to the database.
 
-Standard output is for results alone. A reader that has had enough (`... | head`) is no
-error and ends the command as if all had been read.
+Standard output is for results alone. A reader that leaves early (`... | head`) is not an error:
+the command ends as if everything had been read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FORMATS = ("table", "csv", "json", "jsonl", "html", "parquet")
 
 def add_database(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--db", default="crawl.db", metavar="PATH", help="the crawl's file (default: crawl.db)"
+        "--db", default="crawl.db", metavar="PATH", help="the SQLite file of the crawl (default: crawl.db)"
     )
 
 
@@ -36,25 +36,25 @@ def add_format(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=FORMATS,
         default="table",
-        help="table for a person (default), csv, json (one array), jsonl (a line per row), html, parquet",
+        help="table (default), csv, json (one array), jsonl (one object per line), html or parquet",
     )
 
 
 def row_limit(text: str) -> int:
-    """The value of --limit."""
+    """Parse the value of --limit."""
     if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
         raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}")
     return int(text)
 
 
 def opened(args: argparse.Namespace) -> contextlib.AbstractContextManager[CrawlReader]:
-    """The database that --db names. Raises BadDatabase."""
+    """Open the database that --db names. Raises BadDatabase."""
     return opened_file(args.db)
 
 
 @contextlib.contextmanager
 def opened_file(path: str) -> Iterator[CrawlReader]:
-    """A database. Raises BadDatabase."""
+    """Open a database for reading. Raises BadDatabase."""
     from penstock.crawler.output.terminal import escape_control_chars, write_stderr
     from penstock.storage.reading.crawl_reader import open_reader  # SQLite and more: not for --help
 
@@ -66,9 +66,9 @@ def opened_file(path: str) -> Iterator[CrawlReader]:
 
 @contextlib.contextmanager
 def results() -> Iterator[TextIO]:
-    """Standard output, flushed at the end, so that what goes wrong with it is met here."""
+    """Standard output, flushed at the end, so that its errors are raised here."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a title may be more than the locale can say
+        sys.stdout.reconfigure(errors="backslashreplace")  # the locale may lack a title's characters
     try:
         yield sys.stdout
         sys.stdout.flush()
@@ -81,15 +81,15 @@ def results() -> Iterator[TextIO]:
 
 @contextlib.contextmanager
 def binary_results(form: str) -> Iterator[BinaryIO]:
-    """Standard output for what is no text. Raises BadQuery if it is a terminal."""
+    """Standard output for binary data. Raises BadQuery if it is a terminal."""
     if sys.stdout.isatty():
-        raise BadQuery(f"{form} is not for a terminal: send it to a file or a pipe")
+        raise BadQuery(f"{form} cannot be shown on a terminal: redirect it to a file or a pipe")
     with results() as out:
         out.flush()
         yield out.buffer
 
 
 def _abandon_stdout() -> None:
-    """Let what is still buffered go nowhere: Python's last flush would fail once more, aloud."""
+    """Discard the buffered output: else Python's last flush would fail again, with a message."""
     with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nothing:
         os.dup2(nothing.fileno(), sys.stdout.fileno())

@@ -1,10 +1,10 @@
-"""`reparse`: new rules for pages that were fetched long ago. Nothing is asked of any server.
+"""`reparse`: extract again from saved bodies, with other rules. Nothing is requested.
 
 May touch: the database, for writing; parser processes; standard error.
 
-What it leaves is what a crawl with these options would have left: with --select or
---plugin all values and their failures are replaced, with --structured all structured
-data, with --search the text. Links that a plugin returns are not taken.
+The result equals that of a crawl with these options: --select and --plugin replace all values and
+their failures, --structured replaces all structured data, --search the text. Links that a plugin
+returns are ignored.
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.crawler.cli.open_database import add_database
-from penstock.crawler.config import option_checks as checks
-from penstock.crawler.config import option_files as options
+from penstock.crawler.config.crawl_config import CRAWL_OPTIONS, OUTPUT_OPTIONS
 from penstock.crawler.config.option_checks import join_problems
-from penstock.crawler.config.plugins import name_of, plugins
-from penstock.crawler.config.select_rules import check_rules
+from penstock.crawler.config.option_files import read_options
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 
@@ -30,36 +28,48 @@ if TYPE_CHECKING:
     from penstock.stages.parse import ParseStage
     from penstock.storage.jobs.reparse_store import SavedBody
 
-_CHECKS = {"select": check_rules, "structured": checks.truth, "plugins": plugins, "search": checks.truth}
-_FLAGS = {"select": "--select", "structured": "--structured", "plugins": "--plugin", "search": "--search"}
+_OPTIONS = ("select", "structured", "plugins", "search")  # of a crawl that a reparse has too
 
 
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    parser = subparsers.add_parser(
-        "reparse",
-        help="apply new rules to saved bodies, without fetching",
-        description="Read the bodies that --save-bodies kept once more, with other rules.",
-        argument_default=argparse.SUPPRESS,
-    )
+DESCRIPTION = """\
+Extract again from the bodies that --save-bodies stored, with other rules. Nothing is requested.
+"""
+MORE = """\
+  %(prog)s --select price=.price --db example.db
+  %(prog)s --search
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.argument_default = argparse.SUPPRESS
     add = parser.add_argument
-    add("--select", action="append", metavar="NAME=CSS[@ATTR]", help="as of crawl; replaces all values")
-    add("--plugin", dest="plugins", action="append", metavar="MODULE:FUNCTION", help="as of crawl")
-    add("--structured", action="store_true", help="as of crawl; replaces all structured data")
-    add("--search", action="store_true", help="as of crawl: build the index for the command search")
-    add("--config", metavar="FILE", help="take these four from a crawl's file of options; a flag wins")
-    add("--anew", action="store_true", help="begin anew where a reparse with the same rules was cut off")
+    add("--select", action="append", metavar="NAME=CSS[@ATTR]", help="as in crawl; replaces all values")
+    add(
+        "--plugin",
+        dest="plugins",
+        action="append",
+        metavar="MODULE:FUNCTION",
+        help="as in crawl; replaces all values",
+    )
+    add("--structured", action="store_true", help="as in crawl; replaces all structured data")
+    add("--search", action="store_true", help="as in crawl; builds the index for the command search")
+    add("--config", metavar="FILE", help="read these four options from a TOML file; flags override it")
+    add(
+        "--anew",
+        action="store_true",
+        help="start over instead of continuing an interrupted reparse",
+    )
     add_database(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Reparse and say how it went. Raises BadConfig and BadDatabase."""
+    """Reparse and print the counts. Raises BadConfig and BadDatabase."""
     import asyncio
 
     from penstock.crawler.output import logs
     from penstock.stages.extractors.fields.plan import Plan
 
-    values = _settled(_gathered(vars(args)))
+    values = _collect_options(vars(args))
     plan = Plan(
         rules=values.get("select", ()),
         structured=values.get("structured", False),
@@ -67,45 +77,38 @@ def run(args: argparse.Namespace) -> int:
         plugins=values.get("plugins", ()),
     )
     if plan == Plan():
-        raise BadConfig("say what is wanted: --select, --plugin, --structured or --search")
+        raise BadConfig("nothing to extract: give --select, --plugin, --structured or --search")
     logs.configure()
     try:
         counts = asyncio.run(_reparse(args, plan))
     except KeyboardInterrupt:
-        write_stderr("stopped: the same command goes on from here")
+        write_stderr("stopped: the same command continues here")
         raise
     write_stderr(
         f"reparsed {counts['pages']:,} pages: {counts['values']:,} values, {counts['items']:,} items of "
         f"structured data, {counts['texts']:,} texts indexed, {counts['mishaps']:,} failures"
     )
     if counts["unread"]:
-        write_stderr(f"{counts['unread']:,} pages could not be read, and yield nothing")
+        write_stderr(f"{counts['unread']:,} pages could not be parsed")
     return 0
 
 
-def _gathered(given: Mapping[str, Any]) -> dict[str, object]:
-    """The file's options, as far as they concern us, and over them the flags."""
-    values = options.read_file(given["config"], also=_view_names()) if "config" in given else {}
-    return {name: given.get(name, values.get(name)) for name in _CHECKS if name in given or name in values}
-
-
-def _view_names() -> Sequence[str]:
-    from penstock.crawler.cli.live.view_options import VIEW_NAMES
-
-    return VIEW_NAMES
-
-
-def _settled(values: Mapping[str, object]) -> dict[str, Any]:
-    settled: dict[str, Any] = {}
+def _collect_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the file that a reparse has too, overridden by the flags, and checked."""
+    known = CRAWL_OPTIONS.keys() | OUTPUT_OPTIONS.keys()
+    values = {**(read_options(given["config"], known) if "config" in given else {}), **given}
+    checked: dict[str, Any] = {}
     problems: list[str] = []
-    for name, value in values.items():
-        try:
-            settled[name] = _CHECKS[name](_FLAGS[name], value)
-        except BadConfig as problem:
-            problems.append(str(problem))
+    for name in _OPTIONS:
+        if name in values:
+            field = CRAWL_OPTIONS[name]
+            try:
+                checked[name] = field.option.check(field.flag, values[name])
+            except BadConfig as problem:
+                problems.append(str(problem))
     if problems:
         raise BadConfig(join_problems(problems))
-    return settled
+    return checked
 
 
 async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
@@ -152,13 +155,15 @@ async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
 
 
 def _written(plan: Plan) -> str:
-    """The plan as JSON, by which a reparse that was cut off is known again."""
+    """The plan as JSON, by which an interrupted reparse is recognized."""
+    from penstock.crawler.config.plugins import name_of
+
     rules_ = [rule.as_dict() for rule in plan.rules]
     return json.dumps([rules_, plan.structured, plan.text, [name_of(plugin) for plugin in plan.plugins]])
 
 
 class _NoMarks:
-    """A reparse that dies is begun again by a person, who sees which page it was."""
+    """No crash counts: if a page crashes a reparse, the person who restarts it sees which page it was."""
 
     def begin(self, url: CanonicalUrl) -> int:
         return 0
@@ -175,7 +180,7 @@ async def _read(stage: ParseStage, batch: Sequence[SavedBody]) -> list[tuple[Sav
 
 
 async def _content(stage: ParseStage, page: SavedBody) -> Content | None:
-    """What the page holds, as if it had just been fetched; None if it cannot be read."""
+    """The content of the page, as if it had just been fetched; None if it cannot be parsed."""
     from penstock.crawler.messages import Answer, Fetched, FetchTask, ParsedPage
     from penstock.stages.http.mime import parse_mime
 

@@ -1,41 +1,36 @@
-"""`report`: a named question, answered from the database.
+"""`report`: a named report, from the database.
 
 May touch: the database, read-only; standard output.
 
-Each report but `inlinks` and `outlinks` is a view of the same name, so `query` and the
-sqlite3 shell can go on from it.
+Each report except `inlinks` and `outlinks` is a view of the same name, for `query` and the sqlite3
+shell.
 """
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from penstock.crawler.cli.open_database import add_database, add_format, opened, row_limit
 from penstock.crawler.errors import BadQuery
 
-_MORE = """\
-  report broken_links --format csv
-  report slow_pages --limit 10
-  report inlinks https://example.com/some/page
+DESCRIPTION = """\
+Print a named report. The crawl may be running. Each report is also a view in the database.
+"""
+MORE = """\
+  %(prog)s --list
+  %(prog)s broken_links --format csv
+  %(prog)s slow_pages --limit 10
+  %(prog)s inlinks https://example.com/some/page
 """
 
 
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    parser = subparsers.add_parser(
-        "report",
-        help="a named report, such as broken_links",
-        description="Print a named report. The crawl may be running. Each is also a view in the database.",
-        epilog=_MORE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="which one; --list names them all")
-    parser.add_argument("url", nargs="?", metavar="URL", help="of inlinks and outlinks: whose")
-    parser.add_argument("--list", action="store_true", help="name all reports, and stop")
-    parser.add_argument("--limit", type=row_limit, metavar="N", help="at most so many rows")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="name of a report; --list shows all")
+    parser.add_argument("url", nargs="?", metavar="URL", help="for inlinks and outlinks: the page")
+    parser.add_argument("--list", action="store_true", help="list all reports, and exit")
+    parser.add_argument("--limit", type=row_limit, metavar="N", help="most rows to print (default: all)")
     add_database(parser)
     add_format(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`search`: pages by the words in them, the best first.
+"""`search`: find pages by the words in them, best matches first.
 
 May touch: the database, read-only; standard output.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from penstock.crawler.cli.open_database import add_database, add_format, opened, results
 from penstock.crawler.output.terminal import escape_control_chars
@@ -15,29 +15,25 @@ from penstock.crawler.output.terminal import escape_control_chars
 if TYPE_CHECKING:
     from penstock.storage.reading.full_text import SearchHit
 
-_MORE = """\
-words are found in any order; "in this order" in quotes; AND, OR, NOT and brackets; begin*
-to find words that begin so; title: word, headings: word or text: word in that part alone
-
-  search 'generated columns'
-  search 'title: index AND NOT partial' --limit 3 --format json
-"""
 MOST = 1_000_000
 
+DESCRIPTION = """\
+Find pages by the words in them, best matches first. Needs a crawl or a reparse with --search.
+"""
+MORE = """\
+words match in any order; "in this order" in quotes; AND, OR, NOT and brackets; begin* matches
+words that begin so; title: word, headings: word or text: word looks in that part only
 
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    parser = subparsers.add_parser(
-        "search",
-        help="pages by the words in them",
-        description="Find pages by their words. The crawl, or a reparse, must have had --search.",
-        epilog=_MORE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("query", metavar="QUERY", help="words, in FTS5's language")
-    parser.add_argument("--limit", type=_limit, default=10, metavar="N", help="at most so many (default: 10)")
+  %(prog)s 'generated columns'
+  %(prog)s 'title: index AND NOT partial' --limit 3 --format json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("query", metavar="QUERY", help="words, in the query language of SQLite's FTS5")
+    parser.add_argument("--limit", type=_limit, default=10, metavar="N", help="most pages (default: 10)")
     add_database(parser)
     add_format(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(hits: Sequence[SearchHit]) -> Iterator[str]:
-    """A page in three lines: that reads better than a table with a text in it."""
+    """Three lines per page: a table with a text in it would be harder to read."""
     for number, hit in enumerate(hits, 1):
         yield f"{number:>3}  {hit.title or '(no title)'}"
         yield f"     {hit.url}"

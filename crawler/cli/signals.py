@@ -1,9 +1,9 @@
-"""Signals: Ctrl-C and its kin wind a crawl down; a second one cuts it short.
+"""Signals: Ctrl-C, SIGTERM and SIGHUP end a crawl after its work in flight; a second one aborts it.
 
 May touch: signal handlers of this process and its event loop.
 
 Invariant: no KeyboardInterrupt inside a running crawl. `asyncio.Runner` turns the second
-SIGINT into one, which would cut through a flush, so ours take the place of its handler.
+SIGINT into one, which could interrupt a flush, so our handlers replace its own.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @contextlib.contextmanager
-def caught(stop: Callable[[str], None], describe: Callable[[], None] | None = None) -> Iterator[None]:
+def handle_signals(stop: Callable[[str], None], describe: Callable[[], None] | None = None) -> Iterator[None]:
     """Call `stop('sigint')` and so on for every signal that arrives in the running loop.
 
-    SIGUSR1, where there is one, calls `describe`. Afterwards all of them are ignored until the
-    end of `restored`: the loop is still to be closed, and an interrupt would cut through that.
+    SIGUSR1, where it exists, calls `describe`. Afterwards all of them are ignored until the end of
+    `restore_handlers`: an interrupt must not disturb the closing of the loop.
     """
     loop = asyncio.get_running_loop()
     installed: list[signal.Signals] = []
@@ -29,7 +29,7 @@ def caught(stop: Callable[[str], None], describe: Callable[[], None] | None = No
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is None or _is_nohup(number):
             continue
-        # NotImplementedError: a loop without signals (Windows); the others: not in the main thread.
+        # NotImplementedError: a loop without signals (Windows). The others: this is not the main thread.
         with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
             loop.add_signal_handler(number, stop, name.lower())
             installed.append(number)
@@ -46,19 +46,19 @@ def caught(stop: Callable[[str], None], describe: Callable[[], None] | None = No
 
 
 @contextlib.contextmanager
-def restored() -> Iterator[None]:
-    """Around the whole life of an event loop: every signal has its handler back at the end."""
+def restore_handlers() -> Iterator[None]:
+    """Restore the handler of every signal at the end, when the event loop is closed."""
     numbers = [getattr(signal, name) for name in (*_NAMES, "SIGUSR1") if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
     try:
         yield
     finally:
         for number, handler in before.items():
-            # ValueError: not in the main thread, where nothing was changed either.
+            # ValueError: this is not the main thread, and nothing was changed.
             with contextlib.suppress(ValueError):
                 signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 def _is_nohup(number: signal.Signals) -> bool:
-    """True if our parent asked that a closed terminal should not matter."""
+    """True if the parent process (nohup) asked to ignore a closed terminal."""
     return number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN

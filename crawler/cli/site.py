@@ -1,9 +1,9 @@
-"""`site`: a whole crawl as a report for the browser, one HTML file with the full lists as CSV beside it.
+"""`site`: an HTML report of a whole crawl, one file with the complete lists as CSV files beside it.
 
 May touch: the database, read-only; the folder or file that was named.
 
-The page needs no network and runs no script; see sheet.py. It is one moment of the crawl,
-which may go on meanwhile.
+The page needs no network and runs no script; see html/page.py. It shows one snapshot of the crawl,
+which may be running.
 """
 
 from __future__ import annotations
@@ -11,29 +11,30 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from penstock.crawler.cli.open_database import add_database, opened
 from penstock.crawler.errors import BadQuery, PenstockError
 from penstock.crawler.output.number_formats import format_size, plural
 from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 
+DESCRIPTION = """\
+Write an HTML report of a crawl: numbers, charts and the first rows of every report, with all rows
+as CSV files beside it. The crawl may be running.
+"""
+MORE = """\
+  %(prog)s --db example.db
+  %(prog)s report.html --db example.db
+"""
 
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    parser = subparsers.add_parser(
-        "site",
-        help="the whole crawl as a report for the browser",
-        description="Write a report for the browser: figures, charts, and the head of every report, "
-        "with the whole of it as CSV beside it. The crawl may be running.",
-    )
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
         nargs="?",
         metavar="TARGET",
-        help="FILE.html, or a folder (default: the database's name with -site)",
+        help="FILE.html or a folder (default: the database's name with -site)",
     )
     add_database(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     except BaseException:
         _unmake(made)
         raise
-    _unmake(made)  # a crawl of which no report has a row leaves an empty folder
+    _unmake(made)  # the folder stays empty if no report has rows
     write_stderr(
         escape_control_chars(
             f"{page}: {plural(reports, 'report')} with rows, {format_size(written)} with their lists"
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _places(target: str) -> tuple[Path, Path]:
-    """Where the page goes, and the folder of its lists."""
+    """The path of the page, and the folder of its lists."""
     path = Path(target)
     if path.suffix.lower() in (".html", ".htm"):
         return path, path.with_name(f"{path.stem}-reports")
@@ -75,7 +76,7 @@ def _places(target: str) -> tuple[Path, Path]:
 
 
 def _make(*folders: Path) -> list[Path]:
-    """Make those that are not there; return them, the inner ones last."""
+    """Create the missing folders; return them, the inner ones last."""
     made = []
     for folder in folders:
         if folder.is_dir():
@@ -85,7 +86,7 @@ def _make(*folders: Path) -> list[Path]:
         except FileNotFoundError:
             raise BadQuery(f"the folder of {folder} does not exist") from None
         except FileExistsError:
-            raise BadQuery(f"{folder} is no folder: name another, or FILE.html") from None
+            raise BadQuery(f"{folder} is not a folder: choose another, or FILE.html") from None
         except OSError as error:
             raise PenstockError(f"cannot write {folder}: {error.strerror}") from error
         made.append(folder)

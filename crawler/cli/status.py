@@ -1,8 +1,8 @@
-"""`status`: how far a crawl is, from its database alone; it may be running.
+"""`status`: how far a crawl is, from its database alone. The crawl may be running.
 
 May touch: the database, read-only; standard output.
 
-All numbers are of one moment, so they add up, also while a crawl is changing them.
+All numbers are read in one snapshot, so they add up while a crawl is changing them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import argparse
 import time
 from collections.abc import Iterator, Sequence
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from penstock.crawler.cli.live import status_lines as panel
+from penstock.crawler.cli.live.status_lines import all_lines
 from penstock.crawler.cli.open_database import add_database, opened, results
 from penstock.crawler.output.number_formats import format_count, format_duration, format_size, plural
 from penstock.crawler.output.terminal import escape_control_chars
@@ -24,17 +24,18 @@ if TYPE_CHECKING:
 
 _SEEDS_SHOWN = 5
 _RUNS_SHOWN = 10
-FRESH = 15.0  # seconds; a run writes what it shows every five, if not with its pages
+FRESH = 15.0  # seconds; a run writes its live snapshot at least every five
+
+DESCRIPTION = """\
+Show how far a crawl is: its rules, its counts, and how busy it is. The crawl may be running.
+"""
+MORE = """\
+  %(prog)s --db example.db
+"""
 
 
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    parser = subparsers.add_parser(
-        "status",
-        help="how far a crawl is",
-        description="Show how far a crawl is. The crawl may be running.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_database(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,21 +83,21 @@ def _what(status: CrawlStatus) -> Iterator[str]:
         for pattern in identity.get(name, []):
             yield f"  {name}    {pattern}"
     yield f"  depth      {'no limit' if status.depth is None else status.depth}"
-    yield f"  robots     {'obeyed' if status.robots else 'not asked'}"
+    yield f"  robots     {'obeyed' if status.robots else 'ignored'}"
 
 
 def _now(runs: Sequence[RunRecord], live: Live | None, now: float) -> str:
     if not runs:
-        return "not begun"
+        return "not started"
     last = runs[-1]
     if last.finished_at is None:
         if live is None:
-            return f"running or killed: run {last.id} has no end"
+            return f"running or killed: run {last.id} has not ended"
         ago = format_duration(max(now - live.at, 0.0))
         if _is_fresh(live, now):
-            return f"running: run {last.id} said so {ago} ago"
-        return f"killed, or held up: run {last.id} has said nothing for {ago}, and has no end"
-    return f"not running: the last run ended with {last.stop_reason or 'no reason'}"
+            return f"running: run {last.id} reported {ago} ago"
+        return f"killed or suspended: run {last.id} has not ended, and its last report was {ago} ago"
+    return f"not running: the last run ended, reason {last.stop_reason or 'not known'}"
 
 
 def _is_fresh(live: Live, now: float) -> bool:
@@ -104,26 +105,26 @@ def _is_fresh(live: Live, now: float) -> bool:
 
 
 def _running(live: Live) -> list[str]:
-    """What the live view of the other process shows."""
+    """The lines of the live view of the other process."""
     try:
-        return [f"  {line}" for line in panel.lines(live.snapshot, get_terminal_size().columns - 2)]
+        return [f"  {line}" for line in all_lines(live.snapshot, get_terminal_size().columns - 2)]
     except (AttributeError, OSError, OverflowError, TypeError, ValueError):
-        return ["  (what it shows is not readable)"]  # it is JSON in a file, and the file may be a stranger's
+        return ["  (its live snapshot cannot be read)"]  # JSON in a file, which may come from anywhere
 
 
 def _counts(status: CrawlStatus) -> Iterator[str]:
     totals = status.totals
-    yield f"  {format_count(sum(totals.states.values())):>11}  URLs known, of these"
+    yield f"  {format_count(sum(totals.states.values())):>11}  URLs known, of which"
     for state, number in totals.states.items():
-        waiting = f", {format_count(status.waiting)} of them for another attempt" if status.waiting else ""
+        waiting = f", {format_count(status.waiting)} of them wait for a retry" if status.waiting else ""
         yield f"  {format_count(number):>11}  {state}{waiting if state == 'pending' else ''}"
     yield f"  {format_count(totals.pages):>11}  pages of status 200"
     retries = plural(totals.retries, "retry", "retries")
-    yield f"  {format_count(totals.requests):>11}  requests, {retries} among them"
-    yield f"  {format_count(totals.robots_requests):>11}  requests for robots.txt, not counted above"
+    yield f"  {format_count(totals.requests):>11}  requests, including {retries}"
+    yield f"  {format_count(totals.robots_requests):>11}  requests for robots.txt, not included above"
     yield f"  {format_size(totals.bytes):>11}  of bodies"
     if totals.internal_failures:
-        yield f"  {format_count(totals.internal_failures):>11}  failed through bugs of ours (internal:...)"
+        yield f"  {format_count(totals.internal_failures):>11}  failed by bugs of Penstock (internal:...)"
 
 
 def _runs(runs: Sequence[RunRecord]) -> Iterator[str]:

@@ -1,9 +1,9 @@
-"""Summary: what a crawl says of itself when it ends, and how to go on.
+"""Summary: the result of a crawl at its end, and the command that resumes it.
 
 May touch: nothing; it returns lines.
 
-Its numbers are those of the database, all runs together, so they agree with every query.
-Only time and rate belong to this run.
+The numbers are those of the database, of all runs together, so they agree with every query.
+Only time and rate are of this run.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 STATES = ("done", "failed", "skipped", "pending")
 
 _ENDINGS = {
-    "finished": "complete: every URL has its answer",
+    "finished": "complete: every URL is settled",
     "max_pages": "stopped by --max-pages",
-    "max_pages_per_host": "stopped by --max-pages-per-host: hosts with more pages have had their share",
+    "max_pages_per_host": "stopped by --max-pages-per-host: some hosts have more pages",
     "max_time": "stopped by --max-time",
     "max_bytes": "stopped by --max-bytes",
     "sigint": "interrupted",
     "sigterm": "terminated",
-    "sighup": "stopped, the terminal was closed",
+    "sighup": "stopped: the terminal was closed",
     "error": "stopped by an error",
 }
-# Over the crawl's life: the same again would do nothing.
+# These count over all runs: the same command again would stop at once.
 _RAISE_FIRST = frozenset({"max_pages", "max_pages_per_host", "max_bytes"})
 _SECRETS = ("--header", "--auth", "--proxy")
 _PLAIN_HEADERS = frozenset({"accept", "accept-language", "cache-control", "dnt", "pragma", "referer"})
 
 
-def lines(report: Report, *, database: str, program: Sequence[str]) -> list[str]:
-    """The closing lines; `program` is how the command is called, without arguments."""
+def summary_lines(report: Report, *, database: str, program: Sequence[str]) -> list[str]:
+    """The last lines; `program` is how the command is called, without arguments."""
     totals = report.totals
     query = "SELECT url, status, title FROM pages LIMIT 10"
     rows = [
@@ -55,27 +55,27 @@ def lines(report: Report, *, database: str, program: Sequence[str]) -> list[str]
         ("pages", f"{format_count(totals.pages)} of status 200{_this_run(report)}"),
         (
             "requests",
-            f"{format_count(totals.requests)}, {plural(totals.retries, 'retry', 'retries')} among them; "
-            f"robots.txt apart: {format_count(totals.robots_requests)}",
+            f"{format_count(totals.requests)}, including {plural(totals.retries, 'retry', 'retries')}; "
+            f"{format_count(totals.robots_requests)} more for robots.txt",
         ),
         ("bytes", format_size(totals.bytes)),
         ("elapsed", format_duration(report.elapsed_s)),
         *([("bottleneck", report.bottleneck)] if report.bottleneck else []),
         ("database", escape_control_chars(database)),
-        ("look at it", _shell([*program, "query", query, "--db", database])),
+        ("inspect", _shell([*program, "query", query, "--db", database])),
     ]
     if totals.internal_failures:
         rows.append(
             (
-                "our bugs",
-                f"{plural(totals.internal_failures, 'URL')} with reason internal:...; please report",
+                "bugs",
+                f"{plural(totals.internal_failures, 'URL')} with reason internal:...; please report them",
             )
         )
     return [_headline(report), *(f"  {label:<11}{value}" for label, value in rows)]
 
 
-def facts(report: Report, *, database: str) -> dict[str, object]:
-    """The same as one event's fields, for --log-format json."""
+def summary_fields(report: Report, *, database: str) -> dict[str, object]:
+    """The same as the fields of one event, for --log-format json."""
     totals = report.totals
     return {
         "exit_code": report.exit_code,
@@ -123,9 +123,9 @@ def _sum(states: Mapping[str, int]) -> str:
 
 def _headline(report: Report) -> str:
     if report.nothing_to_do:
-        return "nothing to do: this crawl is complete already, and nothing was fetched"
+        return "nothing to do: this crawl was complete already"
     if report.exit_code == 4:
-        return "no seed could be stored: `why URL` tells the reason"
+        return "no seed could be stored: `why URL` shows the reason"
     ending = _ENDINGS.get(report.stop_reason, f"stopped: {escape_control_chars(report.stop_reason)}")
     return f"{ending} (resumed)" if report.resumed and report.stop_reason == "finished" else ending
 
@@ -137,7 +137,7 @@ def _this_run(report: Report) -> str:
 
 
 def _without_secrets(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words without secret values, and the flags that these belong to."""
+    """The words without secret values, and the flags of these values."""
     shown: list[str] = []
     hidden: dict[str, None] = {}
     for before, word in pairwise(["", *words]):
@@ -149,14 +149,14 @@ def _without_secrets(words: Sequence[str]) -> tuple[list[str], list[str]]:
         else:
             shown.append(word)
             continue
-        harmless_value = _harmless_value(flag, value)
-        if harmless_value != value:
+        shown_value = _shown_value(flag, value)
+        if shown_value != value:
             hidden[flag] = None
-        shown.append(lead + harmless_value)
+        shown.append(lead + shown_value)
     return shown, list(hidden)
 
 
-def _harmless_value(flag: str, value: str) -> str:
+def _shown_value(flag: str, value: str) -> str:
     if flag == "--proxy":
         return hide_user(value)
     name, colon, _ = value.partition(":")

@@ -1,12 +1,11 @@
-"""Render: rows on standard output, as a table, CSV, JSON, HTML or Parquet.
+"""Table formats: rows on standard output, as a table, CSV, JSON, HTML or Parquet.
 
 May touch: standard output.
-Never: a whole result in memory; a table looks ahead a thousand rows, for its widths.
+Never: a whole result in memory; a table reads a thousand rows ahead to choose its widths.
 
-The texts come from the web. On a terminal none of them may be obeyed (escape
-sequences), hidden or turned round (bidi controls) or break a line; in a CSV file none may
-be taken for a formula, and control characters are escaped there too. Only a terminal gets
-its cells shortened: a file gets all of them.
+The texts come from the web. On a terminal, escape sequences, bidi controls and line breaks in
+them are escaped; in a CSV file, control characters are, and no text is read as a formula. Cells
+are shortened on a terminal only: a file gets all of the text.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from penstock.crawler.output.text_table import Row, write_table
 
 
 def show(columns: Sequence[str], rows: Iterable[Row], form: str, *, title: str = "query") -> None:
-    """Print `rows` in the format `form`, as they come. A reader that leaves ends it in silence."""
+    """Print `rows` in the format `form`, as they come. If the reader leaves, it ends without an error."""
     if form == "parquet":
         _parquet(columns, rows)
         return

@@ -1,4 +1,4 @@
-"""`why`: what became of one URL, and how the crawl came to it.
+"""`why`: the state of one URL, its reason, and the path by which the crawl found it.
 
 May touch: the database, read-only; standard output.
 """
@@ -6,20 +6,20 @@ May touch: the database, read-only; standard output.
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from penstock.crawler.cli.open_database import add_database, opened, results
 
+DESCRIPTION = """\
+Explain one URL: its state, the reason, and the path of links from a seed to it.
+"""
+MORE = """\
+  %(prog)s https://example.com/some/page
+"""
 
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
-    parser = subparsers.add_parser(
-        "why",
-        help="what became of a URL, and why",
-        description="Tell a URL's state, the reason, and the path of links from a seed to it.",
-    )
-    parser.add_argument("url", metavar="URL", help="absolute, in any spelling")
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", help="an absolute URL, in any spelling")
     add_database(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

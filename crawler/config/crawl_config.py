@@ -1,10 +1,12 @@
 """Configuration: one crawl, as its operator asked for it. Built once, checked once.
 
 May touch: checks, credentials, seeds, urls, errors.
-Never: the disk, the environment, the command line (that is `options` and `cli`).
+Never: the disk, the environment, the command line (those are `option_files`, `environment` and `cli`).
 
-Whoever holds a `CrawlConfig` holds a good one: every field was checked, and all that is
-wrong is reported together. Secrets leave it through `headers` and `exit` only; its repr has none.
+Each field is the one place of its option: type, default, help and check stand together, and the
+command line, the files of options and the reference are derived from them. A `CrawlConfig` that
+exists is valid: every field was checked, and all problems are reported together. Secrets leave it
+through `headers` and `exit` only; its repr has none.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from penstock.crawler.config import credentials
 from penstock.crawler.config import option_checks as checks
-from penstock.crawler.config.option_checks import each, one_of, optional, seconds, truth, whole
-from penstock.crawler.config.seeds import all_seeds, seed
+from penstock.crawler.config.option_checks import boolean, each, number, one_of, option, optional, whole
+from penstock.crawler.config.seeds import check_seed, check_seeds
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.urls import origin
@@ -37,84 +39,188 @@ _MOST = 2**63 - 1  # SQLite's largest integer
 _SEEDS_SHOWN = 100
 _LATER_RULES = ("strip_sessions", "sort_query", "fold_index")
 
+# The groups of options, in the order of --help.
+START = "where to start"
+SCOPE = "which URLs to crawl"
+BUDGETS = "when to stop (the rest stays pending; run the command again to continue)"
+POLITENESS = "politeness"
+STORE = "what to store"
+REQUESTS = "requests and retries"
+CREDENTIALS = "credentials and proxy"
+URLS = "how URLs are normalized"
+OUTPUT = "what is shown (on standard error)"
+WORKERS = "workers and memory"
+MONITORING = "monitoring"
+GROUPS = (
+    START, SCOPE, BUDGETS, POLITENESS, STORE, REQUESTS, CREDENTIALS, URLS, OUTPUT, WORKERS, MONITORING,
+)  # fmt: skip
+
+
+def _lazy(module: str, name: str) -> checks.Check:
+    """A check from a module that is loaded only when there is a value to check."""
+
+    def check(flag: str, value: object) -> object:
+        return () if value == () else getattr(importlib.import_module(module), name)(flag, value)
+
+    return check
+
+
+def _process_count(flag: str, value: object) -> object:
+    """0 means one process per core that this process may use."""
+    count = whole(0, 256)(flag, value)
+    if count:
+        return count
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux: what a container allows
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlConfig:
     """What to crawl and how. The names are the command's flags with underscores.
 
     Lists take a single text as a list of one. `depth` takes None, 'inf' or float infinity
-    for no limit, and holds None then. Raises BadConfig, one line for all that is wrong.
+    for no limit, and holds None then. `seeds` holds canonical URLs, each once, in the order
+    given. Raises BadConfig, one line for all problems.
     """
 
-    seeds: Sequence[str]  # canonical once checked, each spelling once, in the order given
-    depth: int | None = 2  # link hops from the nearest seed
-    db: str | Path = "crawl.db"
-    scope: Literal["host", "domain", "prefix", "any"] = "host"
-    no_traps: bool = False  # follow URLs that look as if a site went on inventing them
-    strip_param: Sequence[str] = ()  # globs of query parameters that are left out of every URL
-    strip_sessions: bool = False  # leave session ids out of every URL, in its path and in its query
-    sort_query: bool = False  # bring the query's parameters into one order
-    fold_index: bool = False  # /index.html and its like are /
-    public_only: bool = False  # connect to no address that is not public
-    include: Sequence[str] = ()  # regular expressions (RE2), searched in the canonical URL
-    exclude: Sequence[str] = ()
-    max_pages: int | None = None  # over the crawl's life
-    max_pages_per_host: int | None = None  # over the crawl's life; what it leaves stays pending
-    max_time: float | None = None  # seconds, per run
-    max_bytes: int | None = None  # over the crawl's life
-    fetchers: int = 64
-    parsers: int = 64  # pages in the parser's hands: many may wait for its processes
-    storers: int = 128  # waiting for one writer, which commits them in groups
-    queue_size: int = 64  # messages
-    per_host: int = 8  # connections
-    delay: float = 0.0  # seconds between two starts on one host, at least
-    rate: float | None = None  # requests a second, all hosts together
-    bandwidth: float | None = None  # bytes of bodies a second, all hosts together
-    throttle: Literal["adaptive", "fixed"] = "adaptive"
-    no_robots: bool = False
-    user_agent: str | None = None
-    contact: str | None = None
-    sitemap: Sequence[str] = ()  # URLs of sitemaps, besides those that robots.txt names
-    header: Sequence[str] = field(default=(), repr=False)  # 'Name: value'
-    auth: str | None = field(default=None, repr=False)  # 'USER:PASSWORD'
-    cookies: str | Path | None = None  # a file in Netscape's format
-    credentials_to: Sequence[str] = ()  # origins that get the three above, besides the seeds'
-    proxy: str | None = field(default=None, repr=False)  # a URL, in which a password may stand
-    tiers: Sequence[str] = ("plain",)  # one name of `penstock.stages.fetchers.TIERS`
-    timeout: float = 30.0  # seconds, for a whole fetch
-    max_body: int = 10 * MIB  # bytes after content-coding
-    retries: int = 3  # so at most four requests
-    retry_delay: float = 1.0  # seconds before the first retry; it doubles from there
-    max_retry_after: float = 60.0  # seconds a host may ask us to wait
-    resources: bool = False  # ask for images, scripts, stylesheets and media too
-    retry_failed: bool = False  # give what failed in earlier runs another chance
-    select: Sequence[str | Mapping[str, object] | SelectRule] = ()  # rules, once checked
-    structured: bool = False  # JSON-LD, OpenGraph, Twitter cards and microdata too
-    plugins: Sequence[str | Hook] = ()  # module:function, or functions
-    search: bool = False  # keep the text of pages, and an index for it
-    save_bodies: bool = False
-    durable: bool = False  # fsync at every commit
-    processes: int = 0  # for the whole crawl; 0: as many as there are cores
-    body_memory: int = 64 * MIB  # bytes of all bodies under way
-    grace: float = 10.0  # seconds that work in flight may take after the first signal
-    metrics_port: int | None = None  # of Prometheus metrics on 127.0.0.1
+    # fmt: off
+    seeds: Sequence[str] = field(metadata=option(START, "URL", check_seeds,
+        "start from this URL, at depth 0; repeatable", flag="--seed"))
+    sitemap: Sequence[str] = field(default=(), metadata=option(START, "URL", each(check_seed),
+        "also read this sitemap, besides those that robots.txt names; repeatable"))
+    db: str | Path = field(default="crawl.db", metadata=option(START, "PATH", checks.check_database_path,
+        "the SQLite file of the crawl; an unfinished crawl in it is resumed"))
+    depth: int | None = field(default=2, metadata=option(SCOPE, "N", checks.check_depth,
+        "most link hops from the nearest seed; 0 = only the seeds, inf = no limit"))
+    scope: Literal["host", "domain", "prefix", "any"] = field(default="host", metadata=option(
+        SCOPE, "RULE", one_of("host", "domain", "prefix", "any"),
+        "host: host and port of a seed; domain: all hosts under its registered domain; prefix: URLs that "
+        "begin with a seed up to its last /; any: no limit"))
+    include: Sequence[str] = field(default=(), metadata=option(SCOPE, "REGEX", each(checks.check_pattern),
+        "crawl only URLs in which one of these is found (RE2, in the canonical URL; seeds always pass); "
+        "repeatable"))
+    exclude: Sequence[str] = field(default=(), metadata=option(SCOPE, "REGEX", each(checks.check_pattern),
+        "crawl no URL in which one of these is found (as --include; seeds always pass); repeatable"))
+    resources: bool = field(default=False, metadata=option(SCOPE, "", boolean,
+        "also check images, scripts, stylesheets and media of the pages, on any host"))
+    public_only: bool = field(default=False, metadata=option(SCOPE, "", boolean,
+        "connect to public IP addresses only"))
+    no_traps: bool = field(default=False, metadata=option(SCOPE, "", boolean,
+        "also follow URLs that look generated without end (calendars, repeated path segments, session "
+        "ids)"))
+    max_pages: int | None = field(default=None, metadata=option(BUDGETS, "N", optional(whole(1, _MOST)),
+        "most pages of status 200, in all runs of the crawl", unset="no limit"))
+    max_pages_per_host: int | None = field(default=None, metadata=option(
+        BUDGETS, "N", optional(whole(1, _MOST)),
+        "the same for each host; the other hosts continue", unset="no limit"))
+    max_time: float | None = field(default=None, metadata=option(
+        BUDGETS, "SECONDS", optional(number(0.001, 1000 * _DAY)),
+        "longest duration of this run", unset="no limit"))
+    max_bytes: int | None = field(default=None, metadata=option(BUDGETS, "BYTES", optional(whole(1, _MOST)),
+        "most bytes of bodies, in all runs of the crawl", unset="no limit"))
+    grace: float = field(default=10.0, metadata=option(BUDGETS, "SECONDS", number(0, _DAY),
+        "time for work in flight to end after the first Ctrl-C; 0 = none"))
+    throttle: Literal["adaptive", "fixed"] = field(default="adaptive", metadata=option(
+        POLITENESS, "RULE", one_of("adaptive", "fixed"),
+        "adaptive: slow down when a host slows down or refuses; fixed: keep exactly --per-host and "
+        "--delay"))
+    per_host: int = field(default=8, metadata=option(POLITENESS, "N", whole(1, 10_000),
+        "most connections to one host"))
+    delay: float = field(default=0.0, metadata=option(POLITENESS, "SECONDS", number(0, _DAY),
+        "shortest time between the starts of two requests to one host; 0 = none"))
+    rate: float | None = field(default=None, metadata=option(
+        POLITENESS, "N", optional(number(0.000_1, 1e6, of="requests per second")),
+        "most requests per second, all hosts together", unset="no limit"))
+    bandwidth: float | None = field(default=None, metadata=option(
+        POLITENESS, "BYTES", optional(number(1, 1e12, of="bytes per second")),
+        "most bytes of bodies per second, all hosts together", unset="no limit"))
+    max_retry_after: float = field(default=60.0, metadata=option(POLITENESS, "SECONDS", number(0, _DAY),
+        "longest wait that a host may ask for; a longer Retry-After fails the URL at once"))
+    no_robots: bool = field(default=False, metadata=option(POLITENESS, "", boolean,
+        "neither request nor obey robots.txt"))
+    user_agent: str | None = field(default=None, metadata=option(
+        POLITENESS, "TEXT", optional(checks.check_user_agent),
+        "the User-Agent of every request", unset="Penstock/VERSION (+CONTACT)"))
+    contact: str | None = field(default=None, metadata=option(
+        POLITENESS, "URL", optional(checks.check_contact),
+        "where the operator of a site can reach you; part of the default User-Agent", unset="none"))
+    select: Sequence[str | Mapping[str, object] | SelectRule] = field(default=(), metadata=option(
+        STORE, "NAME=CSS[@ATTR]", _lazy("penstock.crawler.config.select_rules", "check_rules"),
+        "extract this from every page, such as price=.price; NAME[]= takes all matches; repeatable"))
+    structured: bool = field(default=False, metadata=option(STORE, "", boolean,
+        "extract JSON-LD, OpenGraph, Twitter cards and microdata"))
+    plugins: Sequence[str | Hook] = field(default=(), metadata=option(
+        STORE, "MODULE:FUNCTION", _lazy("penstock.crawler.config.plugins", "plugins"),
+        "call this function with every page; it returns values and links; repeatable", flag="--plugin"))
+    search: bool = field(default=False, metadata=option(STORE, "", boolean,
+        "store the text of pages with a full-text index, for the command search"))
+    save_bodies: bool = field(default=False, metadata=option(STORE, "", boolean,
+        "store bodies and response headers, compressed; other types than HTML are downloaded too"))
+    durable: bool = field(default=False, metadata=option(STORE, "", boolean,
+        "fsync at every commit: a power failure loses nothing"))
+    tiers: Sequence[str] = field(default=("plain",), metadata=option(REQUESTS, "NAME", checks.check_tiers,
+        "how pages are fetched; installed packages may add tiers", kind="text"))
+    timeout: float = field(default=30.0, metadata=option(REQUESTS, "SECONDS", number(0.001, _DAY),
+        "longest duration of one request, body included"))
+    max_body: int = field(default=10 * MIB, metadata=option(REQUESTS, "BYTES", whole(1, 1_000_000_000),
+        "largest body, after content-coding; a larger one fails the URL"))
+    retries: int = field(default=3, metadata=option(REQUESTS, "N", whole(0, 100),
+        "most further requests after a temporary error; 0 = none"))
+    retry_delay: float = field(default=1.0, metadata=option(REQUESTS, "SECONDS", number(0, _DAY),
+        "wait before the first retry; it doubles with each further one; 0 = none"))
+    retry_failed: bool = field(default=False, metadata=option(REQUESTS, "", boolean,
+        "request the URLs again that failed in earlier runs"))
+    header: Sequence[str] = field(default=(), repr=False, metadata=option(
+        CREDENTIALS, "'K: V'", each(checks.check_header),
+        "send this header to the origins of the seeds; repeatable"))
+    auth: str | None = field(default=None, repr=False, metadata=option(
+        CREDENTIALS, "USER:PASSWORD", optional(credentials.check_auth),
+        "use Basic authentication at the origins of the seeds; better set in PENSTOCK_AUTH or .env"))
+    cookies: str | Path | None = field(default=None, metadata=option(
+        CREDENTIALS, "FILE", optional(checks.check_file_path),
+        "send the cookies of this file (Netscape format); cookies that servers set are not stored"))
+    credentials_to: Sequence[str] = field(default=(), metadata=option(
+        CREDENTIALS, "ORIGIN", each(credentials.check_origin),
+        "send --header, --auth and --cookies to this scheme://host:port too; repeatable"))
+    proxy: str | None = field(default=None, repr=False, metadata=option(
+        CREDENTIALS, "URL", optional(credentials.check_proxy),
+        "send every request through this http, https or socks5 proxy; better set in PENSTOCK_PROXY or "
+        ".env"))
+    strip_param: Sequence[str] = field(default=(), metadata=option(URLS, "GLOB", each(checks.check_glob),
+        "remove the query parameters that match from every URL, such as 'utm_*'; repeatable"))
+    strip_sessions: bool = field(default=False, metadata=option(URLS, "", boolean,
+        "remove session ids from every URL (PHPSESSID=..., ;jsessionid=...)"))
+    sort_query: bool = field(default=False, metadata=option(URLS, "", boolean,
+        "sort the query parameters of every URL"))
+    fold_index: bool = field(default=False, metadata=option(URLS, "", boolean,
+        "treat /index.html, /default.asp and similar names as /"))
+    fetchers: int = field(default=64, metadata=option(WORKERS, "N", whole(1, 10_000),
+        "concurrent requests, all hosts together"))
+    parsers: int = field(default=64, metadata=option(WORKERS, "N", whole(1, 1_000),
+        "pages that may wait for or be in parsing at once"))
+    storers: int = field(default=128, metadata=option(WORKERS, "N", whole(1, 10_000),
+        "pages that may wait for the writer at once; it commits them in groups"))
+    queue_size: int = field(default=64, metadata=option(WORKERS, "N", whole(1, 1_000_000),
+        "most messages that wait before each stage"))
+    processes: int = field(default=0, metadata=option(WORKERS, "N", _process_count,
+        "processes; all but the first parse HTML; 0 = one per core"))
+    body_memory: int = field(default=64 * MIB, metadata=option(WORKERS, "BYTES", whole(1, _MOST),
+        "memory for all bodies that are downloaded, waiting or parsed"))
+    metrics_port: int | None = field(default=None, metadata=option(
+        MONITORING, "N", optional(whole(1, 65_535)),
+        "serve Prometheus metrics at http://127.0.0.1:N/metrics during the run", unset="off"))
+    # fmt: on
 
     if not TYPE_CHECKING:  # a type checker has the fields, and knows wrong names without this
 
         def __new__(cls, *args: object, **options: object) -> CrawlConfig:
             """Refuse unknown options with the one that was meant. Raises BadConfig."""
             if unknown := [name for name in options if name not in cls.__dataclass_fields__]:
-                raise BadConfig("; ".join(map(_unknown_option, unknown)))
+                raise BadConfig("; ".join(map(_describe_unknown_option, unknown)))
             return object.__new__(cls)
 
     def __post_init__(self) -> None:
-        problems: list[str] = []
-        for name, check in _CHECKS.items():
-            try:
-                object.__setattr__(self, name, check(flag_of(name), getattr(self, name)))
-            except BadConfig as problem:
-                problems.append(str(problem))
-        if problems := problems or list(_contradictions(self)):
+        if problems := checks.check_options(self) or list(_contradictions(self)):
             raise BadConfig("; ".join(problems))
 
     @property
@@ -143,7 +249,11 @@ class CrawlConfig:
         """Names and values, secrets included: for the fetcher alone, and for `credential_origins`."""
         split = (text.partition(": ") for text in self.header)
         given = tuple((name, value) for name, _, value in split)
-        return given if self.auth is None else (*given, ("Authorization", credentials.basic(self.auth)))
+        return (
+            given
+            if self.auth is None
+            else (*given, ("Authorization", credentials.basic_authorization(self.auth)))
+        )
 
     @property
     def credential_origins(self) -> frozenset[str]:
@@ -207,8 +317,8 @@ class CrawlConfig:
         return said
 
 
-def _unknown_option(name: str) -> str:
-    from penstock.crawler.config.option_files import close_match  # it imports this module
+def _describe_unknown_option(name: str) -> str:
+    from penstock.crawler.config.option_files import close_match
 
     known = [each_field.name for each_field in fields(CrawlConfig)]
     return f"unknown option {checks.quote_value(name)}{close_match(name.replace('-', '_'), known)}"
@@ -225,23 +335,6 @@ def _contradictions(config: CrawlConfig) -> Iterator[str]:
         yield "--cookies: --header sets Cookie too; leave one out"
 
 
-def flag_of(name: str) -> str:
-    """The command's flag for a field."""
-    return "--" + _SINGULAR.get(name, name).replace("_", "-")
-
-
-_SINGULAR = {"seeds": "seed", "plugins": "plugin"}  # a flag is repeated, a keyword takes them all
-
-
-def _of(module: str, name: str) -> checks.Check:
-    """A check from a module that is loaded once there is something to check."""
-
-    def check(flag: str, value: object) -> object:
-        return () if value == () else getattr(importlib.import_module(module), name)(flag, value)
-
-    return check
-
-
 def _finder(expressions: Sequence[str]) -> Callable[[str], bool] | None:
     if not expressions:
         return None
@@ -250,66 +343,32 @@ def _finder(expressions: Sequence[str]) -> Callable[[str], bool] | None:
     return Patterns(expressions)
 
 
-def _processes(flag: str, value: object) -> object:
-    """0 stands for the cores that this process may use."""
-    count = whole(0, 256)(flag, value)
-    if count:
-        return count
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux: what a container allows
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputConfig:
+    """The options of `crawl` that change what is shown and nothing else. Checked like `CrawlConfig`."""
+
+    # fmt: off
+    progress: str = field(default="auto", metadata=option(
+        OUTPUT, "KIND", one_of("auto", "bar", "lines", "none"),
+        "auto: a live view on a terminal, else a line every 10 s; bar; lines; none"))
+    quiet: bool = field(default=False, metadata=option(OUTPUT, "", boolean,
+        "show only warnings and errors"))
+    log_format: str = field(default="console", metadata=option(OUTPUT, "FORMAT", one_of("console", "json"),
+        "console: lines for a person; json: every line is one JSON object"))
+    log_level: str | None = field(default=None, metadata=option(
+        OUTPUT, "LEVEL", optional(one_of("debug", "info", "warning", "error")),
+        "debug (one line per request and per commit), info, warning or error",
+        unset="info; warning with --quiet"))
+    # fmt: on
+
+    def __post_init__(self) -> None:
+        if problems := checks.check_options(self):
+            raise BadConfig("; ".join(problems))
+
+    @property
+    def level(self) -> str:
+        return self.log_level or ("warning" if self.quiet else "info")
 
 
-_CHECKS: Mapping[str, checks.Check] = {
-    "seeds": all_seeds,
-    "depth": checks.hops,
-    "db": checks.database,
-    "scope": one_of("host", "domain", "prefix", "any"),
-    "no_traps": truth,
-    "strip_param": each(checks.glob),
-    "strip_sessions": truth,
-    "sort_query": truth,
-    "fold_index": truth,
-    "public_only": truth,
-    "include": each(checks.pattern),
-    "exclude": each(checks.pattern),
-    "max_pages": optional(whole(1, _MOST)),
-    "max_pages_per_host": optional(whole(1, _MOST)),
-    "max_time": optional(seconds(0.001, 1000 * _DAY)),
-    "max_bytes": optional(whole(1, _MOST)),
-    "fetchers": whole(1, 10_000),
-    "parsers": whole(1, 1_000),
-    "storers": whole(1, 10_000),
-    "queue_size": whole(1, 1_000_000),
-    "per_host": whole(1, 10_000),
-    "delay": seconds(0, _DAY),
-    "rate": optional(seconds(0.000_1, 1e6, of="requests a second")),
-    "bandwidth": optional(seconds(1, 1e12, of="bytes a second")),
-    "throttle": one_of("adaptive", "fixed"),
-    "no_robots": truth,
-    "user_agent": optional(checks.agent),
-    "contact": optional(checks.contact),
-    "sitemap": each(seed),
-    "header": each(checks.header),
-    "auth": optional(credentials.auth),
-    "cookies": optional(checks.readable),
-    "credentials_to": each(credentials.recipient),
-    "proxy": optional(credentials.proxy),
-    "tiers": checks.tiers,
-    "timeout": seconds(0.001, _DAY),
-    "max_body": whole(1, 1_000_000_000),  # SQLite's largest blob
-    "retries": whole(0, 100),
-    "retry_delay": seconds(0, _DAY),
-    "max_retry_after": seconds(0, _DAY),
-    "resources": truth,
-    "retry_failed": truth,
-    "select": _of("penstock.crawler.config.select_rules", "check_rules"),
-    "structured": truth,
-    "plugins": _of("penstock.crawler.config.plugins", "plugins"),
-    "search": truth,
-    "save_bodies": truth,
-    "durable": truth,
-    "processes": _processes,
-    "body_memory": whole(1, _MOST),
-    "grace": seconds(0, _DAY),
-    "metrics_port": optional(whole(1, 65_535)),
-}
+CRAWL_OPTIONS = checks.options_of(CrawlConfig)
+OUTPUT_OPTIONS = checks.options_of(OutputConfig)

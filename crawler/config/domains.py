@@ -1,7 +1,7 @@
-"""Domains: which part of a host name its owner registered, by the public suffix list.
+"""Domains: the registrable domain of a host name, by the public suffix list.
 
-May touch: publicsuffixlist, which nobody else imports, and only when first asked: reading
-its list takes a tenth of a second, and only `--scope domain` needs it.
+May touch: publicsuffixlist, which is imported here only and at the first call: reading its list
+takes a tenth of a second, and only `--scope domain` needs it.
 
 The list comes with the package and is never fetched. Its private part counts too, so
 that `a.github.io` and `b.github.io` are two domains: they have two owners.
@@ -19,7 +19,7 @@ def registrable_domain(host: str) -> str | None:
 
     By the algorithm of publicsuffix.org; a name under no known suffix counts its last label
     as one. Letters become lower case, a trailing dot (the root) is left out. None for an
-    IP address, a suffix itself, and what is no host name. Does not raise.
+    IP address, a public suffix itself, and text that is not a host name. Does not raise.
     """
     # WHATWG, "ends in a number checker": such a host is an IPv4 address or no host at all.
     last_label = host.removesuffix(".").rpartition(".")[2]

@@ -1,13 +1,13 @@
-"""Environment: the two options that had better not stand on a command line.
+"""Environment: the two options that should not be typed on a command line.
 
     PENSTOCK_AUTH   --auth      PENSTOCK_PROXY   --proxy
 
 May touch: the environment, a file `.env` in the working directory.
-Never: HTTP_PROXY and its kin. They are meant for other programs, and a crawl that silently
-left by another way than the one asked for would be a surprise.
+Never: HTTP_PROXY, HTTPS_PROXY and ALL_PROXY. They are meant for other programs, and a crawl that
+silently used another network path than the one asked for would be a surprise.
 
-What others can see of a process includes its arguments, but not its environment. `.env`
-stands in for variables that are not set; all its other lines are somebody else's.
+Other users of the machine can see the arguments of a process, but not its environment. The file
+`.env` sets variables that are not set yet; its lines about other variables are ignored.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ESCAPE = re.compile(r'\\(["\\$`])')
 
 
 def options(environ: Mapping[str, str] = os.environ, file: Path = Path(".env")) -> dict[str, object]:
-    """Options by name, from variables and `.env`; an empty one counts as not set.
+    """Read options by name, from variables and `.env`; an empty one counts as not set.
 
     Raises BadConfig, which shows no value.
     """
@@ -37,12 +37,12 @@ def options(environ: Mapping[str, str] = os.environ, file: Path = Path(".env")) 
 
 
 def remove_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment for processes that read what strangers wrote."""
+    """The environment for processes that parse untrusted pages."""
     return {name: value for name, value in environ.items() if name not in VARIABLES}
 
 
 def _read(file: Path) -> dict[str, str]:
-    if file.is_dir():  # as a place for a virtual environment it is common
+    if file.is_dir():  # a common name for a virtual environment
         return {}
     try:
         lines = file.read_bytes().split(b"\n")
@@ -63,7 +63,7 @@ def _read(file: Path) -> dict[str, str]:
 
 
 def _unquoted(text: str) -> str:
-    """A value as a shell would take it, but without substitutions. Raises ValueError."""
+    """A value as a shell reads it, but without substitutions. Raises ValueError."""
     if not text.startswith(("'", '"')):
         return _COMMENT.sub("", text)
     match = _QUOTED.match(text)

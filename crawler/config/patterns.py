@@ -1,17 +1,17 @@
 """Patterns: the operator's regular expressions, for URLs and for texts, matched in linear time.
 
-May touch: re2, which nobody else imports. Imported only where patterns are given, so that
-no other crawl pays for loading it.
+May touch: re2, which is imported here only. This module is loaded only where patterns are given,
+so that no other crawl pays for it.
 
-Whoever writes the links of a site chooses what our patterns run on. Python's own `re`
-backtracks: `(a|aa)+$` on a URL of forty letters takes it minutes, and the event loop with
-it. RE2 takes time in proportion to the URL, whatever the pattern, at the price of what
-only backtracking can do: lookaround and backreferences are refused when a crawl starts.
-`\\d`, `\\w` and `\\b` mean ASCII, which is all that a canonical URL is made of.
+The author of a site chooses the text that our patterns run on. Python's own `re` backtracks:
+`(a|aa)+$` takes minutes on a URL of forty letters, and blocks the event loop. The time of RE2 is
+proportional to the length of the URL, whatever the pattern. The price is that lookaround and
+backreferences, which need backtracking, are refused when a crawl starts.
+`\\d`, `\\w` and `\\b` are ASCII only, and so is every canonical URL.
 
-One compiled expression per pattern, not an `re2.Set`: a set that outgrows its memory
-answers "nothing found" in place of falling back on a slower way, and `--exclude` would
-let through what it was told to keep out.
+Each pattern is compiled by itself, without `re2.Set`: a set that exceeds its memory reports
+"nothing found" and does not fall back to a slower algorithm, so `--exclude` would admit URLs
+that it must exclude.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ import re2
 
 from penstock.crawler.errors import BadConfig
 
-# RE2 reads a number that is too long for it as text: `a{99999999999}` would find those very letters.
+# RE2 reads a number that is too long as text: `a{99999999999}` would match those characters.
 _HUGE_NUMBER = re.compile(r"(?<!\\)\{(\d*,)?\d{5,}")
-_MOST_TOLD = 80  # characters of what RE2 has to say
+_MOST_SHOWN = 80  # characters of a message of RE2
 MAX_MEMORY = 8 << 20  # bytes per pattern: RE2's own bound; a pattern that needs more is refused
 
-# What RE2 says of lookaround, atomic groups and backreferences.
+# RE2's messages about lookaround, atomic groups and backreferences.
 _ONLY_BACKTRACKING = re.compile(r"invalid perl operator|invalid escape sequence: \\[1-9]")
 
 
 class Patterns:
-    """Answer whether any of some expressions is found in a URL. Never slow, never wrong."""
+    """Test whether any of several expressions is found in a URL, in linear time."""
 
     def __init__(self, expressions: Iterable[str]) -> None:
-        """Raises BadConfig for the first that cannot be used."""
+        """Raises BadConfig for the first expression that cannot be used."""
         self._search: tuple[Callable[[bytes], object | None], ...] = tuple(
             _compiled(expression).search for expression in expressions
         )
@@ -47,7 +47,7 @@ class Patterns:
 
 
 class Finder:
-    """Find what one expression stands for in a text, such as the number within `SKU: (\\d+)`."""
+    """Extract from a text what one expression matches, such as the number within `SKU: (\\d+)`."""
 
     def __init__(self, expression: str) -> None:
         """Raises BadConfig, as `Patterns` does."""
@@ -58,7 +58,7 @@ class Finder:
         self._search = re2.compile(expression, options).search
 
     def __call__(self, text: str) -> str | None:
-        """The first group that took part, or all that was found where there is none; None: not found."""
+        """The first group that took part in the match, or the whole match without groups; None: no match."""
         found = self._search(text)
         if found is None:
             return None
@@ -68,24 +68,24 @@ class Finder:
 
 def _compiled(expression: str) -> re2._Regexp:
     if _HUGE_NUMBER.search(expression):
-        raise BadConfig("nothing is repeated more than 1,000 times")
+        raise BadConfig("a repetition of more than 1,000 times is not possible")
     options = re2.Options()
     options.never_capture = True
-    options.log_errors = False  # else RE2 writes to standard error by itself
+    options.log_errors = False  # else RE2 writes to standard error itself
     options.max_mem = MAX_MEMORY
     try:
-        # As octets: matching text would have every offset counted in characters again.
+        # As bytes: for str, re2 converts every offset of a match to characters.
         return re2.compile(expression.encode(), options)
     except re2.error as error:
-        raise BadConfig(_told(error.args[0])) from None
+        raise BadConfig(_translate(error.args[0])) from None
     except UnicodeEncodeError:
-        raise BadConfig("it has characters that no URL can have") from None
+        raise BadConfig("it has characters that a URL cannot have") from None
 
 
-def _told(message: bytes) -> str:
+def _translate(message: bytes) -> str:
     text = message.decode("utf-8", "replace")
-    if len(text) > _MOST_TOLD:
-        text = text[:_MOST_TOLD] + "..."
+    if len(text) > _MOST_SHOWN:
+        text = text[:_MOST_SHOWN] + "..."
     if _ONLY_BACKTRACKING.match(text):
-        text += "; patterns run in linear time (RE2), which has no lookaround and no backreferences"
+        text += "; patterns are RE2 expressions (linear time), without lookaround and backreferences"
     return text

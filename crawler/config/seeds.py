@@ -1,9 +1,9 @@
-"""Seeds: read what the operator wants to start from, or say what is wrong with it.
+"""Seeds: check the URLs that a crawl starts from.
 
 May touch: urls, errors.
 
-A password must reach neither the database nor a message: a seed that carries one is
-refused, and every message hides what stands before an `@`.
+A password must reach neither the database nor a message: a seed with one is refused, and every
+message hides the text before an `@`.
 """
 
 from __future__ import annotations
@@ -16,58 +16,57 @@ from penstock.crawler.errors import BadConfig
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.urls import MAX_URL_CHARS, canonical, host_name, is_http, split
 
-# The authority of an http(s) URL as the WHATWG standard finds it: any number of slashes or
-# backslashes, then all up to the next one.
+# The authority of an http(s) URL by the WHATWG standard: after any number of slashes or
+# backslashes, everything up to the next one.
 _HTTP_AUTHORITY = re.compile(r"https?:[/\\]*([^/\\?#]*)", re.IGNORECASE)
 _BEFORE_AT = re.compile(r"\A((?:[a-z][a-z0-9+.-]*:)?[/\\]*).*@", re.IGNORECASE | re.DOTALL)
 _BARE_HOST = re.compile(
     r"(?:[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:\d)|localhost|\[[0-9a-f:.]+\])(?::\d+)?(?:[/?#].*)?\Z", re.IGNORECASE
 )
-_STRIPPED = "".join(map(chr, range(33)))  # what the standard strips at both ends
+_STRIPPED = "".join(map(chr, range(33)))  # the standard strips these at both ends
 _INLINE_COMMENT = re.compile(r"(?:^|\s)#.*")  # a URL has no blank before its fragment
 
 
-def seed(flag: str, text: str) -> str:
+def check_seed(flag: str, text: str) -> str:
     """Return the canonical URL of a seed; raise BadConfig with one line."""
     url = canonical(text) if text.strip() else None
     if url is None or not is_http(url):
         raise BadConfig(
-            f"{flag}: {checks.quote_value(hide_user(text))} is no absolute http(s) URL{_hint(text)}"
+            f"{flag}: {checks.quote_value(hide_user(text))} is not an absolute http(s) URL{_hint(text)}"
         )
     if "@" in _authority(text):
-        way_out = "leave it out, and use --auth or PENSTOCK_AUTH if the site asks for one"
-        raise BadConfig(f"{flag}: {checks.quote_value(hide_user(text))} carries a user name; {way_out}")
+        hint = "remove it, and use --auth or PENSTOCK_AUTH if the site needs one"
+        raise BadConfig(f"{flag}: {checks.quote_value(hide_user(text))} contains a user name; {hint}")
     if not _is_possible(host_name(split(CanonicalUrl(url)).host)):
-        raise BadConfig(
-            f"{flag}: {checks.quote_value(url)} has a host that no name can be (RFC 1035 section 2.3.4)"
-        )
+        problem = "has a host name with an empty or too long part (RFC 1035 section 2.3.4)"
+        raise BadConfig(f"{flag}: {checks.quote_value(url)} {problem}")
     if len(url) > MAX_URL_CHARS:
-        size = f"has {len(url)} characters; at most {MAX_URL_CHARS} are crawled"
+        size = f"has {len(url)} characters; the limit is {MAX_URL_CHARS}"
         raise BadConfig(f"{flag}: {checks.quote_value(url)} {size}")
     return url
 
 
-def all_seeds(flag: str, value: object) -> object:
-    """The check of the whole list: at least one, every one good, each spelling once."""
-    seeds = checks.texts(flag, value)
+def check_seeds(flag: str, value: object) -> object:
+    """Check the whole list: at least one seed, all valid; each canonical URL is kept once."""
+    seeds = checks.as_texts(flag, value)
     if not seeds:
-        raise BadConfig(f"{flag}: at least one is needed, such as --seed http://example.com/")
-    return checks.each(seed)(flag, seeds)
+        raise BadConfig(f"{flag}: at least one is needed, such as --seed https://example.com/")
+    return checks.each(check_seed)(flag, seeds)
 
 
-def from_lines(lines: Iterable[str]) -> list[str]:
-    """Seeds of a text file: one URL a line; blank lines and # comments are left out."""
+def parse_seed_lines(lines: Iterable[str]) -> list[str]:
+    """Seeds of a text file: one URL per line; blank lines and # comments are skipped."""
     stripped = (_INLINE_COMMENT.sub("", line).strip() for line in lines)
     return [line for line in stripped if line]
 
 
 def hide_user(text: str) -> str:
-    """Hide what stands before an `@`, wherever that is: for messages only."""
+    """Hide the text before an `@`, wherever that is: for messages only."""
     return _BEFORE_AT.sub(r"\1***@", text)
 
 
 def _is_possible(host: str) -> bool:
-    """True if the host may stand in the DNS; the URL standard lets other names pass."""
+    """True if the DNS can hold the name; the URL standard allows others too."""
     return len(host) <= 253 and all(0 < len(label) <= 63 for label in host.removesuffix(".").split("."))
 
 

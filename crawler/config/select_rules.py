@@ -15,7 +15,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from penstock.crawler.config.option_checks import join_problems, one_of, optional, pattern, quote_value, truth
+from penstock.crawler.config.option_checks import (
+    boolean,
+    check_pattern,
+    join_problems,
+    one_of,
+    optional,
+    quote_value,
+)
 from penstock.crawler.config.values import TYPES
 from penstock.crawler.errors import BadConfig
 
@@ -149,7 +156,7 @@ def _text(key: str, value: object) -> object:
 
 
 def _pattern(key: str, value: object) -> object:
-    return pattern(key, str(_text(key, value)))
+    return check_pattern(key, str(_text(key, value)))
 
 
 _CHECKS = {
@@ -159,7 +166,7 @@ _CHECKS = {
     "regex": optional(_pattern),
     "type": one_of(*TYPES),
     "url": optional(_pattern),
-    "many": truth,
+    "many": boolean,
     "decimal": optional(one_of(".", ",")),
     "format": optional(_text),
 }

@@ -15,34 +15,34 @@ from penstock.crawler.output.number_formats import format_size, plural
 from penstock.crawler.output.terminal import escape_control_chars
 from penstock.storage.reading.explanation import Explanation, PathStep, StoredAnswer, UrlFacts
 
-# What a reason means, for the words that do not explain themselves.
-_REASONS = {
+# The meaning of each reason; those with a variable part are in `explain_reason`.
+REASONS = {
     "scope": "outside --scope",
-    "include": "no --include pattern is found in it",
-    "exclude": "an --exclude pattern is found in it",
+    "include": "no --include pattern matches it",
+    "exclude": "an --exclude pattern matches it",
     "depth": "further from the seeds than --depth",
     "robots": "its host's robots.txt does not allow it",
-    "nearer_first": "it may carry a session id: its turn comes when all nearer URLs are settled",
-    "robots_unreachable": "its host's robots.txt could not be read, and that means no",
-    "nofollow": "every link to it says nofollow",
-    "redirect_limit": "too many redirects in a row lead to it",
+    "nearer_first": "it may contain a session id, so URLs of a lower depth are fetched first",
+    "robots_unreachable": "its host's robots.txt could not be fetched, which forbids the host (RFC 9309)",
+    "nofollow": "every link to it is nofollow",
+    "redirect_limit": "it was reached through too many redirects in a row",
     "retry_after_too_long": "the host asked to wait longer than --max-retry-after",
     "redirect_invalid": "it redirects, but not to a valid URL",
-    "too_large": "its body is over --max-body",
+    "too_large": "its body is larger than --max-body",
     "truncated": "the body ended too early",
-    "bad_http": "the answer is no valid HTTP",
-    "dns": "its host has no address",
+    "bad_http": "the answer is not valid HTTP",
+    "dns": "its host name has no IP address",
     "refused": "its host refused the connection",
-    "proxy": "the proxy could not be reached, or refused us",
-    "tls": "no secure connection came about",
-    "poison": "three runs in a row died while parsing it",
-    "address": "its host's address may not be asked",
+    "proxy": "the proxy could not be reached, or refused the request",
+    "tls": "the TLS connection failed",
+    "poison": "three runs in a row crashed while parsing it",
+    "address": "its host has no public IP address, and --public-only is set",
 }
-_STATES = {
-    "pending": "known, and still to be fetched",
-    "done": "answered, and stored",
-    "failed": "given up",
-    "skipped": "a rule kept it out",
+STATES = {
+    "pending": "not fetched yet",
+    "done": "answered and stored",
+    "failed": "given up after its attempts",
+    "skipped": "excluded by a rule",
 }
 
 
@@ -91,41 +91,42 @@ class UrlExplanation(Struct, frozen=True):
 def _lines(explanation: Explanation) -> Iterator[str]:
     facts = explanation.facts
     yield explanation.url
-    yield f"  state      {facts.state}: {_STATES[facts.state]}"
+    yield f"  state      {facts.state}: {STATES[facts.state]}"
     if facts.reason:
-        yield f"  reason     {_reason(facts.reason)}"
+        yield f"  reason     {explain_reason(facts.reason)}"
     if facts.retry_at:
-        yield f"  waits      for another attempt, not before {facts.retry_at}"
+        yield f"  retry      not before {facts.retry_at}"
     if facts.depth is None:
-        yield "  depth      none: a sitemap names it, and no link leads to it"
+        yield "  depth      none: only a sitemap names it"
     else:
         yield f"  depth      {plural(facts.depth, 'link')} from the nearest seed"
     yield f"  attempts   {facts.attempts}"
     yield from _answer(explanation.answer)
     if explanation.loop:
-        yield f"  loop       its redirects go round for ever: {' -> '.join(explanation.loop)} -> ..."
+        yield f"  loop       its redirects form a loop: {' -> '.join(explanation.loop)} -> ..."
     yield f"  links      {plural(facts.links_here, 'stored page links', 'stored pages link')} to it"
     yield from _way(facts, explanation.way)
 
 
-def _reason(reason: str) -> str:
+def explain_reason(reason: str) -> str:
+    """The reason with its meaning, in one line."""
     if reason.startswith("http_"):
         return f"{reason}: the host answered with status {reason.removeprefix('http_')}"
     if reason.startswith("timeout"):
-        return f"{reason}: no answer came in time"
+        return f"{reason}: no complete answer within --timeout"
     if is_internal(reason):
-        return f"{reason}: a bug of ours; please report it"
+        return f"{reason}: a bug of Penstock; please report it"
     if reason.startswith("trap:"):
-        return f"{reason}: it looks like a trap for crawlers"
-    return f"{reason}: {_REASONS[reason]}" if reason in _REASONS else reason
+        return f"{reason}: it looks generated without end (see --no-traps)"
+    return f"{reason}: {REASONS[reason]}" if reason in REASONS else reason
 
 
 def _answer(answer: StoredAnswer | None) -> Iterator[str]:
     if answer is None:
-        yield "  answer     none: it was not requested"
+        yield "  answer     none: not requested"
         return
     parts = [
-        f"status {answer.status}" if answer.status is not None else "none arrived",
+        f"status {answer.status}" if answer.status is not None else "no answer",
         answer.content_type,
         format_size(answer.body_bytes) if answer.body_bytes is not None else None,
         f"{answer.elapsed_ms} ms" if answer.elapsed_ms is not None else None,
@@ -140,9 +141,9 @@ def _answer(answer: StoredAnswer | None) -> Iterator[str]:
 
 def _way(facts: UrlFacts, way: list[PathStep]) -> Iterator[str]:
     if not way:
-        yield "no way from a seed to it is stored"
+        yield "no path from a seed to it is stored"
         return
-    yield "the way to it" if not facts.seed else "the way to it: it is a seed"
+    yield "path from a seed" if not facts.seed else "path from a seed: it is a seed"
     for step in way:
         how = f"{step.how}{'' if step.followed else ' (nofollow)'}"
         yield f"  {how:<9}  {step.url}{f'   {step.text!r}' if step.text else ''}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.crawler.config.cookie_file import load_cookies
+from penstock.crawler.config.credentials import load_cookies
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.policies.cookies import read_cookies

@@ -6,14 +6,12 @@ code knows as a word alone (a reason, an exit code) has its sentence here; the t
 
 from __future__ import annotations
 
-import argparse
 import functools
-import importlib
-import re
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from penstock.crawler.cli import COMMANDS
-from penstock.crawler.cli.flags import add_flags
+from penstock.crawler.cli import COMMANDS, build_parsers
+from penstock.crawler.cli.arguments import crawl_flags
 from penstock.storage.reading.reports import REPORTS, describe_reports, describe_tables
 from tests.support.crawls import ROOT
 
@@ -93,8 +91,6 @@ FAILED: Mapping[str, str] = {
     "internal:TYPE": "a bug of ours (an exception TYPE); please report it",
 }
 
-_FIELD = re.compile(r"\(default: (.+?)\)$")
-
 
 def page() -> str:
     parts = [
@@ -127,39 +123,20 @@ def flags() -> Iterator[str]:
         "Every switch has an opposite (`--no-...`, or without `no-`), so that a flag can win over a file."
         " The keywords of `CrawlConfig` and the keys of a `--config` file are the same names."
     )
-    parser = argparse.ArgumentParser(prog="penstock crawl", add_help=False)
-    add_flags(parser)
-    for group in parser._action_groups:
+    for title, group in itertools.groupby(crawl_flags(), lambda flag: flag.group):
+        yield f"### {title[:1].upper()}{title[1:]}"
         rows = [
-            (f"`{shown(action)}`", *split_default(action.help))
-            for action in group._group_actions
-            if action.help != argparse.SUPPRESS
+            (f"`{flag.flag} {flag.placeholder}".rstrip() + "`", flag.help, flag.default) for flag in group
         ]
-        if rows:
-            yield f"### {(group.title or '')[:1].upper()}{(group.title or '')[1:]}"
-            yield table(("flag", "meaning", "default"), rows)
-
-
-def shown(action: argparse.Action) -> str:
-    value = "" if action.nargs == 0 else f" {action.metavar}"
-    return f"{action.option_strings[-1]}{value}"
-
-
-def split_default(text: str | None) -> tuple[str, str]:
-    """A help text, and the default that stands at its end."""
-    found = _FIELD.search(text or "")
-    return ((text or "").removesuffix(found[0]).strip(), found[1]) if found else (text or "", "")
+        yield table(("flag", "meaning", "default"), rows)
 
 
 def other_commands() -> Iterator[str]:
     """The help of each command, as it is printed."""
-    parser = argparse.ArgumentParser(prog="penstock")
-    subparsers = parser.add_subparsers()
     for name in COMMANDS:
         if name == "crawl":
             continue
-        importlib.import_module(f"penstock.crawler.cli.{name}").add_parser(subparsers)
-        command = subparsers.choices[name]
+        _, command = build_parsers(name, ["penstock"])
         command.formatter_class = functools.partial(command.formatter_class, width=88)  # type: ignore[call-arg]
         yield f"## {name}"
         yield f"```text\n{command.format_help().rstrip()}\n```"

@@ -1,6 +1,6 @@
-"""Panel: a snapshot of a crawl as lines of text, for the live view, for `status`, for a log.
+"""Status lines: a snapshot of a crawl as lines of text, for the live view, `status` and logs.
 
-May touch: nothing; it returns text. Whatever a site may have written was made harmless.
+May touch: nothing; it returns text. Control characters in text from the web are escaped.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from penstock.crawler.output.terminal import escape_control_chars
 from penstock.crawler.snapshot import Event, HostView, Snapshot, StageView
 
 REASONS_SHOWN = 6
-_WITH_TIMES = 54  # columns; fewer have no room for what a message waits and takes
+_WITH_TIMES = 54  # columns; with fewer the times of a stage are left out
 _WITH_BARS = 72
 _LONGEST_BAR = 40
 
 
-def lines(snapshot: Snapshot, width: int) -> list[str]:
-    """All there is to show, the most important first. Hosts and events may be wider than `width`."""
+def all_lines(snapshot: Snapshot, width: int) -> list[str]:
+    """Everything, the most important first. Lines of hosts and events may be wider than `width`."""
     return [
-        *(line for group in figures(snapshot) for line in packed(group, width)),
-        *stages(snapshot, width),
-        *packed(engine(snapshot), width),
-        *hosts(snapshot.busiest, width),
-        *(event(each) for each in reversed(snapshot.events)),
+        *(line for group in counts(snapshot) for line in pack(group, width)),
+        *stage_table(snapshot, width),
+        *pack(load(snapshot), width),
+        *host_lines(snapshot.busiest, width),
+        *(event_line(each) for each in reversed(snapshot.events)),
     ]
 
 
-def figures(snapshot: Snapshot) -> Iterator[list[str]]:
-    """The counts, in groups of short parts that belong on one line."""
+def counts(snapshot: Snapshot) -> Iterator[list[str]]:
+    """The counts, in groups of short parts; a group belongs on one line."""
     if snapshot.stopping:
         yield [
             f"stopping ({escape_control_chars(snapshot.stopping)})",
@@ -59,30 +59,30 @@ def figures(snapshot: Snapshot) -> Iterator[list[str]]:
         yield _reasons(snapshot)
 
 
-def engine(snapshot: Snapshot) -> list[str]:
-    """How the machine and the hosts are doing."""
+def load(snapshot: Snapshot) -> list[str]:
+    """How busy the event loop and the hosts are."""
     held_back = snapshot.hosts_held_back
     return [
         f"{format_count(snapshot.in_flight)} in flight",
         plural(snapshot.hosts, "host"),
-        *([f"{format_count(held_back)} held back"] if held_back else []),
-        f"event loop {snapshot.loop_busy:.0%} busy, {snapshot.lag_ms:.0f} ms late",
+        *([f"{format_count(held_back)} throttled"] if held_back else []),
+        f"event loop {snapshot.loop_busy:.0%} busy, lag {snapshot.lag_ms:.0f} ms",
     ]
 
 
-def stages(snapshot: Snapshot, width: int) -> list[str]:
-    """A table of the stages: what waits before each, and how many of its workers are busy."""
+def stage_table(snapshot: Snapshot, width: int) -> list[str]:
+    """A table of the stages: messages that wait before each, and how many of its workers are busy."""
     bar = min(width - _WITH_BARS + 10, _LONGEST_BAR) if width >= _WITH_BARS else 0
     times = width >= _WITH_TIMES
     head = f"{'stage':<6}{'queue':>9}{'busy':>13}"
     if not snapshot.stages:
         return []
     if times:
-        head += f"{'':{bar + 2 if bar else 0}}{'':>6}{'waits':>10}{'takes':>10}"
+        head += f"{'':{bar + 2 if bar else 0}}{'':>6}{'wait':>10}{'service':>10}"
     return [head.rstrip(), *(_stage(name, stage, bar, times) for name, stage in snapshot.stages.items())]
 
 
-def brief(snapshot: Snapshot) -> list[str]:
+def stages_in_short(snapshot: Snapshot) -> list[str]:
     """The stages for one long line."""
     return [
         f"{name} queue {stage.waiting:.0f}/{stage.bound} busy {stage.busy:.0f}/{stage.workers}"
@@ -90,28 +90,28 @@ def brief(snapshot: Snapshot) -> list[str]:
     ]
 
 
-def hosts(views: Sequence[HostView], width: int) -> list[str]:
-    """A line on each host: requests under way and allowed, its pace, its rest."""
+def host_lines(views: Sequence[HostView], width: int) -> list[str]:
+    """A line per host: requests in flight, the most allowed, the rate limit, the pause."""
     room = max(width - 48, 12)
     return [
         _host(view, min(room, max(len(escape_control_chars(each.name)) for each in views))) for view in views
     ]
 
 
-def event(event: Event) -> str:
+def event_line(event: Event) -> str:
     moment = datetime.fromtimestamp(event.at).astimezone()
     return f"{moment:%H:%M:%S}  {escape_control_chars(event.text)}"
 
 
-def packed(parts: Sequence[str], width: int) -> list[str]:
-    """Lay parts out in as few lines as their width needs; a part is never cut in two."""
-    laid: list[str] = []
+def pack(parts: Sequence[str], width: int) -> list[str]:
+    """Put parts on as few lines as their width needs; a part is never split."""
+    packed: list[str] = []
     for part in parts:
-        if laid and len(laid[-1]) + 2 + len(part) <= width:
-            laid[-1] += "  " + part
+        if packed and len(packed[-1]) + 2 + len(part) <= width:
+            packed[-1] += "  " + part
         else:
-            laid.append(part)
-    return laid
+            packed.append(part)
+    return packed
 
 
 def _reasons(snapshot: Snapshot) -> list[str]:
@@ -145,5 +145,5 @@ def _host(view: HostView, room: int) -> str:
     name = name if len(name) <= room else name[: room - 1] + "…"
     parts = [f"  {name:<{room}}", f"{view.active} of {plural(view.limit, 'request')}"]
     parts += [f"at most {view.rate:.2g}/s"] if view.rate is not None else []
-    parts += [f"rests {format_duration(view.pause_s)}"] if view.pause_s else []
+    parts += [f"paused {format_duration(view.pause_s)}"] if view.pause_s else []
     return "  ".join(parts).rstrip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from penstock.crawler.config.crawl_config import CrawlConfig, flag_of
+from penstock.crawler.cli import COMMANDS, EXIT_CODES, build_parsers
+from penstock.crawler.cli.arguments import crawl_flags
+from penstock.crawler.config.crawl_config import CRAWL_OPTIONS, OUTPUT_OPTIONS, CrawlConfig, OutputConfig
 from penstock.crawler.output import logs
 from tests.support.command_line import SEED, Capture, CommandLine
 
@@ -38,14 +41,74 @@ class TestDefaultCommand:
         assert "did you mean status?" in command_line.refusal("staus")
 
 
-class TestFlags:
-    def test_every_field_of_the_configuration_has_its_flag(self, command_line: CommandLine) -> None:
-        command_line.run("crawl", "--help")
+class TestHelp:
+    """`penstock --help` leads to every flag: compared are the help, the parser, the options and the table."""
+
+    @staticmethod
+    def shown_flags(text: str) -> set[str]:
+        return set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", text, re.MULTILINE))
+
+    def test_the_help_of_the_program_shows_every_option_of_the_configuration(
+        self, command_line: CommandLine
+    ) -> None:
+        assert command_line.run("--help") == 0
+
+        options = [*CRAWL_OPTIONS.values(), *OUTPUT_OPTIONS.values()]
+        assert {option.name for option in options} == {
+            field.name for config in (CrawlConfig, OutputConfig) for field in fields(config)
+        }
+        assert {option.flag for option in options} <= self.shown_flags(command_line.out)
+
+    def test_the_parser_the_table_and_the_help_have_the_same_flags(self, command_line: CommandLine) -> None:
+        """A switch has an opposite too, which the help leaves out."""
+        command_line.run("--help")
+        _, parser = build_parsers("crawl", ["penstock"])
+        switches = [flag for flag in crawl_flags() if flag.kind == "switch" and flag.name != "print_config"]
+
+        shown = self.shown_flags(command_line.out)
+        assert shown == {flag.flag for flag in crawl_flags()} | {"--help"}
+        accepted = {word for word in parser._option_string_actions if word.startswith("--")}
+        assert len(accepted) == len(shown) + len(switches)
+        assert shown < accepted
+
+    def test_every_flag_has_a_help_of_one_sentence_and_shows_its_default(self) -> None:
+        for flag in crawl_flags():
+            assert flag.help
+            assert not flag.help.endswith(".")
+            if flag.kind == "list":
+                assert flag.help.endswith("repeatable"), flag.flag
+            if flag.kind == "number":
+                assert flag.default, flag.flag
+
+    @pytest.mark.parametrize(
+        "flag", ["--delay", "--grace", "--retries", "--retry-delay", "--processes", "--depth"]
+    )
+    def test_the_help_says_what_0_means_where_0_is_special(self, flag: str) -> None:
+        (found,) = [each for each in crawl_flags() if each.flag == flag]
+
+        assert "0 = " in found.help
+
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_the_help_of_each_command_has_an_example(self, command_line: CommandLine, command: str) -> None:
+        assert command_line.run(command, "--help") == 0
+
+        assert f"\n  python run_crawl.py {command}" in command_line.out
+
+    def test_the_help_ends_with_the_exit_codes(self, command_line: CommandLine) -> None:
+        command_line.run("--help")
+
+        _, codes = command_line.out.split("\nexit codes:\n")
+        assert [int(line.split()[0]) for line in codes.splitlines()] == list(EXIT_CODES)
+
+    def test_the_help_lists_every_command(self, command_line: CommandLine) -> None:
+        command_line.run("-h")
 
         assert [
-            field.name for field in fields(CrawlConfig) if f"{flag_of(field.name)} " not in command_line.out
+            name for name in COMMANDS if f"\n  {name:<9} {COMMANDS[name]}\n" not in command_line.out
         ] == []
 
+
+class TestFlags:
     def test_values_arrive(self, command_line: CommandLine) -> None:
         config = command_line.config(
             *(

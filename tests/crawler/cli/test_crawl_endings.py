@@ -35,7 +35,7 @@ class TestSummary:
 
         assert "1,239 = 1,000 done, 34 failed, 200 skipped, 5 pending" in command_line.err
         assert "990 of status 200, 99.0/s" in command_line.err
-        assert "1,050, 12 retries among them; robots.txt apart: 3" in command_line.err
+        assert "1,050, including 12 retries; 3 more for robots.txt" in command_line.err
         assert "12.3 MiB" in command_line.err
         assert (
             "query 'SELECT url, status, title FROM pages LIMIT 10' --db 'some where.db'" in command_line.err
@@ -46,11 +46,13 @@ class TestSummary:
 
         assert command_line.out == ""
 
-    def test_a_complete_crawl_says_that_nothing_was_fetched(self, command_line: CommandLine) -> None:
+    def test_a_second_run_of_a_complete_crawl_says_that_there_is_nothing_to_do(
+        self, command_line: CommandLine
+    ) -> None:
         command_line.act = lambda crawl: replace(REPORT, nothing_to_do=True, resumed=True)
         command_line.config("--seed", SEED)
 
-        assert command_line.err.startswith("nothing to do: this crawl is complete already")
+        assert command_line.err.startswith("nothing to do: this crawl was complete already")
 
     def test_quiet_says_nothing(self, command_line: CommandLine) -> None:
         command_line.config("--seed", SEED, "--quiet")
@@ -125,7 +127,7 @@ class TestResumeCommand:
         assert line.endswith("'Accept-Language: de'")
 
     def test_a_finished_crawl_shows_no_command_that_resumes_it(self, command_line: CommandLine) -> None:
-        assert "look at it" in self.stopped(command_line, "finished")[-1]
+        assert "inspect" in self.stopped(command_line, "finished")[-1]
 
     def test_seeds_from_standard_input_are_needed_again(
         self, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -165,13 +167,13 @@ class TestSignals:
         heard: list[str] = []
 
         async def crawl() -> None:
-            with signals.caught(heard.append, lambda: heard.append("sigusr1")):
+            with signals.handle_signals(heard.append, lambda: heard.append("sigusr1")):
                 os.kill(os.getpid(), number)
                 await asyncio.sleep(0.01)
             signal.raise_signal(number)
 
         before = signal.getsignal(number)
-        with signals.restored():
+        with signals.restore_handlers():
             asyncio.run(crawl())
 
         assert heard == [number.name.lower()]
@@ -257,7 +259,7 @@ class TestErrors:
         def interrupted(path: str) -> list[str]:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("penstock.crawler.config.option_files.read_seeds", interrupted)
+        monkeypatch.setattr("penstock.crawler.cli.crawl.read_seeds", interrupted)
 
         assert command_line.run("--seeds", "-") == 130
         assert command_line.err == ""

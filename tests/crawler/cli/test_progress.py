@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
-from penstock.crawler.cli.live.progress import Bar, shown
-from penstock.crawler.cli.live.status_lines import engine, figures, lines, packed
-from penstock.crawler.cli.live.view_options import View
+from penstock.crawler.cli.live.progress import LiveBlock, live_view
+from penstock.crawler.cli.live.status_lines import all_lines, counts, load, pack
+from penstock.crawler.config.crawl_config import OutputConfig
 from penstock.crawler.output import logs, terminal
 from penstock.crawler.output.number_formats import format_duration, format_rate, format_size
 from penstock.crawler.snapshot import Event, HostView, Snapshot, StageView
@@ -69,16 +69,18 @@ def ticks(count: int) -> tuple[Callable[[float], Awaitable[None]], asyncio.Event
     return wait, stands, asked
 
 
-async def run(view: View, look: Callable[[], Snapshot] = lambda: BUSY, *, count: int = 2) -> list[float]:
+async def run(
+    view: OutputConfig, take_snapshot: Callable[[], Snapshot] = lambda: BUSY, *, count: int = 2
+) -> list[float]:
     wait, stands, asked = ticks(count)
-    async with asyncio.timeout(5), shown(look, view, wait=wait):
+    async with asyncio.timeout(5), live_view(take_snapshot, view, wait=wait):
         await stands.wait()
     return asked
 
 
 class TestKinds:
     async def test_a_plain_line_every_ten_seconds_where_there_is_no_terminal(self, capsys: Capture) -> None:
-        asked = await run(View(), count=2)
+        asked = await run(OutputConfig(), count=2)
 
         lines = capsys.readouterr().err.splitlines()
         assert asked == [10.0, 10.0, 10.0]
@@ -94,7 +96,7 @@ class TestKinds:
         monkeypatch.setattr(sys, "stderr", screen)
         monkeypatch.setenv("TERM", "xterm")
 
-        asked = await run(View())
+        asked = await run(OutputConfig())
 
         assert asked[0] == 0.25
         assert "1,234,567 pages" in screen.words()
@@ -103,18 +105,19 @@ class TestKinds:
         screen = Terminal()
         monkeypatch.setattr(sys, "stderr", screen)
 
-        await run(View(progress="lines"), count=1)
+        await run(OutputConfig(progress="lines"), count=1)
 
         assert "\x1b" not in screen.getvalue()
         assert screen.getvalue().count("\n") == 1
 
     @pytest.mark.parametrize(
-        "view", [View(progress="none"), View(quiet=True), View(progress="bar", quiet=True)]
+        "view",
+        [OutputConfig(progress="none"), OutputConfig(quiet=True), OutputConfig(progress="bar", quiet=True)],
     )
-    async def test_nothing_where_nothing_was_wanted(self, view: View, capsys: Capture) -> None:
+    async def test_nothing_where_nothing_was_wanted(self, view: OutputConfig, capsys: Capture) -> None:
         wait, _, asked = ticks(1)
 
-        async with shown(lambda: BUSY, view, wait=wait):
+        async with live_view(lambda: BUSY, view, wait=wait):
             await asyncio.sleep(0)
 
         assert asked == []
@@ -124,7 +127,7 @@ class TestKinds:
         """A program that reads standard error finds one JSON object per line and nothing else."""
         logs.configure(form="json")
         try:
-            await run(View(log_format="json"), count=1)
+            await run(OutputConfig(log_format="json"), count=1)
         finally:
             logs.reset()
 
@@ -133,8 +136,8 @@ class TestKinds:
 
 
 class TestBar:
-    def bar(self, screen: Terminal, width: int = 80, height: int = 40) -> Bar:
-        return Bar(screen, width=width, height=height, color_system=None)
+    def bar(self, screen: Terminal, width: int = 80, height: int = 40) -> LiveBlock:
+        return LiveBlock(screen, width=width, height=height, color_system=None)
 
     @pytest.mark.parametrize("width", [40, 41, 60, 80, 120, 200])
     def test_it_fits_any_width_and_cuts_no_figure(self, width: int) -> None:
@@ -147,7 +150,7 @@ class TestBar:
 
         lines = [line for line in words.splitlines() if line.strip()]
         assert max(map(len, lines)) <= width
-        for part in (part for group in (*figures(BUSY), engine(BUSY)) for part in group):
+        for part in (part for group in (*counts(BUSY), load(BUSY)) for part in group):
             assert part in words
         assert "stopping (sigterm)" in words
 
@@ -211,8 +214,10 @@ class Gone(Terminal):
 
 
 class TestTheCrawlGoesOn:
-    @pytest.mark.parametrize("view", [View(progress="bar"), View(progress="lines")])
-    async def test_when_the_terminal_has_gone(self, view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("view", [OutputConfig(progress="bar"), OutputConfig(progress="lines")])
+    async def test_when_the_terminal_has_gone(
+        self, view: OutputConfig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """rich would end the process at a broken pipe."""
         monkeypatch.setattr(sys, "stderr", Gone())
         monkeypatch.setenv("TERM", "xterm")
@@ -222,11 +227,11 @@ class TestTheCrawlGoesOn:
     async def test_an_error_in_the_view_ends_the_view_and_not_the_crawl(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        def look() -> Snapshot:
+        def take_snapshot() -> Snapshot:
             raise ZeroDivisionError
 
         wait, _, _ = ticks(1)
-        async with shown(look, View(), wait=wait):
+        async with live_view(take_snapshot, OutputConfig(), wait=wait):
             for _ in range(5):
                 await asyncio.sleep(0)
 
@@ -241,7 +246,7 @@ class TestTheCrawlGoesOn:
         wait, stands, _ = ticks(1)
 
         async def failing() -> None:
-            async with shown(lambda: BUSY, View(), wait=wait):
+            async with live_view(lambda: BUSY, OutputConfig(), wait=wait):
                 await stands.wait()
                 raise KeyError
 
@@ -256,7 +261,7 @@ class TestTheCrawlGoesOn:
 
 class TestFigures:
     def test_parts_share_lines_but_are_never_cut(self) -> None:
-        assert packed(["aaaa", "bbbb", "cccc"], 10) == ["aaaa  bbbb", "cccc"]
+        assert pack(["aaaa", "bbbb", "cccc"], 10) == ["aaaa  bbbb", "cccc"]
 
     @pytest.mark.parametrize(
         ("byte_count", "text"),
@@ -276,29 +281,31 @@ class TestFigures:
         assert (format_rate(0), format_rate(99.9), format_rate(1234.5)) == ("0.0/s", "99.9/s", "1,234/s")
 
 
-class TestPanel:
+class TestStatusLines:
     def test_a_stage_tells_its_queue_its_workers_and_its_times(self) -> None:
-        shown = lines(BUSY, 80)
+        shown = all_lines(BUSY, 80)
 
         row = next(line for line in shown if line.startswith("parse"))
         assert row.split() == ["parse", "64/64", "32.1/64", row.split()[3], "50%", "12", "ms", "1,234", "ms"]
 
     @pytest.mark.parametrize("width", [30, 53, 54, 71, 72, 80, 120, 200])
     def test_the_table_of_stages_fits_the_width(self, width: int) -> None:
-        shown = [line for line in lines(BUSY, width) if line.startswith(("stage", "fetch", "parse", "store"))]
+        shown = [
+            line for line in all_lines(BUSY, width) if line.startswith(("stage", "fetch", "parse", "store"))
+        ]
 
         assert len(shown) == 4
         assert max(map(len, shown)) <= width
 
     def test_a_host_tells_what_its_throttle_allows(self) -> None:
-        shown = lines(BUSY, 80)
+        shown = all_lines(BUSY, 80)
 
         row = next(line for line in shown if "docs.example.org" in line)
-        assert row.split(maxsplit=1)[1] == "4 of 8 requests  at most 2.5/s  rests 0:01:01"
+        assert row.split(maxsplit=1)[1] == "4 of 8 requests  at most 2.5/s  paused 0:01:01"
 
     def test_the_newest_event_comes_first(self) -> None:
         events = [Event(1_795_172_006 + number, f"event {number}") for number in range(3)]
-        shown = lines(replace(BUSY, events=events), 80)
+        shown = all_lines(replace(BUSY, events=events), 80)
 
         assert [line.split("  ")[1] for line in shown[-3:]] == ["event 2", "event 1", "event 0"]
 
@@ -312,11 +319,11 @@ class TestPanel:
             events=[Event(0, HOSTILE)],
         )
 
-        assert not any(character in line for line in lines(hostile, 200) for character in NEVER_RAW)
+        assert not any(character in line for line in all_lines(hostile, 200) for character in NEVER_RAW)
 
     def test_a_low_terminal_keeps_what_matters_most(self) -> None:
         screen = Terminal()
-        bar = Bar(screen, width=80, height=6, color_system=None)
+        bar = LiveBlock(screen, width=80, height=6, color_system=None)
 
         bar.show(BUSY)
         words = screen.words()
@@ -326,4 +333,4 @@ class TestPanel:
         assert "failed http_404" not in words
 
     def test_no_time_is_guessed_where_none_is_known(self) -> None:
-        assert not any("left" in line for line in lines(replace(BUSY, left_s=None), 80))
+        assert not any("left" in line for line in all_lines(replace(BUSY, left_s=None), 80))

@@ -295,10 +295,10 @@ class TestStatus:
         assert [f"seeds {HOME}", f"{SITE}/second", "scope host", "depth 3", "robots obeyed"] == lines[1:6]
 
     def test_states_add_up_to_the_urls_known(self, lines: list[str]) -> None:
-        start = lines.index("6 URLs known, of these")
+        start = lines.index("6 URLs known, of which")
 
         assert lines[start + 1 : start + 6] == [
-            "2 pending, 1 of them for another attempt",
+            "2 pending, 1 of them wait for a retry",
             "2 done",
             "1 failed",
             "1 skipped",
@@ -311,7 +311,7 @@ class TestStatus:
 
     def test_a_run_without_an_end_is_running_or_killed(self, lines: list[str]) -> None:
         """The database alone cannot tell which."""
-        assert "state running or killed: run 2 has no end" in lines
+        assert "state running or killed: run 2 has not ended" in lines
         assert any(line.startswith("1 ") and "sigint" in line for line in lines)
 
     def test_a_run_that_speaks_shows_its_live_view(self, shell: Shell) -> None:
@@ -319,7 +319,7 @@ class TestStatus:
         self.says(shell, time.time(), snapshot.to_json())
 
         assert shell.types("status") == 0
-        assert "state      running: run 2 said so" in shell.out
+        assert "state      running: run 2 reported" in shell.out
         assert "4,321 pages" in shell.out
         assert "60.0/64" in shell.out
 
@@ -327,7 +327,7 @@ class TestStatus:
         self.says(shell, time.time() - 3600, Snapshot(elapsed_s=5, pages=4321).to_json())
 
         assert shell.types("status") == 0
-        assert "killed, or held up: run 2 has said nothing for 1:00:0" in shell.out
+        assert "killed or suspended: run 2 has not ended, and its last report was 1:00:0" in shell.out
         assert "4,321" not in shell.out
 
     @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ class TestStatus:
             pass
 
         assert shell.types("status") == 0
-        assert "not begun" in shell.out
+        assert "not started" in shell.out
 
 
 class TestWhy:
@@ -374,7 +374,7 @@ class TestWhy:
         shell.types("why", "https://other.example/")
 
         assert "scope: outside --scope" in shell.out
-        assert "it was not requested" in shell.out
+        assert "none: not requested" in shell.out
 
     def test_a_retry_tells_its_time(self, shell: Shell) -> None:
         shell.types("why", f"{SITE}/later")
@@ -391,7 +391,7 @@ class TestWhy:
             db.execute("UPDATE url SET depth = 1 << 30 WHERE path = '/a'")
 
         assert shell.types("why", f"{SITE}/a") == 0
-        assert "depth      none: a sitemap names it" in shell.out
+        assert "depth      none: only a sitemap names it" in shell.out
 
     def test_a_sitemap_of_the_same_url_is_not_mistaken_for_the_page(self, shell: Shell) -> None:
         with closing(sqlite3.connect(shell.db)) as db, db:

@@ -69,7 +69,7 @@ class TestSeeds:
         ["", " ", "/path", "?q", "file:///etc/passwd", "mailto:a@b.c", "http://", "http://[::1", "\ud800"],
     )
     def test_only_absolute_http_urls_are_taken(self, seed: str) -> None:
-        assert "no absolute http(s) URL" in refusal(seeds=[seed])
+        assert "not an absolute http(s) URL" in refusal(seeds=[seed])
 
     @pytest.mark.parametrize(
         ("seed", "meant"),
@@ -109,7 +109,7 @@ class TestSeeds:
     def test_a_seed_over_the_length_limit_is_refused_in_short(self) -> None:
         message = refusal(seeds=[SEED + "a" * 3000])
 
-        assert "at most 2083" in message
+        assert "the limit is 2083" in message
         assert len(message) < 200
 
     def test_a_thousand_bad_seeds_make_a_readable_line(self) -> None:

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from penstock.crawler.config.credentials import SET, basic, dropped_credentials, parse_proxy
+from penstock.crawler.config.credentials import SET, basic_authorization, dropped_credentials, parse_proxy
 from tests.crawler.config.test_crawl_config import config, refusal
 
 
@@ -150,4 +150,4 @@ class TestSecrecy:
 
     def test_basic_is_known_by_example(self) -> None:
         """RFC 7617 §2."""
-        assert basic("Aladdin:open sesame") == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+        assert basic_authorization("Aladdin:open sesame") == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from penstock.crawler.config.option_files import as_toml, number, read_file, read_seeds
+from penstock.crawler.config.crawl_config import CRAWL_OPTIONS
+from penstock.crawler.config.option_checks import parse_number
+from penstock.crawler.config.option_files import as_toml, read_options, read_seeds
 from penstock.crawler.errors import BadConfig
 
 
@@ -19,14 +21,19 @@ class TestOptionsFile:
 
     def refusal(self, folder: Path, text: str | bytes) -> str:
         with pytest.raises(BadConfig) as caught:
-            read_file(self.write(folder, text))
+            read_options(self.write(folder, text), CRAWL_OPTIONS.keys())
         assert "\n" not in str(caught.value)
         return str(caught.value)
 
     def test_keys_are_the_flags_names_with_either_dash(self, tmp_path: Path) -> None:
         path = self.write(tmp_path, 'seed = "http://a/"\nmax-pages = 3\nper_host = 2\ndepth = inf\n')
 
-        assert read_file(path) == {"seeds": "http://a/", "max_pages": 3, "per_host": 2, "depth": math.inf}
+        assert read_options(path, CRAWL_OPTIONS.keys()) == {
+            "seeds": "http://a/",
+            "max_pages": 3,
+            "per_host": 2,
+            "depth": math.inf,
+        }
 
     def test_unknown_keys_are_reported_together_with_what_was_meant(self, tmp_path: Path) -> None:
         message = self.refusal(tmp_path, "dept = 1\nmax-page = 3\n[crawl]\n")
@@ -45,7 +52,7 @@ class TestOptionsFile:
 
     def test_a_missing_file_is_refused_in_one_line(self, tmp_path: Path) -> None:
         with pytest.raises(BadConfig, match="cannot be read: No such file"):
-            read_file(str(tmp_path / "none.toml"))
+            read_options(str(tmp_path / "none.toml"), CRAWL_OPTIONS.keys())
 
     def test_what_is_written_is_read_back(self, tmp_path: Path) -> None:
         values = {
@@ -56,7 +63,7 @@ class TestOptionsFile:
             "depth": "inf",
         }
 
-        assert read_file(self.write(tmp_path, as_toml(values))) == values
+        assert read_options(self.write(tmp_path, as_toml(values)), CRAWL_OPTIONS.keys()) == values
 
 
 class TestSeedsFile:
@@ -77,8 +84,8 @@ class TestNumber:
         ("text", "value"), [("5", 5), ("-1", -1), ("0.5", 0.5), (".5", 0.5), ("1e3", 1000.0)]
     )
     def test_numbers_are_read(self, text: str, value: float) -> None:
-        assert number(text) == value
+        assert parse_number(text) == value
 
     @pytest.mark.parametrize("text", ["", "x", "1_000", "٣", "nan", "inf", "1e999", "0x10", "9" * 5000])
     def test_what_is_none_stays_text_to_be_refused_by_name(self, text: str) -> None:
-        assert number(text) == text
+        assert parse_number(text) == text

@@ -52,7 +52,7 @@ class TestPatterns:
 
     @pytest.mark.parametrize("expression", ["(?=x)", "a(?!b)", "(?<=/)x", "(?<!x)y", r"(a)\1", "(?>a)"])
     def test_what_only_backtracking_can_do_is_refused_by_name(self, expression: str) -> None:
-        assert "linear time (RE2), which has no lookaround and no backreferences" in refusal(expression)
+        assert "without lookaround and backreferences" in refusal(expression)
 
     @pytest.mark.parametrize("expression", ["(", "[", "a{1001}", r"\p{Foo}", "*", "(a{999}){999}", "\ud800"])
     def test_what_is_wrong_is_one_line(self, expression: str) -> None:

@@ -117,12 +117,12 @@ class TestFailures:
         assert "10000 things were taken" in rows(db, FAILURES)[0][1]
 
     async def test_a_slow_plugin_is_named_once_in_the_log(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         async with shop(2).serve() as url:
             await crawl(seeds=[url], db=tmp_path / "crawl.db", plugins=[plugin_examples.slow])
 
-        err = capsys.readouterr().err
+        err = caplog.text
         assert err.count("plugin_slow") == 1
         assert f"plugin={EXAMPLES}:slow" in err
 

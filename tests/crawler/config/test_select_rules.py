@@ -8,7 +8,8 @@ import pytest
 
 from penstock import CrawlConfig, SelectRule
 from penstock.crawler.cli import main
-from penstock.crawler.config.option_files import as_toml, read_file
+from penstock.crawler.config.crawl_config import CRAWL_OPTIONS
+from penstock.crawler.config.option_files import as_toml, read_options
 from penstock.crawler.config.select_rules import Pick, check_rules
 from penstock.crawler.errors import BadConfig
 
@@ -67,7 +68,7 @@ class TestRefusals:
             ({"name": "a", "css": []}, "must be a selector"),
             ({"name": "a", "css": "x", "typ": "int"}, "did you mean type?"),
             ({"name": "a", "css": "x", "type": "number"}, "must be one of str, int, float, bool, date"),
-            ({"name": "a", "css": "x", "regex": "("}, "no regular expression"),
+            ({"name": "a", "css": "x", "regex": "("}, "not a valid regular expression"),
             ({"name": "a", "css": "x", "many": "yes"}, "must be true or false"),
             (7, "must be text or a table"),
             ([None], "must be text or a table"),
@@ -105,7 +106,7 @@ class TestFile:
             'seed = "http://shop.example/"\n[[select]]\nname = "price"\ncss = ".price"\ntype = "float"\n'
         )
 
-        config = CrawlConfig(**read_file(str(file)))  # type: ignore[arg-type]
+        config = CrawlConfig(**read_options(str(file), CRAWL_OPTIONS.keys()))  # type: ignore[arg-type]
 
         assert config.select_rules == (SelectRule(name="price", css=".price", type="float"),)
 
@@ -117,7 +118,8 @@ class TestFile:
         ]
         file.write_text(as_toml({"seeds": [SEED], "select": [rule.as_dict() for rule in rules_]}))
 
-        assert CrawlConfig(**read_file(str(file))).select_rules == tuple(rules_)  # type: ignore[arg-type]
+        config = CrawlConfig(**read_options(str(file), CRAWL_OPTIONS.keys()))  # type: ignore[arg-type]
+        assert config.select_rules == tuple(rules_)
 
     def test_rules_are_no_part_of_a_crawls_identity(self) -> None:
         """A rule may be added to a crawl that is half done."""

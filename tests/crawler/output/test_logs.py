@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.crawler.cli.live import view_options as view
+from penstock.crawler.config.crawl_config import OutputConfig
+from penstock.crawler.errors import BadConfig
 from penstock.crawler.output import logs, terminal
 
 
@@ -182,8 +183,12 @@ class TestLevels:
         assert json.loads(capsys.readouterr().err)["event"] == "logged"
 
     def test_the_flags_offer_the_levels_and_formats_of_the_logs(self) -> None:
-        assert tuple(logs.LEVELS) == view.LEVELS
-        assert logs.FORMATS == view.FORMATS
+        assert [OutputConfig(log_level=level).level for level in logs.LEVELS] == list(logs.LEVELS)
+        assert [OutputConfig(log_format=form).log_format for form in logs.FORMATS] == list(logs.FORMATS)
+        with pytest.raises(BadConfig, match="must be one of debug, info, warning, error, not 'all'"):
+            OutputConfig(log_level="all")
+        with pytest.raises(BadConfig, match="must be one of console, json, not 'xml'"):
+            OutputConfig(log_format="xml")
 
 
 class TestHostileText:
