@@ -1,10 +1,10 @@
-"""URLs: the one spelling of each, by the WHATWG standard through ada-url.
+"""URLs: the canonical spelling of each, by the WHATWG standard through ada-url.
 
-May touch: ada_url; nobody else imports it.
+May touch: ada_url; no other module imports it.
 
-Everything that compares, stores or fetches a URL uses what this module returns: the
-serialisation of the WHATWG URL standard without fragment and without userinfo (a
-password must reach neither the database nor a log).
+All code that compares, stores or fetches a URL uses the spelling of this module: the
+serialisation of the WHATWG URL standard without fragment and without userinfo (a password
+must reach neither the database nor a log).
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ MAX_URL_CHARS = 2083  # sitemaps.org's bound, and old browsers'; beyond it are m
 
 _MEMO_ENTRIES = 20_000
 _MEMO_CHARS = 300  # of base and href; a hostile page would fill the memory with longer ones
-# An href whose result depends on nothing but the folder of its base. It begins neither with what
-# the standard strips nor with a query, which goes to the base itself; so would that of `http:?a`,
-# hence no colon in the path of one that is not plainly absolute.
+# An href whose result depends only on the folder of its base. It begins neither with a character
+# that the standard strips nor with a query, which is joined to the base itself; so is that of
+# `http:?a`, hence no colon in the path unless the href is plainly absolute.
 _OF_FOLDER = re.compile(r"https?://|[^\x00-\x20?#:][^?:]*+(?:\?|\Z)", re.DOTALL)
-# A path of which the standard changes nothing: it is appended to the folder of its base. No segment
-# can be made of dots alone, and nothing in it is stripped, escaped or taken for a scheme.
+# A path that the standard does not change: it is appended to the folder of its base. No segment
+# consists of dots alone, and nothing in it is stripped, escaped or taken for a scheme.
 _PLAIN = re.compile(r"\w[\w-]*(?:[./][\w-]+)*\Z", re.ASCII)
 
 _AUTHORITY_END = re.compile(r"[/?]")
 
 
 class UrlParts(NamedTuple):
+    """A canonical http(s) URL in three parts."""
+
     secure: bool  # https
     host: str  # name and non-default port
     path: str  # path and query, from the slash on
@@ -47,7 +49,10 @@ def canonical(text: str) -> str | None:
 
 
 def resolve(base: str, href: str) -> str | None:
-    """Resolve `href` against `base` (both as written) to canonical form; None if not valid."""
+    """Resolve `href` against `base` (both as written) to canonical form; None if not valid.
+
+    The result may have any scheme.
+    """
     try:
         return _bare(ada_url.join_url(base, href))
     except (ValueError, UnicodeError):
@@ -55,7 +60,7 @@ def resolve(base: str, href: str) -> str | None:
 
 
 def without_fragment(href: str) -> str:
-    """Cut the fragment off an href as written. What is left resolves to the same URL without one."""
+    """Cut the fragment off an href as written. The rest resolves to the same URL without a fragment."""
     rest, mark, _ = href.partition("#")
     # A blank at the end of an href is stripped, one before a fragment is part of the path.
     return rest + mark if mark and rest and rest[-1] <= " " else rest
@@ -67,7 +72,7 @@ def is_http(url: str) -> bool:
 
 
 def split(url: CanonicalUrl) -> UrlParts:
-    """Take a canonical http(s) URL apart; `unsplit` is the inverse."""
+    """Split a canonical http(s) URL; `unsplit` is the inverse."""
     scheme, _, host, path = url.split("/", 3)
     return UrlParts(scheme == "https:", host, f"/{path}")
 
@@ -78,6 +83,7 @@ def host_of(url: CanonicalUrl) -> str:
 
 
 def unsplit(secure: bool | int, host: str, path: str) -> CanonicalUrl:
+    """Join the parts of `split`."""
     return CanonicalUrl(f"{'https' if secure else 'http'}://{host}{path}")
 
 
@@ -102,20 +108,20 @@ def _bare(href: str) -> str:
 
 
 class Joiner:
-    """Resolve many hrefs of many pages: `resolve` with a memory.
+    """Resolve many hrefs of many pages: `resolve` with a cache.
 
-    Most hrefs of a page repeat on the next one in the same folder (28 to 66 % even within a
-    page), and the result of nearly all depends on nothing but that folder, so it is remembered
-    under it. Bounded: two generations of entries.
+    Most hrefs of a page repeat on the next one in the same folder (28 to 66 % even within a page),
+    and nearly all results depend only on that folder, so they are cached by folder. The cache is
+    bounded: when the recent half is full, the previous half is dropped.
     """
 
     def __init__(self) -> None:
-        self._base = ""  # of the latest call, and its folder's memory: a page asks many times
+        self._base = ""  # of the latest call, with the entries of its folder: a page calls many times
         self._folder = ""
         self._here: dict[str, CanonicalUrl] = {}
-        self._young: dict[str, dict[str, CanonicalUrl]] = {}  # by folder, then by href without fragment
-        self._old: dict[str, dict[str, CanonicalUrl]] = {}
-        self._entries = 0  # of the young ones
+        self._recent: dict[str, dict[str, CanonicalUrl]] = {}  # by folder, then by href without fragment
+        self._previous: dict[str, dict[str, CanonicalUrl]] = {}
+        self._entries = 0  # of the recent ones
 
     def __call__(self, base: str, href: str) -> str | None:
         """Resolve `href` against `base`, which must be canonical; None if not valid."""
@@ -123,10 +129,10 @@ class Joiner:
         return joined if joined is not None else self._resolve(base, href)
 
     def known(self, base: str) -> Mapping[str, CanonicalUrl]:
-        """What is remembered of the hrefs of pages at `base`, by href without fragment.
+        """Return the cached results for pages at `base`, by href without fragment.
 
-        All of it is http(s), and what an ASCII href leads to is short. Good until the next
-        call with another base.
+        All results are http(s), and that of an ASCII href is shorter than `MAX_URL_CHARS`. Valid
+        until the next call with another base.
         """
         if base != self._base:
             self._base, self._here = base, self._enter(base)
@@ -145,18 +151,18 @@ class Joiner:
         return joined
 
     def _enter(self, base: str) -> dict[str, CanonicalUrl]:
-        """The memory of the folder that `base` lies in, which is young now."""
+        """Return the entries of the folder that `base` lies in, which become recent ones."""
         if self._entries >= _MEMO_ENTRIES:
-            self._old, self._young, self._entries = self._young, {}, 0
+            self._previous, self._recent, self._entries = self._recent, {}, 0
         folder = self._folder = base[: base.rfind("/", 0, _query_start(base)) + 1]
         if len(folder) > _MEMO_CHARS:
             return {}
-        if folder not in self._young:
-            known = self._old.pop(folder, {})
-            # A folder that fills a generation by itself would be carried from one to the next for ever.
-            self._young[folder] = known if len(known) < _MEMO_ENTRIES // 2 else {}
-            self._entries += len(self._young[folder]) + 1
-        return self._young[folder]
+        if folder not in self._recent:
+            known = self._previous.pop(folder, {})
+            # A folder that fills half of the cache by itself would be carried along for ever.
+            self._recent[folder] = known if len(known) < _MEMO_ENTRIES // 2 else {}
+            self._entries += len(self._recent[folder]) + 1
+        return self._recent[folder]
 
 
 def _query_start(url: str) -> int:

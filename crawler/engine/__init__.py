@@ -1,7 +1,7 @@
-"""Engine: the worker pools, their queues and the memory that bodies may take.
+"""Engine: the worker pools, their queues, and the memory that bodies may take.
 
-body_budget  budgets of bytes, for all bodies under way and for all that was read in them.
-engine       the flow. Joins the pools by their inboxes, feeds the first, sends all home in order.
-malloc       which freed memory the C library keeps, and which goes back to the system.
-pool         the workers of one stage and their inbox. The project's only worker loop.
+body_budget  one bound on the bytes of all bodies in memory, and of what was read in them
+engine       the flow: connects the pools by their inboxes, feeds the first, stops all in order
+malloc       which freed memory the C library keeps, and which goes back to the system
+pool         the workers of one stage, their inbox and their figures; the only worker loop
 """

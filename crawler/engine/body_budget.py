@@ -1,14 +1,14 @@
-"""Memory: budgets of bytes, for all bodies under way and for all that was read in them.
+"""Body budget: one bound on the bytes of all bodies in memory, and of what was read in them.
 
-May touch: asyncio, the heap.
+May touch: asyncio, malloc.
 
-A fetcher reserves as it reads. When the budget is spent everybody waits but the oldest
-hold, which alone may exceed it: so some body always gets through to the parser and
-gives its bytes back, and the whole can never wait for itself.
+A fetcher reserves bytes as it reads. When the budget is used up, all bodies wait except the
+oldest one, which alone may exceed it. So one body always reaches the parser and returns its
+bytes, and a deadlock is impossible.
 
-What is large may not fill the budget alone: half of it is kept for small bodies. So pages of
-megabytes keep no ordinary one waiting, and their readers, who take many times a body's size,
-meet no more of them than there is memory for.
+Large bodies together get half of the budget; the other half is kept for small ones. So pages of
+megabytes delay no ordinary page, and the parsers, which take many times a body's size, meet
+no more of them than there is memory for.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from collections.abc import Callable
 
 from penstock.crawler.engine.malloc import MAPPED_BYTES, map_large_blocks
 
-LARGE_BYTES = 128 << 10  # hardly any page is; 64 fetchers with less than that hold 8 MiB
+LARGE_BYTES = 128 << 10  # hardly any page is larger; 64 fetchers with bodies of that size hold 8 MiB
 
 
 class BodyBudget:
-    """`limit` bytes, shared. `peak` is the most that was ever reserved at once."""
+    """`limit` bytes for all holds together. `peak` is the most that was ever reserved at once."""
 
     def __init__(self, limit: int, on_release: Callable[[], object] = lambda: None) -> None:
         self.limit = limit
-        self.on_release = on_release  # called whenever there is more room than before
+        self.on_release = on_release  # called after each release
         self.used = 0
         self.peak = 0
         self._holds: dict[BodyHold, None] = {}  # insertion order is age
@@ -63,10 +63,10 @@ class BodyBudget:
 
     @property
     def has_room_for_large(self) -> bool:
-        """True if something large may be begun, of which nobody knows how much it will take.
+        """True if one more large page may be parsed, which takes an unknown amount of memory.
 
-        So it may as soon as others of its kind, with more than a 32nd of the whole each, have
-        little; how much small ones have, which never end, is another matter.
+        Holds of more than a 32nd of the budget must have at most a quarter of it together. Small
+        holds do not count: there are always some.
         """
         large = sum(hold.count for hold in self._holds if hold.count > self.limit // 32)
         return self.has_room and large <= self.limit // 4
@@ -78,7 +78,7 @@ class BodyBudget:
 
 
 class BodyHold:
-    """One body's share, from its first byte until whoever drops it calls `release`."""
+    """The share of one body, from its first byte to the call of `release`."""
 
     __slots__ = ("_budget", "_released", "count")
 
@@ -88,7 +88,7 @@ class BodyHold:
         self._released = False
 
     def try_reserve(self, count: int) -> bool:
-        """Take `count` more bytes if they may be had at once."""
+        """Take `count` more bytes if they are free now. False: nothing was taken."""
         if not self._budget._take(self, count):
             return False
         self.count += count
@@ -100,7 +100,7 @@ class BodyHold:
             await self._budget._until_released()
 
     def resize(self, count: int) -> None:
-        """Have `count` bytes from now on, at once."""
+        """Hold exactly `count` bytes from now on, even beyond the limit."""
         self._budget.used += count - self.count
         self.count = count
         self._budget.peak = max(self._budget.peak, self._budget.used)

@@ -1,12 +1,12 @@
-"""Engine: the flow. Joins the pools by their inboxes, feeds the first, sends all home in order.
+"""Engine: the flow. Connects the pools by their inboxes, feeds the first, stops all in order.
 
-May touch: pool, frontier, messages, asyncio.
+May touch: pool, frontier, messages, logs, asyncio.
 
     frontier ═▶ [fetch] ═▶ [parse] ═▶ [store] ─ call ─▶ frontier
 
 Every ═▶ is a bounded queue; the way back is a call, because a cycle of bounded queues
-can fill up and then everyone waits for everyone. "Finished" is the frontier's
-knowledge; pills follow it, pool after pool, so that none overtakes work.
+can fill up, and then every stage waits for another one for ever. Only the frontier knows when
+the crawl is finished; then pills follow, pool after pool, so that none overtakes work.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ log = get_logger()
 
 
 class Stopping:
-    """The wish to end a run: made once gently, made again at once."""
+    """Requests to stop the run: the first one stops it gently, the second one at once."""
 
     def __init__(self) -> None:
         self.reason: str | None = None
@@ -53,7 +53,7 @@ class Stopping:
         self._timer: asyncio.TimerHandle | None = None
 
     def request(self, reason: str) -> None:
-        """Safe from a signal handler of the event loop. The first reason stays."""
+        """Request a stop. The first reason is kept. May be called from a signal handler of the event loop."""
         if self.reason is None:
             self.reason = reason
             self.asked.set()
@@ -63,27 +63,29 @@ class Stopping:
             self.abort()
 
     def request_after(self, seconds: float, reason: str) -> None:
-        """Request it then, unless it was requested before."""
-        self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), self._out_of_time, reason)
+        """Request a stop after `seconds`, unless one is requested before."""
 
-    def _out_of_time(self, reason: str) -> None:
-        if self.reason is None:
-            self.request(reason)
+        def out_of_time() -> None:
+            if self.reason is None:
+                self.request(reason)
+
+        self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), out_of_time)
 
     def abort(self) -> None:
+        """Stop at once."""
         self.aborted = True
         for call in self._at_once:
             call()
 
     def detach(self) -> None:
-        """Nothing is left to stop; later requests only leave their mark."""
+        """Nothing is left to stop: later requests only set `reason` and `aborted`."""
         if self._timer is not None:
             self._timer.cancel()
         self._gently.clear()
         self._at_once.clear()
 
     def on_request(self, gently: Callable[[], object], at_once: Callable[[], object]) -> None:
-        """Call `gently` on the first request and `at_once` on the next; now, if it came before."""
+        """Call `gently` at the first request and `at_once` at the next; now, if they were made already."""
         self._gently.append(gently)
         self._at_once.append(at_once)
         if self.reason is not None:
@@ -93,10 +95,10 @@ class Stopping:
 
 
 async def crawl(frontier: Frontier, pools: Sequence[Pool], stopping: Stopping, *, grace: float) -> None:
-    """Run until the frontier is finished, or wind down once `stopping` asks for it.
+    """Run until the frontier is finished or a stop is requested.
 
-    `grace` bounds the seconds that fetches under way may still take after a stop. Raises
-    an ExceptionGroup if a worker loop, the frontier or the last stage failed.
+    `grace`: seconds that open requests may still take after a stop. Raises an ExceptionGroup
+    if a worker loop, the frontier or the last stage failed.
     """
     inboxes = {pool.stage.name: pool.inbox for pool in pools}
 
@@ -105,21 +107,24 @@ async def crawl(frontier: Frontier, pools: Sequence[Pool], stopping: Stopping, *
 
     try:
         async with asyncio.TaskGroup() as group:
-            crews = [
+            workers = [
                 [group.create_task(work(pool, number, emit)) for number in range(pool.workers)]
                 for pool in pools
             ]
-            # A task of its own: a stop must also reach a feeder that waits before a full inbox.
-            # What it then drops is still pending on disk.
+            # A task of its own: a stop must also reach a feeder that waits for room in an inbox.
+            # The message that it then drops is still pending on disk.
             feeder = group.create_task(_feed(frontier, emit))
-            stopping.on_request(feeder.cancel, _canceller(asyncio.current_task()))
+            current = asyncio.current_task()
+            assert current is not None
+            stopping.on_request(feeder.cancel, current.cancel)
             await asyncio.wait([feeder])
-            for pool, crew in zip(pools, crews, strict=True):
-                if stopping.reason is not None and pool is pools[0]:
-                    _empty(pool)
-                await _send_home(pool, crew, stopping, grace)
+            if stopping.reason is not None:
+                while not pools[0].inbox.empty():  # take back what no worker has begun
+                    pools[0].inbox.get_nowait()
+            for pool, tasks in zip(pools, workers, strict=True):
+                await _stop_pool(pool, tasks, stopping, grace)
     finally:
-        stopping.detach()  # from here on an abort would only hit those who clean up
+        stopping.detach()  # from here on an abort would only interrupt the clean-up
 
 
 async def _feed(frontier: Frontier, emit: Emit) -> None:
@@ -127,43 +132,32 @@ async def _feed(frontier: Frontier, emit: Emit) -> None:
         await emit(message)
 
 
-def _canceller(task: asyncio.Task[None] | None) -> Callable[[], object]:
-    assert task is not None
-    return task.cancel
-
-
-def _empty(pool: Pool) -> None:
-    """Take back what no worker has begun."""
-    while not pool.inbox.empty():
-        pool.inbox.get_nowait()
-
-
-async def _send_home(
-    pool: Pool, crew: Sequence[asyncio.Task[None]], stopping: Stopping, grace: float
+async def _stop_pool(
+    pool: Pool, workers: Sequence[asyncio.Task[None]], stopping: Stopping, grace: float
 ) -> None:
-    """One pill per worker, then wait for all; `grace` seconds after a stop cut off those still at work.
+    """Send one pill per worker and wait for all workers. `grace` seconds after a stop cancel the others.
 
-    What they are cut off from stays pending, unless the writer commits it all the same.
+    The URLs of cancelled workers stay pending, unless the writer commits them all the same.
     """
-    home = asyncio.ensure_future(_dismiss(pool, crew))
+
+    async def send_pills() -> None:
+        for _ in workers:
+            await pool.inbox.put(Pill.STOP)
+        await asyncio.wait(workers)
+
+    stopped = asyncio.ensure_future(send_pills())
     asked = asyncio.ensure_future(stopping.asked.wait())
     try:
-        await asyncio.wait({home, asked}, return_when=asyncio.FIRST_COMPLETED)
-        if not home.done():
-            await asyncio.wait({home}, timeout=grace)
+        await asyncio.wait({stopped, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopped.done():
+            await asyncio.wait({stopped}, timeout=grace)
     finally:
         asked.cancel()
-        home.cancel()
-        await asyncio.gather(asked, home, return_exceptions=True)
-    late = [worker for worker in crew if not worker.done()]
+        stopped.cancel()
+        await asyncio.gather(asked, stopped, return_exceptions=True)
+    late = [worker for worker in workers if not worker.done()]
     if late:
         log.warning("workers_cut_off", stage=pool.stage.name, count=len(late))
         for worker in late:
             worker.cancel()
         await asyncio.wait(late)
-
-
-async def _dismiss(pool: Pool, crew: Sequence[asyncio.Task[None]]) -> None:
-    for _ in crew:
-        await pool.inbox.put(Pill.STOP)
-    await asyncio.wait(crew)

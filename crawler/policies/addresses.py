@@ -1,11 +1,11 @@
-"""Addresses: which of them belong to the public internet, for `--public-only`.
+"""Addresses: which IP addresses belong to the public internet, for `--public-only`.
 
 May touch: nothing.
 
-Python's own `is_global` lets through multicast, and private addresses in IPv6 clothes
-(NAT64, 6to4, `::127.0.0.1`), and its answers change from version to version, so the table
-is spelt out here. What is not surely public is not: an address that cannot be read, a
-block that IANA has not given out.
+Python's `is_global` accepts multicast and private addresses inside IPv6 (NAT64, 6to4,
+`::127.0.0.1`), and its answers change from version to version. So the table stands here. An
+address that is not surely public is not public: one that cannot be parsed, or in a block
+that IANA has not assigned.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _NOT_PUBLIC_4 = tuple(
     )
 )
 
-# IPv6 that carries an IPv4 address decides by that; value: how many bits stand after it.
+# An IPv6 address that contains an IPv4 address is judged by that; value: the bits after it.
 _CARRIERS = (
     (IPv6Network("::ffff:0:0/96"), 0),  # IPv4-mapped, RFC 4291
     (IPv6Network("64:ff9b::/96"), 0),  # NAT64's well-known prefix, RFC 6052
     (IPv6Network("2002::/16"), 80),  # 6to4, RFC 3056
 )
 
-_GLOBAL_UNICAST = IPv6Network("2000::/3")  # all that IANA gives out for it so far
+_GLOBAL_UNICAST = IPv6Network("2000::/3")  # all that IANA has assigned for unicast so far
 # IANA IPv6 Special-Purpose Address Registry, as far as it lies within.
 _NOT_PUBLIC_6 = tuple(
     map(
@@ -61,8 +61,8 @@ _NOT_PUBLIC_6 = tuple(
 def is_public(address: str) -> bool:
     """True if `address`, an IP address as text, with or without URL brackets, is public.
 
-    False for all else, names included. A network's own NAT64 prefix (RFC 6052 lets one be
-    cut from any block) cannot be known from here.
+    False for anything else, host names included. A NAT64 prefix of a network's own (RFC 6052
+    allows one in any block) cannot be recognised. Does not raise.
     """
     if address[:1] + address[-1:] == "[]":
         address = address[1:-1]
@@ -74,7 +74,7 @@ def is_public(address: str) -> bool:
 
 
 def is_local_name(host: str) -> bool:
-    """True for the names that mean this machine wherever they are asked (RFC 6761 section 6.3)."""
+    """True for the names that mean this machine in every network (RFC 6761 section 6.3)."""
     name = host.lower().rstrip(".")
     return name == "localhost" or name.endswith(".localhost")
 

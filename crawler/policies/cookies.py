@@ -2,8 +2,8 @@
 
 May touch: messages, urls.
 
-They come from a file that a browser exported, and are only ever sent, never changed: what
-a server sets is not kept, or a page would depend on which pages were asked for before it.
+They come from a file that a browser exported, and are only sent, never changed: cookies that
+a server sets are not kept, because then a page would depend on which pages were requested before.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.urls import canonical, host_name, split
 
 _HTTP_ONLY = "#HttpOnly_"  # before a domain; any other # begins a comment
-_BAD_VALUE = re.compile(r"[\x00-\x1f\x7f;]")  # what would end the header, or the cookie
+_BAD_VALUE = re.compile(r"[\x00-\x1f\x7f;]")  # characters that end the header or the cookie
 _TIME = re.compile(r"-?\d{1,20}(\.\d*)?\Z", re.ASCII)
 _NOT_OF_A_DOMAIN = frozenset("/\\?#@")
 _TRUTH = {"TRUE": True, "FALSE": False}
@@ -24,20 +24,24 @@ _TRUTH = {"TRUE": True, "FALSE": False}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cookie:
+    """One cookie of the file."""
+
     domain: str  # as a canonical URL spells it
     subdomains: bool
     path: str
     secure: bool  # https only
-    expires: float | None  # unix seconds; None: with the session, which is ours to end
+    expires: float | None  # unix seconds; None: a session cookie, which never expires here
     name: str = field(repr=False)
     value: str = field(repr=False)
 
     def is_for(self, host: str, path: str, *, secure: bool, now: float) -> bool:
-        """True if it belongs to a request at `now` for `path` (with its query) on `host`, which is
-        its domain or below it."""
+        """True if the cookie is sent with a request at `now` for `path` (with its query) on `host`.
+
+        `host` is the cookie's domain or a subdomain of it.
+        """
         if (self.secure and not secure) or (self.expires is not None and self.expires <= now):
             return False
-        # No address has a parent (RFC 6265 §5.1.3): `.0.0.1` is read as an address of its own.
+        # An IP address has no parent domain (RFC 6265 §5.1.3): `.0.0.1` is read as an address of its own.
         return (host == self.domain or self.subdomains) and _path_matches(path.partition("?")[0], self.path)
 
 
@@ -54,7 +58,7 @@ class Cookies:
         return f"Cookies({self.count} of {len(self._by_domain)} domains)"
 
     def has_any_for(self, origin: str, *, now: float) -> bool:
-        """True if some page of `origin` (scheme://host:port) is sent a cookie at `now`."""
+        """True if some page of `origin` (scheme://host:port) is requested with a cookie at `now`."""
         secure, host, _ = split(CanonicalUrl(f"{origin}/"))
         return any(
             cookie.is_for(host_name(host), cookie.path, secure=secure, now=now)
@@ -63,10 +67,10 @@ class Cookies:
         )
 
     def header(self, url: CanonicalUrl, *, now: float) -> str | None:
-        """The Cookie header of a request at `now` (unix seconds); None if no cookie belongs to it.
+        """Return the Cookie header of a request at `now` (unix seconds); None if no cookie belongs to it.
 
-        Longer paths first, then in the file's order. Of two with the same name, domain and
-        path the later one counts, as it would in a browser.
+        Longer paths come first, then the file's order. Of two cookies with the same name, domain
+        and path the later one is sent, as in a browser.
         """
         parts = split(url)
         found = [
@@ -83,8 +87,8 @@ class Cookies:
 def read_cookies(text: str) -> Cookies:
     """Read a cookie file in Netscape's format: seven fields a line, tabs between them.
 
-    An expiry of 0, as browsers' exports have it for session cookies, never comes. Raises
-    ValueError, which names the line but shows nothing of it.
+    An expiry of 0, which browsers export for session cookies, means never. Raises ValueError,
+    which names the number of the line but shows nothing of it.
     """
     cookies = []
     for number, line in enumerate(text.split("\n"), start=1):
@@ -94,11 +98,11 @@ def read_cookies(text: str) -> Cookies:
         cookie = _cookie(line.split("\t"))
         if cookie is None:
             raise ValueError(
-                f"line {number} is no cookie in Netscape's format, seven fields with tabs between"
+                f"line {number} is not a cookie in Netscape's format (seven fields separated by tabs)"
             )
         cookies.append(cookie)
     if not cookies:
-        raise ValueError("there is no cookie in it")
+        raise ValueError("it contains no cookie")
     return Cookies(cookies)
 
 
@@ -133,7 +137,7 @@ def _and_parents(host: str) -> Iterator[str]:
 
 
 def _path_matches(path: str, of_cookie: str) -> bool:
-    """RFC 6265 §5.1.4: equal, or below it."""
+    """RFC 6265 §5.1.4: the path of the cookie, or one below it."""
     return path.startswith(of_cookie) and (
         len(path) == len(of_cookie) or of_cookie.endswith("/") or path[len(of_cookie)] == "/"
     )

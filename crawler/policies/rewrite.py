@@ -2,9 +2,9 @@
 
 May touch: messages, urls.
 
-By the standard these URLs are different ones, and on some sites they are different pages,
-so every rule is off by default. Applied where a URL is read, seeds included, before
-anything compares it: they belong to a crawl's identity.
+By the standard the URLs that a rule joins are different ones, and on some sites they are
+different pages, so every rule is off by default. The rules are applied where a URL is read, seeds
+included, before anything compares it. They are part of a crawl's identity.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _INDEX = re.compile(r"(?<=/)(?:index|default)\.(?:html?|php|aspx?|jsp|cgi)\Z", r
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """Rewrite a canonical http(s) URL; what no rule concerns keeps its order and spelling.
+    """Rewrite a canonical http(s) URL. Parts that no rule concerns keep their order and spelling.
 
     strip_params: globs (`*`, `?`) of query parameters to leave out, compared with the
-        decoded name, case and all. A query of which nothing is left goes with its `?`.
+        decoded name, case included. An empty query loses its `?` too.
     strip_sessions: leave out parameters that are named like session ids, also those that
         stand in the path (`;jsessionid=`).
     sort_query: bring the parameters into one order, equal names in the order given.
@@ -41,13 +41,13 @@ class Rewrite:
     _stripped: re.Pattern[str] | None = field(init=False)
 
     def __post_init__(self) -> None:
-        # `[` is no wildcard here: parameters are often named `filter[price]`. What translate
-        # makes of a glob cannot run away, however many stars it has.
+        # `[` is not a wildcard here: parameters are often named `filter[price]`. The pattern that
+        # translate makes of a glob does not backtrack, however many stars the glob has.
         globs = [translate(glob.replace("[", "[[]")) for glob in self.strip_params]
         object.__setattr__(self, "_stripped", re.compile("|".join(globs)) if globs else None)
 
     def __call__(self, url: CanonicalUrl) -> CanonicalUrl:
-        """Idempotent, and canonical again. Does not raise."""
+        """Return the rewritten URL, which is canonical again. Idempotent. Does not raise."""
         if not (self.fold_index or "?" in url or (self.strip_sessions and ";" in url)):
             return url
         secure, host, rest = split(url)
@@ -60,7 +60,7 @@ class Rewrite:
             mark, query = self._rewritten(mark, query)
         if path + mark + query == rest:
             return url
-        # Once more: without its session a segment can be one of dots.
+        # Canonical once more: a segment without its session id can be `.` or `..`.
         return CanonicalUrl(canonical(unsplit(secure, host, path + mark + query)) or url)
 
     def _rewritten(self, mark: str, query: str) -> tuple[str, str]:

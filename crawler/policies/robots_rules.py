@@ -2,9 +2,9 @@
 
 May touch: nothing.
 
-Everything is compared in one spelling (`spelling`), octet by octet, held with one character
-per octet. Patterns are hostile input: nothing here backtracks, and what one question may
-cost is bounded (`MAX_TRIED`).
+Everything is compared in one spelling (`spelling`), octet by octet, with one character per octet.
+Patterns are hostile input: nothing here backtracks, and the work per path is bounded
+(`MAX_TRIED`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 MAX_TRIED = 16 * 1024  # octets of wildcard patterns that are tried on one path: 400 usual ones
-_TRY = 16  # octets; what trying a pattern costs besides its length
+_TRY = 16  # octets; the cost of trying a pattern besides its length
 _KEY = 8  # octets
-_FEW = 256  # keys; from there on it is quicker to look up the pieces of the path
+_FEW = 256  # keys; with more of them it is faster to look up the pieces of the path
 
 # Section 2.2.2 compares reserved characters percent-encoded, so a raw one equals its encoded form:
-# %2A is *, %3A is :. Its own table leaves raw what separates the parts of a URL, and that means
-# something else when it is encoded (RFC 3986 section 2.2): %2F is no /.
+# %2A is *, %3A is :. Its table leaves the separators of a URL raw, because an encoded separator
+# means something else (RFC 3986 section 2.2): %2F is not /.
 _SEPARATORS = frozenset("%/?#&=")
 
 
@@ -38,16 +38,16 @@ _MISSPELT = re.compile("%[0-9A-Fa-f]{2}|[^!-~]")
 
 
 def spelling(text: str) -> str:
-    """The one spelling of some octets in which they are compared.
+    """Return the spelling of some octets in which they are compared.
 
-    What lies outside of ASCII, controls and blanks are encoded, all else is decoded
-    unless it is a separator; hexadecimal digits are capitals.
+    Octets outside of ASCII, controls and blanks are encoded; all others are decoded unless they
+    are separators; hexadecimal digits are capitals.
     """
     return _MISSPELT.sub(lambda found: _SPELLED[found[0]], text)
 
 
 def path_of(url: str) -> str:
-    """The path and query of an absolute URL, in the spelling of rules."""
+    """Return the path and query of an absolute URL, in the spelling of rules."""
     start = url.find("/", url.find("//") + 2)
     path = url[start:] if start >= 0 else "/"
     if not path.isascii():
@@ -61,8 +61,8 @@ class Rule(NamedTuple):
     line: int  # from 1
     allow: bool
     written: str  # its value
-    rank: int  # the higher one decides: the one of more octets, then allow before disallow
-    parts: tuple[str, ...]  # what stands between its wildcards
+    rank: int  # the highest one decides: the one with the most octets, then allow before disallow
+    parts: tuple[str, ...]  # the text between its wildcards
     ends: bool  # the path must end where the pattern does
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class Rule(NamedTuple):
         return f"{'Allow' if self.allow else 'Disallow'}: {value}"
 
     def matches(self, path: str) -> bool:
-        """The leftmost place of each part is the best for all that follow: nothing is tried twice."""
+        """True if the pattern matches. The leftmost match of each part is the best for all that follow."""
         head, *inner = self.parts
         if not inner:
             return path == head if self.ends else path.startswith(head)
@@ -85,13 +85,13 @@ class Rule(NamedTuple):
 
 
 TOO_MANY = Rule(0, False, "(more wildcard patterns than can be tried on this URL)", 0, ("",), False)
-"""The answer where the true one would cost too much. Polite, so it is no."""
+"""The rule for a path on which too many patterns would have to be tried: disallow, to be polite."""
 
 
 def rule(line: int, allow: bool, written: str) -> Rule:
     """Read the value of an allow or disallow line."""
     ends = written.endswith("$")
-    # Split first: an encoded star is no wildcard. A run of them matches what one matches, and is one.
+    # Split before decoding: an encoded star is not a wildcard. Stars in a row match the same as one star.
     head, *rest = map(spelling, (written[:-1] if ends else written).split("*"))
     parts = (head, *filter(None, rest[:-1]), *rest[-1:])
     encoded = _in_query(parts) if "?" in written else parts
@@ -110,7 +110,7 @@ class RuleBook:
         self._queried = _Patterns(queried) if queried else None
 
     def rule_for(self, path: str) -> Rule | None:
-        """The line that decides about a path (of `path_of`); None: no line matches."""
+        """Return the line that decides about a path (of `path_of`); None: no line matches."""
         best = self._plain.best(path)
         if self._queried is not None and "?" in path:
             other = self._queried.best(_query_spelling(path))
@@ -124,7 +124,7 @@ class RuleBook:
 
 
 class _Patterns:
-    """The best pattern that matches. Most patterns are prefixes, which are looked up, not tried."""
+    """Patterns, and the best one that matches a path. Most are prefixes, which are looked up, not tried."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         exact: dict[str, Rule] = {}  # /a$
@@ -157,23 +157,23 @@ class _Patterns:
 
 
 class _Wild:
-    """Patterns that have to be tried, found by a key: some octets that every path has that matches.
+    """Patterns that have to be tried, found by a key: some octets of every path that matches.
 
-    What is left is tried only up to a bound: a host that makes us hit it loses pages of
-    its own, and takes no time from the others.
+    The patterns found are tried only up to a bound: a host that exceeds it loses pages of its own
+    and takes no time from other hosts.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         keys = [{key for part in of.parts for key in (part[:_KEY], part[-_KEY:])} for of in rules]
         count = Counter(key for of_one in keys for key in of_one)
-        self._keyed: dict[str, list[tuple[int, Rule]]] = {}  # with the length of the shortest such path
+        self._keyed: dict[str, list[tuple[int, Rule]]] = {}  # with their paths' least length
         for of, of_one in zip(rules, keys, strict=True):
             rarest = min(of_one, key=lambda key: (count[key], -len(key), key))
             self._keyed.setdefault(rarest, []).append((sum(map(len, of.parts)), of))
         self._sizes = sorted(set(map(len, self._keyed)))
 
     def best(self, path: str, best: Rule | None) -> Rule | None:
-        """A better one than `best`, or that."""
+        """Return the best rule that matches, `best` included."""
         floor = -1 if best is None else best.rank
         candidates: list[Rule] = []
         cost = 0
@@ -208,13 +208,13 @@ def _order(of: Rule) -> tuple[int, int]:
 
 
 def _query_spelling(text: str) -> str:
-    """In a query / and ? separate nothing, so section 2.2.2's table has them encoded."""
+    """Encode / and ? in a query: they separate nothing there, so section 2.2.2's table has them encoded."""
     path, mark, query = text.partition("?")
     return path + mark + query.replace("/", "%2F").replace("?", "%3F")
 
 
 def _in_query(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """The parts of a pattern, with the spelling of queries for what surely lies in one."""
+    """Return the parts of a pattern; those that surely lie in a query in its spelling."""
     spelt: list[str] = []
     inside = False
     for part in parts:

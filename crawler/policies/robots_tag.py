@@ -1,12 +1,12 @@
-"""Robots tag: what the X-Robots-Tag headers of one answer say to one crawler.
+"""Robots tag: which rules of the X-Robots-Tag headers of one answer bind one crawler.
 
 May touch: nothing.
 
 A header line may begin with the name of an agent, and then it binds that agent alone:
-`googlebot: noindex, nofollow`. Whoever joins header lines (RFC 9110 section 5.3 allows it)
-leaves names in the middle, so a name counts wherever a rule may begin, up to the end of its
-line. Not every word before a colon is a name: some rules have values, and one of these is a
-date that may hold commas. No standard defines any of this; it is what Google documents.
+`googlebot: noindex, nofollow`. A proxy that joins header lines (RFC 9110 section 5.3 allows it)
+leaves names in the middle of a line, so a name counts wherever a rule may begin, up to the end of
+its line. Not every word before a colon is a name: some rules have values, and one of these is a
+date that may contain commas. No standard defines any of this; Google's documentation does.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import re
 from collections.abc import Iterator
 
 _VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
-# As in robots.txt, and `otherbot/1.0` or `other.bot` too; what has a blank in it is a date.
+# A name as in robots.txt, or `otherbot/1.0`, or `other.bot`; text with a blank in it is a date.
 _NAME = re.compile(r"([A-Za-z0-9_.*/-]*[A-Za-z*][A-Za-z0-9_.*/-]*)[ \t]*:")
 
 
 def forbids_following(lines: str | None, token: str) -> bool:
-    """True if one of the header `lines` (separated by line feeds) tells the crawler that robots.txt
-    calls `token` to follow no link of the page."""
+    """True if one of the header `lines` (separated by line feeds) forbids the crawler whose product
+    token is `token` to follow any link of the page."""
     return lines is not None and not {"nofollow", "none"}.isdisjoint(rules_for(lines, token))
 
 
 def rules_for(lines: str, token: str) -> Iterator[str]:
-    """The rules that bind `token`, lower case, in order."""
+    """Return the rules that bind `token`, lower case, in order."""
     ours = ("*", token.lower())
     for line in lines.lower().split("\n"):
         binds = True

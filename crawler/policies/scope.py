@@ -1,4 +1,4 @@
-"""Scope: where a crawl may go. The part of admission that looks at nothing but the URL.
+"""Scope: where a crawl may go, by the URL alone.
 
 May touch: messages, urls.
 """
@@ -14,12 +14,12 @@ from penstock.crawler.urls import host_name, host_of
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Name the rule that turns a URL away, if one does.
+    """Decide which rule keeps a URL out of the crawl.
 
     kind: `domain` (the registrable domain of a seed, which `registrable` names for a host
     without port), `host` (host and port of a seed; http and https are one host on their default
     ports, which canonical URLs do not show), `prefix` (a seed up to the last slash of its
-    path) or `any`. `include` and `exclude` find their patterns in a canonical URL; None: there are none.
+    path) or `any`. `include` and `exclude` search a canonical URL for their patterns; None: no patterns.
     """
 
     kind: str
@@ -47,11 +47,11 @@ class Scope:
         return None
 
     def with_seed(self, url: CanonicalUrl) -> Scope:
-        """The scope of one more seed."""
+        """Return the scope of these seeds and one more."""
         return Scope(self.kind, (*self.seeds, url), self.include, self.exclude, self.registrable)
 
     def inside(self, url: CanonicalUrl) -> bool:
-        """True if the URL is where the seeds are, whatever the patterns say."""
+        """True if the URL is in the scope of the seeds, whatever the patterns say."""
         if self.kind == "any":
             return True
         if self.kind == "prefix":
@@ -59,13 +59,13 @@ class Scope:
         return self.may_hold(host_of(url))
 
     def may_hold(self, host: str) -> bool:
-        """True if some URL of this host (and port) may be inside."""
+        """True if some URL of this host (and port) may be in scope."""
         if self.kind == "domain":
             return self._domain(host) in self._domains
         return host in self._hosts or self.kind == "any"
 
     def _domain(self, host: str) -> str:
-        """What has no registrable domain (an address, a bare name) is a domain of its own."""
+        """Return the registrable domain; the host itself if it has none (an IP address, a bare name)."""
         name = host_name(host)
         return self.registrable(name) or name
 

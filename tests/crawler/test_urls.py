@@ -270,5 +270,5 @@ class TestJoiner:
             base = f"http://h/{number % folders}/"
             assert joiner(f"{base}page{number}", f"p{number}") == f"{base}p{number}"
 
-        remembered = [*joiner._young.values(), *joiner._old.values()]
+        remembered = [*joiner._recent.values(), *joiner._previous.values()]
         assert len(remembered) + sum(map(len, remembered)) <= 22

@@ -16,7 +16,7 @@ from penstock.crawler.policies.sessions import (
     Sessions,
     fingerprint,
     is_session,
-    suspects,
+    session_parameters,
     without_path_sessions,
 )
 from penstock.crawler.urls import canonical
@@ -51,7 +51,7 @@ class TestSuspects:
         ],
     )
     def test_they_are_named_like_one_or_look_like_one(self, path: str, name: str, rest: str) -> None:
-        (found,) = suspects(at(path))
+        (found,) = session_parameters(at(path))
 
         assert (found.host, found.name, found.rest) == ("example.com", name, rest)
 
@@ -69,10 +69,10 @@ class TestSuspects:
     )
     def test_numbers_and_words_are_no_ids(self, path: str) -> None:
         """Pages and articles are numbered; a list's last page is the same under each."""
-        assert list(suspects(at(path))) == []
+        assert list(session_parameters(at(path))) == []
 
     def test_a_url_may_have_several(self) -> None:
-        found = suspects(at(f"/a;jsessionid=1?sid=2&x={HEX}3"))
+        found = session_parameters(at(f"/a;jsessionid=1?sid=2&x={HEX}3"))
 
         assert [(parameter.name, parameter.rest) for parameter in found] == [
             ("jsessionid", f"/a?sid=2&x={HEX}3"),
