@@ -181,7 +181,7 @@ class CrawlStore:
         )
 
     async def _create(self, admission: Admission, settings: CrawlSettings, now: str) -> None:
-        horizon = {"depth": admission.horizon.depth, "robots": settings.robots, "now": now}
+        horizon = {"depth": admission.horizon.depth, "robots": int(settings.robots), "now": now}
         identity = json.dumps(settings.identity, sort_keys=True)
         await self._database.run(sql.CREATE_CRAWL, {"identity": identity, **horizon})
 
@@ -215,7 +215,7 @@ class CrawlStore:
             await self._database.run(sql.ADMIT_WITHIN_DEPTH, {"depth": depth, "hops": hops})
         if depth != old_depth or bool(old_robots) != settings.robots:
             await self._database.run(sql.LIMIT_BEYOND_DEPTH, {"depth": depth})
-            await self._database.run(sql.SET_HORIZON, {"depth": depth, "robots": settings.robots})
+            await self._database.run(sql.SET_HORIZON, {"depth": depth, "robots": int(settings.robots)})
 
     async def fill_seen(self, seen: SeenFilter) -> None:
         """Fill the seen set from the table, in steps; until it ends everything is "maybe"."""

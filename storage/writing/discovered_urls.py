@@ -38,6 +38,7 @@ class DiscoveredUrls:
         self._generation = generation
         self._links: list[object] = []  # parameters of ADD_LINK, row after row
         self._plain_links: list[object] = []  # of ADD_PLAIN_LINK: followed, without a rel
+        self._bare_links: list[object] = []  # of ADD_BARE_LINK: these, without a text
         self.grown: set[str] = set()  # hosts of new pending URLs, after `write`
         self.links = 0
 
@@ -54,12 +55,16 @@ class DiscoveredUrls:
         strings, rels, nofollow = self._strings.recent, links.rels, links.nofollow
         numbers = [target.id for target in targets]
         texts = [strings[text] if text else None for text in links.texts]
-        if special := {*rels, *nofollow}:
-            for at in special:
-                rel_id = strings[rel] if (rel := rels.get(at)) else None
-                self._links += (source.id, numbers[at], texts[at], rel_id, 0 if at in nofollow else 1)
-            numbers = [number for at, number in enumerate(numbers) if at not in special]
-            texts = [text for at, text in enumerate(texts) if at not in special]
+        special = {*rels, *nofollow}
+        for at in special:
+            rel_id = strings[rel] if (rel := rels.get(at)) else None
+            self._links += (source.id, numbers[at], texts[at], rel_id, 0 if at in nofollow else 1)
+        if special or None in texts:
+            for at, text in enumerate(texts):
+                if text is None and at not in special:
+                    self._bare_links += (source.id, numbers[at])
+            plain_at = [at for at, text in enumerate(texts) if text is not None and at not in special]
+            numbers, texts = [numbers[at] for at in plain_at], [texts[at] for at in plain_at]
         plain: list[object] = [source.id] * (3 * len(numbers))
         plain[1::3], plain[2::3] = numbers, texts
         self._plain_links += plain
@@ -70,6 +75,7 @@ class DiscoveredUrls:
         discovery = self._discovery
         self.grown = await self._urls.write_new(discovery.new, discovery.seeds)
         await self._database.run_multi_row(sql.ADD_PLAIN_LINK, self._plain_links)
+        await self._database.run_multi_row(sql.ADD_BARE_LINK, self._bare_links)
         await self._database.run_multi_row(sql.ADD_LINK, self._links)
 
     async def spread(self) -> None:

@@ -81,7 +81,11 @@ class ExtractionTables:
         positions: Counter[str] = Counter()
         for each in page.extraction.values:
             name, value = each.name, each.value
-            stored = storable(value) if isinstance(value, str) else value
+            stored: object = value
+            if isinstance(value, str):
+                stored = storable(value)
+            elif isinstance(value, bool):
+                stored = int(value)
             yield page.url_id, page.generation, self._strings.recent[name], positions[name], stored
             positions[name] += 1
 

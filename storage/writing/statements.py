@@ -107,9 +107,13 @@ ADD_PHRASE_DIGESTS = """
     INSERT OR FAIL INTO phrase_digest (digest, phrase_id) SELECT value, :first + key FROM json_each(:digests)
 """
 ADD_LINK = "INSERT OR FAIL INTO link (source, target, text_id, rel_id, followed) VALUES (?, ?, ?, ?, ?)"
-# Nearly all are of this kind, and to give two values less takes a quarter less time.
+# Nearly all links are of these two kinds. Each value that is bound costs time, and NULL three times as much
+# as a number: sqlite3 looks up an adapter for None.
 ADD_PLAIN_LINK = """
     INSERT OR FAIL INTO link (source, target, text_id, rel_id, followed) VALUES (?, ?, ?, NULL, 1)
+"""
+ADD_BARE_LINK = """
+    INSERT OR FAIL INTO link (source, target, text_id, rel_id, followed) VALUES (?, ?, NULL, NULL, 1)
 """
 # A URL that failed and was asked again later has a row already.
 SAVE_FETCH = """
@@ -118,6 +122,14 @@ SAVE_FETCH = """
         fetched_at, redirect_id, redirect_text, canonical, robots, other_links, long_links, etag,
         last_modified, dropped_links)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+# The same for a page without error or redirect.
+SAVE_PAGE = """
+    INSERT OR REPLACE INTO fetch (
+        url_id, generation, status, error, type_id, title, language, body_bytes, content_hash, elapsed_ms,
+        fetched_at, redirect_id, redirect_text, canonical, robots, other_links, long_links, etag,
+        last_modified, dropped_links)
+    VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?, ?, ?, ?, ?)
 """
 SAVE_BODY = "INSERT OR REPLACE INTO body (url_id, generation, body, headers) VALUES (?, ?, ?, ?)"
 SAVE_SITEMAP = """

@@ -355,11 +355,6 @@ class TestTransaction:
         assert row == tuple(given)
         assert [type(value) for value in row] == [type(None), bytes, int, int, int]
 
-    @pytest.mark.parametrize("kind", [type(None), bytes, bool])
-    def test_sqlite_knows_of_what_we_give_it_that_it_stays_what_it_is(self, kind: type) -> None:
-        """It would ask each value else, and format two errors that nobody sees."""
-        assert (kind, sqlite3.PrepareProtocol) in sqlite3.adapters
-
     @pytest.mark.parametrize("at", [0, MAX_ROWS - 1, MAX_ROWS + 3])
     async def test_a_row_that_cannot_be_inserted_takes_all_of_it_back(self, db: Database, at: int) -> None:
         """OR FAIL keeps the rows before it; the transaction does not."""
