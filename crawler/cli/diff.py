@@ -80,7 +80,7 @@ def _failures(checks: Sequence[str], found: CrawlDiff, after: CrawlReader) -> li
         elif check.isidentifier():
             raise BadQuery(f"--fail-if: no report is named {check!r}; the reports are {', '.join(REPORTS)}")
         else:
-            rows = found.any(check)
+            rows = found.count_where(check)
         if rows:
             failures.append(f"{check}: {format_count(rows)} {'row' if rows == 1 else 'rows'}")
     return failures

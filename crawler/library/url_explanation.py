@@ -72,7 +72,7 @@ class UrlExplanation(Struct, frozen=True):
     @property
     def path(self) -> list[str]:
         """The URLs from a seed to this one, both included; empty if no path is stored."""
-        return [step.url for step in self.explanation.way]
+        return [step.url for step in self.explanation.path]
 
     def lines(self) -> list[str]:
         """One fact a line, safe to print."""
@@ -105,7 +105,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     if explanation.loop:
         yield f"  loop       its redirects form a loop: {' -> '.join(explanation.loop)} -> ..."
     yield f"  links      {plural(facts.links_here, 'stored page links', 'stored pages link')} to it"
-    yield from _way(facts, explanation.way)
+    yield from _way(facts, explanation.path)
 
 
 def explain_reason(reason: str) -> str:

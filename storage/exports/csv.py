@@ -1,4 +1,4 @@
-"""CSV: a line per row, with a head; texts that a spreadsheet would take for formulas are quoted.
+"""CSV: one line per row, with a header; texts that a spreadsheet would read as formulas are marked.
 
 May touch: see the package.
 """
@@ -12,7 +12,7 @@ from typing import BinaryIO
 from penstock.crawler.output.safe_cells import LfLines, escape_csv_cell
 from penstock.storage.exports import ExportFiles, ExportSource
 
-ABOUT = "comma-separated values; what looks like a formula gets a ' in front"
+ABOUT = "comma-separated values; a text that looks like a formula gets a leading '"
 TAKES = "rows"
 SIDECAR = True
 
@@ -28,7 +28,7 @@ def write_rows(
     out: BinaryIO,
     on_record: Callable[[], None] = lambda: None,
 ) -> int:
-    """Write a head and the rows as UTF-8; return how many rows there were."""
+    """Write a header and the rows as UTF-8; return the number of rows."""
     add = csv.writer(LfLines(lambda line: out.write(line.encode()))).writerow
     add(map(escape_csv_cell, columns))
     count = 0

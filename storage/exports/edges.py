@@ -1,4 +1,4 @@
-"""Edges: the link graph as a list, for networkx, Gephi and the like: source, a tab, target.
+"""Edges: the link graph as an edge list (source, tab, target), for networkx, Gephi and others.
 
 May touch: see the package.
 """
@@ -13,14 +13,14 @@ ABOUT = "the link graph as an edge list, tab between source and target"
 TAKES = "crawl"
 SIDECAR = False
 
-# In the order of the table: no sorting, so the first line comes at once.
+# In the order of the table: without sorting, the first line is written at once.
 _LINKS = "SELECT source, target FROM links"
 
 
 def write(source: ExportSource, files: ExportFiles) -> int:
     out, count = files.main(), 0
-    # A comment to the programs that read edge lists; a canonical URL never begins with it, and
-    # has neither blanks nor tabs nor line ends in it.
+    # Programs that read edge lists skip lines with #. A canonical URL never begins with it, and contains
+    # no blanks, tabs or line ends.
     out.write(f"# penstock {json.dumps(source.provenance)}\n# source\ttarget\n".encode())
     for here, there in source.reader.select(_LINKS):
         out.write(f"{here}\t{there}\n".encode())

@@ -1,9 +1,9 @@
-"""GraphML: the link graph with what is known of its URLs, for Gephi, yEd, networkx.
+"""GraphML: the link graph with facts about its URLs, for Gephi, yEd, networkx.
 
 May touch: see the package.
 
-Nodes are all URLs that are an end of a link, edges all links. A node's id must be an XML
-name token, which a URL is not, so the URL is a datum and the id a number.
+The nodes are all sources and targets of links; the edges are all links. The id of a node must be an
+XML name token, so it is a number, and the URL is data of the node.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from penstock.storage.exports import ExportFiles, ExportSource
 
-ABOUT = "the link graph in XML, with status, depth and title of its nodes"
+ABOUT = "the link graph in XML, with status, depth and title of the nodes"
 TAKES = "crawl"
 SIDECAR = False
 
@@ -41,7 +41,7 @@ _OF_NODES: Mapping[str, str] = {
     "title": "string",
 }
 _OF_EDGES: Mapping[str, str] = {"text": "string", "followed": "boolean"}
-# XML 1.0 has no way to write these at all, escaped or not.
+# XML 1.0 cannot express these characters, escaped or not.
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -71,7 +71,7 @@ def _head(about: Mapping[str, object]) -> str:
         [
             '<?xml version="1.0" encoding="UTF-8"?>',
             '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">',
-            f"<desc>{escape(_sayable(json.dumps(about)))}</desc>",
+            f"<desc>{escape(_replace_invalid(json.dumps(about)))}</desc>",
             *keys,
             '<graph id="links" edgedefault="directed">\n',
         ]
@@ -80,11 +80,11 @@ def _head(about: Mapping[str, object]) -> str:
 
 def _data(names: Mapping[str, str], values: Sequence[object]) -> str:
     return "".join(
-        f"<data key={quoteattr(name)}>{escape(_sayable(str(value)))}</data>"
+        f"<data key={quoteattr(name)}>{escape(_replace_invalid(str(value)))}</data>"
         for name, value in zip(names, values, strict=True)
         if value is not None
     )
 
 
-def _sayable(text: str) -> str:
+def _replace_invalid(text: str) -> str:
     return _NO_XML.sub("\ufffd", text)

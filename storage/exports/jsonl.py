@@ -1,4 +1,4 @@
-"""JSON Lines: an object per row.
+"""JSON Lines: one object per row.
 
 May touch: see the package.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from penstock.crawler.output.safe_cells import json_row_encoder
 from penstock.storage.exports import ExportFiles, ExportSource
 
-ABOUT = "a JSON object per line"
+ABOUT = "one JSON object per line"
 TAKES = "rows"
 SIDECAR = True
 

@@ -1,9 +1,10 @@
-"""Parquet: columns for data frames, compressed; what is said of the crawl is in the file's metadata.
+"""Parquet: compressed columns for data frames; the provenance is in the file's metadata.
 
 May touch: pyarrow (the extra `parquet`); see the package.
 
-SQLite's columns have no types, Parquet's have. Those of our own views are known; of any
-other column the first rows tell, and a later value of another type is an error that names it.
+Parquet needs a type for each column, and SQLite has none. The types of some columns of the views are
+known. The type of any other column is that of its first values; a later value of another type is an
+error that names the column.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ ABOUT = "Parquet with zstd, for data frames"
 TAKES = "rows"
 SIDECAR = False
 
-ROWS_AT_ONCE = 10_000  # a row group; they bound the memory
+ROWS_AT_ONCE = 10_000  # of a row group; this bounds the memory
 _MOMENTS = ("fetched_at", "retry_at", "started_at", "finished_at")
-# Whole numbers also where the first rows have none of them.
+# Integers, even if the first rows have only NULL.
 _WHOLE = {"status", "depth", "body_bytes", "elapsed_ms", "attempts", "hops", "words", "distance"}
 
 Row = Sequence[object]
@@ -48,7 +49,7 @@ def write_rows(
     about: Mapping[str, object],
     on_record: Callable[[], None] = lambda: None,
 ) -> int:
-    """Write the rows; return how many. Raises BadQuery for a column of several types."""
+    """Write the rows; return their number. Raises BadQuery for a column of several types."""
     names = make_unique(columns)
     batches = _batches(iter(rows))
     first = next(batches, [])
@@ -97,7 +98,8 @@ def _type(name: str, values: Iterable[object]) -> Any:
 def _array(name: str, kind: Any, values: list[object]) -> Any:
     try:
         if pa.types.is_timestamp(kind):
-            return pa.array([_moment(value) for value in values], kind)
+            moments = [None if value is None else datetime.fromisoformat(str(value)) for value in values]
+            return pa.array(moments, kind)
         if pa.types.is_boolean(kind):
             return pa.array([None if value is None else bool(value) for value in values], kind)
         return pa.array(values, kind)
@@ -105,11 +107,7 @@ def _array(name: str, kind: Any, values: list[object]) -> Any:
         raise _mixed(name) from error
 
 
-def _moment(value: object) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(str(value))
-
-
 def _mixed(name: str) -> BadQuery:
     return BadQuery(
-        f"column {name!r} has values of several types, and Parquet wants one: use CAST in the SQL"
+        f"column {name!r} has values of several types, and Parquet needs one: use CAST in the SQL"
     )

@@ -1,11 +1,10 @@
-"""WARC 1.1: the saved bodies as an archive that replay tools read (ISO 28500:2017).
+"""WARC 1.1: the saved bodies as an archive for replay tools (ISO 28500:2017).
 
 May touch: warcio (the extra `warc`); see the package.
 
-What is kept of an answer is its body with the content-coding undone. So that a record is
-true by itself, the headers that spoke of the coded body are kept under names beginning with
-X-Archive-Orig-, as other archivers do, and Content-Length is that of the body in the record.
-A file name that ends in .gz is compressed, record by record.
+Bodies are stored after content-coding. So that a record is consistent, the headers that describe the
+coded body get names beginning with X-Archive-Orig-, as other archivers do, and Content-Length is that of
+the body in the record. If the file name ends in .gz, each record is compressed.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from __future__ import annotations
 import http
 import json
 import zlib
-from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -27,11 +25,11 @@ try:
 except ImportError as error:
     raise missing_extra("warcio", "warc") from error
 
-ABOUT = "WARC 1.1 of the bodies that --save-bodies kept; compressed if FILE ends in .gz"
+ABOUT = "WARC 1.1 of the bodies saved by --save-bodies; compressed if FILE ends in .gz"
 TAKES = "crawl"
 SIDECAR = False
 
-_KEPT = """
+_BODIES = """
     SELECT url_text.url, last_fetch.status,
            strftime('%Y-%m-%dT%H:%M:%fZ', last_fetch.fetched_at / 1000.0, 'unixepoch'),
            body.headers, body.body
@@ -39,13 +37,13 @@ _KEPT = """
     JOIN last_fetch ON last_fetch.url_id = body.url_id AND last_fetch.generation = body.generation
     JOIN url_text ON url_text.id = body.url_id
 """
-# They told how the body was sent, and it is no longer as it was sent (RFC 9110 §8.4, RFC 9112 §6).
-_OF_THE_CODED_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+# They describe the body as it was sent, before decoding (RFC 9110 §8.4, RFC 9112 §6).
+_CODED_BODY_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 def write(source: ExportSource, files: ExportFiles) -> int:
-    """Raises BadQuery if the crawl kept no bodies."""
-    kept: Any = source.reader.select(_KEPT)
+    """Raises BadQuery if the crawl saved no bodies."""
+    bodies: Any = source.reader.select(_BODIES)
     writer = WARCWriter(files.main(), gzip=files.name.endswith(".gz"), warc_version="1.1")
     about = {
         "software": f"Penstock/{VERSION}",
@@ -55,7 +53,7 @@ def write(source: ExportSource, files: ExportFiles) -> int:
     }
     writer.write_record(writer.create_warcinfo_record(files.name if files.name != "-" else None, about))
     count = 0
-    for url, status, moment, headers, packed in kept:
+    for url, status, moment, headers, packed in bodies:
         body = zlib.decompress(packed)
         writer.write_record(
             writer.create_warc_record(
@@ -70,21 +68,20 @@ def write(source: ExportSource, files: ExportFiles) -> int:
         count += 1
         source.on_record()
     if not count:
-        raise BadQuery("no bodies were saved: crawl with --save-bodies, and there is something to archive")
+        raise BadQuery("no bodies were saved: crawl with --save-bodies")
     return count
 
 
 def _answer(status: int, packed: bytes, length: int) -> StatusAndHeaders:
-    """Status line and headers of the answer, as they are true of the body that is kept."""
+    """Status line and headers of the answer, consistent with the stored body."""
     try:
         phrase = http.HTTPStatus(status).phrase
     except ValueError:
         phrase = "Unknown"
-    headers = [*_true(json.loads(zlib.decompress(packed))), ("Content-Length", str(length))]
+    sent: list[tuple[str, str]] = json.loads(zlib.decompress(packed))
+    headers = [
+        (f"X-Archive-Orig-{name}" if name.lower() in _CODED_BODY_HEADERS else name, value)
+        for name, value in sent
+    ]
+    headers.append(("Content-Length", str(length)))
     return StatusAndHeaders(f"{status} {phrase}", headers, protocol="HTTP/1.1")
-
-
-def _true(headers: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    for name, value in headers:
-        coded = name.lower() in _OF_THE_CODED_BODY
-        yield (f"X-Archive-Orig-{name}" if coded else name, value)

@@ -1,7 +1,7 @@
 """Jobs: work on a whole crawl after it has ended.
 
-analysis         what takes the whole crawl to work out, written down beside it.
-near_duplicates  which texts are nearly the same, by a hash that little changes change little.
-pagerank         how often a reader who follows links at random would come by.
-reparse_store    saved bodies, read again a batch at a time, and what is gathered from them this time.
+analysis         compute PageRank and near duplicates, and store them beside the crawl
+near_duplicates  which texts are nearly the same, by simhash
+pagerank         PageRank over the links of a crawl
+reparse_store    load saved bodies in batches, and replace what was extracted from them
 """

@@ -1,7 +1,7 @@
-"""Analysis: what takes the whole crawl to work out, written down beside it.
+"""Analysis: compute PageRank and near duplicates over a whole crawl, and store them beside it.
 
 May touch: the database, as its one writer.
-Never: a crawl that is running. It has the file's lock, so `analyse` is refused meanwhile.
+Never: a running crawl. It holds the file's lock, so `analyse` is refused.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from penstock.storage.jobs.near_duplicates import group_similar, simhash, split_
 from penstock.storage.jobs.pagerank import Graph, Ranks, pagerank
 from penstock.storage.reading.crawl_reader import open_reader
 
-TextOf = Callable[[bytes, str | None], str]  # a body and its Content-Type header to the text a reader sees
+TextOf = Callable[[bytes, str | None], str]  # (body, Content-Type header) to the visible text
 
 _RANKED = "SELECT id FROM url WHERE state = 2 AND kind = 0 ORDER BY id"
-# In the order of the targets, as the graph wants them; a page's link to itself recommends nothing.
+# Sorted by target, as Graph needs them. A page's link to itself does not count.
 _LINKS = """
     SELECT link.source, link.target FROM link WHERE link.followed AND link.source <> link.target
     UNION
@@ -47,24 +47,24 @@ _SAVE_ABOUT = """
 
 
 class AnalysisResult(NamedTuple):
-    """What `analyse` has done."""
+    """The figures of one analysis."""
 
-    urls: int  # ranked
-    links: int  # and redirects, between them
+    urls: int  # that were ranked
+    links: int  # links and redirects between them
     rounds: int
-    change: float  # of the last round
+    change: float  # of the ranks in the last round, summed
     texts: int  # saved bodies that were read
 
 
 class _Texts(NamedTuple):
-    """What was counted of the saved bodies, in the order of their URLs; a hash of 0 stands for none."""
+    """Word counts and hashes of the saved bodies, sorted by URL. A hash of 0: the text is too short."""
 
     ids: array[int]
     words: array[int]
     hashes: array[int]
 
     def leaders(self) -> array[int]:
-        """By position: that of the first text of its group; -1 where there is no other in it."""
+        """For each text the position of the first one in its group; -1 if it is alone."""
         compared = array("q", (i for i, value in enumerate(self.hashes) if value))
         first = group_similar(array("Q", filter(None, self.hashes)))
         members = array("q", [0]) * len(compared)
@@ -77,19 +77,22 @@ class _Texts(NamedTuple):
         return found
 
 
-async def analyse(path: Path, text_of: TextOf, advanced: Callable[[], None]) -> AnalysisResult:
-    """Work it out anew and write it down, all of it or nothing. Raises BadDatabase.
+async def analyse(path: Path, text_of: TextOf, on_body: Callable[[], None]) -> AnalysisResult:
+    """Compute everything again and replace the stored results in one transaction. Raises BadDatabase.
 
-    `advanced` is called for every body that was read.
+    `on_body` is called for every body that was read.
     """
-    open_reader(path).close()  # a file that is not there must not be made
-    database = await Database.open(path)  # the lock, and the tables if the file is older than they are
+    open_reader(path).close()  # a missing file must not be created
+    database = await Database.open(path)  # takes the lock, and migrates an older file
     try:
         with open_reader(path) as reader, reader.snapshot() as connection:
             ids, ranks, links = _rank(connection)
-            texts = _read(connection, text_of, advanced)
+            texts = _read(connection, text_of, on_body)
         found = AnalysisResult(len(ids), links, ranks.rounds, ranks.change, len(texts.ids))
-        await _save(database, ids, ranks, texts, found)
+        async with database.transaction():
+            await database.run("DELETE FROM analysis")
+            await database.run_many(_SAVE, _rows(ids, ranks, texts))
+            await database.run(_SAVE_ABOUT, found)
     finally:
         await database.close()
     return found
@@ -115,15 +118,15 @@ def _rank(connection: sqlite3.Connection) -> tuple[array[int], Ranks, int]:
     return ids, pagerank(graph), len(graph.sources)
 
 
-def _read(connection: sqlite3.Connection, text_of: TextOf, advanced: Callable[[], None]) -> _Texts:
+def _read(connection: sqlite3.Connection, text_of: TextOf, on_body: Callable[[], None]) -> _Texts:
     texts = _Texts(array("q"), array("q"), array("Q"))
     for (number,) in connection.execute(_TEXTS):
         body, headers = connection.execute(_BODY, {"id": number}).fetchone()
-        said = split_words(text_of(zlib.decompress(body), _content_type(headers)))
+        words = split_words(text_of(zlib.decompress(body), _content_type(headers)))
         texts.ids.append(number)
-        texts.words.append(len(said))
-        texts.hashes.append(simhash(said) or 0)
-        advanced()
+        texts.words.append(len(words))
+        texts.hashes.append(simhash(words) or 0)
+        on_body()
     return texts
 
 
@@ -132,17 +135,8 @@ def _content_type(packed: bytes) -> str | None:
     return next((value for name, value in headers if name.lower() == "content-type"), None)
 
 
-async def _save(
-    database: Database, ids: array[int], ranks: Ranks, texts: _Texts, found: AnalysisResult
-) -> None:
-    async with database.transaction():
-        await database.run("DELETE FROM analysis")
-        await database.run_many(_SAVE, _rows(ids, ranks, texts))
-        await database.run(_SAVE_ABOUT, found)
-
-
 def _rows(ids: array[int], ranks: Ranks, texts: _Texts) -> Iterator[tuple[object, ...]]:
-    """The parameters of _SAVE: both in the order of the row numbers, side by side."""
+    """The parameters of _SAVE: ranks and texts merged, both in the order of the row numbers."""
     leaders = texts.leaders()
     order = iter(sorted(range(len(texts.ids)), key=texts.ids.__getitem__))
     at = next(order, None)

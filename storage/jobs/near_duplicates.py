@@ -1,9 +1,9 @@
-"""Likeness: which texts are nearly the same, by a hash that little changes change little.
+"""Near duplicates: which texts are nearly the same, by a hash that small changes change little.
 
 May touch: nothing. Pure values in and out.
 
-Simhash (Charikar 2002), 64 bits over runs of three words; two texts are alike if 3 bits
-differ at most, as measured on eight billion web pages (Manku, Jain, Das Sarma 2007).
+Simhash (Charikar 2002) has 64 bits over runs of three words. Two texts are similar if at most 3 bits
+differ, as measured on eight billion web pages (Manku, Jain, Das Sarma 2007).
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import groupby
 
-MOST_BITS = 3
-FEWEST_WORDS = 20  # below, one other word makes another text
-_RUN = 3  # words; their order counts, so that the same words about something else are not alike
+MAX_BITS = 3
+MIN_WORDS = 20  # in a shorter text, one changed word changes too many bits
+_RUN = 3  # words; the order counts, so that the same words in another order are another text
 
-# A letter of a script that is written without blanks counts as a word.
+# A character of a script that is written without spaces counts as a word.
 _WORD = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff]|[^\W\u2e80-\u9fff\uf900-\ufaff]+")
 _BITS = [bytes((value >> bit) & 1 for value in range(256)) for bit in range(8)]
 
 
 def _spread(rest: int, block: int) -> int:
-    """48 bits, put where they are in 64 from which 16 bits at `block` were taken out."""
+    """Insert 16 zero bits at `block` into 48 bits."""
     low = rest & ((1 << (16 * block)) - 1)
     return low | ((rest ^ low) << 16)
 
 
-# 3 bits touch 3 of 4 blocks at most, so one of 16 bits is equal, and of the four blocks of 12
-# bits that the rest has, one too. Each of the 16 masks is one such pair.
+# 3 bits lie in at most 3 of 4 blocks of 16 bits, so one block is equal; likewise one of the four blocks
+# of 12 bits in the remaining 48. Each of the 16 masks is one such pair.
 _MASKS = [
     (0xFFFF << (16 * block)) | _spread((0xFFF << (12 * part)), block)
     for block in range(4)
     for part in range(4)
 ]
-_MOST_NEIGHBOURS = 200  # that are compared with each; more under one mask are a chain of like texts
+_MAX_NEIGHBOURS = 200  # compared with each hash; more under one mask are a chain of similar texts
 
 
 def split_words(text: str) -> list[str]:
@@ -45,8 +45,8 @@ def split_words(text: str) -> list[str]:
 
 
 def simhash(text: Sequence[str]) -> int | None:
-    """64 bits for a text of words; None for one that is too short to compare."""
-    if len(text) < FEWEST_WORDS:
+    """The simhash of a text, 64 bits; None if it is too short to compare."""
+    if len(text) < MIN_WORDS:
         return None
     runs = {" ".join(text[i : i + _RUN]) for i in range(len(text) - _RUN + 1)}
     hashes = b"".join([blake2b(run.encode(), digest_size=8).digest() for run in runs])
@@ -63,7 +63,7 @@ def simhash(text: Sequence[str]) -> int | None:
 def group_similar(hashes: Sequence[int]) -> array[int]:
     """For each hash the position of the first one in its group; its own if it is alone.
 
-    A group is what hangs together: each member is alike to another one, not to all.
+    A group is connected: each member is similar to at least one other, not to all.
     """
     distinct = array("Q", (value for value, _ in groupby(sorted(hashes))))
     root = array("i", range(len(distinct)))
@@ -80,14 +80,14 @@ def group_similar(hashes: Sequence[int]) -> array[int]:
 
 
 def _unite_under(mask: int, distinct: Sequence[int], root: array[int]) -> None:
-    """Unite what is alike among the hashes whose bits under `mask` are equal."""
+    """Unite the similar hashes among those whose bits under `mask` are equal."""
     order = sorted(range(len(distinct)), key=lambda i: distinct[i] & mask)
     for at, one in enumerate(order):
-        for other in order[at + 1 : at + 1 + _MOST_NEIGHBOURS]:
+        for other in order[at + 1 : at + 1 + _MAX_NEIGHBOURS]:
             difference = distinct[one] ^ distinct[other]
             if difference & mask:
                 break
-            if difference.bit_count() <= MOST_BITS:
+            if difference.bit_count() <= MAX_BITS:
                 _unite(root, one, other)
 
 

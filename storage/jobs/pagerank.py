@@ -1,9 +1,9 @@
-"""PageRank: how often a reader who follows links at random would come by.
+"""PageRank: how often a reader who follows links at random visits each page.
 
-May touch: nothing. Plain arrays in, one out: 8 bytes per link and 28 per node, no more.
+May touch: nothing. Plain arrays in and out: 8 bytes per link and 28 per node.
 
 Power iteration on the sparse matrix (Page, Brin, Motwani, Winograd 1998). From a node
-without links the reader goes anywhere, as from one of which there is enough.
+without links the reader jumps to any node.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from array import array
 from collections.abc import Iterable
 from typing import NamedTuple
 
-DAMPING = 0.85  # of the authors, and of everybody since
-TOLERANCE = 1e-6  # the sum of what a round changed; the ranks add up to 1
-MOST_ROUNDS = 100  # 0.85 ** 86 is below the tolerance: no graph needs more
+DAMPING = 0.85  # the value of the authors; the usual one since
+TOLERANCE = 1e-6  # on the sum of all changes in a round; the sum of all ranks is 1
+MAX_ROUNDS = 100  # 0.85 ** 86 is below the tolerance: no graph needs more
 
 
 class Ranks(NamedTuple):
-    rank: array[float]  # by node; they add up to 1
+    rank: array[float]  # by node; the sum is 1
     rounds: int
-    change: float  # in the last round
+    change: float  # sum of all changes in the last round
 
 
 class Graph:
-    """Links by their target: node n is linked from `sources[starts[n]:starts[n + 1]]`."""
+    """Links by target: node n is linked from `sources[starts[n]:starts[n + 1]]`."""
 
     def __init__(self, nodes: int, links: Iterable[tuple[int, int]]) -> None:
-        """Take the links, (source, target), in the order of their targets."""
+        """Read the links as (source, target), sorted by target."""
         self.nodes = nodes
-        self.out = array("i", bytes(4 * nodes))  # links that leave a node
+        self.out = array("i", bytes(4 * nodes))  # number of links from each node
         self.starts = array("q", bytes(8 * (nodes + 1)))
         self.sources = array("i")
         for source, target in links:
@@ -48,7 +48,7 @@ def pagerank(graph: Graph) -> Ranks:
     rank = array("d", [1 / nodes]) * nodes
     change = 0.0
     rounds = 0
-    while rounds < MOST_ROUNDS:
+    while rounds < MAX_ROUNDS:
         rounds += 1
         after = _round(graph, rank)
         change = sum(map(abs, map(float.__sub__, after, rank)))
@@ -60,7 +60,7 @@ def pagerank(graph: Graph) -> Ranks:
 
 def _round(graph: Graph, rank: array[float]) -> array[float]:
     out, starts, sources = graph.out, graph.starts, graph.sources
-    # What a node passes on along each of its links, and what those pass to all that have none.
+    # The rank that a node passes along each of its links; nodes without links pass theirs to all.
     share = array("d", (DAMPING * r / n if n else 0.0 for r, n in zip(rank, out, strict=True)))
     lost = sum(r for r, n in zip(rank, out, strict=True) if not n)
     everywhere = (1 - DAMPING + DAMPING * lost) / graph.nodes

@@ -1,9 +1,10 @@
-"""Reparse: saved bodies, read again a batch at a time, and what is gathered from them this time.
+"""Reparse store: load saved bodies in batches, and replace what was extracted from them.
 
-May touch: the database, harvests. The same lock as a crawl's: one process writes to a file.
+May touch: the database, the extraction tables. It takes the same lock as a crawl: one process writes to
+a file.
 
-A batch's rows and the mark of how far the work is commit together, so that a reparse that
-was cut off goes on where it was, and one that is done again changes nothing.
+The rows of a batch and the position after it commit together. So an interrupted reparse continues where
+it was, and a repeated one changes nothing.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from penstock.storage.writing.extraction_tables import ExtractedPage, Extraction
 from penstock.storage.writing.interned_strings import InternedStrings
 
 BATCH_PAGES = 64
-BATCH_BYTES = 16 << 20  # of bodies that are in memory at once; a single larger one is a batch
-MAX_BODY = 1 << 30  # bytes that a stored body may unfold to
+BATCH_BYTES = 16 << 20  # of bodies in memory at once; a larger body is a batch of its own
+MAX_BODY = 1 << 30  # bytes of a stored body after decompression
 
 
 class SavedBody(NamedTuple):
-    """One page as it was fetched. `body` is None if the file holds something else in its place."""
+    """One page as it was fetched. `body` is None if the stored one is damaged."""
 
     url_id: int
     generation: int
@@ -46,7 +47,7 @@ class SavedBody(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReparseRequest:
-    """What a reparse replaces, and the plan (JSON) by which it knows itself again."""
+    """What a reparse replaces. An interrupted one continues if its plan (JSON) is the same."""
 
     plan: str
     values: bool
@@ -55,29 +56,29 @@ class ReparseRequest:
 
 
 class ReparseStore:
-    """Made by `open`; `next` and `save` in turns, then `finish`; `close` in any case."""
+    """Made by `open`. Call `next` and `save` in turn, then `finish`; always call `close`."""
 
-    def __init__(self, database: Database, wanted: ReparseRequest) -> None:
+    def __init__(self, database: Database, request: ReparseRequest) -> None:
         self._database = database
-        self._wanted = wanted
+        self._request = request
         self._strings = InternedStrings(database)
         self._extractions = ExtractionTables(database, self._strings)
         self._after = (0, 0)
         self.resumed = False
 
     @classmethod
-    async def open(cls, path: Path, wanted: ReparseRequest, *, anew: bool = False) -> ReparseStore:
-        """Raises BadDatabase: no crawl of ours, in use, or its bodies were not saved.
+    async def open(cls, path: Path, request: ReparseRequest, *, anew: bool = False) -> ReparseStore:
+        """Raises BadDatabase: no crawl, in use, or its bodies were not saved.
 
-        Goes on behind what an earlier reparse with the same plan has done, unless `anew`.
+        Continues an interrupted reparse with the same plan, unless `anew`.
         """
         with open_reader(path):
-            pass  # refuses what is no crawl, before anything is created
+            pass  # refuses files that are no crawl, before anything is created
         database = await Database.open(path)
         try:
             if not (await database.row(sql.ANY_BODY))[0]:
                 raise BadDatabase(f"{path} has no saved bodies: crawl with --save-bodies to reparse later")
-            store = cls(database, wanted)
+            store = cls(database, request)
             await store._begin(anew=anew)
         except BaseException as error:
             await database.close()
@@ -90,15 +91,15 @@ class ReparseStore:
         _, _, phrase = await self._database.row(statements.LAST_IDS)
         self._strings.start_at(phrase + 1)
         known = await self._database.row(sql.FIND_REPARSING)
-        if known is not None and known[0] == self._wanted.plan and not anew:
+        if known is not None and known[0] == self._request.plan and not anew:
             self._after = (known[1], known[2])
             self.resumed = True
-        if self._wanted.search:
+        if self._request.search:
             async with self._database.transaction():
                 await make_search(self._database)
 
     async def next(self) -> Sequence[SavedBody]:
-        """The pages that come next; none at the end."""
+        """The next pages; none at the end."""
         url, generation = self._after
         params = {"url": url, "generation": generation, "limit": BATCH_PAGES}
         chosen: list[tuple[int, int]] = []
@@ -117,35 +118,35 @@ class ReparseStore:
             url_id,
             generation,
             unsplit(secure, host, path),
-            _unfolded(body),
-            _content_type(_unfolded(headers)),
+            _decompress(body),
+            _content_type(_decompress(headers)),
             (fetched_at or 0) / 1000,
             bool(newest),
         )
 
     async def save(self, pages: Sequence[tuple[SavedBody, Content | None]]) -> None:
-        """Replace what these pages yielded, in one transaction. Without content: they yield nothing."""
-        gathered = []
+        """Replace the results of these pages in one transaction. Without content there are none."""
+        extracted = []
         for page, content in pages:
             if content is not None and (extraction := content.extraction) is not None:
                 # The index is over what stands on the site now.
                 kept = extraction if page.newest else replace(extraction, text=None)
-                gathered.append(ExtractedPage(page.url_id, page.generation, content.title, kept))
+                extracted.append(ExtractedPage(page.url_id, page.generation, content.title, kept))
         last = pages[-1][0]
         keys = [(page.url_id, page.generation) for page, _ in pages]
-        wanted = self._wanted
+        request = self._request
         async with self._database.transaction():
-            await self._strings.remember(name for page in gathered for name in names_of(page.extraction))
+            await self._strings.remember(name for page in extracted for name in names_of(page.extraction))
             await self._strings.write()
-            await self._extractions.forget(keys, values=wanted.values, structured=wanted.structured)
-            await self._extractions.save(gathered)
-            mark = {"plan": wanted.plan, "url": last.url_id, "generation": last.generation}
+            await self._extractions.forget(keys, values=request.values, structured=request.structured)
+            await self._extractions.save(extracted)
+            mark = {"plan": request.plan, "url": last.url_id, "generation": last.generation}
             await self._database.run(sql.NOTE_REPARSING, mark)
         self._strings.evict()
         self._after = (last.url_id, last.generation)
 
     async def finish(self) -> None:
-        """All is done: the next reparse begins at the beginning."""
+        """Forget the position, so that the next reparse starts from the beginning."""
         async with self._database.transaction():
             await self._database.run(sql.FORGET_REPARSING)
 
@@ -153,16 +154,16 @@ class ReparseStore:
         await self._database.close()
 
 
-def _unfolded(data: object) -> bytes | None:
-    """A stored body as it came; None if it is none (the file may be damaged, or a stranger's)."""
+def _decompress(data: object) -> bytes | None:
+    """Decompress a stored body; None if it is damaged. The file may come from a stranger."""
     if not isinstance(data, bytes):
         return None
     try:
-        unfolding = zlib.decompressobj()
-        body = unfolding.decompress(data, MAX_BODY)
+        decompressor = zlib.decompressobj()
+        body = decompressor.decompress(data, MAX_BODY)
     except zlib.error:
         return None
-    return body if unfolding.eof else None
+    return body if decompressor.eof else None
 
 
 def _content_type(headers: bytes | None) -> str | None:

@@ -1,7 +1,7 @@
-"""ChartData: the figures of a crawl that are drawn rather than listed.
+"""Chart data: the figures of a crawl that are drawn as charts.
 
 May touch: sqlite3 connections that others opened.
-Never: write. Every answer has a bounded number of points, however large the crawl is.
+Never: write. Every chart has a bounded number of points, however large the crawl is.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-MOMENTS = 48  # pieces that the time of a crawl is cut into
-DEEPEST = 20  # what lies deeper is one point
-BOUNDS_MS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # of answer times, each up to and without
+MOMENTS = 48  # equal parts of the time of a crawl
+DEEPEST = 20  # all larger depths are one point
+BOUNDS_MS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # upper bounds of answer times, exclusive
 
 _STATUSES = """
     SELECT status, error, sum(urls) FROM status_codes GROUP BY status, CASE WHEN status IS NULL THEN error END
@@ -51,21 +51,21 @@ _STAGES = """
 
 
 class ChartData(NamedTuple):
-    statuses: Sequence[tuple[str, int]]  # status, or error where none arrived, and URLs
+    statuses: Sequence[tuple[str, int]]  # status, or error if no answer arrived; and URLs
     depths: Sequence[tuple[int, int]]  # depth, and pages of status 200
-    times: Sequence[int]  # answers by time, up to each of BOUNDS_MS, and beyond
+    times: Sequence[int]  # answers below each of BOUNDS_MS, and above
     median_ms: int | None
     p95_ms: int | None
-    began: float | None  # unix seconds of the first answer; None: none arrived
-    seconds: float  # from there to the last one
-    pages: Sequence[int]  # of status 200, in each of MOMENTS pieces of that time
+    began: float | None  # unix seconds of the first answer; None: no answer arrived
+    seconds: float  # from the first answer to the last
+    pages: Sequence[int]  # of status 200, in each of MOMENTS parts of that time
     bytes: Sequence[int]
-    busy: float  # seconds that all runs took
-    stages: Sequence[tuple[str, int, float]]  # messages handled, and the busy share of the workers
+    busy: float  # seconds of all runs
+    stages: Sequence[tuple[str, int, float]]  # stage, messages handled, busy share of the workers
 
 
 def load_chart_data(connection: sqlite3.Connection, last: str | None) -> ChartData:
-    """`last` is the moment of the last activity, for a run that has no end."""
+    """`last` is the time of the last activity, for a run without an end. ISO 8601."""
     [(first, end)] = connection.execute(_ANSWERS)
     times = [0] * (len(BOUNDS_MS) + 1)
     for piece, number in connection.execute(_TIMES):
@@ -90,7 +90,7 @@ def load_chart_data(connection: sqlite3.Connection, last: str | None) -> ChartDa
         pages=pages,
         bytes=size,
         busy=busy or 0.0,
-        # A file of an earlier version has no samples.
+        # A file of an older version has no samples.
         stages=connection.execute(_STAGES).fetchall() if connection.execute(_SAMPLED).fetchone() else [],
     )
 

@@ -1,10 +1,10 @@
-"""CrawlDiff: what became of the pages between two crawls.
+"""CrawlDiff: compare the pages of two crawls.
 
-May touch: two Readers; a temporary database of its own, which SQLite deletes by itself.
+May touch: two CrawlReaders; a temporary database of its own, which SQLite deletes by itself.
 Never: write to either crawl.
 
-Both are read in the order of their URLs, side by side, so memory holds two rows at a time.
-The differences go into the temporary database, where SQL can ask about them.
+Both are read in the order of their URLs, in parallel, so memory holds two rows at a time. The
+differences are stored in the temporary database, so that SQL can query them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ COLUMNS = ("change", "url", "field", "before", "after")
 FIELDS = ("status", "title", "content_hash", "canonical")
 KINDS = ("added", "gone", "changed")
 
-# BINARY order is that of UTF-8, and of Python's strings; a canonical URL is ASCII anyway.
+# The same order as Python's strings: BINARY compares UTF-8, and a canonical URL is ASCII.
 _PAGES = "SELECT url, status, title, content_hash, canonical FROM pages ORDER BY url"
 _MAKE = "CREATE TABLE diff (change TEXT, url TEXT, field TEXT, before, after)"
 _ADD = "INSERT INTO diff VALUES (?, ?, ?, ?, ?)"
@@ -33,22 +33,22 @@ Page = tuple[object, ...]
 
 
 class DiffCounts(NamedTuple):
-    kinds: Mapping[str, int]  # pages by change
-    fields: Mapping[str, int]  # changed pages by what changed; one page may count in several
+    kinds: Mapping[str, int]  # pages by kind of change
+    fields: Mapping[str, int]  # changed pages by field; one page may count in several
 
 
 class CrawlDiff:
     """The differences, in a temporary database. A context manager; made by `compare_crawls`."""
 
     def __init__(self, found: Iterable[Change]) -> None:
-        # "": a file that SQLite keeps in memory while it is small, and deletes when it is closed.
+        # "": a temporary file, in memory while it is small, deleted when the connection is closed.
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("BEGIN")
         self._db.execute(_MAKE)
         self._db.executemany(_ADD, found)
         self._db.execute("COMMIT")
         self._db.execute("PRAGMA query_only = ON")
-        self._db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # a condition opens no other file
+        self._db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # a condition may not open other files
 
     def __enter__(self) -> CrawlDiff:
         return self
@@ -63,31 +63,31 @@ class CrawlDiff:
         kinds = {**dict.fromkeys(KINDS, 0), **dict(self._db.execute(_COUNT))}
         return DiffCounts(kinds, {**dict.fromkeys(FIELDS, 0), **dict(self._db.execute(_COUNT_FIELDS))})
 
-    def any(self, condition: str) -> int:
-        """How many rows a condition in SQL is true of. Raises BadQuery if it is none."""
+    def count_where(self, condition: str) -> int:
+        """Count the rows for which an SQL condition is true. Raises BadQuery if it is not valid."""
         try:
             [(count,)] = self._db.execute(f"SELECT count(*) FROM diff WHERE ({condition}\n)")
         except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
-            said = " ".join(str(error).split())
+            problem = " ".join(str(error).split())
             raise BadQuery(
-                f"--fail-if: {said}; a condition speaks of {', '.join(COLUMNS)}, as in \"change = 'gone'\""
+                f"--fail-if: {problem}; a condition uses {', '.join(COLUMNS)}, as in \"change = 'gone'\""
             ) from error
         return int(count)
 
 
 def compare_crawls(
-    before: CrawlReader, after: CrawlReader, advanced: Callable[[], None] = lambda: None
+    before: CrawlReader, after: CrawlReader, on_page: Callable[[], None] = lambda: None
 ) -> CrawlDiff:
     """Compare two crawls, page by page."""
-    return CrawlDiff(_differences(iter(before.select(_PAGES)), iter(after.select(_PAGES)), advanced))
+    return CrawlDiff(_differences(iter(before.select(_PAGES)), iter(after.select(_PAGES)), on_page))
 
 
 def _differences(
-    before: Iterator[Page], after: Iterator[Page], advanced: Callable[[], None]
+    before: Iterator[Page], after: Iterator[Page], on_page: Callable[[], None]
 ) -> Iterator[Change]:
     old, new = next(before, None), next(after, None)
     while old is not None or new is not None:
-        advanced()
+        on_page()
         if new is None or (old is not None and str(old[0]) < str(new[0])):
             assert old is not None
             yield "gone", str(old[0]), "status", old[1], None

@@ -1,11 +1,10 @@
-"""CrawlReader: a crawl's file opened for looking. It may be done, killed, or being written right now.
+"""Crawl reader: open a crawl's file read-only. The crawl may be complete, killed, or running.
 
-May touch: sqlite3, the file system's facts about the file.
-Never: change anything, open another file, or keep a crawl waiting.
+May touch: sqlite3, the metadata of the file.
+Never: change anything, open another file, or block a crawl.
 
-Everything that goes wrong here comes out as BadDatabase or BadQuery, in one line. The
-file itself is never opened by hand: closing any descriptor of it would drop the POSIX
-locks that a crawl in the same process holds through SQLite.
+Every error is raised as BadDatabase or BadQuery, in one line. Only SQLite opens the file: closing any
+other descriptor of it would drop the POSIX locks that a crawl in the same process holds through SQLite.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from penstock.storage.database.migration import APPLICATION_ID
 from penstock.storage.database.schema_texts import newest_version
 from penstock.storage.reading.sql_errors import WAIT_SECONDS, explain_file, explain_query
 
-FIRST_WITH_VIEWS = 2  # schema; a file that is older than this code, but no older than that, can be read
-# Python looks for a Ctrl-C between its own instructions only; this makes SQLite come back to it.
-STEPS_BETWEEN_LOOKS = 10_000
+FIRST_WITH_VIEWS = 2  # schema version; older files cannot be read before a crawl migrates them
+# SQLite instructions between two returns to Python, which handles Ctrl-C only in its own code.
+PROGRESS_STEPS = 10_000
 
 _READS = frozenset(
     {
@@ -34,13 +33,13 @@ _READS = frozenset(
         sqlite3.SQLITE_READ,
         sqlite3.SQLITE_FUNCTION,
         sqlite3.SQLITE_RECURSIVE,
-        sqlite3.SQLITE_TRANSACTION,  # BEGIN; on a read-only file nothing can come of it
+        sqlite3.SQLITE_TRANSACTION,  # BEGIN; it does no harm on a read-only connection
     }
 )
-_PRAGMAS = frozenset(  # which tell something; with a value some of them would set it
+_PRAGMAS = frozenset(  # allowed without a value: with one, some of them set it
     {
         "application_id",
-        "data_version",  # what FTS5 asks before it looks into its index
+        "data_version",  # FTS5 reads it before it uses its index
         "encoding",
         "freelist_count",
         "journal_mode",
@@ -55,7 +54,7 @@ _PRAGMAS_OF_A_TABLE = frozenset(
 
 
 class QueryResult:
-    """The answer to one query, read as it is asked for; a million rows need no more memory than one."""
+    """The rows of one query, read one by one: a million rows need no more memory than one."""
 
     def __init__(self, reader: CrawlReader, sql: str, cursor: sqlite3.Cursor) -> None:
         self.columns: tuple[str, ...] = tuple(column[0] for column in cursor.description or ())
@@ -70,8 +69,8 @@ class QueryResult:
                 for row in self._cursor:  # noqa: UP028
                     yield row
         finally:
-            # Ends the read transaction, so that the crawl's WAL can shrink. A reader that was
-            # closed before has done so already.
+            # Ends the read transaction, so that the crawl's WAL can shrink. If the reader was closed
+            # before, the transaction has ended already.
             with contextlib.suppress(sqlite3.ProgrammingError):
                 self._cursor.close()
 
@@ -81,9 +80,9 @@ class CrawlReader:
 
     def __init__(self, path: Path, connection: sqlite3.Connection, note: str | None) -> None:
         self.path = path
-        self.note = note  # what the person should know of how the file was opened
+        self.note = note  # to show to the person: how the file was opened
         self._connection = connection
-        self._refused = ""
+        self._denied = ""  # why the authorizer denied the last query
 
     def __enter__(self) -> CrawlReader:
         return self
@@ -97,16 +96,16 @@ class CrawlReader:
         self._connection.close()
 
     def select(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> QueryResult:
-        """Begin one query. Raises BadQuery if it is no SELECT, or wants more than to read."""
+        """Start one query. Raises BadQuery if it is no SELECT, or does more than read."""
         with self.explaining(sql):
             cursor = self._connection.execute(sql, parameters)
         if cursor.description is None:
-            raise BadQuery("this SQL gives no rows: a SELECT is wanted")
+            raise BadQuery("this SQL returns no rows: write a SELECT")
         return QueryResult(self, sql, cursor)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """One moment of the crawl, for several questions that must agree. Keep it short."""
+        """One read transaction, for several queries that must agree. Keep it short: the WAL grows."""
         with self.explaining(""):
             self._connection.execute("BEGIN")
             try:
@@ -116,16 +115,16 @@ class CrawlReader:
 
     @contextlib.contextmanager
     def explaining(self, sql: str) -> Iterator[None]:
-        """Turn what SQLite says into our errors, and an interrupted query into KeyboardInterrupt."""
-        self._refused = ""
+        """Translate SQLite's errors into ours, and an interrupted query into KeyboardInterrupt."""
+        self._denied = ""
         try:
             yield
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
             code = getattr(error, "sqlite_errorname", "")
             if code == "SQLITE_INTERRUPT":
                 raise KeyboardInterrupt from None
-            if self._refused or code.startswith("SQLITE_READONLY"):
-                raise BadQuery(self._refused or "a query may only read") from None
+            if self._denied or code.startswith("SQLITE_READONLY"):
+                raise BadQuery(self._denied or "a query may only read") from None
             if isinstance(error, sqlite3.Error) and (problem := explain_file(self.path, error)):
                 raise BadDatabase(problem) from error
             raise BadQuery(explain_query(self._connection, sql, error)) from error
@@ -134,32 +133,33 @@ class CrawlReader:
         if action in _READS:
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_UPDATE and first == "sqlite_master":
-            # What json_each and pragma_table_info say when they are first used; a real
-            # UPDATE of the schema is refused by SQLite itself.
+            # json_each and pragma_table_info ask for this at their first use. SQLite itself refuses a
+            # real UPDATE of the schema.
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_PRAGMA:
             name = (first or "").lower()
             if name in _PRAGMAS_OF_A_TABLE or (name in _PRAGMAS and second is None):
                 return sqlite3.SQLITE_OK
-            self._refused = f"PRAGMA {first} is not for queries: a query may only read"
+            self._denied = f"PRAGMA {first} is not allowed: a query may only read"
         elif action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH):
-            # VACUUM INTO attaches the file it writes, so it ends here too.
-            self._refused = "a query may read this database only, and open no other file"
+            # VACUUM INTO attaches the file that it writes, so it is denied here too.
+            self._denied = "a query may read this database only, and may not open another file"
         else:
-            self._refused = "a query may only read; this one wants to change something"
+            self._denied = "a query may only read; this one changes something"
         return sqlite3.SQLITE_DENY
 
-    def confine(self) -> None:
-        """From here on: reading only. Three doors, for each has had its holes."""
+    def protect(self) -> None:
+        """Allow reading only. Several protections, because each has had its holes in the past."""
         self._connection.execute("PRAGMA query_only = ON")
-        self._connection.execute("PRAGMA trusted_schema = OFF")  # the file may be a stranger's
+        # The file may come from a stranger: its views may not call functions with side effects.
+        self._connection.execute("PRAGMA trusted_schema = OFF")
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         self._connection.set_authorizer(self._authorize)
-        self._connection.set_progress_handler(lambda: 0, STEPS_BETWEEN_LOOKS)
+        self._connection.set_progress_handler(lambda: 0, PROGRESS_STEPS)
 
 
 def open_reader(path: str | Path) -> CrawlReader:
-    """Open the crawl in `path` for reading. Raises BadDatabase: not there, not ours, damaged, newer."""
+    """Open the crawl in `path` for reading. Raises BadDatabase: missing, no crawl, damaged, or newer."""
     path = Path(path)
     _refuse_other_files(path)
     try:
@@ -167,13 +167,13 @@ def open_reader(path: str | Path) -> CrawlReader:
             connection, note = _connect(path, "mode=ro"), None
         except sqlite3.OperationalError as error:
             connection, note = _connect_sealed(path, error)
-    except UnicodeDecodeError as error:  # what SQLite says may quote a damaged page
-        raise BadDatabase(f"{path} is damaged: restore a copy, or crawl anew into another file") from error
+    except UnicodeDecodeError as error:  # SQLite's message may quote a damaged page
+        raise BadDatabase(f"{path} is damaged: restore a copy, or crawl again into another file") from error
     except sqlite3.Error as error:
         raise BadDatabase(explain_file(path, error) or f"cannot read {path}: {error}") from error
     reader = CrawlReader(path, connection, note)
     try:
-        reader.confine()
+        reader.protect()
     except BaseException:
         reader.close()
         raise
@@ -181,11 +181,11 @@ def open_reader(path: str | Path) -> CrawlReader:
 
 
 def _connect(path: Path, how: str) -> sqlite3.Connection:
-    """Open and check. The URI carries any path: `?`, `#`, `%` and what is no UTF-8 are escaped."""
+    """Open and check. The URI carries any path: `?`, `#`, `%` and bytes that are no UTF-8 are escaped."""
     uri = f"{path.absolute().as_uri()}?{how}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=WAIT_SECONDS)
     try:
-        # A damaged file may hold text that is no UTF-8: show it, do not stop there.
+        # A damaged file may hold text that is no UTF-8: show it, and continue.
         connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         _refuse_other_databases(path, connection)
     except BaseException:
@@ -195,10 +195,10 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
 
 
 def _connect_sealed(path: Path, error: sqlite3.OperationalError) -> tuple[sqlite3.Connection, str]:
-    """A file in WAL mode whose folder nobody may write to: SQLite could not make its -shm there.
+    """Open a file in WAL mode in a read-only folder, where SQLite cannot create its -shm file.
 
-    With `immutable` it needs none, but it also takes no locks and does not look at the
-    WAL, so that is right only where nobody can write and nothing is left in a WAL.
+    With `immutable` it needs none, but it also takes no locks and ignores the WAL. That is right
+    only if nobody can write to the file and its WAL is empty.
     """
     if not getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
         raise error
@@ -207,11 +207,11 @@ def _connect_sealed(path: Path, error: sqlite3.OperationalError) -> tuple[sqlite
         if wal.stat().st_size:
             raise BadDatabase(
                 f"{path} was not closed, and its folder cannot be written to: "
-                f"copy it with {wal.name} to a folder of your own, and read it there"
+                f"copy it together with {wal.name} to another folder, and read it there"
             ) from error
     if os.access(path, os.W_OK):
         raise error
-    note = f"{path} cannot be written to: it is read as it stands, without looking for a running crawl"
+    note = f"{path} is read-only: it is read as it is, without a check for a running crawl"
     return _connect(path, "mode=ro&immutable=1"), note
 
 
@@ -219,31 +219,33 @@ def _refuse_other_files(path: Path) -> None:
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise BadDatabase(f"there is no {path}: crawl first, or name the file with --db") from None
+        raise BadDatabase(f"{path} does not exist: crawl first, or name another file with --db") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise BadDatabase(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     if stat.S_ISDIR(found.st_mode):
         raise BadDatabase(f"{path} is a folder; --db takes a file")
     if not stat.S_ISREG(found.st_mode):
-        raise BadDatabase(f"{path} is no regular file")
+        raise BadDatabase(f"{path} is not a regular file")
     if not os.access(path, os.R_OK):
-        raise BadDatabase(f"cannot read {path}: you may not")
+        raise BadDatabase(f"cannot read {path}: permission denied")
     if not found.st_size:
-        raise BadDatabase(f"{path} is empty: no crawl has begun in it")
+        raise BadDatabase(f"{path} is empty: no crawl was started in it")
 
 
 def _refuse_other_databases(path: Path, connection: sqlite3.Connection) -> None:
-    [(tables,)] = connection.execute("SELECT count(*) FROM sqlite_schema")  # the first that reads the file
+    [(tables,)] = connection.execute(
+        "SELECT count(*) FROM sqlite_schema"
+    )  # the first statement that reads the file
     [(application,)] = connection.execute("PRAGMA application_id")
     [(version,)] = connection.execute("PRAGMA user_version")
     if application != APPLICATION_ID:
         if not tables:
-            raise BadDatabase(f"{path} has no tables: no crawl has begun in it")
-        raise BadDatabase(f"{path} is another application's database; name a crawl's file with --db")
+            raise BadDatabase(f"{path} has no tables: no crawl was started in it")
+        raise BadDatabase(f"{path} is the database of another application; name a crawl's file with --db")
     newest = newest_version()
     if version > newest:
         raise BadDatabase(
             f"{path} was written by a newer Penstock (schema {version}, this one knows {newest}); upgrade"
         )
     if version < FIRST_WITH_VIEWS:
-        raise BadDatabase(f"{path} has no views yet (schema {version}); run its crawl again, that adds them")
+        raise BadDatabase(f"{path} has no views yet (schema {version}); run its crawl again to add them")

@@ -47,20 +47,20 @@ class RunRecord(NamedTuple):
 class CrawlStatus:
     """How far a crawl is."""
 
-    identity: Mapping[str, Any]  # seeds, scope, include, exclude; empty: not begun
-    depth: int | None  # link hops, of the last run; None: no limit
+    identity: Mapping[str, Any]  # seeds, scope, include, exclude; empty: no crawl was started
+    depth: int | None  # limit of the last run, in link hops; None: no limit
     robots: bool  # the last run obeyed robots.txt
     totals: Totals
-    waiting: int  # of the pending ones: for another attempt
-    failed: Sequence[tuple[str, int]]  # reason and URLs, the most frequent first
+    waiting: int  # pending URLs that wait for another attempt
+    failed: Sequence[tuple[str, int]]  # reasons with URL counts, the most frequent first
     skipped: Sequence[tuple[str, int]]
-    runs: Sequence[RunRecord]  # the oldest first
-    last_activity: str | None  # ISO 8601, UTC: the last answer, or the begin or end of a run
-    live: Live | None  # what the last run showed last, if it has no end
+    runs: Sequence[RunRecord]  # oldest first
+    last_activity: str | None  # ISO 8601, UTC: the last answer, or the start or end of a run
+    live: Live | None  # the last state of the last run, if it has not ended
 
 
 def load_totals(connection: sqlite3.Connection) -> Totals:
-    """The crawl's life so far, all runs together, as the database has it."""
+    """The counts of the whole crawl, over all runs."""
     [states] = connection.execute(sql.COUNT_STATES)
     generation = connection.execute(_GENERATION).fetchone()
     [(pages,)] = connection.execute(sql.COUNT_PAGES, {"generation": generation[0] if generation else 1})
@@ -69,12 +69,12 @@ def load_totals(connection: sqlite3.Connection) -> Totals:
 
 
 def load_status(connection: sqlite3.Connection) -> CrawlStatus:
-    """Everything that the `status` command shows."""
+    """All that the `status` command shows."""
     crawl = connection.execute(_CRAWL).fetchone() or ("{}", None, 1, None)
     [(waiting,)] = connection.execute(_WAITING)
     [(answered,)] = connection.execute(_LAST_ANSWER)
     runs = [RunRecord(*row) for row in connection.execute(_RUNS)]
-    moments = [answered, crawl[3], *(moment for run in runs for moment in (run.started_at, run.finished_at))]
+    times = [answered, crawl[3], *(time for run in runs for time in (run.started_at, run.finished_at))]
     seen = live(connection)
     return CrawlStatus(
         identity=json.loads(crawl[0]),
@@ -85,6 +85,6 @@ def load_status(connection: sqlite3.Connection) -> CrawlStatus:
         failed=connection.execute(_REASONS, {"state": 3}).fetchall(),
         skipped=connection.execute(_REASONS, {"state": 4}).fetchall(),
         runs=runs,
-        last_activity=max((moment for moment in moments if moment), default=None),
+        last_activity=max((time for time in times if time), default=None),
         live=seen if seen and runs and seen.run == runs[-1].id and not runs[-1].finished_at else None,
     )

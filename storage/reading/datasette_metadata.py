@@ -1,9 +1,9 @@
-"""Catalogue: what the tables and columns mean, as Datasette's metadata wants it.
+"""Catalogue: describe tables and columns in the format of Datasette's metadata.
 
 May touch: the schema's files.
 
-The meaning of a column stands once, beside it in the schema; this reads it from there. The
-canned queries are those that people ask first, and that no report answers as it is.
+The meaning of a column is the comment beside it in the schema. The canned queries are those that
+people ask first and that no report answers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ QUERIES: Mapping[str, tuple[str, str]] = {
         "SELECT source, text, rel, followed FROM links WHERE target = :url ORDER BY source",
     ),
     "outlinks": (
-        "What a page links to, and what became of it",
+        "What a page links to, with the state of the targets",
         "SELECT links.target, links.text, urls.state, urls.reason FROM links "
         "JOIN urls ON urls.url = links.target WHERE links.source = :url ORDER BY links.target",
     ),
@@ -40,7 +40,7 @@ QUERIES: Mapping[str, tuple[str, str]] = {
 
 
 def build_datasette_metadata(database: str) -> dict[str, object]:
-    """Metadata for Datasette 0.65; `database` is its name there: the file's, without its ending."""
+    """Metadata for Datasette 0.65. `database` is its name there: the file name without its suffix."""
     descriptions = describe_schema()
     tables: dict[str, object] = {
         name: {
@@ -49,7 +49,7 @@ def build_datasette_metadata(database: str) -> dict[str, object]:
         }
         for name in (*TABLES, *REPORTS)
     }
-    # The tables beneath the views; people should not begin there.
+    # The tables beneath the views: not where people should begin.
     tables.update({name: {"hidden": True} for name in descriptions if name not in tables})
     queries = {name: {"title": title, "sql": sql} for name, (title, sql) in QUERIES.items()}
     return {

@@ -1,9 +1,9 @@
-"""Explanation: what became of one URL, and the way from a seed to it.
+"""Explanation: the state of one URL, and the path of links and redirects from a seed to it.
 
 May touch: sqlite3 connections that others opened.
 Never: write.
 
-The way back never turns in a circle: redirects may, so no URL is passed twice.
+The path visits no URL twice: redirects may form a loop.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from penstock.crawler.config.option_checks import quote_value
@@ -30,7 +31,7 @@ _FIND_BY_TEXT = """
     SELECT url.id FROM url JOIN host ON host.id = url.host_id
     WHERE host.name = :host AND url.path = :path AND url.secure = :secure AND url.kind = 0
 """
-_FIRST_WITH_DIGESTS = 10  # schema; files that are older are read, too, and have an index over the text
+_FIRST_WITH_DIGESTS = 10  # schema version; older files, which can be read too, have an index over the text
 _FACTS = """
     SELECT known_url.state, known_url.reason, known_url.depth, known_url.attempts, known_url.host,
            known_url.retry_at, known_url.discovered_from, known_url.seed,
@@ -50,7 +51,7 @@ _NEXT_HOP = """
     SELECT url_text.id, url_text.url FROM last_fetch JOIN url_text ON url_text.id = last_fetch.redirect_id
     WHERE last_fetch.url_id = :id
 """
-# The same parents as in known_url.discovered_from, in the same order: the two must agree.
+# The same parents, in the same order, as known_url.discovered_from: the two must agree.
 _PARENTS = """
     SELECT parent.id, source.url, parent.seed, 0 AS redirect, link.followed,
            coalesce((SELECT phrase.text FROM phrase WHERE phrase.id = link.text_id), '') AS text
@@ -83,7 +84,7 @@ class UrlFacts(NamedTuple):
 
 
 class StoredAnswer(NamedTuple):
-    """The newest answer, or what there is of one."""
+    """The newest answer, or the failure of the newest request."""
 
     status: int | None
     error: str | None
@@ -96,7 +97,7 @@ class StoredAnswer(NamedTuple):
 
 
 class PathStep(NamedTuple):
-    """One URL on the way, and how the one before leads to it."""
+    """One URL on the path, and how the URL before leads to it."""
 
     url: str
     how: str  # seed, link or redirect
@@ -108,9 +109,9 @@ class PathStep(NamedTuple):
 class Explanation:
     url: CanonicalUrl
     facts: UrlFacts
-    answer: StoredAnswer | None  # None: it was not requested
-    way: list[PathStep]  # from a seed to the URL; empty if none is stored
-    loop: list[str]  # where its redirects go round in a circle: the circle's URLs, else empty
+    answer: StoredAnswer | None  # None: the URL was not requested
+    path: list[PathStep]  # from a seed to the URL; empty: none is stored
+    loop: list[str]  # the URLs of the redirect loop that the URL leads into; empty: none
 
 
 class _Parent(NamedTuple):
@@ -123,7 +124,7 @@ class _Parent(NamedTuple):
 
 
 def explain_url(connection: sqlite3.Connection, text: str) -> Explanation:
-    """Raises BadQuery, naming the rule, if `text` cannot be or is not in this crawl."""
+    """Explain the URL in `text`. Raises BadQuery with the reason if it is not in this crawl."""
     url, number = find_url(connection, text)
     facts = UrlFacts(*connection.execute(_FACTS, {"id": number}).fetchone())
     answer = connection.execute(_ANSWER, {"id": number}).fetchone()
@@ -131,13 +132,13 @@ def explain_url(connection: sqlite3.Connection, text: str) -> Explanation:
         url=url,
         facts=facts,
         answer=StoredAnswer(*answer) if answer else None,
-        way=_way(connection, number, url, seed=bool(facts.seed)),
+        path=_path(connection, number, url, seed=bool(facts.seed)),
         loop=_loop(connection, number, url),
     )
 
 
 def find_url(connection: sqlite3.Connection, text: str) -> tuple[CanonicalUrl, int]:
-    """The canonical form of a URL, and its row. Raises BadQuery, naming the rule, if there is none."""
+    """Return the canonical form of a URL and its row number. Raises BadQuery: it has no row, and why."""
     url = _canonical(text)
     parts = split(url)
     key = {"host": parts.host, "path": parts.path, "secure": int(parts.secure)}
@@ -162,51 +163,46 @@ def _canonical(text: str) -> CanonicalUrl:
     if not is_http(url):
         scheme = url.partition(":")[0]
         raise BadQuery(
-            f"{url} has the scheme {scheme!r}: only http and https get a row, a page counts others"
+            f"{url} has the scheme {scheme!r}: only http and https URLs get a row, their page counts others"
         )
     if len(url) > MAX_URL_CHARS:
         raise BadQuery(
-            f"this URL has {len(url):,} characters: over {MAX_URL_CHARS:,} is trap:length, "
-            "its page counts it and it gets no row"
+            f"this URL has {len(url):,} characters: a URL over {MAX_URL_CHARS:,} is counted on its page "
+            "as trap:length and gets no row"
         )
     return CanonicalUrl(url)
 
 
 def _loop(connection: sqlite3.Connection, number: int, url: str) -> list[str]:
-    """The circle that a URL's redirects end in. No URL in it fails: each was answered, with a redirect."""
-    passed = {number: url}
+    """The loop that a URL's redirects lead into. No URL of it has failed: each answered with a redirect."""
+    visited = {number: url}
     while (hop := connection.execute(_NEXT_HOP, {"id": number}).fetchone()) is not None:
         number, url = hop
-        if number in passed:
-            return list(passed.values())[list(passed).index(number) :]
-        passed[number] = url
+        if number in visited:
+            return list(visited.values())[list(visited).index(number) :]
+        visited[number] = url
     return []
 
 
-def _way(connection: sqlite3.Connection, number: int, url: str, *, seed: bool) -> list[PathStep]:
-    """The steps from a seed: the parent that sorts first at each, unless that leads in a circle."""
+def _path(connection: sqlite3.Connection, number: int, url: str, *, seed: bool) -> list[PathStep]:
+    """The steps from a seed; at each the parent that sorts first, unless it leads into a loop."""
 
     def parents(child: int) -> Iterator[_Parent]:
         return map(_Parent._make, connection.execute(_PARENTS, {"id": child}))
 
     here = _Parent(number, url, int(seed), 0, 1, "")
-    passed = {number}
+    visited = {number}
     branch = [(here, parents(number))]
     while branch and not branch[-1][0].seed:
-        parent = next((found for found in branch[-1][1] if found.id not in passed), None)
+        parent = next((found for found in branch[-1][1] if found.id not in visited), None)
         if parent is None:
-            branch.pop()  # in a circle: back, and try the next parent
+            branch.pop()  # a loop: go back and try the next parent
         else:
-            passed.add(parent.id)
+            visited.add(parent.id)
             branch.append((parent, parents(parent.id)))
-    backwards = [parent for parent, _ in branch]
-    # What a row says of the link belongs to the step that follows it on the way forward.
-    return [
-        _step(to, via) for to, via in zip(reversed(backwards), [None, *reversed(backwards)], strict=False)
+    forwards = [parent for parent, _ in reversed(branch)]
+    # A parent's row holds the link to its child, which is the next step.
+    return [PathStep(first.url, "seed") for first in forwards[:1]] + [
+        PathStep(to.url, "redirect" if via.redirect else "link", bool(via.followed), via.text)
+        for via, to in pairwise(forwards)
     ]
-
-
-def _step(to: _Parent, via: _Parent | None) -> PathStep:
-    if via is None:
-        return PathStep(to.url, "seed")
-    return PathStep(to.url, "redirect" if via.redirect else "link", bool(via.followed), via.text)

@@ -1,7 +1,7 @@
-"""Provenance: what is said of a crawl wherever its rows go.
+"""Provenance: who crawled what and when, for exports.
 
 May touch: sqlite3 connections that others opened.
-Never: write; or name anything of this machine.
+Never: write; name anything of this machine.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _RUNS = "SELECT id, started_at, finished_at, stop_reason, config FROM runs ORDER
 
 
 def load_provenance(connection: sqlite3.Connection, *, sql: str | None = None) -> Mapping[str, object]:
-    """Who crawled what, when, how far it is, and which rows were taken. Plain values, for JSON."""
+    """Software, identity and runs of the crawl, how far it is, the exported rows. Plain values, for JSON."""
     crawl = connection.execute("SELECT identity, created_at FROM crawl").fetchone() or ("{}", None)
     names = ("id", "started_at", "finished_at", "stop_reason")
     runs = [
-        {**dict(zip(names, run, strict=True)), "config": _portable(config)}
+        {**dict(zip(names, run, strict=True)), "config": _without_paths(config)}
         for *run, config in connection.execute(_RUNS)
     ]
     found = load_totals(connection)
@@ -38,6 +38,6 @@ def load_provenance(connection: sqlite3.Connection, *, sql: str | None = None) -
     }
 
 
-def _portable(config: str) -> Mapping[str, object]:
-    """The options of a run, of which secrets were left out, without where its file lay."""
+def _without_paths(config: str) -> Mapping[str, object]:
+    """The options of a run without the path of its file. Secrets are not in the file at all."""
     return {name: value for name, value in json.loads(config).items() if name != "db"}

@@ -1,9 +1,9 @@
-"""Mistakes: what SQLite complained of, in one line that a person can act on.
+"""SQL errors: explain an error of SQLite in one line that a person can act on.
 
 May touch: sqlite3, the names in the schema.
 
-Either the file or the query is to blame. SQLite says what is wrong, but not what there
-is: a wrong name is answered with the right ones.
+The cause is either the file or the query. SQLite names what does not exist; these messages add what
+does: after a wrong name follow the right ones.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from pathlib import Path
 
 from penstock.storage.reading.reports import REPORTS, TABLES
 
-WAIT_SECONDS = 5.0  # a crawl blocks readers only for moments, such as the repair after a kill
+WAIT_SECONDS = 5.0  # a crawl blocks readers only briefly, as for the recovery after a kill
 
 _NO_TABLE = re.compile(r"no such table: (.+)", re.DOTALL)
 _NO_COLUMN = re.compile(r"no such column: (.+)", re.DOTALL)
 
 
 def explain_file(path: Path, error: sqlite3.Error) -> str | None:
-    """One line if the file is to blame, or the machine; None if the query is."""
+    """One line if the cause is the file or the machine; None if it is the query."""
     code = getattr(error, "sqlite_errorname", "")
-    beside = "cannot be opened: SQLite has to write beside it (-shm), and may not; copy it elsewhere"
+    beside = "cannot be opened: SQLite may not write its -shm file beside it; copy it to another folder"
     hints = {
         "SQLITE_NOTADB": "is not an SQLite database",
-        "SQLITE_CORRUPT": "is damaged: restore a copy, or crawl anew into another file",
-        "SQLITE_BUSY": f"is locked by another program, for over {WAIT_SECONDS:g} s",
+        "SQLITE_CORRUPT": "is damaged: restore a copy, or crawl again into another file",
+        "SQLITE_BUSY": f"has been locked by another program for over {WAIT_SECONDS:g} s",
         "SQLITE_CANTOPEN": beside,
         "SQLITE_READONLY": beside,
         "SQLITE_IOERR": "cannot be read: the disk failed",
-        "SQLITE_PERM": "cannot be read: you may not",
-        "SQLITE_FULL": "needs room for sorting, and the disk for temporary files is full",
+        "SQLITE_PERM": "cannot be read: permission denied",
+        "SQLITE_FULL": "cannot be sorted: the disk for temporary files is full",
     }
     return next((f"{path} {hint}" for name, hint in hints.items() if code.startswith(name)), None)
 
@@ -44,15 +44,17 @@ def explain_query(connection: sqlite3.Connection, sql: str, error: Exception) ->
         return "this SQL is not valid UTF-8"
     message = " ".join(str(error).split())
     if "one statement at a time" in message:
-        return "one statement at a time, please: this SQL has several"
+        return "this SQL has several statements; only one is allowed"
     if wrong := _NO_TABLE.match(str(error)):
         if wrong[1] in REPORTS:
-            return f"this file has no {wrong[1]} yet: an older Penstock wrote it; run its crawl again"
+            return (
+                f"this file has no {wrong[1]} yet: an older Penstock wrote it; run its crawl again to add it"
+            )
         known = f"there are {', '.join(TABLES)} and the reports {', '.join(REPORTS)}"
         return f"there is no table {wrong[1]!r}; {known}"
     if wrong := _NO_COLUMN.match(str(error)):
         return f"there is no column {wrong[1]!r}{_columns(connection, sql)}"
-    return f"SQLite cannot run this: {message}"
+    return f"SQLite cannot execute this: {message}"
 
 
 def _columns(connection: sqlite3.Connection, sql: str) -> str:

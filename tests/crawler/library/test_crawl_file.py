@@ -198,5 +198,5 @@ class TestShowing:
 
 class TestOpening:
     def test_a_file_that_is_not_there_is_one_clear_line(self, tmp_path: Path) -> None:
-        with pytest.raises(BadDatabase, match="there is no"):
+        with pytest.raises(BadDatabase, match="does not exist"):
             penstock.open(tmp_path / "missing.db")

@@ -250,7 +250,7 @@ class TestSitemap:
     def test_too_many_urls_become_parts_and_an_index(
         self, shell: Shell, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("penstock.storage.exports.sitemap.MOST_URLS", 1)
+        monkeypatch.setattr("penstock.storage.exports.sitemap.MAX_URLS", 1)
 
         index = shell.writes("sitemap", name="map.xml")
 
@@ -370,7 +370,7 @@ class TestFiles:
         assert (pipe.getvalue(), shell.err) == (b"x\n1\n", "")
 
     def test_nothing_goes_beside_a_device(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("penstock.storage.exports.sitemap.MOST_URLS", 1)
+        monkeypatch.setattr("penstock.storage.exports.sitemap.MAX_URLS", 1)
 
         assert shell.types("csv", os.devnull) == 0
         assert not Path(f"{os.devnull}.meta.json").exists()

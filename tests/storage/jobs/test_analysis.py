@@ -14,7 +14,7 @@ import pytest
 from penstock.crawler.cli import main
 from penstock.stages.extractors.text.visible_text import visible_text
 from penstock.storage.database.file_lock import FileLock
-from penstock.storage.jobs.near_duplicates import MOST_BITS, group_similar, simhash, split_words
+from penstock.storage.jobs.near_duplicates import MAX_BITS, group_similar, simhash, split_words
 from penstock.storage.jobs.pagerank import DAMPING, TOLERANCE, Graph, pagerank
 from tests.support.database_rows import SITE, CrawlFile
 
@@ -62,7 +62,7 @@ class TestLikeness:
 
         one, near, far = (simhash(words) or 0 for words in (text, changed, other))
 
-        assert (one ^ near).bit_count() <= MOST_BITS
+        assert (one ^ near).bit_count() <= MAX_BITS
         assert (one ^ far).bit_count() > 10
 
     def test_a_text_too_short_to_compare_has_none(self) -> None:

@@ -104,7 +104,7 @@ class TestDiff:
     @pytest.mark.parametrize(
         ("check", "said"),
         [
-            ("nope = 1", "a condition speaks of change, url, field, before, after"),
+            ("nope = 1", "a condition uses change, url, field, before, after"),
             ("(SELECT 1", "--fail-if"),
             ("load_extension('x')", "--fail-if"),
             ("1; DROP TABLE diff", "--fail-if"),

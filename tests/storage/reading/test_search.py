@@ -119,7 +119,7 @@ class TestRefusals:
         assert (shell.out, shell.err.count("\n")) == ("", 1)
         assert shell.err.isprintable() or shell.err[:-1].isprintable()
         assert len(shell.err) < 300
-        assert "the query is" in shell.err or "is no query for the index" in shell.err
+        assert "the query is" in shell.err or "is not a valid search query" in shell.err
 
     def test_quotes_make_words_of_signs(self, shell: Shell) -> None:
         assert found(shell, '"c++"') == ["/odd"]
