@@ -1,4 +1,4 @@
-"""A whole crawl finds exactly what a web holds, whatever the speed, the size or the luck.
+"""A whole crawl stores exactly what a web contains, at any speed, size and order of arrival.
 
 Every test crawls a synthetic web on loopback that knows its own right answer.
 """
@@ -20,7 +20,7 @@ from tests.support.web import SyntheticWeb
 
 
 class AlwaysMaybe(SeenFilter):
-    """A Bloom filter at its worst: every answer is wrong but for "maybe"."""
+    """A Bloom filter at its worst: it answers "maybe" for every URL."""
 
     def probe(self, url: CanonicalUrl) -> bool:
         super().probe(url)
@@ -29,16 +29,16 @@ class AlwaysMaybe(SeenFilter):
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Path]:
-    """A fresh crawl's file; whatever the test did, it must not contradict itself."""
+    """A fresh crawl's file, which must not contradict itself when the test is over."""
     path = tmp_path / "crawl.db"
     yield path
     assert check_invariants(path) == []
 
 
-class TestTheAnswer:
+class TestContent:
     @pytest.mark.parametrize("depth", [0, 1, 2, 3, inf])
-    async def test_a_crawl_is_the_answer_of_the_web(self, db: Path, depth: float) -> None:
-        """Pages, states, reasons, depths, titles and links, of all that a web can do to a crawler."""
+    async def test_a_crawl_equals_the_known_content_of_the_web(self, db: Path, depth: float) -> None:
+        """Pages, states, reasons, depths, titles and links, with traps, redirects and failures."""
         web = SyntheticWeb(seed=1)
         async with web.serve() as url:
             report = await crawl(seeds=[url], depth=depth, db=db)
@@ -48,7 +48,7 @@ class TestTheAnswer:
         assert (report.exit_code, report.stop_reason) == (0, "finished")
 
     @pytest.mark.parametrize("seed", range(2, 8))
-    async def test_any_web_will_do(self, db: Path, seed: int) -> None:
+    async def test_crawls_of_random_webs_equal_their_known_content(self, db: Path, seed: int) -> None:
         web = SyntheticWeb(seed=seed, pages=60)
         async with web.serve() as url:
             await crawl(seeds=[url], depth=inf, db=db)
@@ -56,8 +56,8 @@ class TestTheAnswer:
         assert differences(db, web.expected()) == []
         assert web.coded_answers > 0
 
-    async def test_the_server_saw_what_the_database_says(self, db: Path) -> None:
-        """Nothing is asked for twice but what failed, and every request is accounted for."""
+    async def test_the_server_saw_the_requests_that_the_database_has(self, db: Path) -> None:
+        """Only failures are requested twice, and every request is counted."""
         web = SyntheticWeb(seed=3)
         async with web.serve() as url:
             report = await crawl(seeds=[url], depth=inf, db=db)
@@ -75,7 +75,7 @@ class TestTheAnswer:
 
         assert differences(db, web.expected(2, seeds=seeds)) == []
 
-    async def test_patterns_turn_urls_away_but_never_seeds(self, db: Path) -> None:
+    async def test_patterns_exclude_urls_and_never_seeds(self, db: Path) -> None:
         web = SyntheticWeb(seed=5)
         async with web.serve() as url:
             await crawl(seeds=[url], depth=inf, db=db, include=[r"/p\d|/a/|/r/"], exclude=[r"\?n="])
@@ -92,7 +92,7 @@ class TestAnySpeed:
 
         assert differences(db, web.expected(4)) == []
 
-    async def test_one_of_everything_and_no_room_at_all_is_enough(self, db: Path) -> None:
+    async def test_one_worker_a_stage_and_queues_of_one_are_enough(self, db: Path) -> None:
         """Pages with more links than all inboxes hold must not make the stages wait in a circle."""
         web = SyntheticWeb(seed=9, pages=30, hub=10_000, latency=0)
         async with web.serve() as url, asyncio.timeout(50):
@@ -101,8 +101,8 @@ class TestAnySpeed:
 
         assert differences(db, web.expected(exclude=r"/hub/\d+[1-9]$")) == []
 
-    async def test_a_slow_short_way_beats_a_quick_long_one(self, db: Path) -> None:
-        """The first way to arrive must decide neither the depth nor, through it, what is stored."""
+    async def test_a_slow_short_path_decides_the_depth_over_a_quick_long_one(self, db: Path) -> None:
+        """The order of arrival must decide neither the depth nor, through it, which pages are stored."""
         web = SyntheticWeb(pages=0)
         web.page("/", "/slow", "/1")
         web.page("/slow", "/goal", delay=0.3)
@@ -130,8 +130,8 @@ class TestAnySpeed:
 
         assert differences(db, web.expected(depth)) == []
 
-    async def test_a_filter_that_never_says_surely_new_loses_nothing(self, tmp_path: Path, db: Path) -> None:
-        """The seen set saves look-ups; what is known is for the rows on disk to say."""
+    async def test_a_seen_filter_that_always_answers_maybe_is_enough(self, tmp_path: Path, db: Path) -> None:
+        """The seen set only saves look-ups. The rows on disk decide whether a URL is known."""
         web = SyntheticWeb(seed=11)
         async with web.serve() as url:
             await crawl(seeds=[url], depth=3, db=tmp_path / "usual.db")
@@ -145,7 +145,7 @@ class TestAnySpeed:
 class TestRobots:
     FORBIDDEN = ("/a/", "/docs/v2", "/loop/2")
 
-    async def test_what_robots_txt_forbids_is_recorded_and_not_asked_for(self, db: Path) -> None:
+    async def test_urls_that_robots_txt_forbids_are_recorded_and_not_requested(self, db: Path) -> None:
         web = SyntheticWeb(seed=12, disallow=self.FORBIDDEN)
         async with web.serve() as url:
             await crawl(seeds=[url], depth=inf, db=db, no_robots=False)
@@ -154,7 +154,7 @@ class TestRobots:
         assert [path for path in web.requests if path.startswith(self.FORBIDDEN)] == []
         assert web.robots_requests == 1
 
-    async def test_no_robots_does_not_even_ask(self, db: Path) -> None:
+    async def test_no_robots_does_not_request_robots_txt(self, db: Path) -> None:
         web = SyntheticWeb(seed=12, disallow=self.FORBIDDEN)
         async with web.serve() as url:
             await crawl(seeds=[url], depth=inf, db=db, no_robots=True)

@@ -1,6 +1,6 @@
-"""The same file, crawled again: budgets, larger and smaller limits, and what is refused.
+"""The same file, crawled again: budgets, larger and smaller limits, and refusals.
 
-Whatever was stored once is never asked for again; the web counts its requests.
+A stored page is never requested again; the web counts its requests.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def db(tmp_path: Path) -> Iterator[Path]:
 class TestBudget:
     @pytest.mark.parametrize("pages", [1, 2, 17, 64, 65])
     async def test_max_pages_is_exact(self, db: Path, pages: int) -> None:
-        """Not one more under 64 fetchers, and not one less while there are any."""
+        """Never more pages, under 64 fetchers too, and never fewer while there are any."""
         web = SyntheticWeb(seed=20)
         async with web.serve() as url:
             report = await crawl(seeds=[url], depth=inf, db=db, max_pages=pages)
@@ -45,7 +45,7 @@ class TestBudget:
         assert stored_pages(db) == pages
         assert (report.exit_code, report.stop_reason) == (3, "max_pages")
 
-    async def test_a_larger_budget_goes_on_where_the_last_one_ended(self, db: Path) -> None:
+    async def test_a_larger_budget_continues_where_the_last_one_ended(self, db: Path) -> None:
         web = SyntheticWeb(seed=21)
         async with web.serve() as url:
             for pages in (5, 6, 40):
@@ -67,7 +67,7 @@ class TestBudget:
         assert (report.exit_code, web.requests.total()) == (3, 0)
         assert stored_pages(db) == 20
 
-    async def test_a_budget_larger_than_the_web_ends_nothing(self, db: Path) -> None:
+    async def test_a_budget_larger_than_the_web_does_not_end_the_crawl(self, db: Path) -> None:
         web = SyntheticWeb(seed=23, pages=30)
         async with web.serve() as url:
             report = await crawl(seeds=[url], depth=inf, db=db, max_pages=web_pages(web) + 1)
@@ -75,7 +75,7 @@ class TestBudget:
         assert (report.exit_code, report.stop_reason) == (0, "finished")
         assert stored_pages(db) == web.expected().good
 
-    async def test_max_bytes_ends_a_crawl_that_then_goes_on(self, db: Path) -> None:
+    async def test_max_bytes_ends_a_run_and_the_next_run_continues(self, db: Path) -> None:
         web = SyntheticWeb(seed=24)
         async with web.serve() as url:
             report = await crawl(seeds=[url], depth=inf, db=db, max_bytes=10_000)
@@ -112,7 +112,7 @@ class TestExtending:
         assert differences(db, web.expected(4)) == []
 
     async def test_a_smaller_depth_on_an_unfinished_crawl_is_obeyed(self, db: Path) -> None:
-        """What is pending beyond the new limit is skipped, and comes back with a larger one."""
+        """Pending URLs beyond the new limit are skipped, and pending again with a larger one."""
         web = SyntheticWeb(seed=27)
         async with web.serve() as url:
             await crawl(seeds=[url], depth=inf, db=db, max_pages=20)
@@ -137,7 +137,7 @@ class TestExtending:
         assert not first.nothing_to_do
         assert (web.requests.total(), web.robots_requests) == (0, 0)
 
-    async def test_no_robots_later_fetches_what_robots_kept_out(self, db: Path) -> None:
+    async def test_no_robots_in_a_later_run_fetches_the_urls_that_robots_excluded(self, db: Path) -> None:
         web = SyntheticWeb(seed=29, disallow=("/a/", "/docs/"))
         async with web.serve() as url:
             await crawl(seeds=[url], depth=3, db=db, no_robots=False)
@@ -148,7 +148,7 @@ class TestExtending:
         assert web.requests == web.expected(3).requests
 
     @pytest.mark.parametrize("lifted", [{"no_robots": True}, {"no_robots": False, "retry_failed": True}])
-    async def test_what_is_let_in_again_keeps_to_the_present_depth(
+    async def test_urls_that_are_admitted_again_obey_the_present_depth(
         self, db: Path, lifted: dict[str, Any]
     ) -> None:
         """Lifting one rule does not lift another that is tightened in the same run."""
@@ -192,7 +192,7 @@ class TestRefusals:
         assert contents(db) == before
         assert web.requests.total() == 0
 
-    def test_the_command_refuses_with_exit_2_and_the_way_out(self, tmp_path: Path, db: Path) -> None:
+    def test_the_command_refuses_another_identity_with_exit_2(self, tmp_path: Path, db: Path) -> None:
         web = SyntheticWeb(seed=30, pages=10)
         with web.serve_in_thread() as url:
             usual = ("--seed", url, "--depth", "1", *QUICK_FLAGS, "--db", db)
@@ -234,5 +234,5 @@ def contents(path: Path) -> bytes:
 
 
 def web_pages(web: SyntheticWeb) -> int:
-    """More pages than any crawl of the web can store."""
+    """A bound on the pages that a crawl of the web can store."""
     return len(web.resources)

@@ -1,4 +1,4 @@
-"""What goes wrong, with the web or with us, ends as a row; the other pages flow on."""
+"""Failures of the web, and bugs of ours, end as a row, and the other pages flow on."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tests.support.web_resource import Resource
 
 
 class BrokenExtractor:
-    """Reads like the real one, but `strikes` sees every URL first and may bring out a bug."""
+    """Reads as the real one does, and raises where `fails` is true of a URL."""
 
-    def __init__(self, strikes: Callable[[str], bool]) -> None:
-        self._strikes = strikes
+    def __init__(self, fails: Callable[[str], bool]) -> None:
+        self._fails = fails
         self._real = HtmlExtractor()
 
     def extract(
         self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
     ) -> Content:
-        if self._strikes(url):
+        if self._fails(url):
             raise KeyError(url)
         return self._real.extract(body, url=url, charset=charset, nofollow=nofollow)
 
@@ -53,8 +53,8 @@ def star(pages: int) -> SyntheticWeb:
     return web
 
 
-class TestTheWebsMistakes:
-    async def test_a_page_that_is_refused_twice_and_then_given_is_done(self, db: Path) -> None:
+class TestFailuresOfTheWeb:
+    async def test_a_page_that_answers_503_twice_and_then_200_is_done(self, db: Path) -> None:
         web = star(1)
         web.resources["/0"].fails_first = 2
         async with web.serve() as url:
@@ -66,7 +66,7 @@ class TestTheWebsMistakes:
         assert differences(db, web.expected()) == []
         assert (report.exit_code, report.totals.retries) == (0, 2)
 
-    async def test_after_the_last_retry_it_is_failed_and_says_why(self, db: Path) -> None:
+    async def test_a_page_is_failed_with_its_reason_after_the_last_retry(self, db: Path) -> None:
         web = star(1)
         web.resources["/0"].fails_first = 3
         async with web.serve() as url:
@@ -76,8 +76,8 @@ class TestTheWebsMistakes:
         assert rows(db, f"SELECT state, attempts FROM urls WHERE url = '{url}0'") == [("failed", 3)]
         assert differences(db, web.expected(retries=2)) == []
 
-    async def test_a_web_on_which_everything_fails_at_first_is_crawled_whole(self, db: Path) -> None:
-        """Retries that fall due while others are read from disk must not be overlooked."""
+    async def test_a_web_on_which_every_first_request_fails_is_crawled_completely(self, db: Path) -> None:
+        """Retries that become due while others are read from disk must not be lost."""
         web = star(60)
         for path in web.resources.keys() - {"/"}:
             web.resources[path].fails_first = 3
@@ -88,7 +88,7 @@ class TestTheWebsMistakes:
         assert report.totals.retries == 180
 
     @pytest.mark.parametrize("status", [400, 401, 404, 410, 451, 501, 505])
-    async def test_what_will_not_pass_is_not_asked_again(self, db: Path, status: int) -> None:
+    async def test_a_permanent_failure_is_not_requested_again(self, db: Path, status: int) -> None:
         web = star(2)
         web.resources["/0"] = Resource(path="/0", status=status)
         async with web.serve() as url:
@@ -109,7 +109,7 @@ class TestTheWebsMistakes:
 
     @pytest.mark.parametrize("status", [404, 500])
     async def test_exit_4_if_no_seed_could_be_stored(self, db: Path, status: int) -> None:
-        """Most likely a typing error, and a script should not take it for an empty site."""
+        """The seed is probably mistyped, and a script must not take it for an empty site."""
         web = SyntheticWeb(pages=0)
         web.resources["/"] = Resource(path="/", status=status)
         async with web.serve() as url:
@@ -118,7 +118,7 @@ class TestTheWebsMistakes:
         assert report.exit_code == 4
         assert differences(db, web.expected(retries=1)) == []
 
-    async def test_exit_4_if_nobody_answers(self, db: Path) -> None:
+    async def test_exit_4_if_no_host_answers(self, db: Path) -> None:
         async with SyntheticWeb(pages=0).serve() as url:
             pass  # the port was free a moment ago, and nobody listens there now
         report = await crawl(seeds=[url], db=db, retries=1)
@@ -136,7 +136,7 @@ class TestTheWebsMistakes:
         assert report.exit_code == 0
 
 
-class TestOurMistakes:
+class TestInternalFailures:
     async def test_a_bug_on_one_page_fails_that_page_alone(self, db: Path) -> None:
         web = star(30)
         async with web.serve() as url:
@@ -160,8 +160,8 @@ class TestOurMistakes:
         assert (report.exit_code, report.totals.internal_failures) == (1, 20)
         assert stored_pages(db) == 81
 
-    async def test_twenty_in_a_row_end_the_run_and_leave_the_rest_to_the_next(self, db: Path) -> None:
-        """A bug that strikes every page must not eat the whole frontier."""
+    async def test_twenty_internal_failures_in_a_row_end_the_run(self, db: Path) -> None:
+        """A bug that happens on every page must not fail the whole frontier."""
         web = star(300)
         async with web.serve() as url:
             broken = BrokenExtractor(lambda page: page != url)
@@ -181,7 +181,7 @@ class TestOurMistakes:
     async def test_a_bug_while_robots_txt_is_fetched_gives_exit_code_1(
         self, db: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Nothing of that host can be asked for, and it was not the host's fault."""
+        """No page of that host can be requested, and the host is not the reason."""
 
         get = PlainFetcher.get
 
@@ -207,8 +207,8 @@ class TestStopping:
             assert own_tasks(before) == []
 
     @pytest.mark.parametrize("stops", [1, 2])
-    async def test_a_stopped_crawl_leaves_no_task_alive_and_loses_nothing(self, db: Path, stops: int) -> None:
-        """Gently, or cut short by a second wish: either way the next run goes on."""
+    async def test_a_stopped_crawl_leaves_no_task_alive_and_loses_no_page(self, db: Path, stops: int) -> None:
+        """Stopped gently, or at once by a second request: the next run continues either way."""
         web = SyntheticWeb(seed=41, latency=5)
         async with web.serve() as url:
             before = asyncio.all_tasks()
@@ -233,7 +233,7 @@ class TestStopping:
 
         assert differences(db, web.expected()) == []
 
-    async def test_max_time_is_a_budget_like_the_others(self, db: Path) -> None:
+    async def test_max_time_ends_a_run_with_exit_3(self, db: Path) -> None:
         web = SyntheticWeb(seed=42, latency=10)
         async with web.serve() as url:
             report = await crawl(seeds=[url], depth=inf, db=db, fetchers=1, max_time=0.3)
@@ -242,7 +242,7 @@ class TestStopping:
 
         assert differences(db, web.expected()) == []
 
-    async def test_a_broken_run_leaves_no_task_alive(self, db: Path) -> None:
+    async def test_a_run_that_ends_with_an_error_leaves_no_task_alive(self, db: Path) -> None:
         web = star(60)
         async with web.serve() as url:
             before = asyncio.all_tasks()
@@ -252,5 +252,5 @@ class TestStopping:
 
 
 def own_tasks(before: set[asyncio.Task[object]]) -> list[str]:
-    """Tasks that were not there before, the web's own handlers apart."""
+    """Tasks that were not there before, without the handlers of the web."""
     return [repr(task) for task in asyncio.all_tasks() - before if "RequestHandler" not in repr(task)]

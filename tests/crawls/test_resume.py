@@ -1,6 +1,6 @@
-"""Killed at any moment, as often as you like, a crawl ends as if it had never been.
+"""A crawl that was killed at any moment, any number of times, ends as an uninterrupted one does.
 
-The web lives in this process and counts; the crawls are processes of their own.
+The web runs in this process and counts its requests; the crawls are processes of their own.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ from tests.support.crawls import (
 )
 from tests.support.web import SyntheticWeb
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals as POSIX has them")
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 
 FETCHERS, PARSERS, STORERS, QUEUE = 8, 2, 8, 8
 FLAGS = (
     *("--depth", "inf", "--fetchers", str(FETCHERS), "--parsers", str(PARSERS)),
     *("--storers", str(STORERS), "--queue-size", str(QUEUE), *QUICK_FLAGS),
 )
-# What a kill can cost: pages being fetched, parsed or committed, and those between (the
-# first queue holds only URLs that were not asked for yet).
+# What a kill can cost: pages being fetched, parsed or committed, and those in the queues between
+# (the first queue holds only URLs that were not requested yet).
 IN_FLIGHT = FETCHERS + PARSERS + STORERS + 2 * QUEUE
 
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Path]:
-    """A fresh crawl's file, finished and in order when the test is over."""
+    """A fresh crawl's file, finished and without contradictions when the test is over."""
     path = tmp_path / "crawl.db"
     yield path
     assert check_invariants(path) == []
 
 
 class TestKill:
-    def test_a_few_kills_lose_nothing_and_cost_only_what_was_in_flight(
+    def test_a_few_kills_lose_nothing_and_repeat_only_requests_in_flight(
         self, tmp_path: Path, db: Path
     ) -> None:
         killed_and_resumed(SyntheticWeb(seed=50, pages=250, latency=4), tmp_path, db, kills=4)
@@ -56,14 +56,13 @@ class TestKill:
     @pytest.mark.slow
     @pytest.mark.timeout(600)
     @pytest.mark.parametrize("seed", range(51, 54))
-    def test_many_kills_lose_nothing_either(self, tmp_path: Path, db: Path, seed: int) -> None:
-        """About every two dozen requests, so most pages are near a kill at some time."""
+    def test_forty_kills_of_one_crawl_lose_nothing(self, tmp_path: Path, db: Path, seed: int) -> None:
         killed_and_resumed(SyntheticWeb(seed=seed, pages=700, latency=4), tmp_path, db, kills=40)
 
     @pytest.mark.slow
     @pytest.mark.timeout(600)
     def test_a_kill_while_starting_loses_nothing(self, tmp_path: Path, db: Path) -> None:
-        """Also while the file is made, the schema applied, the seen set filled."""
+        """Kills hit the creation of the file, the migration and the filling of the seen set too."""
         web = SyntheticWeb(seed=55, pages=300, latency=2)
         rng = Random(55)
         with web.serve_in_thread() as url:
@@ -77,7 +76,7 @@ class TestKill:
 
 
 def killed_and_resumed(web: SyntheticWeb, tmp_path: Path, db: Path, *, kills: int) -> None:
-    """Crawl once in peace and once with kills, and compare."""
+    """Crawl once undisturbed and once with kills, and compare."""
     rng = Random(kills)
     with web.serve_in_thread() as url:
         finish(url, tmp_path / "peace.db")
@@ -100,7 +99,7 @@ def killed_and_resumed(web: SyntheticWeb, tmp_path: Path, db: Path, *, kills: in
 
 
 def killed_after(process: subprocess.Popen[str], web: SyntheticWeb, requests: int, rng: Random) -> bool:
-    """Kill the process once the web has seen so many requests, and a moment; False if it ended before."""
+    """Kill the process a moment after the web has seen so many requests; False if it ended before."""
     while web.requests.total() < requests and process.poll() is None:
         time.sleep(0.001)
     time.sleep(rng.uniform(0, 0.02))
@@ -116,10 +115,10 @@ def finish(url: str, db: Path) -> None:
 
 class TestSignals:
     @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-    def test_one_signal_winds_down_and_shows_the_command_that_resumes(
+    def test_one_signal_stops_gently_and_shows_the_command_that_resumes(
         self, db: Path, number: int, code: int
     ) -> None:
-        """The line that it shows is the whole recipe: typed as it stands, it finishes the crawl."""
+        """The printed line is complete: typed as it is, it finishes the crawl."""
         web = SyntheticWeb(seed=56, latency=8)
         with web.serve_in_thread() as url:
             with start_command(("--seed", url, *FLAGS, "--db", db)) as process:
@@ -141,7 +140,7 @@ class TestSignals:
         assert differences(db, web.expected()) == []
         assert web.requests == web.expected().requests
 
-    def test_a_second_signal_does_not_wait_for_what_is_in_flight(self, db: Path) -> None:
+    def test_a_second_signal_does_not_wait_for_requests_in_flight(self, db: Path) -> None:
         web = SyntheticWeb(pages=0)
         web.page("/", "/quick", "/slow")
         web.page("/quick")

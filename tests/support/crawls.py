@@ -1,7 +1,7 @@
-"""Helpers for whole crawls: run one, look at its database, compare it.
+"""Helpers for whole crawls: run one, read its database, compare it.
 
-Comparisons return what differs as lines of text, so `assert differences(...) == []`
-shows the reason when it fails.
+Comparisons return the differences as lines of text, so that `assert differences(...) == []` shows the
+reason when it fails.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, str(ROOT / "run_crawl.py"))
 
-# A loopback web of our own needs no politeness, and a retry no second of rest.
+# A web on loopback needs no politeness, and a retry no pause.
 QUICK: Mapping[str, Any] = {"throttle": "fixed", "per_host": 64, "retry_delay": 0.0, "no_robots": True}
 QUICK_FLAGS: tuple[str | Path, ...] = (
     "--throttle",
@@ -49,7 +49,7 @@ COMPARED = {
 
 
 class Finished(NamedTuple):
-    """How a command ended."""
+    """The end of a command."""
 
     code: int
     stdout: str
@@ -59,7 +59,7 @@ class Finished(NamedTuple):
 async def crawl(
     *, seen: SeenFilter | None = None, extractor: Extractor | None = None, **options: Any
 ) -> Report:
-    """Crawl in this process, with the command's flags as keywords; quick ones unless told otherwise."""
+    """Crawl in this process, with the command's flags as keywords and quick defaults."""
     from penstock import Crawl, CrawlConfig
 
     return await Crawl(CrawlConfig(**{**QUICK, **options}), seen=seen, extractor=extractor).run()
@@ -87,7 +87,7 @@ def start_command(arguments: Sequence[str | Path]) -> Iterator[subprocess.Popen[
 
 
 def rows(db: str | Path, query: str) -> list[tuple[Any, ...]]:
-    """Read from a crawl's file as any other program would: read-only."""
+    """Read from a crawl's file as any other program does: read-only."""
     with closing(sqlite3.connect(f"{Path(db).resolve().as_uri()}?mode=ro", uri=True)) as connection:
         return connection.execute(query).fetchall()
 
@@ -98,7 +98,7 @@ def stored_pages(db: str | Path) -> int:
 
 
 def equal_crawls(one: str | Path, other: str | Path) -> list[str]:
-    """Return how two crawls differ in the columns in which equal crawls are equal."""
+    """Return the differences of two crawls in the columns in which equal crawls are equal."""
     found = []
     for view, columns in COMPARED.items():
         query = f"SELECT {columns} FROM {view}"
@@ -109,7 +109,7 @@ def equal_crawls(one: str | Path, other: str | Path) -> list[str]:
 
 
 def differences(db: str | Path, expected: Expected) -> list[str]:
-    """Return how a crawl's views differ from a synthetic web's own answer."""
+    """Return the differences between a crawl's views and the known content of a synthetic web."""
     pages, urls, links = (dict[Any, Any](), dict[Any, Any](), dict[Any, Any]())
     query = (
         "SELECT url, status, depth, title, redirect_to, content_type, error IS NULL, content_hash, body_bytes"
@@ -122,18 +122,18 @@ def differences(db: str | Path, expected: Expected) -> list[str]:
         db, "SELECT source, target, text, rel, followed FROM links"
     ):
         links[source, target] = (text or "", rel or "", bool(followed))
-    # A body that nobody has to read (an error's, a redirect's) may be measured or not.
+    # The body of an error or a redirect need not be read, so its length may be known or not.
     for url, page in pages.items():
         if page[-1] is not None and url in expected.pages and expected.pages[url].redirect_to:
             pages[url] = (*page[:-1], None)
     return [
-        *_unlike("pages", pages, expected.pages),
-        *_unlike("urls", urls, expected.urls),
-        *_unlike("links", links, expected.links),
+        *_compare("pages", pages, expected.pages),
+        *_compare("urls", urls, expected.urls),
+        *_compare("links", links, expected.links),
     ]
 
 
-def _unlike(view: str, found: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> Iterator[str]:
+def _compare(view: str, found: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> Iterator[str]:
     for key in sorted(found.keys() | wanted.keys()):
         have, want = found.get(key), wanted.get(key)
         if have != (want and tuple(want)):
@@ -141,15 +141,15 @@ def _unlike(view: str, found: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> I
 
 
 def check_invariants(db: str | Path, *, finished: bool = True) -> list[str]:
-    """Return what in a crawl's file contradicts itself; `finished` also forbids pending URLs."""
-    questions = {**_ALWAYS, **(_WHEN_FINISHED if finished else {})}
-    found = [f"{name}: {row}" for name, query in questions.items() for row in rows(db, query)]
+    """Return the contradictions in a crawl's file; `finished` also forbids pending URLs."""
+    queries_by_name = {**_ALWAYS, **(_WHEN_FINISHED if finished else {})}
+    found = [f"{name}: {row}" for name, query in queries_by_name.items() for row in rows(db, query)]
     found += [f"integrity_check: {row}" for row in rows(db, "PRAGMA integrity_check") if row != ("ok",)]
     found += [f"foreign_key_check: {row}" for row in rows(db, "PRAGMA foreign_key_check")]
     return [*found, *_distances(db)]
 
 
-# Each query finds what must not be.
+# Each query finds rows that must not exist.
 _ALWAYS = {
     "a URL twice in pages": "SELECT url FROM pages GROUP BY url HAVING count(*) > 1",
     "a URL twice in urls": "SELECT url FROM urls GROUP BY url HAVING count(*) > 1",
@@ -158,11 +158,11 @@ _ALWAYS = {
         SELECT url, state FROM urls
         WHERE state IS NULL OR state NOT IN ('pending', 'done', 'failed', 'skipped')
     """,
-    "a reason where there is none to give, or none where one is due": """
+    "a reason where none belongs, or none where one is needed": """
         SELECT url, state, reason FROM urls
         WHERE state = 'done' AND reason IS NOT NULL OR state IN ('failed', 'skipped') AND reason IS NULL
     """,
-    "settled after requests and yet no page": """
+    "settled after requests, but no page": """
         SELECT url, state FROM urls
         WHERE state IN ('done', 'failed') AND attempts > 0 AND url NOT IN (SELECT url FROM pages)
     """,
@@ -170,19 +170,19 @@ _ALWAYS = {
         SELECT pages.url, urls.state, urls.attempts FROM pages LEFT JOIN urls ON urls.url = pages.url
         WHERE urls.state IS NULL OR urls.state = 'skipped' OR urls.attempts = 0
     """,
-    "a page and its URL that disagree": """
+    "a page that contradicts its URL": """
         SELECT urls.url, urls.state, urls.reason, pages.error FROM pages JOIN urls ON urls.url = pages.url
         WHERE (urls.state = 'failed' AND pages.error IS NOT urls.reason)
             OR (urls.state = 'done' AND pages.error IS NOT NULL) OR pages.depth <> urls.depth
     """,
-    "links of something that is no stored page": """
+    "links of a URL that is no stored page": """
         SELECT source, target FROM links
         WHERE source NOT IN (SELECT url FROM pages WHERE status = 200 AND error IS NULL)
     """,
-    "a link to a URL without an answer": """
+    "a link to an unknown URL": """
         SELECT source, target FROM links WHERE target NOT IN (SELECT url FROM urls)
     """,
-    "a redirect to a URL without an answer": """
+    "a redirect to an unknown URL": """
         SELECT url, redirect_to FROM pages
         WHERE redirect_to LIKE 'http%' AND length(redirect_to) <= 2083
             AND redirect_to NOT IN (SELECT url FROM urls)
