@@ -26,6 +26,7 @@ from penstock.crawler.monitor.estimates import RemainingBudget
 from penstock.crawler.monitor.run_counts import RunCounts
 from penstock.crawler.monitor.telemetry import LoopLag, Telemetry
 from penstock.crawler.monitor.watchdog import warn_of_slow_plugin
+from penstock.crawler.output.logs import is_enabled
 from penstock.crawler.policies.breaker import Breaker
 from penstock.crawler.policies.budget import Budget
 from penstock.crawler.policies.politeness import Bandwidth, Politeness
@@ -235,7 +236,9 @@ def make_parts(
     results = BodyBudget(MAX_RESULT_BYTES)
     workers = WorkerPool(max(config.processes - 1, 1), plan=blueprint.plan, results=results)
     results.on_release = workers.dispatch
-    fetch = FetchStage(fetchers=fetchers, gate=frontier, robots=blueprint.robots)
+    fetch = FetchStage(
+        fetchers=fetchers, gate=frontier, robots=blueprint.robots, logs_requests=is_enabled("debug")
+    )
     parse = make_parse_stage(blueprint, marks, workers, results, observer)
     store = make_store_stage(blueprint, opened, frontier, clock, counts, observer)
     pools = [

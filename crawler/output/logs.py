@@ -84,6 +84,11 @@ def get_logger(**fields: Any) -> Logger:
     return Logger(fields)
 
 
+def is_enabled(level: str) -> bool:
+    """True if events of this level are shown; for a caller whose fields cost something to collect."""
+    return _penstock.isEnabledFor(LEVELS[level])
+
+
 def configure(*, level: str = "info", form: str = "console") -> None:
     """Send events and the messages of libraries to standard error. For the command line only.
 

@@ -79,7 +79,7 @@ class Writer:
                 verdicts=len(verdicts),
                 pages=transaction.counts.batch.pages,
                 links=transaction.urls.links,
-                seconds=round(time.perf_counter() - started, 4),
+                ms=round(1000 * (time.perf_counter() - started), 1),
             )
             return saved
 
