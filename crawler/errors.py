@@ -5,7 +5,8 @@ May touch: nothing.
     PenstockError            exit 1: the run was stopped by an error
     ├── Refusal              exit 2: refused before the first request
     │   ├── BadConfig        a flag, an option file or a seed; all bad fields together
-    │   ├── BadDatabase      not a crawl, damaged, newer, locked, or of another crawl
+    │   ├── BadDatabase      not a crawl, damaged, newer, or of another crawl
+    │   │   └── DatabaseInUse    exit 75: another process holds the file
     │   └── BadQuery         SQL, a report or a URL given to a reading command
     ├── StorageFailed        the disk or the database failed while running
     └── TooManyInternalFailures  20 in a row: a bug of ours, not of one page
@@ -34,6 +35,10 @@ class BadConfig(Refusal):
 
 class BadDatabase(Refusal):
     """The file is not a crawl, is damaged, in use, of a newer version, or of another crawl."""
+
+
+class DatabaseInUse(BadDatabase):
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: the same command may succeed later
 
 
 class BadQuery(Refusal):

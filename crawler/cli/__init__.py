@@ -57,6 +57,7 @@ EXIT_CODES = {
     3: "stopped by a budget; resumable",
     4: "no seed could be stored",
     5: "a --fail-if of diff is true",
+    75: "another process holds the file; try again later",
     129: "stopped by SIGHUP; resumable",
     130: "stopped by SIGINT (Ctrl-C); resumable",
     141: "the reader of standard output has left",

@@ -15,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-from penstock.crawler.errors import BadDatabase
+from penstock.crawler.errors import BadDatabase, DatabaseInUse
 
 # What somebody else's lock is answered with; anything else is the file system's own trouble.
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK)
@@ -42,7 +42,7 @@ class FileLock:
             except OSError as error:
                 os.close(descriptor)
                 if error.errno in _HELD:
-                    raise BadDatabase(f"another crawl is running on {database}") from error
+                    raise DatabaseInUse(f"another crawl is running on {database}") from error
                 with contextlib.suppress(OSError):
                     path.unlink()  # nobody can hold it here
                 raise BadDatabase(

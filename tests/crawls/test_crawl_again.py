@@ -216,7 +216,7 @@ class TestRefusals:
                 assert first.poll() is None
                 first.communicate(timeout=30)
 
-        assert (first.returncode, second.code) == (0, 2)
+        assert (first.returncode, second.code) == (0, 75)
         assert web.requests["/slow"] == 1
 
     async def test_crawls_of_one_web_in_two_files_are_equal(self, tmp_path: Path, db: Path) -> None:

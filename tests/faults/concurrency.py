@@ -30,7 +30,7 @@ def start_second(lane: Lane, case: str) -> Tried:
         if case == "six-at-once":
             six = [running.enter_context(lane.started(*words)) for _ in range(6)]
             ends = [_end_of(process) for process in six]
-            wrong = [f"should be exit 0 or 2: {end}" for end in ends if end.code not in (0, 2)]
+            wrong = [f"should be exit 0 or 75: {end}" for end in ends if end.code not in (0, 75)]
             wrong += [text for end in ends for text in said_badly(end)]
             if not any(end.code == 0 for end in ends):
                 wrong.append("none of them could crawl")
@@ -45,7 +45,7 @@ def start_second(lane: Lane, case: str) -> Tried:
             ended = lane.command(*words)
             return Tried(1, finished(served, room / "crawl.db", ended, kills=1))
         second = lane.command(*words)
-        wrong = [] if second.code == 2 else [f"should have been refused: {second}"]
+        wrong = [] if second.code == 75 else [f"should have been refused: {second}"]
         wrong += one_clear_line(second)
         if second.seconds > REFUSED_WITHIN:
             wrong.append(f"was refused after {second.seconds:.1f} s only")

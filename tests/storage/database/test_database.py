@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from penstock.crawler.errors import BadDatabase, StorageFailed
+from penstock.crawler.errors import BadDatabase, DatabaseInUse, StorageFailed
 from penstock.crawler.scheduler.discovery import UrlKind, UrlState
 from penstock.storage.database import database, file_lock
 from penstock.storage.database.batching import MAX_ROWS
@@ -204,8 +204,10 @@ class TestRefusing:
 class TestLock:
     async def test_a_second_crawl_on_the_file_is_refused_at_once(self, path: Path, db: Database) -> None:
         """Two connections that write could corrupt it."""
-        with pytest.raises(BadDatabase, match="another crawl is running"):
+        with pytest.raises(DatabaseInUse, match="another crawl is running") as refusal:
             await Database.open(path)
+
+        assert refusal.value.exit_code == 75
 
         await db.run("SELECT 1")  # the first goes on
 
