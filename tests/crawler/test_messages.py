@@ -30,7 +30,7 @@ def parsed(hold: Hold) -> Message:
 
 
 @pytest.mark.parametrize("make", [fetched, parsed])
-def test_a_circle_through_a_hold_is_found(make: Callable[[Hold], Message]) -> None:
+def test_a_reference_cycle_through_a_hold_is_collected(make: Callable[[Hold], Message]) -> None:
     """Else a body would stay in memory for good."""
     hold = Remembering()
     hold.message = make(hold)
@@ -58,12 +58,12 @@ LINKS = [
 
 class TestLinks:
     @pytest.mark.parametrize("count", range(len(LINKS) + 1))
-    def test_columns_hold_what_they_were_made_of(self, count: int) -> None:
+    def test_columns_give_back_the_links_they_were_built_from(self, count: int) -> None:
         links = Links.of(LINKS[:count])
 
         assert (list(links), len(links)) == (LINKS[:count], count)
 
     @pytest.mark.parametrize("begin", range(len(LINKS) + 1))
     @pytest.mark.parametrize("end", range(len(LINKS) + 2))
-    def test_a_part_is_what_a_slice_would_be(self, begin: int, end: int) -> None:
+    def test_a_part_equals_the_slice_of_the_links(self, begin: int, end: int) -> None:
         assert list(Links.of(LINKS).part(begin, end)) == LINKS[begin:end]

@@ -48,7 +48,7 @@ def without_user_and_fragment(case: Mapping[str, Any]) -> str:
 
 
 class TestConformance:
-    def test_http_urls_are_what_browsers_make_of_them(self) -> None:
+    def test_http_urls_resolve_as_in_browsers(self) -> None:
         """The web-platform tests' own table: all http and https rows, valid and not."""
         compared = []
         for case in read_cases("url/wpt_urltestdata.json"):
@@ -97,7 +97,7 @@ class TestConformance:
 
         assert disagreements(compared, DEVIATIONS) == []
 
-    def test_equivalent_spellings_are_one_as_far_as_browsers_go(self) -> None:
+    def test_spellings_that_browsers_treat_as_equal_are_one(self) -> None:
         """RFC 3986 section 6.2, without the steps that the URL standard leaves out."""
         data = json.loads(read_bytes("url/rfc3986_5_4.json"))
         compared = [Compared(one, canonical(one), other) for one, other in data["normalisation_6_2"]]
@@ -128,7 +128,7 @@ class TestCanonical:
             ("http://h?b=2&a=1", "http://h/?b=2&a=1"),
         ],
     )
-    def test_one_spelling(self, text: str, spelling: str) -> None:
+    def test_each_url_has_one_canonical_spelling(self, text: str, spelling: str) -> None:
         """Case, port, dots and host are settled; what a server may tell apart is kept."""
         assert canonical(text) == spelling
 
@@ -146,7 +146,7 @@ class TestCanonical:
             "http://h\ud800/",
         ],
     )
-    def test_what_is_no_absolute_url_is_none(self, text: str) -> None:
+    def test_text_that_is_no_absolute_url_gives_none(self, text: str) -> None:
         assert canonical(text) is None
 
     @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ class TestCanonical:
 
     @settings(deadline=None)
     @given(BASES, HREFS)
-    def test_the_spelling_is_final(self, base: str, href: str) -> None:
+    def test_a_canonical_url_is_its_own_canonical_form(self, base: str, href: str) -> None:
         """To canonicalise twice changes nothing, so what is stored is what is compared."""
         url = resolve(base, href)
 
@@ -191,7 +191,7 @@ class TestParts:
 
     @settings(deadline=None)
     @given(BASES, HREFS)
-    def test_what_was_split_can_be_joined_again(self, base: str, href: str) -> None:
+    def test_a_split_url_can_be_joined_again(self, base: str, href: str) -> None:
         url = resolve(base, href)
         if url is None or not is_http(url):
             return
@@ -217,7 +217,7 @@ class TestParts:
 
 
 class TestJoiner:
-    def test_long_ones_are_joined_and_not_remembered(self) -> None:
+    def test_long_hrefs_are_joined_and_not_cached(self) -> None:
         """A page may have any number of hrefs of any length; the memory counts entries."""
         joiner, href = Joiner(), "x" * 400
 
@@ -226,17 +226,17 @@ class TestJoiner:
 
     @settings(deadline=None, max_examples=300)
     @given(st.lists(st.tuples(BASES, HREFS), min_size=1, max_size=5))
-    def test_it_joins_as_resolve_does_whatever_it_remembers(self, pairs: list[tuple[str, str]]) -> None:
+    def test_a_joiner_agrees_with_resolve_whatever_it_has_cached(self, pairs: list[tuple[str, str]]) -> None:
         joiner = Joiner()
 
         assert [joiner(*pair) for pair in pairs * 2] == [resolve(*pair) for pair in pairs * 2]
 
     @settings(deadline=None, max_examples=200)
     @given(BASES, st.lists(st.sampled_from(["a", "B", "0", "_", "-", ".", "/"]), min_size=1).map("".join))
-    def test_it_joins_a_plain_path_by_hand_as_resolve_does(self, base: str, href: str) -> None:
+    def test_a_joiner_agrees_with_resolve_on_plain_paths(self, base: str, href: str) -> None:
         assert Joiner()(base, href) == resolve(base, href)
 
-    def test_it_joins_as_resolve_does_on_the_standards_own_cases(self) -> None:
+    def test_a_joiner_agrees_with_resolve_on_the_cases_of_the_standard(self) -> None:
         joiner, compared = Joiner(), []
         for case in read_cases("url/wpt_urltestdata.json"):
             base, href = case["base"] and canonical(case["base"]), case["input"]
@@ -258,7 +258,7 @@ class TestJoiner:
         assert joiner("http://h/a/?/b/", "x") == "http://h/a/x"
 
     @pytest.mark.parametrize("folders", [1, 7])
-    def test_it_forgets_what_was_not_used_for_long(
+    def test_a_joiner_drops_entries_that_were_not_used_for_long(
         self, monkeypatch: pytest.MonkeyPatch, folders: int
     ) -> None:
         """Its memory is bounded, also on a site that has all in one folder; what it forgets it works

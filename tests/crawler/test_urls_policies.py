@@ -107,21 +107,21 @@ class TestPolicies:
             ("w3lib_safe_url", 150),
         ],
     )
-    def test_they_differ_from_ours_where_we_know_it(self, name: str, least: int) -> None:
+    def test_other_policies_differ_from_ours_only_where_listed(self, name: str, least: int) -> None:
         compared = list(http_cases(name))
 
         assert len(compared) >= least
         assert disagreements(compared, DEVIATIONS[name]) == []
 
     @pytest.mark.parametrize("name", sorted(DEVIATIONS))
-    def test_what_they_take_for_something_else_is_no_page_of_ours(self, name: str) -> None:
+    def test_urls_that_others_reject_are_no_pages_of_ours(self, name: str) -> None:
         """Other schemes, relative references, files: whatever their spelling, nobody asks for them."""
         for case in read_cases(f"url/{name}.json"):
             text = case["input"] if isinstance(case["input"], str) else ""
             if not re.match("https?:", re.sub("[\\0- ]", "", text), re.IGNORECASE):
                 assert not is_http(canonical(text) or "")
 
-    def test_crawler_commons_resolves_alike(self) -> None:
+    def test_crawler_commons_resolves_urls_as_we_do(self) -> None:
         """Fragments and passwords apart, which we keep nowhere."""
         deviations = {
             "http://user:pass@foo:21/bar;par?b#c": "neither user nor fragment is kept",

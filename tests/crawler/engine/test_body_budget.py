@@ -13,7 +13,7 @@ from tests.support.fakes import all_else, in_virtual_time, still_waiting
 
 @in_virtual_time
 class TestBodyBudget:
-    async def test_a_share_is_given_while_there_is_room(self) -> None:
+    async def test_bytes_are_reserved_while_there_is_room(self) -> None:
         budget = BodyBudget(100)
         one, other = budget.open(), budget.open()
 
@@ -21,7 +21,7 @@ class TestBodyBudget:
         assert other.try_reserve(40)
         assert budget.used == 100
 
-    async def test_the_younger_waits_until_the_bytes_are_given_back(self) -> None:
+    async def test_a_younger_hold_waits_until_bytes_are_released(self) -> None:
         budget = BodyBudget(100)
         one, other = budget.open(), budget.open()
         one.try_reserve(60)
@@ -32,14 +32,14 @@ class TestBodyBudget:
 
         assert budget.used == 41
 
-    async def test_what_was_refused_is_not_counted(self) -> None:
+    async def test_a_failed_reservation_is_not_counted(self) -> None:
         budget = BodyBudget(100)
         budget.open().try_reserve(60)
 
         assert not budget.open().try_reserve(41)
         assert (budget.used, budget.peak) == (60, 60)
 
-    async def test_the_oldest_alone_may_exceed_the_limit(self) -> None:
+    async def test_only_the_oldest_hold_may_exceed_the_limit(self) -> None:
         """So one body always gets through, however many others have taken a part."""
         budget = BodyBudget(100)
         oldest, younger = budget.open(), budget.open()
@@ -48,14 +48,14 @@ class TestBodyBudget:
         assert oldest.try_reserve(1_000)
         assert not younger.try_reserve(1)
 
-    async def test_age_counts_from_the_opening_not_from_the_first_byte(self) -> None:
+    async def test_the_age_of_a_hold_counts_from_its_opening(self) -> None:
         budget = BodyBudget(100)
         oldest, younger = budget.open(), budget.open()
         younger.try_reserve(100)
 
         assert oldest.try_reserve(1)
 
-    async def test_when_the_oldest_goes_the_next_in_age_may_exceed(self) -> None:
+    async def test_when_the_oldest_hold_is_released_the_next_one_may_exceed_the_limit(self) -> None:
         """Even if the one that went had taken nothing."""
         budget = BodyBudget(100)
         oldest, second, third = budget.open(), budget.open(), budget.open()
@@ -71,7 +71,7 @@ class TestBodyBudget:
         await waiting[0]
 
     @pytest.mark.parametrize("times", [1, 2, 5])
-    async def test_a_share_is_released_exactly_once(self, times: int) -> None:
+    async def test_a_hold_is_released_exactly_once(self, times: int) -> None:
         """The parser and its error handling may both let go of it."""
         budget = BodyBudget(100)
         hold, other = budget.open(), budget.open()
@@ -83,7 +83,7 @@ class TestBodyBudget:
 
         assert budget.used == 20
 
-    async def test_a_waiter_that_is_cancelled_takes_nothing(self) -> None:
+    async def test_a_cancelled_waiter_reserves_nothing(self) -> None:
         budget = BodyBudget(100)
         oldest, gone, third = budget.open(), budget.open(), budget.open()
         oldest.try_reserve(100)
@@ -99,7 +99,7 @@ class TestBodyBudget:
         assert budget.used == 60
 
     @pytest.mark.parametrize("seed", range(5))
-    async def test_nobody_waits_for_ever_and_the_bound_holds(self, seed: int) -> None:
+    async def test_no_hold_waits_for_ever_and_the_bound_holds(self, seed: int) -> None:
         """Fifty bodies of any size: at most the oldest one's bytes lie above the limit."""
         chance, limit, largest = random.Random(seed), 1_000, 1_500
         budget = BodyBudget(limit)
@@ -119,7 +119,7 @@ class TestBodyBudget:
         assert budget.used == 0
         assert limit < budget.peak <= limit + largest
 
-    async def test_large_bodies_leave_half_of_it_to_small_ones(self) -> None:
+    async def test_large_bodies_leave_half_of_the_budget_to_small_ones(self) -> None:
         """So pages of megabytes, which wait for their parser, keep no ordinary page waiting."""
         budget = BodyBudget(8 * LARGE_BYTES)
         first, *others = (budget.open() for _ in range(10))
@@ -131,7 +131,7 @@ class TestBodyBudget:
         assert large == [True, False, False]
         assert small == [True, True, True, True, False]
 
-    async def test_a_body_grows_large_by_and_by(self) -> None:
+    async def test_a_growing_body_counts_as_large_once_it_is(self) -> None:
         budget = BodyBudget(4 * LARGE_BYTES)
         first, second, third = (budget.open() for _ in range(3))
         first.try_reserve(LARGE_BYTES)
@@ -142,7 +142,7 @@ class TestBodyBudget:
         assert not second.try_reserve(1)
         assert first.try_reserve(1)  # the oldest
 
-    async def test_something_large_is_begun_while_others_of_its_kind_have_little(self) -> None:
+    async def test_a_large_page_is_begun_while_other_large_ones_hold_little(self) -> None:
         budget = BodyBudget(100)
         hold = budget.open()
 
@@ -153,7 +153,7 @@ class TestBodyBudget:
 
         assert seen == [(True, True), (False, True), (False, True), (False, False)]
 
-    async def test_something_large_does_not_wait_until_there_is_nothing_small(self) -> None:
+    async def test_a_large_page_does_not_wait_for_small_ones(self) -> None:
         """In a crawl that waits for its disk there always is."""
         budget = BodyBudget(100)
         for _ in range(33):
@@ -169,7 +169,7 @@ class TestBodyBudget:
         for _ in range(5):
             await hold.reserve(7)
 
-    async def test_a_share_may_be_set_to_what_is_there_already(self) -> None:
+    async def test_a_hold_may_be_resized_beyond_the_limit(self) -> None:
         """What was read in a page exists when its size is known: waiting would not make it smaller."""
         told: list[int] = []
         budget = BodyBudget(10, on_release=lambda: told.append(budget.used))

@@ -69,7 +69,7 @@ async def fails(message: Message) -> Sequence[Message]:
 
 @in_virtual_time
 class TestWorker:
-    async def test_a_worker_goes_home_with_its_pill_and_leaves_the_rest(self) -> None:
+    async def test_a_worker_ends_with_one_pill_and_leaves_the_rest(self) -> None:
         one = pool(nothing)
         for message in (task(), Pill.STOP, Pill.STOP, task()):
             one.inbox.put_nowait(message)
@@ -79,7 +79,7 @@ class TestWorker:
         assert one.inbox.get_nowait() is Pill.STOP
         assert one.inbox.qsize() == 1
 
-    async def test_what_a_stage_returns_is_handed_on_in_order(self) -> None:
+    async def test_the_results_of_a_stage_are_sent_on_in_order(self) -> None:
         first, second = task("http://h/1"), task("http://h/2")
         emitted: list[Message] = []
 
@@ -185,7 +185,7 @@ class TestWorker:
         assert gone() is None
         worker.cancel()
 
-    async def test_it_shows_what_it_is_at(self) -> None:
+    async def test_a_pool_shows_the_message_of_each_worker(self) -> None:
         one = pool(lambda message: asyncio.sleep(5, []))
         one.inbox.put_nowait(task())
         worker = await still_waiting(work(one, 7, nothing))  # type: ignore[arg-type]
@@ -383,7 +383,7 @@ class TestFlow:
 class TestStopping:
     SEEDS = tuple(f"http://h/{number}" for number in range(40))
 
-    async def test_what_no_worker_has_begun_is_left_for_the_next_run(self) -> None:
+    async def test_messages_that_no_worker_has_begun_are_left_for_the_next_run(self) -> None:
         flow = Flow({}, seeds=self.SEEDS, fetch_s=lambda url: 3.0)
         await flow.stop_at(4)
 
@@ -401,7 +401,7 @@ class TestStopping:
         assert not set(first.begun) & set(second.begun)
 
     @pytest.mark.parametrize("grace", [0.0, 0.5, 2.0])
-    async def test_after_the_grace_those_still_at_work_are_cut_off(self, grace: float) -> None:
+    async def test_workers_that_are_busy_after_the_grace_are_cancelled(self, grace: float) -> None:
         flow = Flow({}, seeds=self.SEEDS, fetch_s=lambda url: 1.0 if url == self.SEEDS[0] else 1_000.0)
         await flow.stop_at(0.9, grace=grace)
 
@@ -410,7 +410,7 @@ class TestStopping:
         assert flow.left == []
 
     @pytest.mark.parametrize("slow", ["parse", "store"])
-    async def test_no_stage_can_hold_up_the_end(self, slow: str) -> None:
+    async def test_no_stage_can_delay_a_stop_beyond_the_grace(self, slow: str) -> None:
         kwargs: dict[str, Any] = {f"{slow}_s": lambda url: 1_000.0}
         flow = Flow({}, seeds=self.SEEDS, **kwargs)
         await flow.stop_at(5, grace=2)
@@ -418,14 +418,14 @@ class TestStopping:
         assert flow.rig.now() <= 5 + 3 * 2
         assert (flow.stored, flow.left) == ([], [])
 
-    async def test_a_stop_without_any_grace_is_an_end_and_no_error(self) -> None:
+    async def test_a_stop_without_grace_is_not_an_error(self) -> None:
         """Also when all that the workers have to do is to take their pill."""
         flow = Flow({}, seeds=["http://h/"], fetch_s=lambda url: 50.0)
         await flow.stop_at(1, grace=0.0)
 
         assert (flow.pending, flow.left) == (["http://h/"], [])
 
-    async def test_a_feeder_that_waits_before_a_full_inbox_is_reached(self) -> None:
+    async def test_a_stop_reaches_a_feeder_that_waits_for_room_in_an_inbox(self) -> None:
         flow = Flow({}, seeds=self.SEEDS, workers=ONE_OF_EACH, queue_size=1, fetch_s=lambda url: 100.0)
         await flow.stop_at(1, grace=1)
 
@@ -453,14 +453,14 @@ class TestStopping:
         assert flow.stored == ["http://a/"]
         assert flow.rig.now() <= 5 + 2
 
-    async def test_a_stop_before_the_start_begins_nothing(self) -> None:
+    async def test_a_stop_before_the_start_fetches_nothing(self) -> None:
         flow = Flow({}, seeds=self.SEEDS)
         flow.stopping.request("sigterm")
         await flow.run()
 
         assert (flow.begun, flow.left) == ([], [])
 
-    async def test_the_second_stop_does_not_wait(self) -> None:
+    async def test_a_second_stop_does_not_wait(self) -> None:
         flow = Flow({}, seeds=self.SEEDS, fetch_s=lambda url: 1_000.0)
         running = asyncio.get_running_loop().create_task(flow.run(grace=500.0))
         await asyncio.sleep(1)
@@ -475,7 +475,7 @@ class TestStopping:
         assert (flow.stopping.reason, flow.stopping.aborted) == ("sigint", True)
         assert flow.rig.now() == 1
 
-    async def test_once_it_is_over_a_stop_only_leaves_its_mark(self) -> None:
+    async def test_a_stop_after_the_end_only_sets_its_reason(self) -> None:
         """A second Ctrl-C while connections are being closed would end as an unexpected error."""
         flow = Flow({})
         await flow.run()

@@ -35,8 +35,8 @@ def stays(first: str = "", then: str = "") -> int:
 
 
 @GLIBC
-class TestHeap:
-    def test_a_large_block_is_the_systems_as_soon_as_it_is_freed(self) -> None:
+class TestAllocator:
+    def test_a_large_block_returns_to_the_system_when_it_is_freed(self) -> None:
         assert stays() > 48
         assert stays(first="heap.tune_allocator(); heap.map_large_blocks()") < 4
 
@@ -44,16 +44,16 @@ class TestHeap:
         """A library that calls mallopt changes the memory use of everything else in the process."""
         assert stays(first="heap.map_large_blocks()") > 48
 
-    def test_what_lies_unused_is_given_back_on_request(self) -> None:
+    def test_free_memory_is_returned_on_request(self) -> None:
         assert stays(then="heap.give_back()") < 4
 
-    def test_only_an_excess_is_given_back(self) -> None:
+    def test_free_memory_is_returned_only_above_the_allowed_excess(self) -> None:
         excess = "excess = heap.Excess({} << 20)"
         assert stays(first=excess.format(16), then="excess.give_back()") < 4
         assert stays(first=excess.format(100), then="excess.give_back()") > 48
 
 
-def test_a_system_that_tells_nothing_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_figures_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     from penstock.crawler.engine import malloc as heap
 
     monkeypatch.setattr(heap, "_resident", lambda: 0)
@@ -98,7 +98,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @GLIBC
-def test_what_one_page_took_is_kept_for_the_next() -> None:
+def test_memory_of_one_page_is_kept_for_the_next() -> None:
     def faults(first: str) -> int:
         return int(subprocess.check_output([sys.executable, "-c", PAGES.format(first=first)], text=True))
 

@@ -29,7 +29,7 @@ def host_of(url: str) -> str | None:
 
 
 class TestAddresses:
-    def test_no_host_of_the_table_is_let_through(self) -> None:
+    def test_no_private_address_of_the_table_is_public(self) -> None:
         """Whatever its spelling, the URL standard has made it an address or refused it before
         anything else sees it. What is left are names of this machine."""
         blocked: list[str] = [case["host"] for case in table()["blocked"]]
@@ -42,7 +42,7 @@ class TestAddresses:
                 ipaddress.ip_address(spelling.strip("[]"))  # raises for a name
                 assert not is_public(spelling)
 
-    def test_every_public_one_of_the_table_is(self) -> None:
+    def test_every_public_address_of_the_table_is_public(self) -> None:
         """Embedded IPv4 addresses decide for NAT64 and IPv4-mapped ones, in both directions."""
         allowed: list[str] = table()["allowed"]
 
@@ -76,7 +76,7 @@ class TestAddresses:
             "2606:4700::1::",
         ],
     )
-    def test_what_cannot_be_read_is_not_public(self, address: str) -> None:
+    def test_an_address_that_cannot_be_parsed_is_not_public(self, address: str) -> None:
         assert not is_public(address)
 
     @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ class TestAddresses:
             ("192.88.99.1", False),
         ],
     )
-    def test_blocks_beyond_the_table(self, address: str, public: bool) -> None:
+    def test_addresses_of_further_blocks_are_judged_as_listed(self, address: str, public: bool) -> None:
         assert is_public(address) is public
 
     @given(st.text())
@@ -103,7 +103,9 @@ class TestAddresses:
         is_local_name(text)
 
     @given(st.ip_addresses(v=4))
-    def test_an_ipv4_address_keeps_its_verdict_in_ipv6_clothes(self, address: ipaddress.IPv4Address) -> None:
+    def test_an_ipv4_address_inside_an_ipv6_address_keeps_its_verdict(
+        self, address: ipaddress.IPv4Address
+    ) -> None:
         number = int(address)
         clothes = [0xFFFF << 32 | number, 0x64_FF9B << 96 | number, 0x2002 << 112 | number << 80]
 

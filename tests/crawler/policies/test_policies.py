@@ -46,12 +46,12 @@ class TestRetry:
     def test_a_failure_that_will_not_pass_is_final(self, reason: str) -> None:
         assert ruling(reason=reason) == GiveUp(reason=reason)
 
-    def test_the_status_decides_where_there_is_one(self) -> None:
+    def test_the_status_decides_if_there_is_one(self) -> None:
         """A page that is not found does not become a passing failure by its words."""
         assert ruling(status=404, reason="timeout") == GiveUp(reason="timeout")
 
     @pytest.mark.parametrize(("retries", "requests"), [(0, 1), (1, 2), (3, 4)])
-    def test_so_many_retries_are_one_more_request(self, retries: int, requests: int) -> None:
+    def test_a_number_of_retries_allows_one_more_request_than_that(self, retries: int, requests: int) -> None:
         policy = Retry(retries=retries)
 
         rulings = [ruling(attempt=attempt, policy=policy) for attempt in range(1, requests + 1)]
@@ -80,11 +80,11 @@ class TestRetry:
         assert ruling(status=503, retry_after=retry_after) == Wait(seconds=seconds)
 
     @pytest.mark.parametrize("status", [429, 500, 503, None])
-    def test_a_retry_after_beyond_the_bound_is_the_end(self, status: int | None) -> None:
+    def test_a_retry_after_beyond_the_bound_is_final(self, status: int | None) -> None:
         """To come back sooner would disobey, to wait for it would hold up the crawl."""
         assert ruling(status=status, retry_after=60.1) == GiveUp(reason="retry_after_too_long")
 
-    def test_a_retry_after_changes_nothing_for_what_is_final(self) -> None:
+    def test_a_retry_after_does_not_make_a_final_failure_retriable(self) -> None:
         assert ruling(status=404, reason="http_404", retry_after=3600) == GiveUp(reason="http_404")
 
 
@@ -103,7 +103,7 @@ class TestPoliteness:
             (False, 2, 5, 2),
         ],
     )
-    def test_the_pause_between_starts(
+    def test_starts_are_the_longer_of_delay_and_crawl_delay_apart(
         self, adaptive: bool, delay: float, crawl_delay: float, pause: float
     ) -> None:
         policy = Politeness(delay=delay, adaptive=adaptive)
@@ -114,7 +114,7 @@ class TestPoliteness:
         ("adaptive", "retry_after", "pause"),
         [(True, None, 0), (True, 0, 0), (True, 20, 20), (True, 3600, 60), (False, 20, 0), (False, None, 0)],
     )
-    def test_retry_after_rests_the_host_under_adaptive_only(
+    def test_retry_after_pauses_the_host_under_adaptive_only(
         self, adaptive: bool, retry_after: float | None, pause: float
     ) -> None:
         assert Politeness(adaptive=adaptive).pause(retry_after) == pause
@@ -133,7 +133,7 @@ class TestBudget:
             (Budget(max_pages=3, max_bytes=100), 3, 100, "max_pages"),
         ],
     )
-    def test_it_is_spent_when_what_is_stored_reaches_it(
+    def test_a_budget_is_spent_when_the_stored_pages_or_bytes_reach_it(
         self, budget: Budget, pages: int, size: int, spent: str | None
     ) -> None:
         assert budget.spent(pages=pages, size=size) == spent
@@ -141,12 +141,12 @@ class TestBudget:
     @pytest.mark.parametrize(
         ("pages", "leased", "may"), [(0, 0, True), (0, 2, True), (0, 3, False), (2, 0, True), (2, 1, False)]
     )
-    def test_no_more_are_under_way_than_may_become_pages(self, pages: int, leased: int, may: bool) -> None:
+    def test_no_more_urls_are_leased_than_may_become_pages(self, pages: int, leased: int, may: bool) -> None:
         """That is what makes the count exact."""
         assert Budget(max_pages=3).may_lease(pages=pages, leased=leased, size=0) is may
 
     @pytest.mark.parametrize(("size", "may"), [(0, True), (99, True), (100, False)])
-    def test_bytes_are_counted_as_they_are_stored(self, size: int, may: bool) -> None:
+    def test_bytes_count_for_the_budget_when_they_are_stored(self, size: int, may: bool) -> None:
         """How large a page under way will be nobody knows, so this budget may be exceeded by those."""
         assert Budget(max_bytes=100).may_lease(pages=0, leased=50, size=size) is may
 
@@ -165,7 +165,7 @@ PRIVATE, PUBLIC = CanonicalUrl("http://h/private/page"), CanonicalUrl("http://h/
 
 class TestRobots:
     @pytest.mark.parametrize("status", [200, 204, 206, 299])
-    def test_an_answer_is_read(self, status: int) -> None:
+    def test_a_robots_answer_becomes_rules(self, status: int) -> None:
         assert RobotsPolicy().meaning(status) is RobotsMeaning.RULES
 
     @pytest.mark.parametrize("status", [300, 301, 304, 307, 400, 401, 403, 404, 410, 451])
@@ -174,11 +174,11 @@ class TestRobots:
         assert RobotsPolicy().meaning(status) is RobotsMeaning.ALLOW_ALL
 
     @pytest.mark.parametrize("status", [429, 500, 502, 503, 599, None])
-    def test_an_unreachable_one_allows_nothing(self, status: int | None) -> None:
+    def test_an_unreachable_robots_txt_allows_nothing(self, status: int | None) -> None:
         """RFC 9309 section 2.3.1.4; "not now" is no permission either."""
         assert RobotsPolicy().meaning(status) is RobotsMeaning.UNREACHABLE
 
-    def test_disallowed_is_disallowed(self) -> None:
+    def test_a_disallowed_path_is_disallowed(self) -> None:
         read = rules("User-agent: *\nDisallow: /private/\n")
 
         assert (read.allows(PRIVATE), read.allows(PUBLIC)) == (False, True)
@@ -198,7 +198,7 @@ class TestRobots:
 
         assert not read.allows(PRIVATE)
 
-    def test_what_lies_beyond_the_bound_is_not_read(self) -> None:
+    def test_lines_beyond_the_size_limit_are_not_read(self) -> None:
         """RFC 9309 section 2.5."""
         body = "User-agent: *\nDisallow: /private/\n#" + "x" * 100 + "\nDisallow: /public\n"
 
@@ -207,7 +207,7 @@ class TestRobots:
         assert (read.allows(PRIVATE), read.allows(PUBLIC)) == (False, True)
 
     @pytest.mark.parametrize("body", [b"", b"\x00\xff\xfe", b"<html></html>", b"Disallow", b":" * 999])
-    def test_what_cannot_be_read_allows_everything(self, body: bytes) -> None:
+    def test_a_body_without_rules_allows_everything(self, body: bytes) -> None:
         assert rules(body).allows(PRIVATE)
 
     @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ class TestRobots:
     def test_without_an_answer_there_is_no_crawl_delay(self) -> None:
         assert (ALLOW_ALL.crawl_delay, rules(status=503).crawl_delay) == (0.0, 0.0)
 
-    def test_the_meaning_of_the_status_needs_no_body(self) -> None:
+    def test_the_status_alone_decides_the_meaning(self) -> None:
         everything = "User-agent: *\nDisallow: /\n"
 
         assert rules(everything, status=404).allows(PRIVATE)

@@ -47,10 +47,10 @@ class TestStripParams:
         assert rewritten(rest, Rewrite(strip_params=globs)) == left
 
     @pytest.mark.parametrize("rest", ["/", "/?", "/?&&", "/a?&b=&=c&d==e&b", "/a?UTM_x=1", "/a?x=%zz&%zz=1"])
-    def test_the_rest_keeps_its_order_and_spelling(self, rest: str) -> None:
+    def test_kept_parameters_keep_their_order_and_spelling(self, rest: str) -> None:
         assert rewritten(rest, Rewrite(strip_params=["utm_*"])) == rest
 
-    def test_what_stood_between_is_kept_too(self) -> None:
+    def test_separators_between_kept_parameters_are_kept(self) -> None:
         assert rewritten("/a?&b&&utm_x&c&", Rewrite(strip_params=["utm_*"])) == "/a?&b&&c&"
 
     def test_no_glob_takes_long(self) -> None:
@@ -75,7 +75,7 @@ class TestOtherRules:
             ("/a;v=2", "/a;v=2"),
         ],
     )
-    def test_session_ids_go_and_the_url_is_canonical_again(self, rest: str, left: str) -> None:
+    def test_session_ids_are_stripped_and_the_url_is_canonical_again(self, rest: str, left: str) -> None:
         assert rewritten(rest, Rewrite(strip_sessions=True)) == left
 
     @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ class TestOtherRules:
             ("/a/index.html;jsessionid=1", "/a/index.html;jsessionid=1"),
         ],
     )
-    def test_an_index_is_its_folder(self, rest: str, left: str) -> None:
+    def test_an_index_page_becomes_its_folder(self, rest: str, left: str) -> None:
         assert rewritten(rest, Rewrite(fold_index=True)) == left
 
     def test_all_rules_work_together(self) -> None:
@@ -154,7 +154,7 @@ class TestPromises:
         globs=st.lists(st.text(st.sampled_from("*?[]!-autm_x"), max_size=5), max_size=3),
         flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
     )
-    def test_twice_is_once_and_canonical(
+    def test_rewriting_is_idempotent_and_canonical(
         self, pieces: list[str], globs: list[str], flags: tuple[bool, bool, bool]
     ) -> None:
         url = canonical(f"http://example.com/{''.join(pieces)}")

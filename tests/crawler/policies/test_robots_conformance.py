@@ -105,14 +105,14 @@ def section(name: str, title: str) -> Any:
 
 
 class TestOtherParsers:
-    def test_google(self) -> None:
+    def test_our_answers_agree_with_googles_parser(self) -> None:
         cases = placed(read_cases("robots/google.json"))
         compared = [Compared(name, allowed(case), case["allowed"]) for name, case in cases]
 
         assert len(compared) == 142
         assert disagreements(compared, GOOGLE) == []
 
-    def test_crawler_commons(self) -> None:
+    def test_our_answers_agree_with_crawler_commons(self) -> None:
         compared = []
         for name, case in placed(read_cases("robots/crawler_commons.json")):
             if "allowed" in case:
@@ -125,7 +125,7 @@ class TestOtherParsers:
         assert len(compared) == 400
         assert disagreements(compared, CRAWLER_COMMONS) == []
 
-    def test_protego(self) -> None:
+    def test_our_answers_agree_with_protego(self) -> None:
         compared = []
         for name, case in placed(read_cases("robots/protego.json")):
             match case["fn"]:
@@ -143,7 +143,7 @@ class TestOtherParsers:
 
 
 class TestGoogleParts:
-    def test_product_tokens(self) -> None:
+    def test_product_tokens_agree_with_google(self) -> None:
         """A valid one is its own product token."""
         agents = {case["user_agent"]: case["valid"] for case in section("google", "valid_user_agent_token")}
         compared = [
@@ -152,7 +152,7 @@ class TestGoogleParts:
 
         assert disagreements(compared, {}) == []
 
-    def test_the_path_of_a_url(self) -> None:
+    def test_the_path_of_a_url_agrees_with_google(self) -> None:
         reason = "no absolute URL, so it never comes this far"
         cases = section("google", "url_to_path")
         compared = []
@@ -163,7 +163,7 @@ class TestGoogleParts:
 
         assert disagreements(compared, elsewhere) == []
 
-    def test_the_spelling_of_patterns(self) -> None:
+    def test_the_spelling_of_patterns_agrees_with_google(self) -> None:
         compared = [
             Compared(case["pattern"], spelling(case["pattern"].encode().decode("latin-1")), case["escaped"])
             for case in section("google", "escape_pattern")
@@ -171,7 +171,7 @@ class TestGoogleParts:
 
         assert disagreements(compared, {}) == []
 
-    def test_lines(self) -> None:
+    def test_the_lines_of_a_file_agree_with_google(self) -> None:
         """However they end, whatever the byte order mark."""
         compared = []
         for case in section("google", "line_counting"):
@@ -191,7 +191,7 @@ class TestRfc:
         "unreachable": RobotsMeaning.UNREACHABLE,
     }
 
-    def test_statuses(self) -> None:
+    def test_each_status_has_the_meaning_of_the_rfc(self) -> None:
         compared = []
         for row in section("rfc9309", "fetch_status"):
             [meaning] = [ours for said, ours in self.MEANINGS.items() if row["meaning"].startswith(said)]
@@ -205,7 +205,7 @@ class TestRfc:
         assert len(compared) == 401
         assert disagreements(compared, deviations) == []
 
-    def test_crawler_commons_statuses(self) -> None:
+    def test_each_status_has_the_meaning_of_crawler_commons(self) -> None:
         compared = []
         for row in section("rfc9309", "crawler_commons_fetch_status"):
             first, _, last = str(row["status"]).partition("-")
@@ -217,7 +217,7 @@ class TestRfc:
 
         assert disagreements(compared, deviations) == []
 
-    def test_limits(self) -> None:
+    def test_limits_are_at_least_those_of_the_rfc(self) -> None:
         limits = section("rfc9309", "limits")
         first, last = b"User-agent: *\n#", b"\nDisallow: /last"
         body = first + b"x" * (limits["parse_at_least_bytes"] - len(first) - len(last)) + last
@@ -232,7 +232,7 @@ class TestRfc:
         assert rules("", status=500).allows(url)
 
     @pytest.mark.parametrize("place", range(5))
-    def test_percent_encoding(self, place: int) -> None:
+    def test_percent_encoding_is_compared_as_in_the_rfc(self, place: int) -> None:
         """A row's three spellings are one path, in the file and in the URL."""
         row = section("rfc9309", "percent_encoding")[place]
         spellings = {row["path"], row["encoded"], row["match"]}

@@ -47,7 +47,7 @@ class TestPrecedence:
         assert allows(lines, path)
         assert allows("\n".join(reversed(lines.split("\n"))), path)
 
-    def test_what_no_rule_matches_is_allowed(self) -> None:
+    def test_a_path_that_no_rule_matches_is_allowed(self) -> None:
         assert allows("Disallow: /a", "/b")
 
     @pytest.mark.parametrize("lines", ["Disallow:", "Disallow: \t", "Allow:", "Disallow: # /", "Disallow: $"])
@@ -91,7 +91,7 @@ class TestPatterns:
             ("/a?", "/a"),
         ],
     )
-    def test_and_nothing_else(self, pattern: str, path: str) -> None:
+    def test_a_pattern_matches_no_other_path(self, pattern: str, path: str) -> None:
         """Case matters, an octet serves one part of a pattern, and no path begins without a slash."""
         assert allows(f"Disallow: {pattern}", path)
 
@@ -135,6 +135,6 @@ class TestSpelling:
             ("/a+b", "/a%20b"),
         ],
     )
-    def test_what_separates_is_not_its_encoded_form(self, pattern: str, path: str) -> None:
+    def test_a_separator_is_not_its_encoded_form(self, pattern: str, path: str) -> None:
         """Nor is a path decoded twice."""
         assert allows(f"Disallow: {pattern}", path)

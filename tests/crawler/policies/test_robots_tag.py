@@ -42,13 +42,13 @@ class TestRobotsTag:
             "max-image-preview: none",
         ],
     )
-    def test_a_rule_with_a_value_is_no_agent(self, dated: str) -> None:
+    def test_a_rule_with_a_value_is_not_an_agent(self, dated: str) -> None:
         """What stands behind it on its line still binds everybody."""
         assert forbids_following(f"{dated}, nofollow", "Penstock")
         assert not forbids_following(f"googlebot: {dated}, nofollow", "Penstock")
         assert not forbids_following(dated, "Penstock")
 
-    def test_the_name_is_the_one_of_robots_txt(self) -> None:
+    def test_the_agent_is_named_by_the_product_token_of_robots_txt(self) -> None:
         assert forbids_following("mybot: nofollow", "MyBot")
         assert not forbids_following("penstock: nofollow", "MyBot")
 

@@ -49,7 +49,7 @@ class TestGroups:
 
         assert refused(rules(body, token=token), *asked) == [path for path in asked if path in forbidden]
 
-    def test_all_groups_of_our_name_are_one(self) -> None:
+    def test_all_groups_of_our_name_are_merged(self) -> None:
         """Section 2.2.1. What stands between them is for others."""
         ours = "User-agent: Penstock\nDisallow: /a\n", "User-agent: penstock\nDisallow: /c\n"
         body = "User-agent: b\nDisallow: /b\n".join(ours)
@@ -67,19 +67,19 @@ class TestGroups:
 
         assert refused(rules(body), "/a") == ["/a"]
 
-    def test_rules_before_the_first_name_are_nobodys(self) -> None:
+    def test_rules_before_the_first_name_bind_no_crawler(self) -> None:
         assert refused(rules("Disallow: /a\nUser-agent: *\nDisallow: /b"), "/a", "/b") == ["/b"]
 
     @pytest.mark.parametrize(
         "name", ["Penstock", "PENSTOCK", "penstock/1.0", "Penstock bot", "penstock # us"]
     )
-    def test_our_name_in_any_case_whatever_follows_it(self, name: str) -> None:
+    def test_our_name_matches_in_any_case_whatever_follows_it(self, name: str) -> None:
         assert refused(rules(f"User-agent: {name}\nDisallow: /a"), "/a") == ["/a"]
 
     @pytest.mark.parametrize(
         "name", ["Pen", "Penstocks", "Penstock2", "My-Penstock", "*penstock", "penstocké", ""]
     )
-    def test_other_names_are_not_ours(self, name: str) -> None:
+    def test_other_names_do_not_match_ours(self, name: str) -> None:
         assert refused(rules(f"User-agent: {name}\nDisallow: /a"), "/a") == []
 
 
@@ -96,11 +96,11 @@ class TestProductToken:
             ("360Spider", "360Spider"),
         ],
     )
-    def test_it_is_the_name_that_a_user_agent_gives_itself(self, user_agent: str, token: str) -> None:
+    def test_the_product_token_is_the_name_in_the_user_agent(self, user_agent: str, token: str) -> None:
         assert product_token(user_agent) == token
 
     @pytest.mark.parametrize("user_agent", ["", "(x)", "+http://example.com", "1.0", "爬虫"])
-    def test_without_a_name_it_is_ours(self, user_agent: str) -> None:
+    def test_a_user_agent_without_a_name_uses_our_product_token(self, user_agent: str) -> None:
         """Nobody gets out of the group for Penstock by having no name."""
         assert product_token(user_agent) == "Penstock"
 
@@ -124,7 +124,7 @@ class TestLines:
             "Disalow: /a",
         ],
     )
-    def test_blanks_case_comments_and_the_usual_slips(self, line: str) -> None:
+    def test_blanks_case_comments_and_common_misspellings_are_read(self, line: str) -> None:
         assert refused(rules(f"User-agent: *\n{line}\n"), "/a") == ["/a"]
 
     @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ class TestLines:
             b"Disallow : ",
         ],
     )
-    def test_a_line_that_says_nothing_costs_no_other(self, bad: bytes) -> None:
+    def test_a_line_without_meaning_costs_no_other_line(self, bad: bytes) -> None:
         """Section 2.3.1.5."""
         body = b"\n".join([b"User-agent: *", bad, b"Disallow: /a", bad, b"Disallow: /b"])
 
@@ -204,7 +204,7 @@ class TestAnswers:
         assert refused(rules(everything), "/robots.txt", "/robots.txt?", "/x") == ["/robots.txt?", "/x"]
         assert refused(rules("", status=503), "/robots.txt", "/x") == ["/x"]
 
-    def test_the_line_that_decided_is_known(self) -> None:
+    def test_the_deciding_line_is_known(self) -> None:
         read = rules("# x\r\nUser-agent: *\r\n\r\nDisallow: /é # y\r\nAllow: /%c3%A9/*.html$\r\n")
         asked = [read.rule_for(CanonicalUrl(f"http://h/{end}")) for end in ("%C3%A9", "%C3%A9/a.html", "x")]
 
@@ -223,14 +223,14 @@ class TestAnswers:
         assert {(*read.sitemaps, read.crawl_delay) for read in (gone, broken, ALLOW_ALL)} == {(0.0,)}
 
     @pytest.mark.parametrize(("end", "kept"), [("\n", ["/a"]), ("\r", ["/a"]), ("\n\n", ["/a"])])
-    def test_a_cut_file_is_cut_at_a_line(self, end: str, kept: list[str]) -> None:
+    def test_a_file_over_the_size_limit_is_cut_at_a_line(self, end: str, kept: list[str]) -> None:
         """Half a line is another rule: here one that forbids everything."""
         body = f"User-agent: *{end}Disallow: /a{end}Disallow: /"
 
         assert refused(rules(body + "b", max_bytes=len(body)), "/a", "/b", "/c") == kept
         assert refused(rules(body, max_bytes=len(body) + 1), "/a", "/b", "/c") == ["/a", "/b", "/c"]
 
-    def test_one_line_without_end_says_nothing(self) -> None:
+    def test_a_single_endless_line_has_no_rules(self) -> None:
         assert refused(rules("User-agent: *", max_bytes=5), "/") == []
 
     @pytest.mark.parametrize(("hops", "meaning"), [(5, RobotsMeaning.RULES), (6, RobotsMeaning.ALLOW_ALL)])

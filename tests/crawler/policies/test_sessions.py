@@ -39,7 +39,7 @@ def taught(pages: Iterable[Page], sessions: Sessions | None = None) -> Sessions:
 SAME: list[Page] = [(f"/shop?sid={HEX}{number}", "shop", 1) for number in range(3)]
 
 
-class TestSuspects:
+class TestSessionParameters:
     @pytest.mark.parametrize(
         ("path", "name", "rest"),
         [
@@ -50,7 +50,9 @@ class TestSuspects:
             ("/a;jsessionid=AB12.node1/b?c=1", "jsessionid", "/a/b?c=1"),
         ],
     )
-    def test_they_are_named_like_one_or_look_like_one(self, path: str, name: str, rest: str) -> None:
+    def test_a_session_parameter_is_recognised_by_name_or_value(
+        self, path: str, name: str, rest: str
+    ) -> None:
         (found,) = session_parameters(at(path))
 
         assert (found.host, found.name, found.rest) == ("example.com", name, rest)
@@ -67,11 +69,11 @@ class TestSuspects:
             "/a;v=1",
         ],
     )
-    def test_numbers_and_words_are_no_ids(self, path: str) -> None:
+    def test_numbers_and_words_are_not_session_ids(self, path: str) -> None:
         """Pages and articles are numbered; a list's last page is the same under each."""
         assert list(session_parameters(at(path))) == []
 
-    def test_a_url_may_have_several(self) -> None:
+    def test_a_url_may_have_several_session_parameters(self) -> None:
         found = session_parameters(at(f"/a;jsessionid=1?sid=2&x={HEX}3"))
 
         assert [(parameter.name, parameter.rest) for parameter in found] == [
@@ -80,7 +82,7 @@ class TestSuspects:
             ("x", "/a;jsessionid=1?sid=2"),
         ]
 
-    def test_where_the_name_leaves_doubts_the_value_decides(self) -> None:
+    def test_the_value_decides_if_the_name_is_doubtful(self) -> None:
         """A story's `sid` must not be stripped from its URL without asking its page."""
         assert is_session("PHPSESSID", "")
         assert is_session("sid", HEX + "0")
@@ -99,14 +101,14 @@ class TestSuspects:
 
 
 class TestSessions:
-    def test_a_parameter_is_found_out_by_three_equal_pages(self) -> None:
+    def test_three_equal_pages_prove_a_session_parameter(self) -> None:
         assert taught(SAME[:2]).rule(at(f"/shop?sid={HEX}f"), 2) is None
         assert taught(SAME).rule(at(f"/shop?sid={HEX}f"), 2) == "trap:session"
 
-    def test_the_same_page_three_times_says_nothing(self) -> None:
+    def test_the_same_page_three_times_proves_nothing(self) -> None:
         assert taught(SAME[:1] * 3).rule(at(f"/shop?sid={HEX}f"), 2) is None
 
-    def test_a_page_that_is_not_stored_yet_is_let_in(self) -> None:
+    def test_a_page_that_is_not_stored_yet_is_admitted(self) -> None:
         """Where every link carries a session, each page must still be fetched once."""
         sessions = taught(SAME)
 
@@ -114,14 +116,14 @@ class TestSessions:
         taught([(f"/cart?sid={HEX}f", "cart", 2)], sessions)
         assert sessions.rule(at(f"/cart?sid={HEX}b"), 3) == "trap:session"
 
-    def test_other_parameters_and_hosts_are_left_alone(self) -> None:
+    def test_other_parameters_and_hosts_are_not_affected(self) -> None:
         sessions = taught(SAME)
 
         assert sessions.rule(at(f"/shop?key={HEX}9"), 2) is None
         assert sessions.rule(at("/shop"), 2) is None
         assert sessions.rule(CanonicalUrl(f"http://other.example/shop?sid={HEX}f"), 2) is None
 
-    def test_a_parameter_whose_value_matters_is_let_go(self) -> None:
+    def test_a_parameter_whose_value_matters_is_refuted(self) -> None:
         """Stories that are gone look alike; the others do not."""
         gone: list[Page] = [(f"/story?sid={number}", "gone", 1) for number in range(10)]
         sessions = taught(gone)
@@ -131,18 +133,18 @@ class TestSessions:
 
         assert sessions.rule(at("/story?sid=99"), 2) is None
 
-    def test_where_there_is_doubt_more_witnesses_are_asked(self) -> None:
+    def test_a_doubtful_parameter_needs_more_witnesses(self) -> None:
         """A handful of stories that are gone must not hide all the others."""
         gone: list[Page] = [(f"/story?sid={number}", "gone", 1) for number in range(9)]
 
         assert taught(gone).rule(at("/story?sid=99"), 2) is None
 
-    def test_a_name_with_ids_says_nothing_of_the_same_name_with_numbers(self) -> None:
+    def test_a_name_with_ids_proves_nothing_about_the_same_name_with_numbers(self) -> None:
         sessions = taught(SAME)
 
         assert sessions.rule(at("/shop?sid=24"), 2) is None
 
-    def test_a_name_beyond_doubt_is_not(self) -> None:
+    def test_a_sure_name_is_never_refuted(self) -> None:
         """Some page or other shows the time, and is a new one each second."""
         same: list[Page] = [(f"/shop?PHPSESSID={number}", "shop", 1) for number in range(3)]
         clock: list[Page] = [(f"/clock?PHPSESSID={number}", f"{number} o'clock", 1) for number in range(3)]
@@ -158,13 +160,13 @@ class TestSessions:
         assert sessions.rule(at(f"/shop?sid={HEX}f"), 3) is None
         assert sessions.rule(at(f"/shop?sid={HEX}f"), 4) == "trap:session"
 
-    def test_that_holds_for_the_page_that_stands_for_a_url_too(self) -> None:
+    def test_a_url_is_a_copy_only_of_a_nearer_page(self) -> None:
         sessions = taught([*SAME, (f"/cart?sid={HEX}a", "cart", 3)])
 
         assert sessions.rule(at(f"/cart?sid={HEX}f"), 3) is None
         assert sessions.rule(at(f"/cart?sid={HEX}f"), 4) == "trap:session"
 
-    def test_and_for_the_page_that_refutes(self) -> None:
+    def test_only_a_nearer_page_refutes_a_parameter(self) -> None:
         sessions = taught([*SAME, (f"/shop?sid={HEX}9", "another shop", 4)])
 
         assert sessions.rule(at(f"/shop?sid={HEX}f"), 4) == "trap:session"
@@ -176,13 +178,13 @@ class TestSessions:
 
         assert taught(SAME, sessions).rule(at(f"/shop?sid={HEX}f"), 2) == "trap:session"
 
-    def test_a_value_that_matters_is_noticed_also_when_there_is_no_more_room(self) -> None:
+    def test_a_parameter_is_refuted_even_when_the_memory_is_full(self) -> None:
         sessions = taught([*SAME, (f"/shop?sid={HEX}9", "another shop", 2)], Sessions(most_contents=1))
 
         assert sessions.rule(at(f"/shop?sid={HEX}f"), 2) == "trap:session"
         assert sessions.rule(at(f"/shop?sid={HEX}f"), 3) is None
 
-    def test_memory_is_bounded_and_what_is_beyond_is_let_in(self) -> None:
+    def test_memory_is_bounded_and_pages_beyond_are_admitted(self) -> None:
         sessions = taught(SAME, Sessions(most_contents=0))
 
         assert sessions.rule(at(f"/shop?sid={HEX}f"), 2) is None
@@ -203,7 +205,9 @@ class TestSessions:
         ),
         order=st.randoms(use_true_random=False),
     )
-    def test_the_order_of_arrival_changes_nothing(self, pages: list[Page], order: random.Random) -> None:
+    def test_the_order_of_arrival_does_not_change_the_traps(
+        self, pages: list[Page], order: random.Random
+    ) -> None:
         """Facts that arrive twice, late, or with a depth that fell on the way give the same answers."""
         content_of = {path: content for path, content, _ in pages}  # a URL has one content
         facts = [(path, content_of[path], depth) for path, _, depth in pages]
@@ -233,7 +237,7 @@ class TestFingerprint:
         return marks[0] == marks[1]
 
     @pytest.mark.parametrize("name", ["PHPSESSID", "sid", "jsessionid"])
-    def test_ids_that_a_site_writes_into_its_links_do_not_count(self, name: str) -> None:
+    def test_ids_that_a_site_writes_into_its_links_do_not_change_the_fingerprint(self, name: str) -> None:
         """phpBB and PHP's own transparent sessions write the visitor's, others a new one each time."""
         pages = [
             (
@@ -245,28 +249,28 @@ class TestFingerprint:
 
         assert self.same(*pages)
 
-    def test_all_else_counts(self) -> None:
+    def test_any_other_difference_changes_the_fingerprint(self) -> None:
         assert not self.same((f"/a?sid={HEX}1", "one"), (f"/a?sid={HEX}2", "two"))
         assert not self.same((f"/a?sid={HEX}1", "<a href=?x=1>"), (f"/a?sid={HEX}2", "<a href=?x=2>"))
 
-    def test_where_only_the_value_looks_like_an_id_nothing_is_left_out(self) -> None:
+    def test_an_id_by_value_alone_is_not_left_out(self) -> None:
         """Pages that show one photo each differ in nothing but its id."""
         assert not self.same(
             (f"/photo?id={HEX}1", f"<img src=/i?id={HEX}1>"), (f"/photo?id={HEX}2", f"<img src=/i?id={HEX}2>")
         )
         assert not self.same(("/story?sid=1", "<a href=?sid=2>"), ("/story?sid=2", "<a href=?sid=3>"))
 
-    def test_ordinary_urls_have_none(self) -> None:
+    def test_ordinary_urls_have_no_fingerprint(self) -> None:
         assert fingerprint(at("/a?page=2"), b"x") is None
 
-    def test_a_very_large_page_is_compared_with_none(self) -> None:
+    def test_a_very_large_page_has_no_fingerprint(self) -> None:
         """It would hold up all others, and to let a copy in costs one request."""
         address = at(f"/a?sid={HEX}1")
 
         assert fingerprint(address, b"x" * MAX_COMPARED) is not None
         assert fingerprint(address, b"x" * (MAX_COMPARED + 1)) is None
 
-    def test_no_page_makes_it_slow(self) -> None:
+    def test_no_page_makes_the_fingerprint_slow(self) -> None:
         started = time.perf_counter()
 
         for body in (b"sid=" * 250_000, b"sid=" + b"a" * 1_000_000, b"s" * 1_000_000):

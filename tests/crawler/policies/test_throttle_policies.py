@@ -21,7 +21,7 @@ def update_all(
 
 
 class TestCongestion:
-    def test_it_doubles_while_the_latency_stays(self) -> None:
+    def test_the_limit_doubles_while_the_latency_stays(self) -> None:
         state = ConcurrencyState()
         limits = []
         for _ in range(20):
@@ -30,10 +30,10 @@ class TestCongestion:
 
         assert limits == [1] * 3 + [2] * 4 + [4] * 8 + [8] * 5
 
-    def test_it_does_not_grow_while_there_is_room_unused(self) -> None:
+    def test_the_limit_does_not_grow_while_it_is_not_used_up(self) -> None:
         assert update_all(ConcurrencyState(), *[0.1] * 50, saturated=False).limit == 1
 
-    def test_a_queue_takes_it_back_to_where_there_was_none(self) -> None:
+    def test_a_queue_lowers_the_limit_to_where_there_was_none(self) -> None:
         state = ConcurrencyState(limit=8, base_latency=0.1)
 
         assert update_all(state, *[0.2] * 16).limit == 4
@@ -43,18 +43,18 @@ class TestCongestion:
 
         assert update_all(state, *[0.1] * 8, *[2.0] * 8).limit == 8
 
-    def test_what_may_be_our_own_doing_is_no_queue(self) -> None:
+    def test_latency_that_we_may_have_caused_is_no_queue(self) -> None:
         state = ConcurrencyState(limit=8, base_latency=0.002)
 
         assert update_all(state, *[0.02] * 16, noise=0.03).limit == 8
 
     @pytest.mark.parametrize(("limit", "left"), [(8, 4), (5, 2), (1, 1)])
-    def test_overload_halves_it(self, limit: int, left: int) -> None:
+    def test_overload_halves_the_limit(self, limit: int, left: int) -> None:
         now = Congestion().update(ConcurrencyState(limit=limit), OVERLOADED, in_flight=0, noise=0)
 
         assert now.limit == left
 
-    def test_answers_to_what_was_under_way_count_once(self) -> None:
+    def test_requests_that_time_out_together_are_one_overload(self) -> None:
         """Eight requests that time out together are one overload."""
         state = ConcurrencyState(limit=8)
         for in_flight in reversed(range(8)):
@@ -62,18 +62,18 @@ class TestCongestion:
 
         assert state.limit == 4
 
-    def test_after_a_step_down_it_waits_longer_each_time(self) -> None:
+    def test_each_step_down_doubles_the_cooldown(self) -> None:
         first = Congestion().update(ConcurrencyState(limit=8), OVERLOADED, in_flight=0, noise=0)
         second = Congestion().update(first, OVERLOADED, in_flight=0, noise=0)
 
         assert (first.cooldown, second.cooldown) == (64, 128)
 
-    def test_alone_a_longer_latency_is_the_new_normal(self) -> None:
+    def test_a_longer_latency_of_a_single_request_is_the_new_base(self) -> None:
         """The site's slow part has begun; nobody queues behind oneself."""
         assert update_all(ConcurrencyState(base_latency=0.01, cooldown=500), *[0.5] * 12).limit > 1
 
     @pytest.mark.parametrize(("known", "first"), [(8, 4), (3, 1), (1, 1), (0, 1)])
-    def test_a_resumed_host_begins_with_half_of_what_is_known(self, known: int, first: int) -> None:
+    def test_a_restored_limit_is_half_of_the_known_one(self, known: int, first: int) -> None:
         assert Congestion().restore(known).limit == first
 
 
@@ -85,23 +85,23 @@ class TestPacing:
             state = Pacing().update(state, rate_limited=False, now=100 + number / rate, in_flight=0)
         return Pacing().update(state, rate_limited=True, now=110, in_flight=0)
 
-    def test_nothing_is_paced_until_it_is_refused(self) -> None:
+    def test_there_is_no_rate_until_the_first_429(self) -> None:
         assert Pacing().update(RateState(), rate_limited=False, now=1, in_flight=0).gap == 0
 
-    def test_a_refusal_sets_it_a_tenth_below_what_was_taken(self) -> None:
+    def test_the_first_429_sets_the_rate_a_tenth_below_the_answered_one(self) -> None:
         state = self.refused_at(20)
 
         assert state.rate == pytest.approx(18, rel=0.05)
         assert state.gap == pytest.approx(1 / state.rate)
         assert state.pause == 1.0
 
-    def test_what_was_under_way_is_refused_only_once(self) -> None:
+    def test_open_requests_that_meet_429_together_lower_the_rate_once(self) -> None:
         known = RateState(rate=10, ceiling=10, accepted=50)
         state = Pacing().update(known, rate_limited=True, now=9, in_flight=2)
 
         assert Pacing().update(state, rate_limited=True, now=9, in_flight=1).rate == state.rate
 
-    def test_refused_again_at_once_it_rests_ever_longer_at_the_same_rate(self) -> None:
+    def test_a_429_right_after_a_pause_makes_the_next_pause_longer(self) -> None:
         """A host that counts by the minute refuses whatever comes until the minute is over."""
         first = self.refused_at(20)
         pauses = []
@@ -113,39 +113,39 @@ class TestPacing:
         assert pauses == [3, 9, 27, 60, 60, 60]
         assert state.rate == first.rate
 
-    def test_it_closes_in_on_what_was_refused_without_reaching_it(self) -> None:
+    def test_the_rate_approaches_the_ceiling_without_reaching_it(self) -> None:
         state = RateState(rate=10, ceiling=20)
         for number in range(99 + 5 * 20):
             state = Pacing().update(state, rate_limited=False, now=float(number), in_flight=0)
 
         assert 18.9 < state.rate < 20
 
-    def test_after_long_enough_it_tries_more(self) -> None:
+    def test_enough_clean_answers_raise_the_ceiling(self) -> None:
         state = RateState(rate=19.0, ceiling=20, probe_after=100)
         for number in range(100):
             state = Pacing().update(state, rate_limited=False, now=float(number), in_flight=0)
 
         assert state.ceiling == 22
 
-    def test_a_try_in_vain_makes_it_wait_longer_before_the_next(self) -> None:
+    def test_a_failed_probe_makes_the_next_one_come_later(self) -> None:
         known = RateState(rate=21, ceiling=22, probes=1, accepted=50)
         state = Pacing().update(known, rate_limited=True, now=9, in_flight=0)
 
         assert (state.probe_after, state.ceiling) == (400, 21)
 
-    def test_it_is_never_slower_than_a_person_would_ask(self) -> None:
+    def test_the_rate_never_falls_below_its_minimum(self) -> None:
         known = RateState(rate=0.05, ceiling=1, accepted=1)
         state = Pacing().update(known, rate_limited=True, now=1e9, in_flight=0)
 
         assert state.rate == 0.05
 
-    def test_a_refusal_right_after_a_resume_is_no_reason_to_despair(self) -> None:
+    def test_a_429_right_after_a_resume_lowers_the_rate_by_a_tenth_only(self) -> None:
         known = Pacing().restore(20.0)
         state = Pacing().update(replace(known, accepted=30), rate_limited=True, now=1e9, in_flight=0)
 
         assert state.rate == 18
 
-    def test_a_host_that_refused_nothing_is_recalled_without_a_pace(self) -> None:
+    def test_a_host_that_never_answered_429_is_restored_without_a_rate(self) -> None:
         assert Pacing().restore(None).rate == UNLIMITED
 
 
@@ -158,7 +158,7 @@ class TestBandwidth:
 
         assert now - 100 == pytest.approx(5 - Bandwidth.BURST)
 
-    def test_what_was_not_used_is_not_saved_up(self) -> None:
+    def test_unused_bandwidth_is_not_saved_up(self) -> None:
         bandwidth = Bandwidth(1_000)
         bandwidth.wait(50, 100.0)
 

@@ -38,7 +38,7 @@ class TestSegments:
     @pytest.mark.parametrize(
         "rest", ["/", "/a", "/a/", numbered(30), numbered(30) + "/", numbered(30) + "?q=/"]
     )
-    def test_thirty_are_let_in(self, rest: str) -> None:
+    def test_thirty_segments_are_admitted(self, rest: str) -> None:
         """A slash at the end begins no segment."""
         assert rule(rest) is None
 
@@ -56,7 +56,7 @@ class TestRepeats:
         "rest",
         ["/a/a/a", "/x/a/a/a/y", "/a/b/a/b/a/b/a/b/a", "/a/a/a/b/a/a", "//x//y//z//", "/aa/aaa/aaaa/aaaaa"],
     )
-    def test_three_in_a_row_and_five_in_all_are_let_in(self, rest: str) -> None:
+    def test_three_repeats_in_a_row_and_five_in_all_are_admitted(self, rest: str) -> None:
         assert rule(rest) is None
 
     @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ class TestRepeats:
 
 
 class TestQuery:
-    def test_twelve_keys_are_let_in(self) -> None:
+    def test_twelve_query_keys_are_admitted(self) -> None:
         assert rule("/?" + "&".join(f"k{number}=v" for number in range(12))) is None
 
     @pytest.mark.parametrize("key", ["k%d=v", "k%d", "f[]=%d", "=%d"])
@@ -85,7 +85,7 @@ class TestQuery:
     @pytest.mark.parametrize(
         "rest", ["/?" + "&" * 40, "/?a=1" + "&" * 40 + "b=2", "/a&b&c&d&e&f&g&h&i&j&k&l&m&n&o"]
     )
-    def test_what_is_no_key_does_not_count(self, rest: str) -> None:
+    def test_empty_query_parts_do_not_count_as_keys(self, rest: str) -> None:
         assert rule(rest) is None
 
 
@@ -100,7 +100,7 @@ class TestRules:
         assert rule("/a/b/a/c/a", Traps(repeats=2)) == "trap:repeat"
         assert [strict.rule_along(run) for run in (0, 5, 6)] == [None, None, "trap:shape"]
 
-    def test_a_thousand_hops_along_one_shape_are_let_in(self) -> None:
+    def test_a_thousand_hops_along_one_shape_are_admitted(self) -> None:
         assert Traps().rule_along(1_000) is None
         assert Traps().rule_along(1_001) == "trap:shape"
 
@@ -112,7 +112,7 @@ class TestRules:
             Traps().rule(CanonicalUrl(url))
             assert shape(CanonicalUrl(url)) == shape(CanonicalUrl(url.replace("http://", "https://", 1)))
 
-    def test_the_longest_urls_are_folded_in_no_time(self) -> None:
+    def test_the_longest_urls_are_folded_quickly(self) -> None:
         """No part of the pattern can backtrack into another."""
         room = MAX_URL_CHARS - len(HOST) - 1
         started = time.perf_counter()
@@ -155,7 +155,7 @@ class TestShape:
         assert len({folded(f"/page/{count:032x}") for count in counts}) == 1
         assert len({folded(f"/page/id{count:x}") for count in counts}) == 1
 
-    def test_the_host_is_part_of_it_and_folded_too(self) -> None:
+    def test_the_host_is_part_of_the_shape_and_folded_too(self) -> None:
         """Sites that answer for any name invent those as well."""
         urls = [
             CanonicalUrl(f"https://{name}/x")
@@ -199,12 +199,12 @@ class TestRuns:
         assert run_of(7, "/page/#", "/page/#", hops=0) == 7
         assert run_of(7, "/page/#", "/", hops=0) == 0
 
-    def test_a_chain_of_one_shape_ends_after_its_share(self) -> None:
+    def test_a_chain_of_one_shape_ends_after_its_allowed_hops(self) -> None:
         endless = Web("s" + "p" * 50, [(page, page + 1, False) for page in range(50)])
 
         assert sorted(endless.crawl(random.Random(0), hops=9)) == list(range(11))
 
-    def test_a_second_way_into_the_chain_gives_it_its_share_again(self) -> None:
+    def test_a_second_way_into_a_chain_starts_its_count_again(self) -> None:
         """A calendar that is entered at today has as many days before it as after."""
         middle = Web("s" + "p" * 50, [(0, 25, False), *((page, page + 1, False) for page in range(1, 50))])
         backwards = [(page + 1, page, False) for page in range(1, 50)]
@@ -221,7 +221,7 @@ class TestRuns:
         hops=st.integers(0, 4),
         orders=st.tuples(st.integers(), st.integers()),
     )
-    def test_the_order_of_arrival_changes_nothing(
+    def test_the_order_of_arrival_does_not_change_the_admitted_urls(
         self, shapes: str, edges: list[tuple[int, int, bool]], hops: int, orders: tuple[int, int]
     ) -> None:
         """The same crawl at any speed: both the pages let in and their runs."""

@@ -53,7 +53,7 @@ class TestDeferredUrls:
         assert {v.reason for v in rig.memory.verdicts if isinstance(v, Skipped)} == {"trap:session"}
 
     @pytest.mark.parametrize("per_host", [1, 4, 64])
-    async def test_the_same_ones_at_any_speed(self, per_host: int) -> None:
+    async def test_the_same_urls_are_fetched_at_any_speed(self, per_host: int) -> None:
         rng = Random(per_host)
         rig = Rig(MemoryCrawl.of("http://h/"), sessions=Sessions(), politeness=Politeness(per_host=per_host))
         leased = await rig.crawl(
@@ -64,7 +64,7 @@ class TestDeferredUrls:
 
         assert {one.url for one in leased} == {one.url for one in again}
 
-    async def test_what_is_no_copy_is_never_lost(self) -> None:
+    async def test_a_page_that_is_not_a_copy_is_never_lost(self) -> None:
         """Every page says something else: then the value matters, whatever it looks like."""
         rig = Rig(MemoryCrawl.of("http://h/"), sessions=Sessions())
         web = {"http://h/": [f"http://h/item?id={n:032x}a" for n in range(40)]}
@@ -72,7 +72,7 @@ class TestDeferredUrls:
 
         assert len(await rig.crawl(web, page=lambda url: url)) == 81
 
-    async def test_without_sessions_nobody_waits(self) -> None:
+    async def test_no_url_is_deferred_when_session_ids_are_not_looked_for(self) -> None:
         rig = Rig(MemoryCrawl.of("http://h/"))
 
         await rig.crawl({"http://h/": ["http://h/x?sid=1"]})
@@ -83,7 +83,7 @@ class TestDeferredUrls:
 @in_virtual_time
 class TestBudgetOfAHost:
     @pytest.mark.parametrize("per_host", [1, 8])
-    async def test_each_host_gives_exactly_as_many_pages_as_it_may(self, per_host: int) -> None:
+    async def test_each_host_gives_exactly_the_pages_of_its_budget(self, per_host: int) -> None:
         memory = MemoryCrawl.of(*(f"http://{host}/{n}" for host in "abc" for n in range(20)), "http://d/")
         rig = Rig(memory, budget=Budget(max_pages_per_host=7), politeness=Politeness(per_host=per_host))
 
@@ -93,7 +93,7 @@ class TestBudgetOfAHost:
         assert rig.frontier.spent == "max_pages_per_host"
         assert len(memory.states("pending")) == 39
 
-    async def test_what_is_no_page_does_not_count(self) -> None:
+    async def test_an_answer_other_than_200_does_not_count_for_the_budget_of_a_host(self) -> None:
         rig = Rig(site(20), budget=Budget(max_pages_per_host=3), politeness=Politeness(per_host=4))
 
         for status in [404, 404, 301, 404, 200, 200, 404, 200]:
@@ -101,7 +101,7 @@ class TestBudgetOfAHost:
 
         assert await rig.frontier.next() is None
 
-    async def test_links_to_a_host_that_has_had_its_share_wake_nobody(self) -> None:
+    async def test_links_and_retries_of_a_spent_host_do_not_keep_the_crawl_running(self) -> None:
         web = {f"http://b/{n}": [f"http://a/x{n}", f"http://b/{n + 1}"] for n in range(5)}
         rig = Rig(MemoryCrawl.of("http://a/", "http://b/0"), budget=Budget(max_pages_per_host=1))
         rig.memory.discover(["http://a/late"], depth=0)
@@ -113,7 +113,7 @@ class TestBudgetOfAHost:
         assert {one.url for one in leased} == {"http://a/", "http://b/0"}
         assert rig.now() < 1
 
-    async def test_it_holds_over_runs(self) -> None:
+    async def test_the_budget_of_a_host_holds_over_runs(self) -> None:
         memory = site(9)
         await Rig(memory, budget=Budget(max_pages_per_host=4)).crawl({})
 

@@ -35,7 +35,7 @@ class TestOrder:
 
         assert "".join([(await rig.lease()).host for _ in range(9)]) == "abcabcabc"
 
-    async def test_a_task_says_what_is_known(self) -> None:
+    async def test_a_task_carries_depth_and_attempt_of_its_url(self) -> None:
         rig = Rig(MemoryCrawl.of("http://h:81/"))
         await rig.finish(await rig.lease(), "https://h/x?y")
 
@@ -51,7 +51,7 @@ class TestOrder:
 
         assert (await waiting) == task("http://h/x", depth=1)
 
-    async def test_suspects_come_last_and_alone(self) -> None:
+    async def test_poison_pages_come_last_and_one_at_a_time(self) -> None:
         """What may have killed the last run must not take others down with it again."""
         seeds = [f"http://h/{number}" for number in range(5)]
         rig = Rig(MemoryCrawl.of(*seeds), poison_pages=[url(seeds[0]), url(seeds[3])])
@@ -88,7 +88,7 @@ class TestPoliteness:
 
         assert [one.at for one in leased] == [0, 2.5, 5, 7.5, 10]
 
-    async def test_a_resting_host_keeps_nobody_waiting(self) -> None:
+    async def test_a_paused_host_does_not_delay_other_hosts(self) -> None:
         seeds = [f"http://{host}/{n}" for host in ("a", "b", "c") for n in range(3)]
         rig = Rig(MemoryCrawl.of(*seeds), politeness=Politeness(delay=10, adaptive=False))
 
@@ -96,7 +96,7 @@ class TestPoliteness:
 
         assert [one.at for one in leased] == [0] * 3 + [10] * 3 + [20] * 3
 
-    async def test_a_slow_host_keeps_nobody_waiting(self) -> None:
+    async def test_a_slow_host_does_not_delay_other_hosts(self) -> None:
         seeds = ["http://slow/1", "http://slow/2", *(f"http://quick/{n}" for n in range(30))]
         rig = Rig(MemoryCrawl.of(*seeds), politeness=Politeness(per_host=1, adaptive=False))
 
@@ -105,7 +105,7 @@ class TestPoliteness:
         assert max(one.at for one in leased if "quick" in one.url) < 4
 
     @pytest.mark.parametrize(("adaptive", "paused"), [(True, 20), (False, 0)])
-    async def test_retry_after_rests_the_whole_host_when_adaptive(
+    async def test_retry_after_pauses_the_whole_host_when_adaptive(
         self, adaptive: bool, paused: float
     ) -> None:
         rig = Rig(
@@ -117,7 +117,7 @@ class TestPoliteness:
 
         assert rig.now() == paused
 
-    async def test_a_clock_outlives_the_run(self) -> None:
+    async def test_the_pause_of_a_host_outlives_the_run(self) -> None:
         """A restart does not ask a host that still has to rest."""
         memory = MemoryCrawl.of("http://h/1", "http://h/2")
         before = Rig(memory, politeness=Politeness(delay=60, adaptive=False))
@@ -129,7 +129,7 @@ class TestPoliteness:
 
         assert after.now() == 60
 
-    async def test_a_clock_from_a_wrong_time_is_not_obeyed(self) -> None:
+    async def test_a_pause_written_under_a_wrong_clock_is_ignored(self) -> None:
         """The machine's clock was wrong when it was written: no rest is a year long."""
         memory = MemoryCrawl.of("http://h/1", "http://h/2")
         memory.throttles["h"] = (await memory.throttle("h"))._replace(ready_at=START + 365 * 86_400)
@@ -145,7 +145,7 @@ class TestFinish:
     async def test_an_empty_frontier_is_finished(self) -> None:
         assert await Rig(MemoryCrawl()).frontier.next() is None
 
-    async def test_it_is_not_finished_while_anything_is_in_flight(self) -> None:
+    async def test_a_frontier_is_not_finished_while_anything_is_in_flight(self) -> None:
         """A page under way may have links; in flight ends only after the commit."""
         rig = Rig(MemoryCrawl.of("http://h/"))
         last = await rig.lease()
@@ -158,7 +158,7 @@ class TestFinish:
 
         assert await waiting is None
 
-    async def test_it_is_not_finished_while_anything_waits_for_a_retry(self) -> None:
+    async def test_a_frontier_is_not_finished_while_anything_waits_for_a_retry(self) -> None:
         rig = Rig(MemoryCrawl.of("http://h/"))
         await rig.fail(await rig.lease(), again_in=3600)
 
@@ -174,7 +174,7 @@ class TestFinish:
 
         assert [await rig.frontier.next() for _ in range(3)] == [None] * 3
 
-    async def test_what_the_disk_has_and_the_window_cannot_see_is_an_error(self) -> None:
+    async def test_pending_urls_that_the_window_cannot_see_are_an_error(self) -> None:
         """A bug must end the run loudly, not as a crawl that looks complete."""
         memory = MemoryCrawl.of("http://h/")
         rig = Rig(memory)
@@ -195,7 +195,7 @@ class TestFinish:
 
         assert sorted(one.url for one in leased) == sorted(web)
 
-    async def test_its_state_can_be_read(self) -> None:
+    async def test_the_repr_of_the_frontier_shows_its_state(self) -> None:
         rig = Rig(MemoryCrawl.of("http://h/1", "http://h/2"))
         await rig.lease()
 
@@ -207,7 +207,7 @@ class TestMeanwhile:
     """What happens while the frontier asks the disk is neither lost nor taken for an error."""
 
     @pytest.mark.parametrize("seed", range(40))
-    async def test_nothing_is_lost_whatever_happens_when(self, seed: int) -> None:
+    async def test_no_url_is_lost_or_leased_twice_in_any_order_of_events(self, seed: int) -> None:
         """Answers, commits, retries and looks at the disk in any order, with little room in the window."""
         chance = random.Random(seed)
         hosts = chance.choice([2, 3, 9])
@@ -230,7 +230,7 @@ class TestMeanwhile:
         assert Counter(one.url for one in leased) == {page: 3 if page in failing else 1 for page in pages}
         assert memory.states("settled") == list(memory.rows)
 
-    async def test_work_that_turns_up_while_it_looks_is_no_error(self) -> None:
+    async def test_a_host_discovered_during_a_read_from_disk_is_not_missed(self) -> None:
         """The last page in flight is stored, and links to a second host, while the disk is asked
         what it has of the first."""
         memory = MemoryCrawl.of("http://a/")
@@ -248,7 +248,7 @@ class TestMeanwhile:
 
         assert (await rig.lease()).url == "http://b/"
 
-    async def test_a_retry_that_is_due_before_it_is_heard_of_is_not_forgotten(self) -> None:
+    async def test_a_retry_committed_between_two_reads_is_not_forgotten(self) -> None:
         """Committed between two looks at the disk, and due at once, it would be seen by neither."""
         memory = MemoryCrawl.of("http://a/", "http://b/")
         rig = Rig(memory)
@@ -267,7 +267,7 @@ class TestMeanwhile:
 
         assert {(await rig.lease()).url for _ in range(2)} == {"http://a/", "http://b/"}
 
-    async def test_a_cancelled_wait_takes_nothing_with_it(self) -> None:
+    async def test_a_cancelled_wait_loses_no_url(self) -> None:
         rig = Rig(
             MemoryCrawl.of("http://h/1", "http://h/2"), politeness=Politeness(per_host=1, adaptive=False)
         )
@@ -292,7 +292,7 @@ class TestMemory:
 
         assert rig.frontier._window.held < 2_000
 
-    async def test_what_is_in_flight_does_not_hide_what_comes_after_it(self) -> None:
+    async def test_urls_in_flight_do_not_hide_those_after_them_on_disk(self) -> None:
         """On disk it is still pending, and comes first."""
         rig = Rig(
             MemoryCrawl.of(*(f"http://h/{n}" for n in range(2_000))),
@@ -303,7 +303,7 @@ class TestMemory:
 
         assert len(set(leased)) == 2_000
 
-    async def test_of_ten_thousand_hosts_some_are_in_memory(self) -> None:
+    async def test_of_ten_thousand_hosts_only_some_are_in_memory(self) -> None:
         memory = MemoryCrawl.of(*(f"http://h{n}/{m}" for n in range(10_000) for m in range(10)))
         rig = Rig(memory)
 
@@ -325,7 +325,7 @@ class TestMemory:
 
         assert rig.frontier._window.held < 1.1 * MAX_URLS
 
-    async def test_hosts_that_found_no_room_come_when_there_is(self) -> None:
+    async def test_hosts_without_room_in_the_window_are_read_later(self) -> None:
         rig = Rig(MemoryCrawl.of(*(f"http://h{n}/" for n in range(50))))
         rig.frontier._window.max_hosts = 4
 

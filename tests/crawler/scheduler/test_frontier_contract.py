@@ -72,19 +72,19 @@ class TestPending:
     async def test_seeds_are_pending_at_depth_zero(self, crawl: Subject) -> None:
         assert await crawl.frontier.pending("a", limit=9) == [Pending(url("http://a/"), "a", 0, 0)]
 
-    async def test_what_a_page_links_to_is_pending_one_hop_deeper(self, crawl: Subject) -> None:
+    async def test_the_links_of_a_page_are_pending_one_hop_deeper(self, crawl: Subject) -> None:
         await crawl.save(done(A, "http://a/x"))
 
         assert await crawl.frontier.pending("a", limit=9) == [Pending(url("http://a/x"), "a", 1, 0)]
 
-    async def test_they_come_by_depth_and_then_in_order_of_discovery(self, crawl: Subject) -> None:
+    async def test_pending_urls_come_by_depth_and_then_in_order_of_discovery(self, crawl: Subject) -> None:
         await crawl.save(done(A, "http://a/z", "http://a/y"))
         await crawl.save(done(task("http://a/z", depth=1), "http://a/deep"))
         await crawl.save(done(B, "http://a/x"))
 
         assert await crawl.pending("a") == ["http://a/y", "http://a/x", "http://a/deep"]
 
-    async def test_only_as_many_as_asked_for(self, crawl: Subject) -> None:
+    async def test_no_more_pending_urls_are_returned_than_the_limit(self, crawl: Subject) -> None:
         await crawl.save(done(A, *(f"http://a/{number}" for number in range(9))))
 
         assert await crawl.pending("a", limit=3) == ["http://a/0", "http://a/1", "http://a/2"]
@@ -95,7 +95,7 @@ class TestPending:
         assert await crawl.pending("a") == ["https://a/y"]
         assert await crawl.pending("a:81") == ["http://a:81/x"]
 
-    async def test_a_host_nobody_knows_has_none(self, crawl: Subject) -> None:
+    async def test_an_unknown_host_has_no_pending_urls(self, crawl: Subject) -> None:
         assert await crawl.pending("nowhere") == []
 
     @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ class TestPending:
         ],
         ids=lambda verdict: type(verdict).__name__,
     )
-    async def test_what_is_settled_or_waits_is_not_pending(self, crawl: Subject, verdict: Verdict) -> None:
+    async def test_a_settled_or_waiting_url_is_not_pending(self, crawl: Subject, verdict: Verdict) -> None:
         await crawl.save(verdict)
 
         assert await crawl.pending("a") == []
@@ -128,7 +128,7 @@ class TestSaved:
 
         assert saved == Saved(grown=frozenset({"a", "c"}), pending=3)
 
-    async def test_a_commit_that_brings_no_work_names_none(self, crawl: Subject) -> None:
+    async def test_a_commit_without_new_urls_names_no_host(self, crawl: Subject) -> None:
         assert await crawl.save(done(A, "http://b/")) == Saved()
         assert await crawl.save(RetryAt(task=B, at=NOW, reason="timeout")) == Saved()
 
@@ -140,7 +140,7 @@ class TestHosts:
         assert await crawl.frontier.pending_hosts(limit=9) == ["a", "z", "c"]
         assert await crawl.frontier.pending_hosts(limit=2) == ["a", "z"]
 
-    async def test_a_host_without_pending_urls_is_not_among_them(self, crawl: Subject) -> None:
+    async def test_a_host_without_pending_urls_is_not_listed(self, crawl: Subject) -> None:
         await crawl.save(done(A))
         await crawl.save(RetryAt(task=B, at=NOW, reason="timeout"))
 
@@ -195,7 +195,7 @@ class TestRetries:
 
 
 class TestUnfinished:
-    async def test_it_is_unfinished_while_anything_is_pending_or_waits(self, crawl: Subject) -> None:
+    async def test_a_crawl_is_unfinished_while_any_url_is_pending_or_waits(self, crawl: Subject) -> None:
         steps: list[Verdict] = [done(A), RetryAt(task=B, at=NOW + 99, reason="timeout")]
         for verdict in steps:
             await crawl.save(verdict)
@@ -213,7 +213,9 @@ class TestDeferredUrls:
     def deferred(of: FetchTask) -> RetryAt:
         return RetryAt(task=of, at=math.inf, reason="nearer_first", requested=False)
 
-    async def test_they_are_neither_pending_nor_due_and_yet_unfinished(self, crawl: Subject) -> None:
+    async def test_deferred_urls_are_neither_pending_nor_due_and_keep_the_crawl_unfinished(
+        self, crawl: Subject
+    ) -> None:
         await crawl.save(self.deferred(A))
         await crawl.save(done(B))
 
@@ -222,7 +224,7 @@ class TestDeferredUrls:
         assert await crawl.frontier.next_retry(after=NOW) in (None, math.inf)
         assert await crawl.frontier.unfinished()
 
-    async def test_the_nearest_come_first(self, crawl: Subject) -> None:
+    async def test_the_deferred_urls_of_the_least_depth_come_first(self, crawl: Subject) -> None:
         await crawl.save(done(A, "http://a/x"))
         await crawl.save(self.deferred(task("http://a/x", depth=1)))
         await crawl.save(self.deferred(B))
@@ -232,13 +234,13 @@ class TestDeferredUrls:
             Pending(url("http://a/x"), "a", 1, 0, deferred=True)
         ]
 
-    async def test_a_turn_that_was_put_off_is_no_attempt(self, crawl: Subject) -> None:
+    async def test_deferring_a_url_is_not_an_attempt(self, crawl: Subject) -> None:
         await crawl.save(RetryAt(task=B, at=NOW, reason="timeout"))
         await crawl.save(self.deferred(B))
 
         assert [found.attempts for found in await crawl.frontier.deferred(limit=9)] == [1]
 
-    async def test_pages_that_may_carry_a_session_are_told_by_depth(self, crawl: Subject) -> None:
+    async def test_pages_that_may_carry_a_session_are_read_by_depth(self, crawl: Subject) -> None:
         await crawl.save(done(A, "http://a/z", "http://a/y", fingerprint=b"0"))
         for path in "zy":
             await crawl.save(done(task(f"http://a/{path}", depth=1), fingerprint=path.encode()))
@@ -252,7 +254,7 @@ class TestDeferredUrls:
 
 
 class TestHostsThatDoNotCount:
-    async def test_none_of_their_urls_is_named(self, crawl: Subject) -> None:
+    async def test_no_url_of_an_excluded_host_is_returned(self, crawl: Subject) -> None:
         await crawl.save(done(A, "http://a/x", "http://b/x"))
         for path in ("a", "b"):
             await crawl.save(RetryAt(task=task(f"http://{path}/x", depth=1), at=NOW + 5, reason="timeout"))
@@ -261,7 +263,7 @@ class TestHostsThatDoNotCount:
         assert [one.host for one in await crawl.frontier.due(now=NOW + 9, limit=9, without=["a"])] == ["b"]
         assert await crawl.frontier.next_retry(after=NOW, without=["a", "b"]) is None
 
-    async def test_a_hosts_pages_are_those_of_status_200(self, crawl: Subject) -> None:
+    async def test_the_page_count_of_a_host_is_that_of_status_200(self, crawl: Subject) -> None:
         await crawl.save(done(A, "http://a/x", "http://a/y"))
         await crawl.save(done(task("http://a/x", depth=1), status=301))
         await crawl.save(Dead(task=task("http://a/y", depth=1), reason="truncated", answer=answer(200)))
@@ -273,7 +275,7 @@ class TestHostsThatDoNotCount:
 class TestRobots:
     TASK = RobotsTask(origin="http://a", host="a")
 
-    async def test_an_answer_is_remembered_by_origin(self, crawl: Subject) -> None:
+    async def test_a_robots_answer_is_stored_by_origin(self, crawl: Subject) -> None:
         await crawl.save(RobotsAnswer(task=self.TASK, fetched_at=NOW, status=200, body=b"Disallow: \xff\0"))
 
         found = await crawl.frontier.robots("http://a", newer_than=NOW - 1)
@@ -287,7 +289,7 @@ class TestRobots:
         )
         assert await crawl.frontier.robots("https://a", newer_than=NOW - 1) is None
 
-    async def test_the_last_answer_counts(self, crawl: Subject) -> None:
+    async def test_the_latest_robots_answer_replaces_the_one_before(self, crawl: Subject) -> None:
         await crawl.save(RobotsAnswer(task=self.TASK, fetched_at=NOW, error="dns"))
         await crawl.save(RobotsAnswer(task=self.TASK, fetched_at=NOW + 1, status=404))
 
@@ -296,7 +298,7 @@ class TestRobots:
         assert found is not None
         assert (found.status, found.error) == (404, None)
 
-    async def test_it_knows_how_often_the_origin_was_asked(self, crawl: Subject) -> None:
+    async def test_a_robots_answer_keeps_its_attempt(self, crawl: Subject) -> None:
         third = RobotsTask(origin="http://a", host="a", attempt=3)
         await crawl.save(RobotsAnswer(task=third, fetched_at=NOW, error="dns"))
 
@@ -305,13 +307,13 @@ class TestRobots:
         assert found is not None
         assert found.task.attempt == 3
 
-    async def test_an_answer_that_is_too_old_is_none(self, crawl: Subject) -> None:
+    async def test_a_robots_answer_that_is_too_old_is_not_returned(self, crawl: Subject) -> None:
         await crawl.save(RobotsAnswer(task=self.TASK, fetched_at=NOW, status=200))
 
         assert await crawl.frontier.robots("http://a", newer_than=NOW) is None
         assert await crawl.frontier.robots("http://a", newer_than=NOW - 0.1) is not None
 
-    async def test_it_changes_nothing_else(self, crawl: Subject) -> None:
+    async def test_a_robots_answer_changes_no_url(self, crawl: Subject) -> None:
         assert await crawl.save(RobotsAnswer(task=self.TASK, fetched_at=NOW, status=200)) == Saved()
 
         assert await crawl.pending("a") == ["http://a/"]
@@ -326,13 +328,13 @@ class TestSitemaps:
             RobotsAnswer(task=self.ROBOTS, fetched_at=NOW, status=200, sitemaps=[self.NAMED])
         )
 
-    async def test_what_a_robots_txt_names_is_pending_as_a_sitemap(self, crawl: Subject) -> None:
+    async def test_a_sitemap_named_in_robots_txt_is_pending_as_a_sitemap(self, crawl: Subject) -> None:
         saved = await self.named(crawl)
 
         assert saved == Saved(grown=frozenset({"a"}), pending=0)  # no page, though there is work
         assert Pending(self.NAMED, "a", 0, 0, "sitemap") in await crawl.frontier.pending("a", limit=9)
 
-    async def test_it_and_a_page_of_its_url_are_settled_apart(self, crawl: Subject) -> None:
+    async def test_a_sitemap_and_a_page_of_one_url_are_settled_apart(self, crawl: Subject) -> None:
         await self.named(crawl)
         await crawl.save(done(A, self.NAMED))
         await crawl.save(done(task(self.NAMED, depth=1)))
@@ -341,7 +343,7 @@ class TestSitemaps:
         await crawl.save(done(task(self.NAMED, kind="sitemap")))
         assert await crawl.pending("a") == []
 
-    async def test_its_retry_is_its_own(self, crawl: Subject) -> None:
+    async def test_the_retry_of_a_sitemap_is_not_that_of_the_page_at_its_url(self, crawl: Subject) -> None:
         await self.named(crawl)
         await crawl.save(RetryAt(task=task(self.NAMED, kind="sitemap"), at=NOW, reason="timeout"))
 
@@ -351,11 +353,11 @@ class TestSitemaps:
 
 
 class TestClocks:
-    async def test_a_host_nobody_heard_of_has_a_new_clock(self, crawl: Subject) -> None:
+    async def test_an_unknown_host_has_a_new_throttle(self, crawl: Subject) -> None:
         assert await crawl.frontier.throttle("a") == HostThrottle()
         assert await crawl.frontier.throttle("nowhere") == HostThrottle()
 
-    async def test_the_clocks_that_changed_ride_along_with_the_next_commit(self, crawl: Subject) -> None:
+    async def test_changed_throttles_are_written_with_the_next_commit(self, crawl: Subject) -> None:
         crawl.set_clocks(Clocks(a=HostThrottle(NOW + 60, 10, 1)))
         assert await crawl.frontier.throttle("a") == HostThrottle()
 
@@ -364,7 +366,7 @@ class TestClocks:
         assert await crawl.frontier.throttle("a") == HostThrottle(NOW + 60, 10, 1)
         assert await crawl.frontier.throttle("b") == HostThrottle()
 
-    async def test_a_later_commit_leaves_them_alone(self, crawl: Subject) -> None:
+    async def test_a_later_commit_does_not_change_a_written_throttle(self, crawl: Subject) -> None:
         crawl.set_clocks(Clocks(a=HostThrottle(NOW + 60, 10, 1)))
         await crawl.save(done(B))
         await crawl.save(done(A))

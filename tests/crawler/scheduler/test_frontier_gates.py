@@ -34,7 +34,7 @@ def site(pages: int, host: str = "h") -> MemoryCrawl:
 @in_virtual_time
 class TestBudget:
     @pytest.mark.parametrize("per_host", [1, 3, 50])
-    async def test_exactly_so_many_pages_are_stored(self, per_host: int) -> None:
+    async def test_exactly_max_pages_pages_are_stored(self, per_host: int) -> None:
         """However many are under way at once: each might become a page."""
         memory = site(40)
         rig = Rig(
@@ -47,7 +47,7 @@ class TestBudget:
         assert rig.frontier.spent == "max_pages"
         assert rig.most_leased <= 7
 
-    async def test_what_turns_out_to_be_no_page_makes_room_for_another(self) -> None:
+    async def test_an_answer_that_is_no_page_makes_room_for_another_url(self) -> None:
         rig = Rig(site(9), budget=Budget(max_pages=2))
         tasks = [await rig.lease(), await rig.lease()]
         waiting = await still_waiting(rig.frontier.next())
@@ -61,7 +61,7 @@ class TestBudget:
 
         assert await rig.frontier.next() is None
 
-    async def test_it_waits_for_what_is_under_way_before_it_is_done(self) -> None:
+    async def test_a_spent_budget_still_waits_for_the_urls_in_flight(self) -> None:
         rig = Rig(site(9), budget=Budget(max_pages=2))
         tasks = [await rig.lease(), await rig.lease()]
         await rig.finish(tasks[0])
@@ -71,7 +71,7 @@ class TestBudget:
 
         assert await waiting is None
 
-    async def test_earlier_runs_count(self) -> None:
+    async def test_pages_of_earlier_runs_count_for_the_budget(self) -> None:
         rig = Rig(site(9), budget=Budget(max_pages=7), totals=Totals(pages=5))
 
         assert len(await rig.crawl({})) == 2
@@ -82,7 +82,7 @@ class TestBudget:
         assert len(await rig.crawl({})) == 9
         assert rig.frontier.spent is None
 
-    async def test_bytes_end_it_once_they_are_stored(self) -> None:
+    async def test_a_byte_budget_ends_the_crawl_once_the_bytes_are_stored(self) -> None:
         rig = Rig(site(9), budget=Budget(max_bytes=100))
         for _ in range(2):
             await rig.settle(done(await rig.lease(), body_bytes=50, content_hash=b"#"))
@@ -97,7 +97,7 @@ class TestBudget:
 
         assert rig.frontier.spent is None
 
-    async def test_a_sitemap_is_no_page(self) -> None:
+    async def test_a_sitemap_does_not_count_for_the_page_budget(self) -> None:
         memory = MemoryCrawl()
         memory.discover(["http://h/sitemap.xml"], depth=0, kind="sitemap")
         memory.discover(["http://h/1", "http://h/2"], depth=0)
@@ -106,7 +106,7 @@ class TestBudget:
 
         assert [one.url for one in await rig.crawl({})] == ["http://h/sitemap.xml", "http://h/1"]
 
-    async def test_while_all_of_it_is_under_way_it_sleeps(self) -> None:
+    async def test_the_frontier_sleeps_while_the_whole_budget_is_in_flight(self) -> None:
         """A host whose time has come may not be asked, so there is nothing to wake up for."""
         memory = MemoryCrawl.of(*(f"http://{host}/{n}" for host in "ab" for n in range(3)))
         rig = Rig(memory, budget=Budget(max_pages=3), politeness=Politeness(delay=1, adaptive=False))
@@ -124,12 +124,12 @@ class TestBudget:
 
 @in_virtual_time
 class TestRobots:
-    async def test_before_its_first_page_an_origin_is_asked_for_its_robots_txt(self) -> None:
+    async def test_robots_txt_is_requested_before_the_first_page_of_an_origin(self) -> None:
         rig = Rig(site(3), robots=RobotsPolicy())
 
         assert await rig.frontier.next() == RobotsTask(origin="http://h", host="h")
 
-    async def test_until_it_has_answered_nothing_else_is_asked_of_the_host(self) -> None:
+    async def test_nothing_else_is_requested_from_a_host_until_its_robots_txt_is_known(self) -> None:
         memory = MemoryCrawl.of("http://a/1", "http://a/2", "http://b/1")
         rig = Rig(memory, robots=RobotsPolicy())
         memory.answers["http://b"] = robots_answer(RobotsTask(origin="http://b", host="b"), at=START)
@@ -146,14 +146,14 @@ class TestRobots:
         assert isinstance(first, FetchTask)
         assert first.host == "a"
 
-    async def test_its_request_counts_like_any_other(self) -> None:
+    async def test_the_request_for_robots_txt_counts_as_an_open_request(self) -> None:
         rig = Rig(site(3), robots=RobotsPolicy(), politeness=Politeness(per_host=1, adaptive=False))
         await rig.robots_say(await rig.ask_robots())
         await rig.lease()
 
         (await still_waiting(rig.frontier.next())).cancel()
 
-    async def test_what_it_forbids_is_skipped_unasked(self) -> None:
+    async def test_a_forbidden_url_is_skipped_without_a_request(self) -> None:
         rig = Rig(site(3), robots=RobotsPolicy())
         await rig.robots_say(await rig.ask_robots(), "User-agent: *\nDisallow: /1\n")
 
@@ -164,7 +164,7 @@ class TestRobots:
         assert (await rig.lease()).url == "http://h/2"
         assert rig.frontier.leased == 3
 
-    async def test_what_is_forbidden_takes_no_time_and_no_connection(self) -> None:
+    async def test_a_forbidden_url_takes_no_time_and_no_connection(self) -> None:
         rig = Rig(site(50), robots=RobotsPolicy(), politeness=Politeness(per_host=1, delay=1, adaptive=False))
 
         leased = await rig.crawl({}, robots=lambda task: (200, "User-agent: *\nDisallow: /\nAllow: /49\n"))
@@ -172,7 +172,7 @@ class TestRobots:
         assert [one.url for one in leased] == ["http://h/49"]
         assert rig.now() < 2  # robots.txt was a request
 
-    async def test_each_origin_has_its_own(self) -> None:
+    async def test_each_origin_has_its_own_robots_txt(self) -> None:
         rig = Rig(MemoryCrawl.of("http://h/1", "https://h/2"), robots=RobotsPolicy())
         asked = []
 
@@ -185,7 +185,7 @@ class TestRobots:
         assert asked == ["http://h", "https://h"]
         assert [one.url for one in leased] == ["https://h/2"]
 
-    async def test_it_is_asked_once_for_all_pages(self) -> None:
+    async def test_robots_txt_is_requested_once_for_all_pages(self) -> None:
         memory = site(100)
         rig = Rig(memory, robots=RobotsPolicy())
         said = iter([(200, "")])
@@ -193,7 +193,7 @@ class TestRobots:
         assert len(await rig.crawl({}, robots=lambda task: next(said))) == 100
 
     @pytest.mark.parametrize(("age", "asks"), [(DAY - 1, False), (DAY, True), (10 * DAY, True)])
-    async def test_a_stored_one_is_good_for_a_day(self, age: float, asks: bool) -> None:
+    async def test_a_stored_robots_txt_is_valid_for_a_day(self, age: float, asks: bool) -> None:
         """RFC 9309 section 2.4."""
         memory = site(1)
         known = RobotsTask(origin="http://h", host="h")
@@ -202,7 +202,7 @@ class TestRobots:
 
         assert isinstance(await rig.frontier.next(), RobotsTask) is asks
 
-    async def test_an_unreachable_one_is_asked_again_before_it_is_believed(self) -> None:
+    async def test_an_unreachable_robots_txt_is_requested_again_before_its_urls_fail(self) -> None:
         """As often as a page, with longer and longer waits; then nothing may be asked of the origin."""
         rig = Rig(site(2), robots=RobotsPolicy(), retries=3)
         asked: list[float] = []
@@ -227,7 +227,7 @@ class TestRobots:
 
         assert len(leased) == 2
 
-    async def test_a_resumed_run_asks_again_what_was_unreachable(self) -> None:
+    async def test_a_resumed_run_requests_an_unreachable_robots_txt_again(self) -> None:
         """A kill between two attempts must not be worse for the site than no kill."""
         memory = site(1)
         before = Rig(memory, robots=RobotsPolicy())
@@ -237,7 +237,7 @@ class TestRobots:
 
         assert len(await after.crawl({}, robots=lambda task: (404, ""))) == 1
 
-    async def test_the_last_request_comes_when_nothing_else_is_left(self) -> None:
+    async def test_the_last_request_for_robots_txt_comes_when_nothing_else_is_left(self) -> None:
         """A host that is down for a while must cost neither the others their time nor itself its pages."""
         memory = MemoryCrawl.of("http://down/", *(f"http://up/{n}" for n in range(30)))
         rig = Rig(memory, robots=RobotsPolicy(), politeness=Politeness(delay=1))
@@ -252,7 +252,7 @@ class TestRobots:
             ("robots_unreachable", False)
         ]
 
-    async def test_it_is_the_last_for_all_the_urls_of_the_origin(self) -> None:
+    async def test_the_last_request_for_robots_txt_decides_for_all_urls_of_the_origin(self) -> None:
         """However many wait, and at whatever depths: it is not asked once more for each of them."""
         memory = site(700, "down")
         memory.discover([f"http://down/deep/{n}" for n in range(700)], depth=3)
@@ -268,7 +268,7 @@ class TestRobots:
         assert asked == [1, 2, 3, 4]
         assert sum(isinstance(verdict, Dead) for verdict in memory.verdicts) == 1400
 
-    async def test_one_origin_of_a_host_does_not_speak_for_the_other(self) -> None:
+    async def test_the_robots_txt_of_one_origin_does_not_bind_another_of_the_same_host(self) -> None:
         memory = MemoryCrawl.of("http://h/", "https://h/")
         rig = Rig(memory, robots=RobotsPolicy())
 
@@ -278,13 +278,13 @@ class TestRobots:
 
         assert [one.url for one in leased] == ["https://h/"]
 
-    async def test_whoever_is_to_be_asked_once_is_asked_at_once(self) -> None:
+    async def test_with_no_retries_robots_txt_is_requested_at_once(self) -> None:
         rig = Rig(site(1), robots=RobotsPolicy(), retries=0)
 
         assert await rig.crawl({}, robots=lambda task: (500, "")) == []
         assert (rig.now(), [type(verdict) for verdict in rig.memory.verdicts]) == (0, [RobotsAnswer, Dead])
 
-    async def test_a_host_that_stays_busy_is_asked_again_after_a_day(self) -> None:
+    async def test_robots_txt_of_a_busy_host_is_requested_again_after_a_day(self) -> None:
         """RFC 9309 section 2.4. The rules in memory grow as old as those on disk."""
         rig = Rig(site(100), robots=RobotsPolicy(), politeness=Politeness(per_host=1, delay=3_600))
         asked: list[float] = []
@@ -313,7 +313,7 @@ class TestRobots:
 
         assert leased.at == pytest.approx(4)
 
-    async def test_a_sitemap_may_be_asked_for_whatever_it_forbids(self) -> None:
+    async def test_a_sitemap_may_be_requested_whatever_robots_txt_forbids(self) -> None:
         """It is named so that robots read it; what it lists has to pass like any page."""
         memory = MemoryCrawl()
         memory.discover(["http://h/sitemap.xml"], depth=0, kind="sitemap")
@@ -328,7 +328,7 @@ class TestRobots:
         assert isinstance(page, Rejected)
         assert page.task.kind == "page"
 
-    async def test_without_robots_nobody_asks(self) -> None:
+    async def test_without_a_robots_policy_no_robots_txt_is_requested(self) -> None:
         memory = site(2)
 
         assert len(await Rig(memory, robots=None).crawl({}, robots=lambda task: (200, "Disallow: /"))) == 2
@@ -337,7 +337,7 @@ class TestRobots:
 
 @in_virtual_time
 class TestSilence:
-    async def test_a_silent_host_rests_longer_and_longer_and_is_given_up(self) -> None:
+    async def test_a_host_that_never_answers_has_longer_and_longer_cooldowns_and_is_given_up(self) -> None:
         """Its URLs fail unasked, so that one dead host cannot keep a crawl from ending."""
         rig = Rig(
             site(8),
@@ -355,7 +355,7 @@ class TestSilence:
         assert isinstance(refused, Rejected)
         assert (refused.state, refused.reason) == ("failed", "host_unreachable")
 
-    async def test_any_answer_wakes_it(self) -> None:
+    async def test_any_answer_closes_the_breaker_of_a_host(self) -> None:
         rig = Rig(site(9), breaker=Breaker(threshold=2), politeness=Politeness(per_host=4, adaptive=False))
         for task in [await rig.lease() for _ in range(2)]:
             await rig.fail(task)
@@ -365,7 +365,7 @@ class TestSilence:
             await rig.lease()
         assert rig.now() == 5
 
-    async def test_failures_of_requests_that_were_under_way_count_once(self) -> None:
+    async def test_open_requests_that_fail_together_open_the_breaker_once(self) -> None:
         """Eight requests that die together are one piece of news, not eight rests."""
         rig = Rig(site(30), breaker=Breaker(threshold=2), politeness=Politeness(per_host=8, adaptive=False))
         for task in [await rig.lease() for _ in range(8)]:
@@ -375,7 +375,7 @@ class TestSilence:
 
         assert rig.now() == 5
 
-    async def test_one_silent_host_is_no_other(self) -> None:
+    async def test_the_breaker_of_one_host_does_not_concern_another(self) -> None:
         memory = MemoryCrawl.of(*(f"http://{host}/{n}" for host in "ab" for n in range(3)))
         rig = Rig(memory, breaker=Breaker(threshold=1), politeness=Politeness(per_host=1, adaptive=False))
         await rig.fail(await rig.lease())
@@ -383,7 +383,7 @@ class TestSilence:
         await rig.finish(await rig.lease())
         assert ((await rig.lease()).host, rig.now()) == ("b", 0)
 
-    async def test_a_resumed_run_asks_a_host_that_was_given_up_once_more(self) -> None:
+    async def test_a_resumed_run_asks_a_given_up_host_once_more(self) -> None:
         memory = site(20)
         before = Rig(
             memory,

@@ -29,7 +29,7 @@ class TestOrder:
 
         assert "".join(first[7] for first in start_all(window)) == "abcabcabc"
 
-    def test_a_url_in_memory_is_not_taken_in_again(self) -> None:
+    def test_a_url_in_memory_is_not_queued_again(self) -> None:
         """Neither while it waits nor while it is in flight, though the disk still calls it pending."""
         window = window_of(pending("h", "1"), pending("h", "2"))
         start_next(window)
@@ -83,7 +83,7 @@ class TestBounds:
 
 
 class TestTime:
-    def test_a_host_rests_until_its_time(self) -> None:
+    def test_a_host_waits_until_its_time(self) -> None:
         window = window_of(pending("h", "1"), pending("h", "2"))
         start_next(window, next_start=NOW + 5)
 
@@ -91,7 +91,7 @@ class TestTime:
         assert window.next_ready() == NOW + 5
         assert start_next(window, NOW + 5) == "http://h/2"
 
-    def test_nobody_waits_for_a_host_that_rests(self) -> None:
+    def test_no_host_waits_for_one_whose_time_has_not_come(self) -> None:
         window = window_of(*(pending(host, str(i)) for host in "ab" for i in range(2)))
         start_next(window, next_start=NOW + 5)
 
@@ -113,7 +113,7 @@ class TestTime:
         assert start_next(window, NOW + 8) is None
         assert start_next(window, NOW + 9) is not None
 
-    def test_a_pause_counts_for_a_host_that_stood_in_line_already(self) -> None:
+    def test_a_pause_binds_a_host_that_is_ready_already(self) -> None:
         window = window_of(*(pending("h", str(i)) for i in range(3)))
         start_next(window)
         answer(window, "h", pause_until=NOW + 60)
@@ -121,7 +121,7 @@ class TestTime:
         assert start_next(window, NOW + 59) is None
         assert window.next_ready() == NOW + 60
 
-    def test_without_anybody_resting_there_is_no_next_time(self) -> None:
+    def test_there_is_no_next_time_if_no_host_waits_for_its_time(self) -> None:
         window = window_of(pending("h"), first_limit=1)
         start_next(window, next_start=NOW + 5)
 
@@ -141,7 +141,7 @@ class TestTime:
         assert start_next(window, NOW + 59) is None
         assert start_next(window, NOW + 60) == "http://h/2"
 
-    def test_of_the_times_of_hosts_that_left_the_latest_are_kept(self) -> None:
+    def test_of_the_hosts_that_left_the_latest_times_are_kept(self) -> None:
         """Their number is bounded, and those that are over say nothing."""
         window = HostWindow(first_limit=8, max_hosts=10)
         for number in range(11):
@@ -158,19 +158,19 @@ class TestTime:
         assert remembered == ["h6", "h7", "h8", "h9"]
 
 
-class TestSilence:
+class TestBreaker:
     """A host that fell silent is asked by one request at a time whether it is back."""
 
     RESTING = BreakerState(failures=10, openings=1)
 
-    def test_a_silent_host_is_asked_by_one_at_a_time(self) -> None:
+    def test_a_host_with_an_open_breaker_is_asked_one_request_at_a_time(self) -> None:
         window = window_of(*(pending("h", str(i)) for i in range(5)), first_limit=8)
         start_next(window)
         answer(window, "h", breaker=self.RESTING)
 
         assert len(start_all(window)) == 1
 
-    def test_when_it_answers_again_it_is_asked_by_all(self) -> None:
+    def test_a_host_that_answers_again_gets_its_full_limit(self) -> None:
         window = window_of(*(pending("h", str(i)) for i in range(5)), first_limit=3)
         start_next(window)
         answer(window, "h", breaker=self.RESTING)
@@ -179,7 +179,7 @@ class TestSilence:
 
         assert len(start_all(window)) == 3
 
-    def test_a_clock_that_changed_is_named_once(self) -> None:
+    def test_a_changed_throttle_is_returned_once(self) -> None:
         """For the commit that comes next, so that a restart does not ask sooner."""
         window = window_of(pending("a"), pending("b"), pending("c"))
         start_next(window, next_start=NOW + 60)
@@ -207,7 +207,7 @@ class TestRobots:
 
         assert start_all(window) == ["http://b/"]
 
-    def test_its_request_for_robots_txt_is_a_request(self) -> None:
+    def test_the_request_for_robots_txt_counts_as_active(self) -> None:
         window, host = self.blocked(pending("h"))
         assert host.active == 1
 
@@ -216,7 +216,7 @@ class TestRobots:
         assert (host.active, start_all(window)) == (0, [])
 
     @pytest.mark.parametrize("answer_first", [True, False])
-    def test_it_goes_on_when_it_is_both_answered_and_unblocked(self, answer_first: bool) -> None:
+    def test_a_blocked_host_is_ready_when_it_is_both_answered_and_unblocked(self, answer_first: bool) -> None:
         window, host = self.blocked(pending("h"))
         if answer_first:
             answer(window, "h")
@@ -228,7 +228,7 @@ class TestRobots:
 
         assert start_all(window) == ["http://h/"]
 
-    def test_it_may_have_to_rest_before_the_next_try(self) -> None:
+    def test_an_unblocked_host_may_have_to_wait(self) -> None:
         window, host = self.blocked(pending("h"))
         answer(window, "h")
         window.unblock(host, pause_until=NOW + 5)

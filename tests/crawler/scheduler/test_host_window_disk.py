@@ -10,7 +10,7 @@ from tests.support.windows import answer, feed, pending, start_all, start_next, 
 
 
 class TestTheDisk:
-    def test_a_new_host_is_hungry_once(self) -> None:
+    def test_a_new_host_runs_low_once(self) -> None:
         window = HostWindow(first_limit=8)
         window.note_new_urls("h")
         window.note_new_urls("h")
@@ -18,7 +18,7 @@ class TestTheDisk:
         assert [host.name for host in window.take_low()] == ["h"]
         assert window.take_low() == []
 
-    def test_a_host_is_hungry_again_when_its_queue_runs_low_and_the_disk_has_more(self) -> None:
+    def test_a_host_runs_low_again_when_its_queue_shrinks_and_the_disk_has_more(self) -> None:
         window = HostWindow(first_limit=1000)
         window.note_new_urls("h")
         feed(window, [pending("h", str(i)) for i in range(200)], more=True)
@@ -31,7 +31,7 @@ class TestTheDisk:
         start_next(window)
         assert [host.name for host in window.take_low()] == ["h"]
 
-    def test_a_host_is_not_hungry_because_it_was_just_fed(self) -> None:
+    def test_a_host_does_not_run_low_while_it_is_being_filled(self) -> None:
         """Its queue was short only while it was being filled; to read on would hold twice as much."""
         window = HostWindow(first_limit=8)
         window.note_new_urls("h")
@@ -39,7 +39,7 @@ class TestTheDisk:
 
         assert window.take_low() == []
 
-    def test_a_host_that_was_read_to_its_end_is_not_hungry(self) -> None:
+    def test_a_host_that_was_read_to_its_end_does_not_run_low(self) -> None:
         window = window_of(pending("h", "1"), pending("h", "2"))
         start_all(window)
 
@@ -70,7 +70,7 @@ class TestTheDisk:
         assert [window.note_new_urls(name) for name in ("a", "b", "c", "a")] == [True, True, False, True]
         assert not window.has_room_for_hosts()
 
-    def test_there_is_room_again_when_half_of_them_are_gone(self) -> None:
+    def test_the_window_has_room_again_when_half_of_its_hosts_have_left(self) -> None:
         """So that the disk is not asked for hosts each time a single one leaves."""
         window = HostWindow(first_limit=8, max_hosts=4)
         for name in "abcd":
@@ -82,7 +82,7 @@ class TestTheDisk:
 
         assert rooms == [False, False, True, True]
 
-    def test_a_host_that_comes_back_is_not_thrown_out_with_its_former_self(self) -> None:
+    def test_a_host_that_returned_stays_when_its_former_queue_is_refilled(self) -> None:
         """It grew while its queue was being read, so it was hungry when its last URL was settled;
         that page had links, so there are two of its name among the hungry."""
         window = HostWindow(first_limit=8)
@@ -100,7 +100,7 @@ class TestTheDisk:
         assert start_next(window) == "http://h/2"
         answer(window, "h")
 
-    def test_nor_by_an_answer_from_disk_that_was_meant_for_it(self) -> None:
+    def test_a_host_that_returned_during_a_read_stays_when_the_read_ends(self) -> None:
         """It left, and came back, while the disk was asked on its behalf."""
         window = window_of(pending("h", "1"))
         window.note_new_urls("h")
@@ -118,7 +118,7 @@ class TestTheDisk:
         assert start_next(window) == "http://h/2"
         answer(window, "h")
 
-    def test_its_state_can_be_read(self) -> None:
+    def test_the_reprs_of_window_and_host_show_their_state(self) -> None:
         window = window_of(pending("h", "1"), pending("h", "2"))
         start_next(window)
 
@@ -140,10 +140,10 @@ class TestKinds:
         assert window.held == 2
 
 
-class TestLast:
+class TestIsolated:
     """What may have killed an earlier run comes after everything else, one URL at a time."""
 
-    def test_a_suspect_waits_until_it_is_released(self) -> None:
+    def test_an_isolated_url_waits_until_it_is_released(self) -> None:
         window = HostWindow(first_limit=8)
         window.isolate(["http://h/2", "http://h/3"])
         window.note_new_urls("h")
@@ -156,7 +156,7 @@ class TestLast:
             released += start_all(window)
         assert sorted(released) == ["http://h/2", "http://h/3"]
 
-    def test_a_suspect_that_was_read_twice_is_released_once(self) -> None:
+    def test_an_isolated_url_that_was_read_twice_is_released_once(self) -> None:
         window = HostWindow(first_limit=8)
         window.isolate(["http://h/2"])
         window.add([pending("h", "2")])
@@ -166,7 +166,7 @@ class TestLast:
         window.add([pending("h", "2")])
         assert start_all(window) == ["http://h/2"]
 
-    def test_what_is_put_off_counts_as_read(self) -> None:
+    def test_an_isolated_url_counts_as_held_and_not_as_pending(self) -> None:
         """Else a host would look as if it had more on disk for ever."""
         window = HostWindow(first_limit=8)
         window.isolate(["http://h/2"])

@@ -65,7 +65,7 @@ async def after_warm_up(server: ServerModel) -> Verdict:
 class TestOneHost:
     @pytest.mark.parametrize("latency", [0.1, 0.5])
     @pytest.mark.parametrize("capacity", [1, 2, 3, 5, 50])
-    async def test_it_finds_how_many_requests_a_server_works_on_at_once(
+    async def test_the_throttle_finds_how_many_requests_a_server_handles_at_once(
         self, capacity: int, latency: float
     ) -> None:
         server = ServerModel(capacity=capacity, latency=latency)
@@ -77,7 +77,7 @@ class TestOneHost:
         assert seen.refused == 0
 
     @pytest.mark.parametrize(("per_second", "latency"), [(10, 0.05), (10, 0.2), (20, 0.05), (60, 0.05)])
-    async def test_it_finds_how_many_requests_a_second_a_server_takes(
+    async def test_the_throttle_finds_how_many_requests_a_second_a_server_accepts(
         self, per_second: float, latency: float
     ) -> None:
         server = ServerModel(per_second=per_second, latency=latency)
@@ -88,14 +88,14 @@ class TestOneHost:
         assert seen.slowest < 2
         assert seen.refused < 0.01
 
-    async def test_it_never_exceeds_what_it_was_allowed(self) -> None:
+    async def test_open_requests_never_exceed_per_host(self) -> None:
         server = ServerModel(latency=0.05)
 
         await let_crawl(rig_of("h", pages=1_000, per_host=3), {"h": server}, seconds=5)
 
         assert server.most_active == 3
 
-    async def test_it_begins_with_one_connection(self) -> None:
+    async def test_a_new_host_begins_with_one_connection(self) -> None:
         server = ServerModel(latency=1.0)
 
         await let_crawl(rig_of("h", pages=100), {"h": server}, seconds=3.5)
@@ -111,7 +111,7 @@ class TestOneHost:
 
         assert verdict(server, after=START + 75, until=START + 90).throughput > 0.85
 
-    async def test_fixed_is_exactly_what_was_asked(self) -> None:
+    async def test_a_fixed_throttle_uses_exactly_per_host_connections(self) -> None:
         server = ServerModel(latency=0.1, capacity=1)
 
         await let_crawl(rig_of("h", pages=200, per_host=5, adaptive=False), {"h": server}, seconds=5)
@@ -141,7 +141,7 @@ class TestManyHosts:
 
 @in_virtual_time
 class TestResume:
-    async def test_what_was_learnt_outlives_the_run(self) -> None:
+    async def test_the_rate_of_a_host_outlives_the_run(self) -> None:
         """The rate that it takes is known from the first request on: no second search."""
         memory = MemoryCrawl.of(*(f"http://h/{number}" for number in range(5_000)))
         before, after = (ServerModel(latency=0.05, per_second=20) for _ in range(2))
@@ -153,7 +153,7 @@ class TestResume:
         assert sum(one.status == 429 for one in after.served) <= 1  # it may just have tried more
         assert sum(one.status == 200 for one in after.served) > 300
 
-    async def test_it_begins_with_half_the_connections_that_were_known(self) -> None:
+    async def test_a_resumed_host_begins_with_half_of_its_known_connections(self) -> None:
         memory = MemoryCrawl.of(*(f"http://h/{number}" for number in range(500)))
         memory.throttles["h"] = HostThrottle(connections=6)
         server = ServerModel(latency=0.1)
@@ -190,25 +190,25 @@ class TestWhatIsShown:
         [host] = rig.frontier.hosts_at_work()
         return host
 
-    async def test_a_host_that_takes_all_it_is_given_is_not_held_back(self) -> None:
+    async def test_a_host_that_accepts_its_full_limit_is_not_shown_as_held_back(self) -> None:
         host = await self.shown(ServerModel(latency=0.1), per_host=3)
 
         assert host == HostView("h", active=host.active, limit=3)
         assert 1 <= host.active <= 3
 
-    async def test_one_that_refuses_is_held_back_to_its_rate(self) -> None:
+    async def test_a_host_that_answers_429_is_shown_with_its_rate(self) -> None:
         host = await self.shown(ServerModel(latency=0.05, per_second=20))
 
         assert host.held_back
         assert host.rate == pytest.approx(20, rel=0.2)
 
-    async def test_one_that_queues_is_held_back_to_fewer_connections(self) -> None:
+    async def test_a_host_whose_requests_queue_is_shown_with_fewer_connections(self) -> None:
         host = await self.shown(ServerModel(latency=0.1, capacity=2))
 
         assert host.held_back
         assert host.limit < 8
 
-    async def test_a_pause_that_we_were_asked_for_is_a_pace_and_no_rest(self) -> None:
+    async def test_a_delay_of_the_operator_is_shown_as_a_rate_and_not_as_a_pause(self) -> None:
         host = await self.shown(ServerModel(latency=0.1), delay=4)
 
         assert (host.rate, host.pause_s, host.held_back) == (0.25, 0.0, False)
