@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from penstock.crawler.messages import (
     CanonicalUrl,
@@ -22,7 +22,7 @@ from penstock.crawler.messages import (
     RobotsAnswer,
     RobotsTask,
 )
-from penstock.crawler.output.logs import get_logger
+from penstock.crawler.output.logs import get_logger, is_enabled
 from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.ports import Fetcher, HostGate
 from penstock.crawler.urls import is_http
@@ -34,7 +34,7 @@ class FetchStage(Struct, frozen=True, kw_only=True):
     fetchers: Mapping[str, Fetcher]  # by tier
     gate: HostGate
     robots: RobotsPolicy
-    logs_requests: bool = False  # one line at debug for each
+    logs_requests: bool = field(default_factory=lambda: is_enabled("debug"))  # one line for each
     name: str = "fetch"
     is_last: bool = False
 

@@ -85,7 +85,7 @@ KNOWN_BY = {
     "rich": "crawler/cli/",
     "aiohttp": "stages/http/",
     "aiohttp_socks": "stages/http/socks.py",
-    "yarl": "stages/http/",
+    "yarl": "stages/http/aiohttp_inside.py",
     "selectolax": "stages/extractors/",
     "webencodings": "stages/extractors/",
     "resiliparse": "stages/extractors/fields/maintext.py",
@@ -254,6 +254,37 @@ class TestLibraries:
     @pytest.mark.parametrize("library", sorted(KNOWN_BY))
     def test_no_entry_outlives_its_library(self, library: str) -> None:
         assert any(found.library == library for found in imports())
+
+
+class TestAiohttp:
+    """An upgrade of aiohttp is checked in one module: all others use only what it documents."""
+
+    INSIDE = "stages/http/aiohttp_inside.py"
+    DOCUMENTED = frozenset({"aiohttp", "aiohttp.abc"})
+
+    def test_only_one_module_imports_its_insides(self) -> None:
+        elsewhere = [
+            found
+            for found in imports()
+            if found.library == "aiohttp"
+            and found.file != self.INSIDE
+            and found.module not in self.DOCUMENTED
+        ]
+
+        assert lines(elsewhere) == []
+
+    def test_only_one_module_subclasses_its_classes(self) -> None:
+        """The resolver interface is made to be implemented, and stands in `aiohttp.abc`."""
+        subclasses = [
+            f"{name_of(path)}:{node.lineno} class {node.name}"
+            for path in (ROOT / "stages").rglob("*.py")
+            if name_of(path) != self.INSIDE
+            for node in ast.walk(ast.parse(path.read_bytes()))
+            if isinstance(node, ast.ClassDef)
+            and any(ast.unparse(base).startswith("aiohttp.") for base in node.bases)
+        ]
+
+        assert subclasses == []
 
 
 class TestShape:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +16,9 @@ from msgspec.structs import replace
 from penstock.crawler.messages import Answer, Failed, Fetched, RobotsAnswer, RobotsTask
 from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.stages.fetch import FetchStage
+from tests.support.crawls import run_command
 from tests.support.fakes import FakeFetcher, FakeGate, answer, task
+from tests.support.web import SyntheticWeb
 
 ROBOTS = RobotsTask(origin="http://h", host="h")
 
@@ -81,6 +87,84 @@ class TestFetch:
             await stage.handle(unknown)
 
         assert len(gate.answers) == 1
+
+
+class TestLog:
+    """At --log-level debug one line per request, whatever it is for and whatever came of it."""
+
+    @pytest.fixture(autouse=True)
+    def _debug(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.DEBUG, logger="penstock")
+
+    async def test_a_request_is_one_event_with_its_outcome(self, caplog: pytest.LogCaptureFixture) -> None:
+        stage, _, _ = fetch_stage({"http://h/": answer(404, body_bytes=12)})
+
+        await stage.handle(replace(task(attempt=2), kind="sitemap"))
+
+        [event] = events(caplog)
+        assert event == {
+            "event": "fetched",
+            "url": "http://h/",
+            "kind": "sitemap",
+            "status": 404,
+            "bytes": 12,
+            "ms": event["ms"],
+            "tier": "plain",
+            "attempt": 2,
+            "error": None,
+        }
+
+    async def test_a_failure_is_an_event_with_the_same_keys(self, caplog: pytest.LogCaptureFixture) -> None:
+        stage, _, _ = fetch_stage({"http://h/": "timeout", "http://h/x": answer(200)})
+
+        await stage.handle(task())
+        await stage.handle(task("http://h/x"))
+
+        failed, fetched = events(caplog)
+        assert (failed["event"], failed["error"], failed["status"]) == ("fetch_failed", "timeout", None)
+        assert list(failed) == list(fetched)
+
+    async def test_every_hop_to_a_robots_txt_is_an_event(self, caplog: pytest.LogCaptureFixture) -> None:
+        stage, _, _ = fetch_stage(chain(2))
+
+        await stage.handle(ROBOTS)
+
+        assert [(event["kind"], event["status"]) for event in events(caplog)] == [
+            ("robots", 302),
+            ("robots", 302),
+            ("robots", 200),
+        ]
+
+    async def test_below_debug_no_event_is_built(
+        self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        caplog.set_level(logging.INFO, logger="penstock")
+        monkeypatch.delattr("penstock.stages.fetch.log_request")
+        stage, _, _ = fetch_stage({"http://h/": answer(200)})
+
+        await stage.handle(task())
+
+        assert events(caplog) == []
+
+    def test_the_command_shows_a_line_for_each_request(self, tmp_path: Path) -> None:
+        web = SyntheticWeb(pages=0)
+        web.page("/", "/a", "/missing")
+        web.redirect("/a", "/b")
+        with web.serve_in_thread() as url:
+            finished = run_command(["--seed", url, "--db", tmp_path / "x.db", "--log-level", "debug"])
+
+        lines = [line for line in finished.stderr.splitlines() if " fetched " in line]
+        assert [re.findall(r" (?:kind|status)=(\S+)", line) for line in lines] == [
+            ["robots", "404"],
+            ["page", "200"],
+            ["page", "302"],
+            ["page", "404"],
+            ["page", "404"],
+        ]
+
+
+def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [record.msg for record in caplog.records if isinstance(record.msg, dict)]
 
 
 def chain(length: int) -> dict[str, Answer]:

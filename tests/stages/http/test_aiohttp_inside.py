@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp.client_proto import ResponseHandler
 
 from penstock.crawler.engine.body_budget import BodyBudget
+from penstock.crawler.errors import BadConfig
 from penstock.crawler.messages import Failed, Fetched
 from penstock.stages.fetchers import FetchContext
 from penstock.stages.fetchers.plain import PlainFetcher
-from penstock.stages.http.aiohttp_inside import MAX_LINES_AT_ONCE
+from penstock.stages.http.aiohttp_inside import MAX_LINES_AT_ONCE, check_version
+from tests.support.crawls import COMMAND
 from tests.support.fakes import task
 from tests.support.raw_server import RawServer, html
 
@@ -178,6 +183,36 @@ class TestOneAnswer:
         assert isinstance(result, Failed)
         assert result.reason == "too_large"
         assert server.sent < 8 << 20
+
+
+class TestVersion:
+    @pytest.mark.parametrize("version", ["4.0.0", "4.0.0a2.dev0", "2.3.10", "30.0"])
+    def test_another_major_version_is_refused_with_one_line(self, version: str) -> None:
+        with pytest.raises(BadConfig) as refused:
+            check_version(version)
+
+        assert str(refused.value).startswith(f"aiohttp {version} is installed, but Penstock needs aiohttp 3")
+        assert "\n" not in str(refused.value)
+
+    @pytest.mark.parametrize("version", ["3.14.4", "3.15.0rc1"])
+    def test_any_minor_version_is_accepted(self, version: str) -> None:
+        check_version(version)
+
+    def test_a_crawl_with_another_major_version_ends_before_it_begins(self, tmp_path: Path) -> None:
+        """Exit code 2, and no traceback of a class that the version does not have."""
+        (tmp_path / "aiohttp").mkdir()
+        (tmp_path / "aiohttp/__init__.py").write_text("__version__ = '4.0.0'\n")
+        command = [*COMMAND, "--seed", "http://h.test/", "--db", str(tmp_path / "x.db")]
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+        finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+        assert finished.returncode == 2
+        assert finished.stderr.splitlines() == [
+            "penstock: error: aiohttp 4.0.0 is installed, but Penstock needs aiohttp 3: "
+            "pip install 'aiohttp>=3.14.4,<4'"
+        ]
+        assert not (tmp_path / "x.db").exists()
 
 
 class TestClosed:
