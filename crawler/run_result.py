@@ -20,17 +20,17 @@ BY_PROGRAM = "stopped"  # the program that ran the crawl as a library wanted no 
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """How a run ended. `totals` are the whole crawl's, read from the database at the end."""
+    """How a run ended: its reason, its counts, and those of the whole crawl."""
 
-    exit_code: int
+    exit_code: int  # of the command: 0 complete, 1 with internal failures, 3 a budget or the program ended it
     stop_reason: str  # finished, stopped, sigint, sigterm, sighup, or a budget's name
-    run_id: int
-    totals: Totals
-    elapsed_s: float
-    resumed: bool
-    nothing_to_do: bool  # it was complete before this run
-    this_run: Snapshot
-    bottleneck: str | None = None  # what this run waited for
+    run_id: int  # runs.id in the file, from 1
+    totals: Totals  # of all runs together, read from the database at the end
+    elapsed_s: float  # seconds of this run
+    resumed: bool  # the file held this crawl already
+    nothing_to_do: bool  # the crawl was complete before this run
+    this_run: Snapshot  # the counts of this run
+    bottleneck: str | None = None  # the part that this run waited for, in one line
 
 
 def exit_code(reason: str, *, first_run: bool, pages: int, internal: int) -> int:

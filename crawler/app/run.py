@@ -145,8 +145,9 @@ class Run:
         )
         if config.max_time is not None:
             stopping.request_after(config.max_time - (time.monotonic() - self._started), "max_time")
+        paused = self._observer.is_waiting if self._observer is not None else lambda: False
         watchers = (
-            watch(parts.pools, parts.frontier, lambda: counts.verdicts, paused=self._waits_for_observer),
+            watch(parts.pools, parts.frontier, lambda: counts.verdicts, paused=paused),
             parts.lag.run(),
             parts.telemetry.run(opened.writer.request_flush),
         )
@@ -166,9 +167,6 @@ class Run:
                 task.cancel()
             parts.telemetry.end()
             await parts.close()
-
-    def _waits_for_observer(self) -> bool:
-        return self._observer is not None and self._observer.is_waiting()
 
     async def _why_ended(self, opened: OpenRun) -> str:
         if not await opened.frontier.unfinished():

@@ -46,8 +46,8 @@ def open_crawl(path: str | Path = "crawl.db", *, exports: Mapping[str, object] |
 class CrawlFile:
     """A crawl's database, opened read-only. Made by `penstock.open`; a context manager.
 
-    For one thread at a time: the one that opened it. Its methods raise BadQuery for what was asked
-    wrongly, and BadDatabase if the file is damaged.
+    Use it in the thread that opened it. Its methods raise BadQuery for a wrong query, report or URL, and
+    BadDatabase if the file is damaged.
     """
 
     def __init__(self, reader: CrawlReader, *, exports: Mapping[str, object] | None = None) -> None:
@@ -83,7 +83,7 @@ class CrawlFile:
         return iter(self._reader.select(sql, parameters))
 
     def report(self, name: str, url: str | None = None, *, limit: int | None = None) -> Table:
-        """A named report, such as `broken_links`; `inlinks` and `outlinks` are those of a `url`.
+        """Return a named report, such as `broken_links`; `inlinks` and `outlinks` need a `url`.
 
         `reports()` lists the names. Raises BadQuery for a report that this crawl cannot answer yet.
         """
@@ -93,16 +93,19 @@ class CrawlFile:
             return Table(result.columns, list(result), query.note)
 
     def reports(self) -> Table:
-        """The names of all reports, and what each one shows."""
+        """List the names of all reports, and what each one shows."""
         return Table(("report", "about"), [(name, text) for name, (text, _) in describe_reports().items()])
 
     def why(self, url: str) -> UrlExplanation:
-        """What became of a URL, and the path of links from a seed to it. Raises BadQuery: not known."""
+        """Explain the state of a URL: its reason, its answer and the path of links from a seed to it.
+
+        Printed, the explanation is what the command `why` shows. Raises BadQuery for an unknown URL.
+        """
         with self._reader.snapshot() as connection:
             return UrlExplanation(explain_url(connection, url))
 
     def pages(self, *, failures: bool = False, redirects: bool = False) -> Iterator[StoredPage]:
-        """The stored pages, one by one, in the order in which they are on disk.
+        """Yield the stored pages one by one, in the order in which they are on disk.
 
         With `failures` also URLs that were given up (`page.error`), with `redirects` also redirects
         (`page.redirect_to`). `page.links` and `page.values` are read from the file when they are used.
@@ -111,12 +114,12 @@ class CrawlFile:
             yield self._page(*row)
 
     def totals(self) -> Totals:
-        """The counts of the crawl's whole life: URLs by state, pages, requests, bytes."""
+        """Count URLs by state, pages, requests and bytes, over all runs of the crawl."""
         with self._reader.snapshot() as connection:
             return load_totals(connection)
 
     def status(self) -> CrawlStatus:
-        """How far the crawl is: seeds, counts, reasons, runs. As of one moment."""
+        """Read how far the crawl is: seeds, counts, reasons and runs, all of one moment."""
         with self._reader.snapshot() as connection:
             return load_status(connection)
 

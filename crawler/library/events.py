@@ -1,4 +1,4 @@
-"""Events: what a program is told of a running crawl, each after its commit.
+"""Events: typed messages to the program that follows a running crawl, each after its commit.
 
 May touch: messages, the extractors' text tools (to decode a body when a program asks for it).
 """
@@ -100,7 +100,7 @@ class RetryScheduled(Struct, frozen=True):
 
 
 class RunEnded(Struct, frozen=True):
-    """The run is over and its file is closed. The last event of every run that ends without an error."""
+    """The run has ended and its file is closed. It is the last event, unless the run ends with an error."""
 
     report: Report
 

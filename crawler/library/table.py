@@ -14,6 +14,8 @@ from penstock.crawler.output.terminal import escape_control_chars
 from penstock.crawler.output.text_table import write_table
 
 SHOWN_IN_TEXT = 20  # rows
+SHOWN_IF_WIDE = 3  # where each row takes a line per column
+WIDE = 12  # columns
 SHOWN_IN_HTML = 100
 TEXT_WIDTH = 120  # characters of a line
 CELL_CHARS = 300  # of a cell in HTML; the rest is one click away in `rows`
@@ -63,8 +65,9 @@ class Table(Sequence[tuple[object, ...]]):
 
     def __repr__(self) -> str:
         out = io.StringIO()
-        write_table(self.columns, self._rows[:SHOWN_IN_TEXT], out, TEXT_WIDTH)
-        return out.getvalue() + "\n".join(self._notes(SHOWN_IN_TEXT))
+        shown = SHOWN_IN_TEXT if len(self.columns) <= WIDE else SHOWN_IF_WIDE
+        write_table(self.columns, self._rows[:shown], out, TEXT_WIDTH)
+        return out.getvalue() + "\n".join(self._notes(shown))
 
     def _repr_html_(self) -> str:
         heads = "".join(f'<th style="{_STYLE}">{escape(column)}</th>' for column in self.columns)

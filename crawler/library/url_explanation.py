@@ -1,4 +1,4 @@
-"""URL explanation: what became of one URL, in words.
+"""URL explanation: the state of one URL and its reason, in words.
 
 May touch: the explanation that storage reads.
 """

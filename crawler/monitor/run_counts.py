@@ -68,19 +68,16 @@ class RunCounts:
                 return
             case Skipped():
                 self.skipped += 1
-            case Dead():
-                self._count_failure(verdict)
+            case Dead(task=task, reason=reason, answer=failed):
+                if verdict.requested:
+                    self.requests += 1
+                    self._count_answer(str(failed.status) if failed is not None else "")
+                self.failed += 1
+                self.internal += is_internal(reason)
+                self.failures[reason] += 1
+                self.events.append(Event(time.time(), f"failed {reason}  {task.url}"))
         self.pending -= 1
         self.settled_urls += 1
-
-    def _count_failure(self, dead: Dead) -> None:
-        if dead.requested:
-            self.requests += 1
-            self._count_answer(str(dead.answer.status) if dead.answer is not None else "")
-        self.failed += 1
-        self.internal += is_internal(dead.reason)
-        self.failures[dead.reason] += 1
-        self.events.append(Event(time.time(), f"failed {dead.reason}  {dead.task.url}"))
 
     def _count_answer(self, status: str) -> None:
         self.answers[f"{status[0]}xx" if status.isdigit() else "none"] += 1

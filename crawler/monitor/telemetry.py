@@ -156,7 +156,12 @@ class Telemetry:
         self._stages, self._loop_busy = self._second.means()
         self._second_before, self._second = self._second, Interval(self._pools)
         self._throughput.add(self._progress())
-        self._watch_hosts()
+        hosts_before, self._hosts = self._hosts, {}
+        for host in self._frontier.hosts_at_work():
+            self._hosts[host.name] = host
+            if (before := hosts_before.get(host.name)) is not None:
+                self._host_events += [Event(time.time(), line) for line in describe_slowdown(before, host)]
+        self._busiest = heapq.nsmallest(HOSTS_SHOWN, self._hosts.values(), key=prominence)
         now = self.snapshot()
         return Sample(
             at=int(time.time()),
@@ -173,15 +178,6 @@ class Telemetry:
             loop_busy=now.loop_busy,
             stages=self._stages,
         )
-
-    def _watch_hosts(self) -> None:
-        """Note which hosts are active, and which of their limits became lower within the second."""
-        before, self._hosts = self._hosts, {}
-        for host in self._frontier.hosts_at_work():
-            self._hosts[host.name] = host
-            if (known := before.get(host.name)) is not None:
-                self._host_events += [Event(time.time(), text) for text in describe_slowdown(known, host)]
-        self._busiest = heapq.nsmallest(HOSTS_SHOWN, self._hosts.values(), key=prominence)
 
 
 class Interval:

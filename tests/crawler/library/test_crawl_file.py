@@ -177,6 +177,12 @@ class TestShowing:
         assert "\x1b" not in "".join(lines)
         assert (len(lines), lines[-1]) == (23, "20 of 120 rows shown")
 
+    def test_a_table_with_many_columns_shows_few_rows(self) -> None:
+        """Each of its rows takes as many lines as there are columns."""
+        table = Table([f"c{number}" for number in range(18)], [("some text",) * 18] * 10)
+
+        assert repr(table).endswith("3 of 10 rows shown")
+
     def test_a_note_is_shown_below_the_rows(self) -> None:
         table = Table(("n",), [(1,)], note="<b>5 URLs are pending</b>")
 

@@ -80,13 +80,8 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 
 class TestGuest:
     def test_a_program_that_crawls_finds_its_process_unchanged(self, changed: dict[str, object]) -> None:
-        """Warnings, collector, signals, logging, environment, paths, locale: all are the host's."""
-        assert {name: values for name, values in changed.items() if name != "sqlite3 adapters"} == {}
-
-    @pytest.mark.xfail(strict=False, reason="storage registers adapters for None, bytes and bool")
-    def test_the_adapters_of_sqlite3_stay_those_of_the_program(self, changed: dict[str, object]) -> None:
-        """A program may have an adapter of its own for `bool`."""
-        assert "sqlite3 adapters" not in changed
+        """sqlite3 adapters, warnings, gc, signals, logging, environment, locale: all are the host's."""
+        assert changed == {}
 
 
 class TestNames:
