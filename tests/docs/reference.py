@@ -1,7 +1,7 @@
 """Reference: docs/reference.md, made from the code by `python -m tests.docs`.
 
-The texts of flags, reports, tables and columns stand in the code and are only arranged here. What the
-code knows as a word alone (a reason, an exit code) has its sentence here; the tests hold both together.
+The texts of flags, exit codes, reports, tables and columns stand in the code and are only arranged here.
+What the code knows as a word alone (a reason) has its sentence here; the tests hold both together.
 """
 
 from __future__ import annotations
@@ -10,26 +10,12 @@ import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from penstock.crawler.cli import COMMANDS, build_parsers
+from penstock.crawler.cli import COMMANDS, EXIT_CODES, build_parsers
 from penstock.crawler.cli.arguments import crawl_flags
 from penstock.storage.reading.reports import REPORTS, describe_reports, describe_tables
 from tests.support.crawls import ROOT
 
 PAGE = ROOT / "docs" / "reference.md"
-
-EXIT_CODES: Mapping[int, str] = {
-    0: "complete: every URL has its answer; also if there was nothing left to do",
-    1: "stopped by an error, or complete with internal failures (bugs met on single pages)",
-    2: "refused before the first request: a wrong flag, file, database or query",
-    3: "a budget ended the run; what is left is pending",
-    4: "no page could be stored yet, on this run or an earlier one",
-    5: "a `--fail-if` of `diff` is true",
-    75: "another process is crawling into this file",
-    129: "SIGHUP: the terminal was closed; resumable",
-    130: "SIGINT (Ctrl-C); resumable",
-    141: "the reader of the output went away (`| head`)",
-    143: "SIGTERM; resumable",
-}
 
 STOP_REASONS: Mapping[str, str] = {
     "finished": "every URL has its answer",
@@ -66,6 +52,11 @@ SKIPPED: Mapping[str, str] = {
     "trap:session": "it differs from a stored page by a session id only",
 }
 
+PENDING: Mapping[str, str] = {
+    "http_503, timeout, ...": "the last request failed so; it is repeated at `urls.retry_at`",
+    "nearer_first": "it may contain a session id, so URLs of a lower depth are fetched first",
+}
+
 FAILED: Mapping[str, str] = {
     "http_4xx, http_5xx": "the status, such as `http_404` or `http_503`",
     "timeout": "the whole fetch took longer than `--timeout`",
@@ -88,6 +79,7 @@ FAILED: Mapping[str, str] = {
     "robots_unreachable": "robots.txt could not be had, so nothing may be requested",
     "parse_timeout": "reading the page took longer than a parser process may",
     "parse_crash": "a parser process died of the page, or ran out of memory",
+    "poison": "three runs in a row crashed while parsing it",
     "internal:TYPE": "a bug of ours (an exception TYPE); please report it",
 }
 
@@ -150,6 +142,8 @@ def states_and_reasons() -> Iterator[str]:
     yield table(("reason", "meaning"), ticked(SKIPPED))
     yield "### Reasons of failed URLs"
     yield table(("reason", "meaning"), ticked(FAILED))
+    yield "### Reasons of pending URLs"
+    yield table(("reason", "meaning"), ticked(PENDING))
     yield "### Stop reasons of a run"
     yield "In `runs.stop_reason`; NULL while a run goes on, and after a kill."
     yield table(("stop reason", "meaning"), ticked(STOP_REASONS))
