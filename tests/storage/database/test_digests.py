@@ -13,7 +13,7 @@ from penstock.storage.database.database import Database
 from penstock.storage.database.digests import digest_of_path, digest_of_text
 from penstock.storage.reading.crawl_reader import open_reader
 from penstock.storage.reading.explanation import explain_url
-from penstock.storage.writing.poison_pages import MAX_CRASHES, judge_last_run
+from penstock.storage.writing.poison_pages import judge_last_run
 from tests.faults.migrations import make_older
 from tests.support.fakes import answer, task, url
 from tests.support.store_kit import LINKS, PAGES, SEED, URLS, alike, depths, rows, states, stored
@@ -115,7 +115,7 @@ class TestOneDigestForAll:
         async with stored(path, end=None) as file:
             await file.save(page(SEED, A, B))
         database = await Database.open(path)
-        for _ in range(MAX_CRASHES):
+        for _ in range(3):
             async with database.transaction():
                 await database.run("INSERT INTO runs (started_at, config) VALUES ('now', '{}')")
                 await judge_last_run(database, [url(B)], generation=1)

@@ -182,14 +182,6 @@ class TestGroupCommit:
         assert len(commits) == 200 / workers
         assert rows(path, "SELECT count(*) FROM pages") == [(200,)]
 
-    async def test_the_fuller_its_batches_are_the_longer_it_waits(self, path: Path) -> None:
-        """Many pages share a commit where there are many, and a page that is alone waits for nobody."""
-        async with stored(path, max_batch=8) as file:
-            patience = [file.run.writer._queue._linger_factor(batch) for batch in (1, 2, 3, 4, 8)]
-
-        assert patience[0] == 0
-        assert 0 < patience[1] == patience[2] < patience[3] == patience[4]
-
     async def test_pages_with_many_links_commit_by_themselves_and_small_ones_between_them(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
