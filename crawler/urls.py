@@ -154,7 +154,8 @@ class Joiner:
         """Return the entries of the folder that `base` lies in, which become recent ones."""
         if self._entries >= _MEMO_ENTRIES:
             self._previous, self._recent, self._entries = self._recent, {}, 0
-        folder = self._folder = base[: base.rfind("/", 0, _query_start(base)) + 1]
+        path = base.partition("?")[0]
+        folder = self._folder = path[: path.rfind("/") + 1]
         if len(folder) > _MEMO_CHARS:
             return {}
         if folder not in self._recent:
@@ -163,8 +164,3 @@ class Joiner:
             self._recent[folder] = known if len(known) < _MEMO_ENTRIES // 2 else {}
             self._entries += len(self._recent[folder]) + 1
         return self._recent[folder]
-
-
-def _query_start(url: str) -> int:
-    mark = url.find("?")
-    return len(url) if mark < 0 else mark

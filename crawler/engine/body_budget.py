@@ -29,33 +29,13 @@ class BodyBudget:
         self.on_release = on_release  # called after each release
         self.used = 0
         self.peak = 0
-        self._holds: dict[BodyHold, None] = {}  # insertion order is age
-        self._waiting: list[asyncio.Future[None]] = []
+        self.holds: dict[BodyHold, None] = {}  # the oldest first
+        self.waiting: list[asyncio.Future[None]] = []  # of holds that wait for a release
 
     def open(self) -> BodyHold:
         hold = BodyHold(self)
-        self._holds[hold] = None
+        self.holds[hold] = None
         return hold
-
-    def _take(self, hold: BodyHold, count: int) -> bool:
-        size = hold.count + count
-        if size > MAPPED_BYTES:
-            map_large_blocks()
-        limit = self.limit if size <= LARGE_BYTES else self.limit // 2
-        if self.used + count > limit and next(iter(self._holds)) is not hold:
-            return False
-        self.used += count
-        self.peak = max(self.peak, self.used)
-        return True
-
-    def _give_back(self, hold: BodyHold, count: int) -> None:
-        self.used -= count
-        del self._holds[hold]
-        waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
-        self.on_release()
 
     @property
     def has_room(self) -> bool:
@@ -68,13 +48,8 @@ class BodyBudget:
         Holds of more than a 32nd of the budget must have at most a quarter of it together. Small
         holds do not count: there are always some.
         """
-        large = sum(hold.count for hold in self._holds if hold.count > self.limit // 32)
+        large = sum(hold.count for hold in self.holds if hold.count > self.limit // 32)
         return self.has_room and large <= self.limit // 4
-
-    async def _until_released(self) -> None:
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        await future
 
 
 class BodyHold:
@@ -89,15 +64,23 @@ class BodyHold:
 
     def try_reserve(self, count: int) -> bool:
         """Take `count` more bytes if they are free now. False: nothing was taken."""
-        if not self._budget._take(self, count):
+        budget, size = self._budget, self.count + count
+        if size > MAPPED_BYTES:
+            map_large_blocks()
+        limit = budget.limit if size <= LARGE_BYTES else budget.limit // 2
+        if budget.used + count > limit and next(iter(budget.holds)) is not self:
             return False
-        self.count += count
+        self.count = size
+        budget.used += count
+        budget.peak = max(budget.peak, budget.used)
         return True
 
     async def reserve(self, count: int) -> None:
         """Take `count` more bytes; wait until they are free or this hold is the oldest."""
         while not self.try_reserve(count):
-            await self._budget._until_released()
+            released = asyncio.get_running_loop().create_future()
+            self._budget.waiting.append(released)
+            await released
 
     def resize(self, count: int) -> None:
         """Hold exactly `count` bytes from now on, even beyond the limit."""
@@ -106,6 +89,14 @@ class BodyHold:
         self._budget.peak = max(self._budget.peak, self._budget.used)
 
     def release(self) -> None:
-        if not self._released:
-            self._released = True
-            self._budget._give_back(self, self.count)
+        if self._released:
+            return
+        self._released = True
+        budget = self._budget
+        budget.used -= self.count
+        del budget.holds[self]
+        waiting, budget.waiting = budget.waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+        budget.on_release()

@@ -10,7 +10,7 @@ that IANA has not assigned.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
 # IANA IPv4 Special-Purpose Address Registry, and RFC 1112 for the last two.
 _NOT_PUBLIC_4 = tuple(
@@ -70,7 +70,12 @@ def is_public(address: str) -> bool:
         found = ip_address(address)
     except ValueError:
         return False
-    return _is_public_4(found) if isinstance(found, IPv4Address) else _is_public_6(found)
+    if isinstance(found, IPv4Address):
+        return _is_public_4(found)
+    for network, bits_after in _CARRIERS:
+        if found in network:
+            return _is_public_4(IPv4Address(int(found) >> bits_after & 0xFFFF_FFFF))
+    return found in _GLOBAL_UNICAST and not any(found in network for network in _NOT_PUBLIC_6)
 
 
 def is_local_name(host: str) -> bool:
@@ -82,10 +87,3 @@ def is_local_name(host: str) -> bool:
 def _is_public_4(address: IPv4Address) -> bool:
     number = int(address)
     return not any(number & mask == network for network, mask in _NOT_PUBLIC_4)
-
-
-def _is_public_6(address: IPv6Address) -> bool:
-    for network, bits_after in _CARRIERS:
-        if address in network:
-            return _is_public_4(IPv4Address(int(address) >> bits_after & 0xFFFF_FFFF))
-    return address in _GLOBAL_UNICAST and not any(address in network for network in _NOT_PUBLIC_6)

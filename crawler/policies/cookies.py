@@ -42,7 +42,13 @@ class Cookie:
         if (self.secure and not secure) or (self.expires is not None and self.expires <= now):
             return False
         # An IP address has no parent domain (RFC 6265 §5.1.3): `.0.0.1` is read as an address of its own.
-        return (host == self.domain or self.subdomains) and _path_matches(path.partition("?")[0], self.path)
+        if host != self.domain and not self.subdomains:
+            return False
+        # RFC 6265 §5.1.4: the path of the cookie, or one below it.
+        path = path.partition("?")[0]
+        return path.startswith(self.path) and (
+            len(path) == len(self.path) or self.path.endswith("/") or path[len(self.path)] == "/"
+        )
 
 
 class Cookies:
@@ -134,10 +140,3 @@ def _and_parents(host: str) -> Iterator[str]:
     while host:
         yield host
         host = host.partition(".")[2]
-
-
-def _path_matches(path: str, of_cookie: str) -> bool:
-    """RFC 6265 §5.1.4: the path of the cookie, or one below it."""
-    return path.startswith(of_cookie) and (
-        len(path) == len(of_cookie) or of_cookie.endswith("/") or path[len(of_cookie)] == "/"
-    )

@@ -120,15 +120,14 @@ class Pacing(Struct, frozen=True, kw_only=True):
         """Approach the ceiling; after enough clean answers probe beyond it."""
         goal = self.near * state.ceiling
         if state.rate >= goal:
-            return self._probe(state) if state.clean >= state.probe_after else state
+            if state.clean < state.probe_after:
+                return state
+            # Each probe goes further: the host may have changed, or was misjudged.
+            ceiling = state.ceiling * (1 + 0.1 * 2 ** min(state.probes, 3))
+            probe_after = max(state.probe_after // 2, self.step_after) if state.probes else state.probe_after
+            return replace(state, ceiling=ceiling, clean=0, probes=state.probes + 1, probe_after=probe_after)
         if state.clean < self.step_after:
             return state
         rate = min(1.25 * state.rate, (state.rate + goal) / 2)
         # The last steps of a halving would never end.
         return replace(state, rate=rate if rate < 0.98 * goal else goal, clean=0)
-
-    def _probe(self, state: RateState) -> RateState:
-        """Raise the ceiling, each time by more: the host may have changed, or was misjudged."""
-        probe_after = max(state.probe_after // 2, self.step_after) if state.probes else state.probe_after
-        ceiling = state.ceiling * (1 + 0.1 * 2 ** min(state.probes, 3))
-        return replace(state, ceiling=ceiling, clean=0, probes=state.probes + 1, probe_after=probe_after)

@@ -65,18 +65,18 @@ class Rewrite:
 
     def _rewritten(self, mark: str, query: str) -> tuple[str, str]:
         given = query.split("&")
-        parts = [part for part in given if not self._strips(part)]
+        parts = [
+            part
+            for part in given
+            if not (self.strip_sessions and is_session(_name(part), part.partition("=")[2]))
+            and (self._stripped is None or self._stripped.match(_name(part)) is None)
+        ]
         if len(parts) == len(given) and not self.sort_query:
             return mark, query
         if self.sort_query:
             parts.sort(key=_name)
         query = "&".join(parts)
         return (mark if query else ""), query
-
-    def _strips(self, part: str) -> bool:
-        if self.strip_sessions and is_session(_name(part), part.partition("=")[2]):
-            return True
-        return self._stripped is not None and self._stripped.match(_name(part)) is not None
 
 
 def _name(part: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 MAX_TRIED = 16 * 1024  # octets of wildcard patterns that are tried on one path: 400 usual ones
@@ -177,34 +177,26 @@ class _Wild:
         floor = -1 if best is None else best.rank
         candidates: list[Rule] = []
         cost = 0
-        for key in self._keys_in(path):
+        if len(self._keyed) <= _FEW:
+            keys: Iterable[str] = [key for key in self._keyed if key in path]
+        else:
+            pieces = (path[at : at + size] for size in self._sizes for at in range(len(path) - size + 1))
+            keys = self._keyed.keys() & set(pieces)
+        for key in keys:
             for shortest, found in self._keyed[key]:
                 if found.rank > floor and shortest <= len(path):
                     candidates.append(found)
                     cost += found.rank // 2 + _TRY
                     if cost > MAX_TRIED:
                         return TOO_MANY
-        candidates.sort(key=_order)
+        candidates.sort(key=lambda found: (-found.rank, found.line))
         return next((found for found in candidates if found.matches(path)), best)
-
-    def _keys_in(self, path: str) -> Iterable[str]:
-        if len(self._keyed) <= _FEW:
-            return [key for key in self._keyed if key in path]
-        return self._look_up(path)
-
-    def _look_up(self, path: str) -> Iterator[str]:
-        for size in self._sizes:
-            yield from {path[at : at + size] for at in range(len(path) - size + 1)} & self._keyed.keys()
 
 
 def _keep(known: dict[str, Rule], key: str, new: Rule) -> None:
     kept = known.get(key)
     if kept is None or new.rank > kept.rank:
         known[key] = new
-
-
-def _order(of: Rule) -> tuple[int, int]:
-    return -of.rank, of.line
 
 
 def _query_spelling(text: str) -> str:

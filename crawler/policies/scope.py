@@ -34,7 +34,8 @@ class Scope:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hosts", frozenset(host_of(seed) for seed in self.seeds))
         object.__setattr__(self, "_domains", frozenset(map(self._domain, self._hosts)))
-        object.__setattr__(self, "_prefixes", tuple(_folder(seed) for seed in self.seeds))
+        paths = [seed.partition("?")[0] for seed in self.seeds]
+        object.__setattr__(self, "_prefixes", tuple(path[: path.rindex("/") + 1] for path in paths))
 
     def rule(self, url: CanonicalUrl) -> str | None:
         """Return `scope`, `include` or `exclude`, or None if the URL may be crawled."""
@@ -68,8 +69,3 @@ class Scope:
         """Return the registrable domain; the host itself if it has none (an IP address, a bare name)."""
         name = host_name(host)
         return self.registrable(name) or name
-
-
-def _folder(seed: CanonicalUrl) -> str:
-    path = seed.partition("?")[0]
-    return path[: path.rindex("/") + 1]

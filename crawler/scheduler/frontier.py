@@ -178,8 +178,13 @@ class Frontier:
                     continue
             if self.leased == 0 and await self._finished():
                 return None
-            # With all of the budget in flight only a settled URL can change anything.
-            await self._wait(now, self._next_event(now) if may_lease else float("inf"))
+            if not may_lease:
+                wake_at = float("inf")  # with all of the budget in flight only a settled URL changes anything
+            elif self._throttle.open_at > now:
+                wake_at = self._throttle.open_at
+            else:
+                wake_at = min(self._window.next_ready(), self._retry_check)
+            await self._wait(now, wake_at)
 
     def answered(self, task: FetchTask, result: Fetched | Failed) -> None:
         """A request has ended: its connection is free, though the page is not stored yet."""
@@ -202,8 +207,13 @@ class Frontier:
     def settled(self, verdict: Verdict, saved: Saved) -> None:
         """The verdict is committed; `saved` is what the commit changed."""
         match verdict:
-            case RobotsAnswer():
-                self._learn_robots(verdict)
+            case RobotsAnswer(task=task):
+                host = self._window.queues[task.host]
+                rules, wait = self._robots.learn(verdict)
+                host.rules[task.origin] = rules
+                # A Crawl-delay binds from the request that fetched it on.
+                wait = max(wait, self._throttle.min_gap(rules.crawl_delay))
+                self._window.unblock(host, pause_until=self._clock.now() + wait if wait else 0.0)
             case Done() | Dead() | Skipped() | RetryAt():
                 self.leased -= 1
                 if isinstance(verdict, RetryAt):
@@ -224,14 +234,6 @@ class Frontier:
                 self._retry_check = 0.0  # the retries of this host no longer count
         if done.answer.content_hash is not None:
             self._bytes += done.answer.body_bytes or 0
-
-    def _learn_robots(self, answer: RobotsAnswer) -> None:
-        host = self._window.queues[answer.task.host]
-        rules, wait = self._robots.learn(answer)
-        host.rules[answer.task.origin] = rules
-        # A Crawl-delay binds from the request that fetched it on.
-        wait = max(wait, self._throttle.min_gap(rules.crawl_delay))
-        self._window.unblock(host, pause_until=self._clock.now() + wait if wait else 0.0)
 
     async def _dispatch(self, host: HostQueue, now: float) -> FetchTask | RobotsTask | Rejected | None:
         """Turn a taken host's first URL into a message; None if the host has to wait after all."""
@@ -334,12 +336,6 @@ class Frontier:
         if self.leased == 0 and not self._window.pending and not self._changed:
             raise RuntimeError("the frontier on disk has URLs that the window cannot see")
         return False
-
-    def _next_event(self, now: float) -> float:
-        """When there is something to do next, unix seconds: not before all hosts may be asked again."""
-        if self._throttle.open_at > now:
-            return self._throttle.open_at
-        return min(self._window.next_ready(), self._retry_check)
 
     async def _wait(self, now: float, wake_at: float) -> None:
         """Wait until a request has ended or a URL is settled, or until `wake_at`."""

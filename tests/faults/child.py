@@ -241,23 +241,23 @@ def offline(position: str, seconds: str) -> None:
 
 
 def watch(file: str) -> None:
-    from penstock.crawler.engine.body_budget import BodyBudget
+    from penstock.crawler.engine.body_budget import BodyHold
 
     seen = {"over": 0, "queued": 0, "bytes": 0}
-    put, take = asyncio.Queue.put_nowait, BodyBudget._take
+    put, take = asyncio.Queue.put_nowait, BodyHold.try_reserve
 
     def put_watched(self: asyncio.Queue[Any], item: Any) -> None:
         put(self, item)
         seen["queued"] = max(seen["queued"], self.qsize())
         seen["over"] += 0 < self.maxsize < self.qsize()
 
-    def take_watched(self: BodyBudget, hold: Any, size: int) -> bool:
-        taken = take(self, hold, size)
-        seen["bytes"] = max(seen["bytes"], self.peak)
+    def take_watched(self: BodyHold, count: int) -> bool:
+        taken = take(self, count)
+        seen["bytes"] = max(seen["bytes"], self._budget.peak)
         return taken
 
     setattr(asyncio.Queue, "put_nowait", put_watched)  # noqa: B010
-    setattr(BodyBudget, "_take", take_watched)  # noqa: B010
+    setattr(BodyHold, "try_reserve", take_watched)  # noqa: B010
     _at_end.append(lambda: Path(file).write_text(json.dumps(seen)))
 
 

@@ -334,7 +334,7 @@ class TestTurns:
             await parse_stage(FakeExtractor(error), results=budget).handle(fetched())
 
         assert budget.used == 0
-        assert not budget._holds
+        assert not budget.holds
 
     async def test_no_page_is_read_while_others_fill_the_memory(self) -> None:
         budget, extractor = BodyBudget(1 << 20), FakeExtractor()
