@@ -6,21 +6,25 @@ May touch: msgspec, for the shape of values.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 
 Scalar = str | int | float | bool
-"""The types of a value that is taken from a page. A date is text, ISO 8601."""
+"""The types of a value that is taken from a page, as it is stored. A date is text, ISO 8601."""
+
+Nested = dict[str, Any] | list[Any]
+"""The types of a value that a plugin may give besides: it is stored as JSON text."""
 
 
-class Value(Struct, frozen=True, gc=False):
+class Value(Struct, frozen=True, gc=False, array_like=True):
     """One named value, taken from a page by a rule or returned by a plugin."""
 
     name: str
-    value: Scalar
+    value: Scalar | Nested  # of a page that was read: a Scalar
 
 
-class Item(Struct, frozen=True, gc=False):
+class Item(Struct, frozen=True, gc=False, array_like=True):
     """One piece of structured data of a page, or why it could not be read."""
 
     kind: str  # json-ld, opengraph, twitter or microdata
@@ -28,21 +32,21 @@ class Item(Struct, frozen=True, gc=False):
     error: str | None = None  # bad_json, too_large, too_deep or too_many
 
 
-class PageText(Struct, frozen=True, gc=False):
+class PageText(Struct, frozen=True, gc=False, array_like=True):
     """The visible text of a page, for the search index."""
 
     headings: str  # one a line
     text: str
 
 
-class ExtractionError(Struct, frozen=True, gc=False):
+class ExtractionError(Struct, frozen=True, gc=False, array_like=True):
     """A failure of a rule or a plugin on one page. The page is stored all the same."""
 
     source: str  # name of the rule or the plugin
     error: str  # one line
 
 
-class ExtractionResult(Struct, frozen=True, kw_only=True, gc=False):
+class ExtractionResult(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """All that was taken from one page besides its links."""
 
     values: Sequence[Value] = ()  # in the order in which they were found

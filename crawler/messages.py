@@ -144,6 +144,18 @@ class Resource(Struct, frozen=True, gc=False, array_like=True):
     use: str  # image, script, style, media, icon or font
 
 
+class Document(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """One response with its body, as a kind of document reads it."""
+
+    url: CanonicalUrl
+    body: bytes = b""  # content-coding undone
+    content_type: str | None = None  # lower case, without parameters
+    charset: str | None = None  # the label of the Content-Type header, as sent
+    nofollow: bool = False  # an X-Robots-Tag forbids to follow any link
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()  # only if there are plugins, or with --save-bodies
+
+
 class Content(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What the extractor found in one document."""
 

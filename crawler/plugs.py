@@ -32,13 +32,19 @@ class Plugs(Struct, frozen=True):
 
     def names(self, given: Mapping[str, object] | None = None) -> list[str]:
         """The names of all plugs, sorted."""
+        return sorted({*self.built_in(), *self.installed(), *(given or ())})
+
+    def built_in(self) -> list[str]:
+        """The names of the modules in the plug's folder, sorted."""
         import pkgutil
 
         spec = util.find_spec(self.package)
         folders = (spec.submodule_search_locations if spec is not None else None) or ()
-        built_in = {module.name for module in pkgutil.iter_modules(list(folders)) if not module.ispkg}
-        installed = {point.name for point in _entry_points(self.group)}
-        return sorted({*built_in, *installed, *(given or ())})
+        return sorted(module.name for module in pkgutil.iter_modules(list(folders)) if not module.ispkg)
+
+    def installed(self) -> dict[str, str]:
+        """The names that installed packages offer, each with the `module:object` of its plug."""
+        return {point.name: point.value for point in _entry_points(self.group)}
 
     def load(self, name: str, given: Mapping[str, object] | None = None) -> object:
         """The plug of this name: a given object, a module, or what an entry point names.

@@ -36,17 +36,18 @@ from penstock.crawler.policies.robots_txt import RobotsPolicy, product_token
 from penstock.crawler.policies.scope import Scope
 from penstock.crawler.policies.sessions import Sessions
 from penstock.crawler.policies.traps import Traps
-from penstock.crawler.ports import Extractor, Fetcher, Saved, Totals, VerdictStore
+from penstock.crawler.ports import Fetcher, Saved, Totals, VerdictStore
 from penstock.crawler.scheduler.admission import Admission
 from penstock.crawler.scheduler.clock import Clock
 from penstock.crawler.scheduler.frontier import Frontier
 from penstock.crawler.scheduler.robots_cache import RobotsRules
 from penstock.crawler.scheduler.seen import SeenFilter
+from penstock.stages.extractors import DocumentTable
 from penstock.stages.extractors.fields.plan import Plan, plan_of
 from penstock.stages.extractors.html import HtmlExtractor
 from penstock.stages.fetch import FetchStage
-from penstock.stages.fetchers import FetchContext, Tier, load_tiers, wants_html
-from penstock.stages.parse import ParseStage
+from penstock.stages.fetchers import FetchContext, Tier, load_tiers
+from penstock.stages.parse import LocalReader, ParseStage, Placement
 from penstock.stages.store import StoreStage
 from penstock.stages.workers.worker_pool import WorkerPool
 from penstock.storage.writing.crawl_store import CrawlSettings, OpenRun
@@ -70,9 +71,8 @@ class Blueprint(Struct, frozen=True, kw_only=True):
     fields: FieldExtractor | None
     rewrite: Rewrite | None
     robots: RobotsPolicy
-    documents: Mapping[str, object]  # plugs given by the program, by name
-    extractor: Extractor | None  # replaces the built-in one; for tests
-    seen: SeenFilter | None  # the same
+    documents: DocumentTable
+    seen: SeenFilter | None  # replaces the built-in one; for tests
 
     @property
     def retry(self) -> Retry:
@@ -110,10 +110,11 @@ class Blueprint(Struct, frozen=True, kw_only=True):
             proxy=config.exit,
             public_only=config.public_only,
             timeout=config.timeout,
-            wants=(lambda content_type: True) if config.save_bodies else wants_html,
+            wants=(lambda content_type: True) if config.save_bodies else self.documents.wants,
+            may_skip=(lambda content_type: False) if config.save_bodies else self.documents.is_optional,
             max_body=config.max_body,
             max_robots=self.robots.max_bytes,
-            keep_headers=config.save_bodies,
+            keep_headers=config.save_bodies or bool(config.plugins),  # a plugin sees them
             budget=BodyBudget(config.body_memory),
             bandwidth=None if config.bandwidth is None else Bandwidth(config.bandwidth),
         )
@@ -137,7 +138,6 @@ def make_blueprint(
     *,
     fetchers: Mapping[str, object] | None = None,
     documents: Mapping[str, object] | None = None,
-    extractor: Extractor | None = None,
     seen: SeenFilter | None = None,
 ) -> Blueprint:
     """Check what `CrawlConfig` cannot check by itself: files, selectors, plugins. Raises BadConfig."""
@@ -159,8 +159,7 @@ def make_blueprint(
         fields=fields,
         rewrite=rewrite,
         robots=RobotsPolicy(token=product_token(config.agent)),
-        documents=given_plugs("documents", documents),
-        extractor=extractor,
+        documents=DocumentTable(given_plugs("documents", documents), html=HtmlExtractor(fields=fields)),
         seen=seen,
     )
 
@@ -293,11 +292,11 @@ def make_parse_stage(
 ) -> ParseStage:
     config, fields = blueprint.config, blueprint.fields
     return ParseStage(
-        extractor=blueprint.extractor or HtmlExtractor(fields=fields),
-        marker=marks,
-        workers=workers if blueprint.extractor is None else None,
-        # A plugin without a name is known to this process alone.
-        share=config.processes > 1 and (fields is None or fields.portable),
+        documents=blueprint.documents,
+        reader=LocalReader(marker=marks),
+        workers=workers,
+        # Plugins that only this process knows run here: other processes would be of little help.
+        placement=Placement(shares_light=config.processes > 1 and (fields is None or fields.portable)),
         results=results,
         rewrite=blueprint.rewrite,
         token=blueprint.robots.token,

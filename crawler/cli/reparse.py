@@ -115,9 +115,10 @@ async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
     from pathlib import Path
 
     from penstock.crawler.monitor.watchdog import warn_of_slow_plugin
+    from penstock.stages.extractors import DocumentTable
     from penstock.stages.extractors.fields.field_extractor import FieldExtractor
     from penstock.stages.extractors.html import HtmlExtractor
-    from penstock.stages.parse import ParseStage
+    from penstock.stages.parse import LocalReader, ParseStage, Placement
     from penstock.stages.workers.worker_pool import WorkerPool
     from penstock.storage.jobs.reparse_store import ReparseRequest, ReparseStore
 
@@ -135,10 +136,10 @@ async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
         )
     workers = WorkerPool(1, plan=plan)
     stage = ParseStage(
-        extractor=HtmlExtractor(fields=fields),
-        marker=_NoMarks(),
+        documents=DocumentTable(html=HtmlExtractor(fields=fields)),
+        reader=LocalReader(marker=_NoMarks()),
         workers=workers,
-        share=fields.portable,
+        placement=Placement(shares_light=fields.portable),
     )
     counts: Counter[str] = Counter()
     try:

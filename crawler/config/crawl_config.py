@@ -150,7 +150,7 @@ class CrawlConfig:
     structured: bool = field(default=False, metadata=option(STORE, "", boolean,
         "extract JSON-LD, OpenGraph, Twitter cards and microdata"))
     plugins: Sequence[str | Hook] = field(default=(), metadata=option(
-        STORE, "MODULE:FUNCTION", _lazy("penstock.crawler.config.plugins", "plugins"),
+        STORE, "MODULE:FUNCTION", _lazy("penstock.crawler.config.plugins", "check_plugins"),
         "call this function with every page; it returns values and links; repeatable", flag="--plugin"))
     search: bool = field(default=False, metadata=option(STORE, "", boolean,
         "store the text of pages with a full-text index, for the command search"))

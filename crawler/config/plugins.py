@@ -1,6 +1,6 @@
-"""Plugins: functions of the operator's own that read each page. What they see and may return.
+"""Plugins: functions of the operator that read each page. What they see and what they may return.
 
-May touch: the import system, when asked to load one.
+May touch: the import system, to load one.
 
     from penstock import Follow, Page, Value
 
@@ -9,9 +9,16 @@ May touch: the import system, when asked to load one.
             yield Value("price", float(cell.text))
         yield Follow("/next")
 
-A plugin is called once for each HTML page, where the page is read: on the event loop for
-an ordinary page, in a parser process for a heavy one or when other cores help. So it is
-a function of its page: what it remembers between pages, each process remembers for itself.
+A plugin is called once for each HTML page of status 200. One that is given by name runs where the
+page is read: on the event loop for an ordinary page, in a parser process for a heavy one or when
+other cores help. So what it remembers between pages, each process remembers for itself.
+
+A function object that no other process can import (a closure, a lambda, a function of the main
+program) runs on the event loop for every page: heavy pages are first read by a parser process, which
+proves that they fit into its limits, and then once more here. If one plugin is such a function, all
+plugins run here, so that their findings keep their order. A thread would be another way, but what a
+closure uses (an sqlite3 connection, an asyncio object) often belongs to one thread; and a copy of the
+closure in another process (cloudpickle) would lose what it collects.
 """
 
 from __future__ import annotations
@@ -26,13 +33,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.crawler.config.option_checks import join_problems, quote_value
 from penstock.crawler.errors import BadConfig
-from penstock.crawler.extraction import Scalar, Value
+from penstock.crawler.extraction import Value
 from penstock.crawler.messages import Link
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["Element", "Follow", "Found", "Hook", "Page", "Plugin", "Value", "load", "plugins"]
+__all__ = ["Element", "Follow", "Found", "Hook", "Page", "Plugin", "Value", "check_plugins", "load_plugin"]
 
 ENTRY_POINTS = "penstock.plugins"  # the group in which installed packages announce theirs
 
@@ -64,6 +71,21 @@ class Page(Protocol):
     @property
     def url(self) -> str: ...  # canonical
     @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Of the response, by name in lower case; repeated ones joined by a comma. Not to be changed.
+
+        Without Set-Cookie, where the operator's credentials were sent.
+        """
+        ...
+
+    @property
+    def html(self) -> str:
+        """The source, decoded; bytes that are no text in the page's encoding are U+FFFD."""
+        ...
+
+    @property
     def title(self) -> str | None: ...
     @property
     def language(self) -> str | None: ...
@@ -71,7 +93,7 @@ class Page(Protocol):
     def links(self) -> Sequence[Link]: ...  # distinct by url
     @property
     def text(self) -> str:
-        """What a reader sees, a line per block."""
+        """The text that a reader sees, a line per block."""
         ...
 
     def css(self, selector: str) -> Sequence[Element]:
@@ -83,15 +105,19 @@ class Page(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """A link that the page does not have as such. It enters by the same door as any other:
-    scope, depth, robots.txt and the rest hold for it."""
+    """A link that the page does not have as such. It is admitted like any other: scope, depth,
+    robots.txt and the other rules hold for it."""
 
     url: str  # absolute, or relative to the page's base
     text: str = ""
 
 
-Found = Value | Follow | Mapping[str, Scalar | None]
-"""A mapping stands for its values by name; None is left out."""
+Found = Value | Follow | Mapping[str, Any]
+"""A mapping stands for its values by name; None is left out.
+
+A value is text, a number or a truth value; dicts and lists (of what JSON knows) are stored as JSON
+text, for SQLite's JSON functions: `json_extract(value, '$.price')`.
+"""
 
 Hook = Callable[[Page], Iterable[Found] | Found | None]
 
@@ -102,10 +128,10 @@ class Plugin:
 
     name: str
     hook: Hook
-    importable: bool  # false: no other process can find it by its name
+    importable: bool  # false: no other process can import it
 
 
-def plugins(flag: str, value: object) -> tuple[str | Hook, ...]:
+def check_plugins(flag: str, value: object) -> tuple[str | Hook, ...]:
     """Settle a list of plugins, by name or themselves. Nothing is imported yet. Raises BadConfig."""
     single = isinstance(value, str) or callable(value) or not isinstance(value, Iterable)
     items: Iterable[object] = (value,) if single else value  # type: ignore[assignment]
@@ -116,8 +142,8 @@ def plugins(flag: str, value: object) -> tuple[str | Hook, ...]:
     return tuple(settled)  # type: ignore[arg-type]
 
 
-def load(asked: str | Hook, *, flag: str = "--plugin") -> Plugin:
-    """Find a plugin. Raises BadConfig, one line: not there, not importable, or no plain function."""
+def load_plugin(asked: str | Hook, *, flag: str = "--plugin") -> Plugin:
+    """Import a plugin. Raises BadConfig, one line: unknown, not importable, or no plain function."""
     import inspect  # here and below: slow to load, and --help and parser processes need none of it
 
     name = name_of(asked)
@@ -149,7 +175,7 @@ def _problem(item: object) -> str | None:
 
 
 def _leads_to(name: str, hook: Hook) -> bool:
-    """True if another process, which has not run this program, finds the same function by this name."""
+    """True if another process, which has not run this program, imports the same function by this name."""
     if name.startswith("__main__:") or not _PATH.match(name):
         return False
     module, _, path = name.partition(":")
@@ -158,7 +184,7 @@ def _leads_to(name: str, hook: Hook) -> bool:
 
 def _imported(flag: str, name: str) -> object:
     if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # last, so that a file here hides nothing that is installed
+        sys.path.append(os.getcwd())  # last, so that a file here hides no installed package
     module_name, colon, path = name.partition(":")
     try:
         if not colon:
@@ -168,7 +194,7 @@ def _imported(flag: str, name: str) -> object:
         raise
     except ModuleNotFoundError as error:
         raise BadConfig(f"{flag}: {quote_value(name)} cannot be imported: {_line(error)}") from error
-    except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
+    except (Exception, SystemExit) as error:  # a module may do anything when it is imported
         what = f"{type(error).__name__}: {_line(error)}"
         raise BadConfig(f"{flag}: {quote_value(name)} cannot be imported: {what}") from error
     found = _attribute(module, path)

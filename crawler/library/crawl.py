@@ -29,7 +29,6 @@ from penstock.crawler.library.events import (
     event_of,
 )
 from penstock.crawler.messages import Verdict
-from penstock.crawler.ports import Extractor
 from penstock.crawler.run_result import BY_PROGRAM, Report
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.snapshot import Snapshot
@@ -49,7 +48,7 @@ class Crawl:
     export formats. A given object replaces the built-in or installed plug of the same name.
     `on_event` is called with every event, after its commit and on the event loop; it must be quick,
     and an exception in it ends the run.
-    `extractor` and `seen` replace the built-in ones, for tests.
+    `seen` replaces the built-in filter, for tests.
 
     Raises BadConfig for a cookie file that cannot be read, an invalid selector, a plugin that
     cannot be loaded, or plugs that are no mapping from names to objects.
@@ -63,15 +62,12 @@ class Crawl:
         documents: Mapping[str, object] | None = None,
         exports: Mapping[str, object] | None = None,
         on_event: Callable[[CrawlEvent], object] | None = None,
-        extractor: Extractor | None = None,
         seen: SeenFilter | None = None,
     ) -> None:
         self.config = config
         self.report: Report | None = None  # of the last run that ended without an error
         self._exports = given_plugs("exports", exports)
-        self._blueprint = make_blueprint(
-            config, fetchers=fetchers, documents=documents, extractor=extractor, seen=seen
-        )
+        self._blueprint = make_blueprint(config, fetchers=fetchers, documents=documents, seen=seen)
         self._on_event = on_event
         self._run = Run(self._blueprint)  # the present one, or else the next or the last one
         self._is_running = False

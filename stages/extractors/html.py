@@ -9,21 +9,22 @@ how many spellings, it repeats a link.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
-from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode, SelectolaxError
 
-from penstock.crawler.messages import CanonicalUrl, Content, Links
+from penstock.crawler.messages import CanonicalUrl, Content, Document, Links
 from penstock.crawler.urls import MAX_URL_CHARS, Joiner, is_http, without_fragment
+from penstock.stages.extractors import MAX_LINK_CHARS, MAX_LINKS
 from penstock.stages.extractors.text.charset import sniff
 from penstock.stages.extractors.text.markup import (
     HTML_SPACE,
     collapse,
     directives,
-    forbids_following,
+    is_nofollow,
     refresh_target,
     tokens,
 )
@@ -50,50 +51,75 @@ _ROBOTS_NAMES = frozenset({"robots", "penstock"})
 _OTHER = CanonicalUrl("other")
 _LONG = CanonicalUrl("long")
 
-# What a page may name. Each target takes a kilobyte of memory on its way to the disk.
-MAX_LINKS = 30_000
-MAX_LINK_CHARS = 4 << 20  # of all its targets' URLs
-
 # Only a page made to cost time has more titles before the real one, or puts one deeper.
 _MAX_TITLES = 32
 _MAX_DEPTH = 256
 
 
 class HtmlExtractor:
-    """Reads HTML and XHTML (as HTML) the way a browser without scripts would."""
+    """Reads HTML and XHTML (as HTML) the way a browser without scripts would. A kind of document."""
+
+    content_types = ("text/html", "application/xhtml+xml")
+    is_optional = False
 
     def __init__(self, join: Joiner | None = None, fields: FieldExtractor | None = None) -> None:
         self._join = join or Joiner()
         self._fields = fields
 
-    def extract(
-        self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
-    ) -> Content:
-        encoding = sniff(body, charset)
-        utf8 = to_utf8(body, encoding)
+    def read(self, document: Document) -> Content:
+        """Raises MemoryError, nothing else."""
+        try:
+            return self._read(document)
+        except SelectolaxError as error:  # the parser has no other reason to fail than want of memory
+            raise MemoryError(str(error)) from error
+
+    @property
+    def complete(self) -> Callable[[Document, Content], Awaitable[Content]] | None:
+        """What is left to do in this process after a parser process has read a page; None: nothing."""
+        return None if self._fields is None or self._fields.portable else self._run_plugins
+
+    def _read(self, document: Document) -> Content:
+        encoding = sniff(document.body, document.charset)
+        utf8 = to_utf8(document.body, encoding)
         tree = LexborHTMLParser(utf8, options=_OPTIONS)
         found = _sort(tree.css(_WANTED))
-        base = _base_url(url, found.base, self._join)
+        base = _base_url(document.url, found.base, self._join)
         links = _Merger(base, self._join, encoding)
         canonical = links.resolve(without_fragment(found.canonical)) if found.canonical else _OTHER
         content = Content(
             links=links.merge(
                 found.mentions,
-                nofollow=nofollow or forbids_following(found.robots),
+                nofollow=document.nofollow or is_nofollow(found.robots),
                 # Texts of links that do not enclose one another are no longer than the page.
                 text_chars=len(utf8),
             ),
             title=_title(tree),
-            canonical=None if canonical in links.refused else canonical,
+            canonical=None if canonical in links.invalid else canonical,
             language=_language(tree),
             robots=", ".join(found.robots) or None,
-            other_links=links.refused[_OTHER],
-            long_links=links.refused[_LONG],
+            other_links=links.invalid[_OTHER],
+            long_links=links.invalid[_LONG],
             dropped_links=links.dropped,
         )
         if self._fields is None:
             return content
-        return self._fields.add(content, tree, utf8, url=url, base=base, resolve=links.resolve)
+        return self._fields.add(content, tree, utf8, document, base, links.resolve)
+
+    async def _run_plugins(self, document: Document, content: Content) -> Content:
+        """Run the plugins that only this process knows, over a page that a parser process has read.
+
+        That process has stayed within its limits of time and memory, so this one can build the same
+        tree: in a thread, while the event loop goes on. The plugins run on the event loop, as always.
+        """
+        import asyncio  # not in parser processes: 40 ms
+
+        encoding = sniff(document.body, document.charset)
+        utf8 = to_utf8(document.body, encoding)
+        tree = await asyncio.to_thread(LexborHTMLParser, utf8, options=_OPTIONS)
+        base = _base_url(document.url, _sort(tree.css("base[href]")).base, self._join)
+        assert self._fields is not None
+        links = _Merger(base, self._join, encoding)
+        return self._fields.add_plugins(content, tree, utf8, document, links.resolve)
 
 
 class _Mention(Struct):
@@ -159,14 +185,14 @@ class _Merger:
     """Makes the links of one page, merged by target."""
 
     def __init__(self, base: str, join: Joiner, encoding: str) -> None:
-        self.refused = {_OTHER: 0, _LONG: 0}  # mentions
+        self.invalid = {_OTHER: 0, _LONG: 0}  # mentions
         self.dropped = 0  # mentions behind those that a page may have
         self._base = base
         self._join = join
         self._encoding = encoding
 
     def resolve(self, href: str) -> CanonicalUrl:
-        """Return the target of `href`, which has no fragment, or one of the reasons in `refused`."""
+        """Return the target of `href`, which has no fragment, or one of the reasons in `invalid`."""
         if not href.isascii():
             href = escape_query(href, self._encoding)
         url = self._join(self._base, href)
@@ -180,7 +206,7 @@ class _Merger:
         `text_chars` bounds the texts taken: links that enclose one another can otherwise
         make a small page yield any amount of text, each repeating all that is within it.
         """
-        refused = self.refused
+        invalid = self.invalid
         remembered = self._join.known(self._base)  # of pages before; good for nearly all hrefs
         known: dict[str, CanonicalUrl] = {}  # 28 to 66 % of a page's hrefs repeat within it
         texts: dict[CanonicalUrl, str] = {}
@@ -198,8 +224,8 @@ class _Merger:
                 url = known.get(href)
                 if url is None:
                     url = known[href] = self.resolve(href)
-                if url in refused:
-                    refused[url] += 1
+                if url in invalid:
+                    invalid[url] += 1
                     continue
             text = texts.get(url)
             if text is None:
@@ -258,3 +284,9 @@ def _language(tree: LexborHTMLParser) -> str | None:
     root = tree.root
     language = root.attributes.get("lang") if root is not None else None
     return (language or "").strip(HTML_SPACE) or None
+
+
+# The kind of document as a plug. The wiring uses an extractor with the operator's fields instead.
+content_types = HtmlExtractor.content_types
+is_optional = HtmlExtractor.is_optional
+read = HtmlExtractor().read

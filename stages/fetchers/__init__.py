@@ -70,7 +70,9 @@ class FetchContext:
     public_only: bool = False  # connect to no address that is not public
     timeout: float  # seconds, whole fetch
     wants: Callable[[str | None], bool] = wants_html  # download the body of a 200 of this content type
-    max_body: int  # bytes after content-coding; a longer page is the failure `too_large`
+    max_body: int  # bytes after content-coding; a longer page is the failure `too_large`, ...
+    # ... but one of these content types is answered without its body, like a type that is not wanted
+    may_skip: Callable[[str | None], bool] = lambda content_type: False
     max_robots: int = 512_000  # bytes; a longer robots.txt is cut
     max_sitemap: int = 50 << 20  # bytes; a longer sitemap is cut
     keep_headers: bool = False  # fill `Answer.headers`

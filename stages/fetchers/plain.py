@@ -37,6 +37,7 @@ class PlainFetcher:
         self._bandwidth = context.bandwidth
         self._keeps_headers = context.keep_headers
         self._rules = _body_rules(context)
+        self._may_skip = context.may_skip
         self._client = HttpClient(
             RequestTemplates(_request_headers(context), context.proxy),
             CredentialSender(context.headers, context.header_origins, context.cookies, context.proxy),
@@ -75,6 +76,8 @@ class PlainFetcher:
             if (reason := reason_of(error)) is None:
                 raise
             answer = None if exchange is None else exchange.head.answer()
+            if reason == "too_large" and answer is not None and self._may_skip(answer.content_type):
+                return Fetched(task=task, answer=answer)
             return Failed(task=task, stage="fetch", reason=reason, answer=answer)
         finally:
             if hold is not None:
@@ -89,10 +92,12 @@ async def open(context: FetchContext) -> PlainFetcher:
 
 def _body_rules(context: FetchContext) -> Mapping[str, BodyRule]:
     """By kind of task."""
-    wants = context.wants
+    wants, may_skip, limit = context.wants, context.may_skip, context.max_body
 
     def is_wanted_page(head: ResponseHead) -> bool:
-        return head.status == 200 and wants(head.mime.essence)
+        if head.status != 200 or not wants(head.mime.essence):
+            return False
+        return (head.content_length or 0) <= limit or not may_skip(head.mime.essence)
 
     def is_success(head: ResponseHead) -> bool:
         return 200 <= head.status < 300

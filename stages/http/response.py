@@ -56,10 +56,14 @@ class ResponseHead:
     def coding(self) -> str | None:
         return self._headers.get(hdrs.CONTENT_ENCODING)
 
+    @property
+    def content_length(self) -> int | None:
+        return content_length(self._headers)
+
     def keep_headers(self, *, cookies: bool) -> None:
         """Have the answer hold all headers too; `cookies`: with Set-Cookie."""
         self._lines = tuple(
-            (name, text_of(value) or "")
+            (str(name), text_of(value) or "")  # not the multidict's own str, which cannot be encoded
             for name, value in self._headers.items()
             if cookies or name.lower() != "set-cookie"
         )

@@ -1,23 +1,23 @@
-"""Worker process: one parser process, as seen from here, and the documents that it has in hand.
+"""Worker process: one parser process as seen from here, and the documents assigned to it.
 
-May touch: its pipe, its buffers.
+May touch: its socket, its shared buffers.
 
-It has a few documents in hand, so that it never waits for the next one. The first of them is
-the one being parsed, and the culprit if the process dies or its time is over; the others are
-given to another.
+It has a few documents, so that it never waits for the next one. The first of them is the one being
+read, and the cause if the process ends or its time is over. The others are assigned anew.
 """
 
 from __future__ import annotations
 
 import asyncio
-import marshal
 import subprocess
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
-from penstock.stages.workers.shared_buffers import SharedBuffers
-from penstock.stages.workers.wire import WireReader, message_pieces
+from msgspec.structs import replace
+
+from penstock.crawler.messages import Document
+from penstock.stages.workers.wire import Request, SharedBuffers, WireReader, encode, message_pieces
 
 START_SECONDS = 30.0  # seconds for a worker to start and to load the plugins
 MAX_ASSIGNED = 24  # documents per worker, so that it has work while the event loop is busy elsewhere ...
@@ -28,7 +28,7 @@ LARGE_BODY_BYTES = 256 << 10
 
 
 class ProcessOwner(Protocol):
-    """Who started it (`penstock.stages.workers.worker_queue.WorkerQueue`)."""
+    """The queue that started it (`penstock.stages.workers.worker_pool.WorkerQueue`)."""
 
     deadline: float  # seconds for one document
 
@@ -38,20 +38,20 @@ class ProcessOwner(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Job:
-    request: tuple[str | bool | None, ...]  # what is to be said of the body
-    body: bytes
+    where: str  # import path of the kind of document
+    document: Document
     future: asyncio.Future[bytes]  # the answer's message
     buffer: int | None = None  # where its worker finds the body
 
     @property
     def is_large(self) -> bool:
-        """True if what the page leads to may take much of the memory that all share."""
-        return len(self.body) > LARGE_BODY_BYTES
+        """True if the result may take much of the memory that all results share."""
+        return len(self.document.body) > LARGE_BODY_BYTES
 
 
 @dataclass(slots=True, eq=False)
 class WorkerProcess(asyncio.BufferedProtocol):
-    """One process and what it has in hand; the first is being parsed."""
+    """One process and its documents; the first is being read."""
 
     queue: ProcessOwner
     process: subprocess.Popen[bytes]
@@ -60,21 +60,22 @@ class WorkerProcess(asyncio.BufferedProtocol):
     transport: asyncio.Transport | None = None
     clock: asyncio.TimerHandle | None = None
     timed_out: bool = False
-    ready: bool = False  # it has said that it is there; what that takes is no document's doing
+    ready: bool = False  # it has answered the plan; the time for that is not a document's
     answered: int = 0  # documents
     reader: WireReader = field(default_factory=WireReader)
 
     @property
     def has_room(self) -> bool:
-        """False too once it is found dead: what is written then, asyncio complains of.
+        """Whether it may be assigned another document.
 
-        Where every document ends its worker, those behind wait for a start each: they should be few.
+        Not once it is known to have ended: asyncio warns of each write after that. Where every document
+        ends its worker, those behind it wait for a start each: they should be few.
         """
         if self.transport is not None and self.transport.is_closing():
             return False
         return not self.jobs or (
             len(self.jobs) < min(MAX_ASSIGNED, MAX_ASSIGNED_AT_START + self.answered)
-            and sum(len(job.body) for job in self.jobs) < MAX_ASSIGNED_BYTES
+            and sum(len(job.document.body) for job in self.jobs) < MAX_ASSIGNED_BYTES
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -84,9 +85,13 @@ class WorkerProcess(asyncio.BufferedProtocol):
     def assign(self, job: Job) -> None:
         assert self.transport is not None
         self.jobs.append(job)
-        job.buffer = self.buffers.put(job.body) if self.buffers is not None else None
-        where = (job.buffer, len(job.body)) if job.buffer is not None else job.body
-        for piece in message_pieces(marshal.dumps((*job.request, where))):
+        document = job.document
+        job.buffer = self.buffers.put(document.body) if self.buffers is not None else None
+        if job.buffer is None:
+            request = Request(job.where, document)
+        else:
+            request = Request(job.where, replace(document, body=b""), job.buffer, len(document.body))
+        for piece in message_pieces(encode(request)):
             self.transport.write(piece)
         if len(self.jobs) == 1:
             self._start_clock()
@@ -95,7 +100,7 @@ class WorkerProcess(asyncio.BufferedProtocol):
         return self.reader.room()
 
     def buffer_updated(self, nbytes: int) -> None:
-        for message in self.reader.took(nbytes):
+        for message in self.reader.take(nbytes):
             if not self.ready:
                 self.ready = True
                 self._start_clock()
@@ -107,7 +112,7 @@ class WorkerProcess(asyncio.BufferedProtocol):
             self._start_clock()
             if not job.future.done():
                 job.future.set_result(message)
-            # Not before whoever waited for it has said how much was in it: there may be no room now.
+            # Not before the caller has counted the result: there may be no room after that.
             asyncio.get_running_loop().call_soon(self.queue.dispatch)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -23,7 +23,7 @@ from urllib.parse import urldefrag, urljoin
 
 from selectolax.lexbor import LexborHTMLParser
 
-from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.messages import CanonicalUrl, Document
 from penstock.crawler.urls import Joiner
 from penstock.stages.extractors.html import HtmlExtractor
 
@@ -55,8 +55,8 @@ def baseline_unresolved(pages: Sequence[Page]) -> int:
 
 
 def extractor(pages: Sequence[Page]) -> int:
-    extract = HtmlExtractor(Joiner()).extract  # a new memory each round: the first pages count too
-    return sum(len(extract(page.body, url=page.url, charset="utf-8").links) for page in pages)
+    read = HtmlExtractor(Joiner()).read  # a new memory each round: the first pages count too
+    return sum(len(read(Document(url=page.url, body=page.body, charset="utf-8")).links) for page in pages)
 
 
 RUNS: dict[str, Run] = {

@@ -23,6 +23,7 @@ from penstock.crawler.messages import (
     Answer,
     CanonicalUrl,
     Content,
+    Document,
     Done,
     FetchTask,
     Link,
@@ -118,7 +119,7 @@ class TestPages:
         extractor = HtmlExtractor()
         body = page_of(1)
 
-        content = benchmark(lambda: extractor.extract(body, url=url_of(1), charset="utf-8"))
+        content = benchmark(lambda: extractor.read(Document(url=url_of(1), body=body, charset="utf-8")))
 
         assert len(content.links) == LINKS
 

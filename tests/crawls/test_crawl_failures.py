@@ -12,7 +12,7 @@ import pytest
 
 from penstock import Crawl, CrawlConfig
 from penstock.crawler.errors import TooManyInternalFailures
-from penstock.crawler.messages import CanonicalUrl, Content, Failed, Fetched, FetchTask
+from penstock.crawler.messages import Content, Document, Failed, Fetched, FetchTask
 from penstock.stages.extractors.html import HtmlExtractor
 from penstock.stages.fetchers.plain import PlainFetcher
 from tests.support.crawls import QUICK, check_invariants, crawl, differences, rows, stored_pages
@@ -20,19 +20,19 @@ from tests.support.web import SyntheticWeb
 from tests.support.web_resource import Resource
 
 
-class BrokenExtractor:
+class BrokenDocumentKind:
     """Reads as the real one does, and raises where `fails` is true of a URL."""
 
     def __init__(self, fails: Callable[[str], bool]) -> None:
         self._fails = fails
         self._real = HtmlExtractor()
 
-    def extract(
-        self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
-    ) -> Content:
-        if self._fails(url):
-            raise KeyError(url)
-        return self._real.extract(body, url=url, charset=charset, nofollow=nofollow)
+    content_types = HtmlExtractor.content_types
+
+    def read(self, document: Document) -> Content:
+        if self._fails(document.url):
+            raise KeyError(document.url)
+        return self._real.read(document)
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ class TestInternalFailures:
         web = star(30)
         async with web.serve() as url:
             report = await crawl(
-                seeds=[url], db=db, extractor=BrokenExtractor(lambda page: page.endswith("/7"))
+                seeds=[url], db=db, documents={"html": BrokenDocumentKind(lambda page: page.endswith("/7"))}
             )
 
         assert rows(db, "SELECT url, reason FROM urls WHERE state = 'failed'") == [
@@ -154,8 +154,8 @@ class TestInternalFailures:
     async def test_bugs_that_are_not_in_a_row_let_the_crawl_finish(self, db: Path) -> None:
         web = star(100)
         async with web.serve() as url:
-            broken = BrokenExtractor(lambda page: page.endswith(("3", "7")))
-            report = await crawl(seeds=[url], db=db, fetchers=1, extractor=broken)
+            broken = BrokenDocumentKind(lambda page: page.endswith(("3", "7")))
+            report = await crawl(seeds=[url], db=db, fetchers=1, documents={"html": broken})
 
         assert (report.exit_code, report.totals.internal_failures) == (1, 20)
         assert stored_pages(db) == 81
@@ -164,10 +164,12 @@ class TestInternalFailures:
         """A bug that happens on every page must not fail the whole frontier."""
         web = star(300)
         async with web.serve() as url:
-            broken = BrokenExtractor(lambda page: page != url)
+            broken = BrokenDocumentKind(lambda page: page != url)
             async with asyncio.timeout(5):
                 with pytest.raises(TooManyInternalFailures) as stop:
-                    await crawl(seeds=[url], db=db, fetchers=4, storers=4, queue_size=4, extractor=broken)
+                    await crawl(
+                        seeds=[url], db=db, fetchers=4, storers=4, queue_size=4, documents={"html": broken}
+                    )
             failed = rows(db, "SELECT count(*) FROM urls WHERE state = 'failed'")[0][0]
             assert 20 <= failed < 60
             assert rows(db, "SELECT stop_reason FROM runs") == [("error",)]
@@ -221,7 +223,7 @@ class TestStopping:
                 return False
 
             config = CrawlConfig(seeds=[url], depth=None, db=db, fetchers=8, **QUICK)
-            run = Crawl(config, extractor=BrokenExtractor(stop_at_the_tenth_page))
+            run = Crawl(config, documents={"html": BrokenDocumentKind(stop_at_the_tenth_page)})
             report = await run.run()
 
             assert (report.exit_code, report.stop_reason) == (130, "sigint")
@@ -247,7 +249,9 @@ class TestStopping:
         async with web.serve() as url:
             before = asyncio.all_tasks()
             with pytest.raises(TooManyInternalFailures):
-                await crawl(seeds=[url], db=db, extractor=BrokenExtractor(lambda page: page != url))
+                await crawl(
+                    seeds=[url], db=db, documents={"html": BrokenDocumentKind(lambda page: page != url)}
+                )
             assert own_tasks(before) == []
 
 

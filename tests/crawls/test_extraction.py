@@ -9,7 +9,8 @@ from random import Random
 import pytest
 
 from penstock.crawler.config.select_rules import check_rules
-from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.messages import CanonicalUrl, Document
+from penstock.stages.extractors import html
 from penstock.stages.extractors.fields.field_extractor import FieldExtractor
 from penstock.stages.extractors.fields.plan import Plan
 from penstock.stages.extractors.html import HtmlExtractor
@@ -86,22 +87,22 @@ class TestCrawl:
 
 class TestElsewhere:
     async def test_a_child_gathers_what_is_gathered_here(self) -> None:
-        html = b"<title>t</title><p class=price>x</p><li class=tag>y</li>"
-        html += b"<script type=application/ld+json>[1,{]</script>"
+        body = b"<title>t</title><p class=price>x</p><li class=tag>y</li>"
+        body += b"<script type=application/ld+json>[1,{]</script>"
         plan = Plan(
             rules=check_rules("--select", [PRICE, "all[]=p"]),
             structured=True,
             text=True,
             plugins=["tests.support.plugin_examples:on_page"],
         )
-        url = CanonicalUrl("http://h/item/1")
+        document = Document(url=CanonicalUrl("http://h/item/1"), body=body)
         pool = WorkerPool(1, plan=plan)
         try:
-            there = await pool.extract(html, url=url)
+            there = await pool.read(html.__name__, document)
         finally:
             await pool.close()
 
-        here = HtmlExtractor(fields=FieldExtractor(plan)).extract(html, url=url)
+        here = HtmlExtractor(fields=FieldExtractor(plan)).read(document)
         assert there == here
         assert here.extraction is not None
         assert [value.name for value in here.extraction.values] == ["all", "tag"]
@@ -112,10 +113,11 @@ class TestElsewhere:
         plan = Plan(plugins=["tests.support.plugin_examples:broken_text"])
         pool = WorkerPool(1, plan=plan)
         try:
-            there = await pool.extract(b"<p>", url=CanonicalUrl("http://h/"))
+            there = await pool.read(html.__name__, Document(url=CanonicalUrl("http://h/"), body=b"<p>"))
         finally:
             await pool.close()
 
+        assert there is not None
         assert [link.text for link in there.links] == ["a lone ?"]
 
 

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
-from penstock.crawler.messages import CanonicalUrl, Dead, Failed, ParsedPage, Resource, RetryAt
+from penstock.crawler.messages import CanonicalUrl, Dead, Document, Failed, ParsedPage, Resource, RetryAt
 from penstock.crawler.policies.retry import Retry
 from penstock.crawler.policies.sessions import Sessions
 from penstock.crawler.ports import Pending
@@ -436,7 +436,7 @@ class FakeFrontier:
 class TestPages:
     def read(self, html: str) -> Sequence[Resource]:
         extractor = HtmlExtractor(fields=FieldExtractor(Plan(resources=True)))
-        return extractor.extract(html.encode(), url=CanonicalUrl("http://h/")).resources
+        return extractor.read(Document(url=CanonicalUrl("http://h/"), body=html.encode())).resources
 
     @pytest.mark.parametrize(
         ("html", "use"),

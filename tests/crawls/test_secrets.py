@@ -16,8 +16,9 @@ import pytest
 
 from penstock import Crawl, CrawlConfig
 from penstock.crawler.cli import main
-from penstock.crawler.messages import CanonicalUrl, Content
+from penstock.crawler.messages import CanonicalUrl, Content, Document
 from penstock.crawler.output import logs
+from penstock.stages.extractors import html as html_module
 from penstock.stages.extractors.html import HtmlExtractor
 from penstock.stages.workers.worker_pool import WorkerPool
 from tests.support.crawls import QUICK, QUICK_FLAGS, crawl, rows, run_command
@@ -221,15 +222,13 @@ class TestWhereTheyStand:
         told: list[str] = []
 
         class Broken(HtmlExtractor):
-            def extract(
-                self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
-            ) -> Content:
+            def read(self, document: Document) -> Content:
                 told.extend(running.describe())
-                raise RuntimeError(f"a bug at {url}")
+                raise RuntimeError(f"a bug at {document.url}")
 
         logs.configure(level="debug")
         config = CrawlConfig(**{**QUICK, **options(webs, tmp_path / "x.db", **webs.secrets)})
-        running = Crawl(config, extractor=Broken())
+        running = Crawl(config, documents={"html": Broken()})
         try:
             report = await running.run()
         finally:
@@ -283,7 +282,9 @@ class TestWorkerPool:
         monkeypatch.setenv("PENSTOCK_PROXY", "http://paul:hunter2-proxy@proxy:1")
         pool = WorkerPool(1)
         try:
-            await pool.extract(b"<title>x</title>", url=CanonicalUrl("http://a/"))
+            await pool.read(
+                html_module.__name__, Document(url=CanonicalUrl("http://a/"), body=b"<title>x</title>")
+            )
             (worker,) = psutil.Process().children()
             environ = worker.environ()
         finally:

@@ -156,13 +156,13 @@ def raise_error(stage: str, position: str) -> None:
             raise LookupError(f"a bug in {stage}")
 
     if stage == "parse":
-        extract = HtmlExtractor.extract
+        read = HtmlExtractor.read
 
         def broken(self: HtmlExtractor, *args: Any, **options: Any) -> Any:
             fail()
-            return extract(self, *args, **options)
+            return read(self, *args, **options)
 
-        setattr(HtmlExtractor, "extract", broken)  # noqa: B010
+        setattr(HtmlExtractor, "read", broken)  # noqa: B010
     else:
         owner, name = (PlainFetcher, "get") if stage == "fetch" else (Writer, "save")
         wrap(owner, name, fail)
@@ -187,14 +187,14 @@ def refuse(position: str, often: str) -> None:
 def poison(text: str) -> None:
     from penstock.stages.extractors.html import HtmlExtractor
 
-    extract = HtmlExtractor.extract
+    read = HtmlExtractor.read
 
-    def deadly(self: HtmlExtractor, body: bytes, *, url: Any, **options: Any) -> Any:
-        if text in url:
+    def deadly(self: HtmlExtractor, document: Any) -> Any:
+        if text in document.url:
             die()
-        return extract(self, body, url=url, **options)
+        return read(self, document)
 
-    setattr(HtmlExtractor, "extract", deadly)  # noqa: B010
+    setattr(HtmlExtractor, "read", deadly)  # noqa: B010
 
 
 def clock(position: str, seconds: str) -> None:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from penstock.crawler.messages import CanonicalUrl, Content, RobotsAnswer, RobotsTask
+from penstock.crawler.messages import CanonicalUrl, Content, Document, RobotsAnswer, RobotsTask
 from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.scheduler.robots_cache import RobotsRules
 from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http
 from penstock.stages.extractors.html import HtmlExtractor
-from penstock.stages.extractors.sitemap import read_sitemap
+from penstock.stages.extractors.xml.sitemap import read_sitemap
 from penstock.stages.http.content_coding import CodingError, Decoder
 from penstock.stages.http.mime import parse_mime
 from penstock.stages.http.response import parse_retry_after, text_of
-from penstock.stages.workers.wire import decode_content, encode_content
+from penstock.stages.workers.wire import ContentAnswer, decode_content, encode
 from penstock.storage.writing.interned_strings import storable
 
 URL = CanonicalUrl("http://a.test/b/c?d=e")
@@ -40,8 +40,8 @@ MAX_BYTES = 20_000  # more only makes the parser's quadratic cases slow
 
 
 def page(body: bytes, charset: str | None) -> None:
-    content = HtmlExtractor().extract(body, url=URL, charset=charset)
-    assert decode_content(encode_content(content)) == content
+    content = HtmlExtractor().read(Document(url=URL, body=body, charset=charset))
+    assert decode_content(encode(ContentAnswer(content))).content == content
     check_content(content)
 
 

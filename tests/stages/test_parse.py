@@ -11,46 +11,59 @@ from typing import Any
 import pytest
 
 from penstock.crawler.engine.body_budget import BodyBudget
-from penstock.crawler.messages import CanonicalUrl, Content, Failed, Fetched, Link, Links, ParsedPage, Sitemap
-from penstock.stages.parse import LINK_BYTES, WARM_UP_PAGES, ParseStage, Weight
+from penstock.crawler.messages import (
+    CanonicalUrl,
+    Content,
+    Document,
+    Failed,
+    Fetched,
+    Link,
+    Links,
+    ParsedPage,
+    Sitemap,
+)
+from penstock.stages.extractors import DocumentTable
+from penstock.stages.parse import LINK_BYTES, WARM_UP_PAGES, LocalReader, ParseStage, Placement
 from penstock.stages.rewriting import rewrite_sitemap
 from penstock.stages.workers.worker_pool import ParseFailed
 from tests.support.fakes import FakeHold, answer, links, task
 
 
-class FakeExtractor:
-    """Remembers how it was asked; every document has one link. Also stands for parser processes."""
+class FakeKind:
+    """A kind of document that remembers how it was asked; every document has one link."""
 
-    has_room = False
+    content_types = ("text/html", "application/xhtml+xml")
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.asked: list[tuple[bytes, str | None, bool]] = []
-        self.started = 0
+        self.read_documents: list[Document] = []
         self._error = error
 
-    def extract(
-        self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
-    ) -> Content:
-        self.asked.append((body, charset, nofollow))
+    def read(self, document: Document) -> Content:
+        self.read_documents.append(document)
         if self._error is not None:
             raise self._error
-        return links(url + "x")
+        return links(document.url + "x")
+
+
+class FakeWorkers:
+    """Stands for parser processes."""
+
+    def __init__(self) -> None:
+        self.has_room = False
+        self.started = 0
+        self.read_documents: list[tuple[str, Document, bool]] = []
+        self.read_sitemaps: list[Document] = []
 
     def start(self) -> None:
         self.started += 1
 
+    async def read(self, where: str, document: Document, *, is_slow: bool = False) -> Content | None:
+        self.read_documents.append((where, document, is_slow))
+        return links(document.url + "x")
 
-class FakeWorkers(FakeExtractor):
-    sitemaps_read = 0
-
-    async def read_sitemap(self, body: bytes, *, url: CanonicalUrl, charset: str | None = None) -> Sitemap:
-        self.sitemaps_read += 1
-        return Sitemap(kind="text", locations=[url])
-
-    async def extract(  # type: ignore[override]
-        self, body: bytes, *, url: CanonicalUrl, charset: str | None = None, nofollow: bool = False
-    ) -> Content:
-        return super().extract(body, url=url, charset=charset, nofollow=nofollow)
+    async def read_sitemap(self, document: Document) -> Sitemap:
+        self.read_sitemaps.append(document)
+        return Sitemap(kind="text", locations=[document.url])
 
 
 class FakeMarker:
@@ -68,8 +81,11 @@ class FakeMarker:
         self.open.pop()
 
 
-def parse_stage(extractor: FakeExtractor | None = None, **options: Any) -> ParseStage:
-    return ParseStage(extractor=extractor or FakeExtractor(), marker=FakeMarker(), **options)
+def parse_stage(kind: Any = None, *, importable: bool = True, **options: Any) -> ParseStage:
+    """A stage whose documents are read by `kind`, as if it stood in a module if `importable`."""
+    kind = kind or FakeKind()
+    table = DocumentTable(None if importable else {"html": kind}, html=kind)
+    return ParseStage(documents=table, reader=LocalReader(marker=FakeMarker()), **options)
 
 
 def fetched(body: bytes | None = b"<a>", *, hold: FakeHold | None = None, **said: Any) -> Fetched:
@@ -77,15 +93,17 @@ def fetched(body: bytes | None = b"<a>", *, hold: FakeHold | None = None, **said
 
 
 class TestParse:
-    @pytest.mark.parametrize("kind", ["text/html", "application/xhtml+xml"])
-    async def test_an_html_page_is_read(self, kind: str) -> None:
-        extractor = FakeExtractor()
+    @pytest.mark.parametrize("content_type", ["text/html", "application/xhtml+xml"])
+    async def test_an_html_page_is_read(self, content_type: str) -> None:
+        kind = FakeKind()
 
-        [result] = await parse_stage(extractor).handle(fetched(content_type=kind, charset="koi8-r"))
+        [result] = await parse_stage(kind).handle(fetched(content_type=content_type, charset="koi8-r"))
 
         assert isinstance(result, ParsedPage)
         assert result.content == links("http://h/x")
-        assert extractor.asked == [(b"<a>", "koi8-r", False)]
+        assert kind.read_documents == [
+            Document(url=task().url, body=b"<a>", content_type=content_type, charset="koi8-r")
+        ]
 
     @pytest.mark.parametrize(
         "said",
@@ -100,28 +118,28 @@ class TestParse:
         ids=str,
     )
     async def test_everything_else_passes_unread(self, said: dict[str, Any]) -> None:
-        extractor = FakeExtractor()
+        kind = FakeKind()
         message = fetched(**said)
 
-        [result] = await parse_stage(extractor).handle(message)
+        [result] = await parse_stage(kind).handle(message)
 
         assert result == ParsedPage(task=message.task, answer=message.answer, holds=[])
-        assert extractor.asked == []
+        assert kind.read_documents == []
 
     async def test_a_page_without_a_body_passes_unread(self) -> None:
-        extractor = FakeExtractor()
+        kind = FakeKind()
 
-        await parse_stage(extractor).handle(fetched(body=None))
+        await parse_stage(kind).handle(fetched(body=None))
 
-        assert extractor.asked == []
+        assert kind.read_documents == []
 
     async def test_an_empty_page_is_read(self) -> None:
         """It has no title, which is something else than not having been read."""
-        extractor = FakeExtractor()
+        kind = FakeKind()
 
-        await parse_stage(extractor).handle(fetched(body=b""))
+        await parse_stage(kind).handle(fetched(body=b""))
 
-        assert len(extractor.asked) == 1
+        assert len(kind.read_documents) == 1
 
     @pytest.mark.parametrize(
         ("tag", "forbidden"),
@@ -143,11 +161,11 @@ class TestParse:
         ],
     )
     async def test_x_robots_tag_may_forbid_all_links(self, tag: str | None, forbidden: bool) -> None:
-        extractor = FakeExtractor()
+        kind = FakeKind()
 
-        await parse_stage(extractor).handle(fetched(robots=tag))
+        await parse_stage(kind).handle(fetched(robots=tag))
 
-        assert extractor.asked[0][2] is forbidden
+        assert kind.read_documents[0].nofollow is forbidden
 
     @pytest.mark.parametrize("said", [{}, {"content_type": "text/plain"}, {"status": 404}], ids=str)
     async def test_the_bodys_bytes_are_given_back(self, said: dict[str, Any]) -> None:
@@ -160,7 +178,7 @@ class TestParse:
 
     @pytest.mark.parametrize("error", [KeyError("a bug"), ParseFailed("parse_timeout")])
     async def test_they_are_given_back_when_reading_fails(self, error: Exception) -> None:
-        hold, stage = FakeHold(), parse_stage(FakeExtractor(error), keep_bodies=True)
+        hold, stage = FakeHold(), parse_stage(FakeKind(error), keep_bodies=True)
 
         if isinstance(error, ParseFailed):
             [result] = await stage.handle(fetched(hold=hold))
@@ -185,7 +203,9 @@ class TestParse:
     async def test_a_page_is_marked_as_long_as_it_is_read_here(self, error: Exception | None) -> None:
         """A page that kills the process can then be told from the others."""
         marker = FakeMarker()
-        stage = ParseStage(extractor=FakeExtractor(error), marker=marker)
+        stage = ParseStage(
+            documents=DocumentTable({"html": FakeKind(error)}), reader=LocalReader(marker=marker)
+        )
         try:
             await stage.handle(fetched())
         except KeyError:
@@ -198,12 +218,12 @@ class TestParse:
     )
     async def test_heavy_pages_are_read_by_others(self, body: bytes, here: bool) -> None:
         """The parser could take seconds and gigabytes over them."""
-        extractor, workers = FakeExtractor(), FakeWorkers()
-        stage = parse_stage(extractor, workers=workers, weight=Weight(max_bytes=50, max_tags=5))
+        kind, workers = FakeKind(), FakeWorkers()
+        stage = parse_stage(kind, workers=workers, placement=Placement(max_bytes=50, max_tags=5))
 
         await stage.handle(fetched(body))
 
-        assert (len(extractor.asked), len(workers.asked)) == ((1, 0) if here else (0, 1))
+        assert (len(kind.read_documents), len(workers.read_documents)) == ((1, 0) if here else (0, 1))
 
     @pytest.mark.parametrize(
         ("share", "room", "elsewhere"), [(True, True, 6), (True, False, 0), (False, True, 0)]
@@ -213,12 +233,12 @@ class TestParse:
     ) -> None:
         workers = FakeWorkers()
         workers.has_room = room
-        stage = parse_stage(workers=workers, share=share)
+        stage = parse_stage(workers=workers, placement=Placement(shares_light=share))
 
         for _ in range(WARM_UP_PAGES + 5):
             await stage.handle(fetched())
 
-        assert (len(workers.asked), workers.started) == (elsewhere, int(share))
+        assert (len(workers.read_documents), workers.started) == (elsewhere, int(share))
 
 
 class TestTurns:
@@ -226,13 +246,13 @@ class TestTurns:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("penstock.stages.parse.TURN_SECONDS", 0.0)  # every page is slow
-        extractor = FakeExtractor()
-        stage = parse_stage(extractor)
+        kind = FakeKind()
+        stage = parse_stage(kind)
         parsing = [asyncio.create_task(stage.handle(fetched())) for _ in range(10)]
         seen = []
         while not all(task.done() for task in parsing):
             await asyncio.sleep(0)
-            seen.append(len(extractor.asked))
+            seen.append(len(kind.read_documents))
 
         assert max(later - earlier for earlier, later in pairwise([0, *seen])) == 1
 
@@ -240,15 +260,15 @@ class TestTurns:
         """One each would have the event loop go round, and look at its sockets, for every page."""
         clock = iter([0.0, 1.0, *([1.0] * 20)])  # seconds: the first takes one
         monkeypatch.setattr("penstock.stages.parse.time.perf_counter", lambda: next(clock))
-        extractor = FakeExtractor()
-        stage = parse_stage(extractor)
+        kind = FakeKind()
+        stage = parse_stage(kind)
         parsing = [asyncio.create_task(stage.handle(fetched())) for _ in range(10)]
         await asyncio.sleep(0)
-        assert len(extractor.asked) == 1
+        assert len(kind.read_documents) == 1
 
         await asyncio.sleep(0)
 
-        assert len(extractor.asked) == 10
+        assert len(kind.read_documents) == 10
         await asyncio.gather(*parsing)
 
     async def test_slow_pages_are_read_in_the_order_in_which_they_came(
@@ -256,8 +276,8 @@ class TestTurns:
     ) -> None:
         """A worker that has just read has its next page at once, and would be the first to ask."""
         monkeypatch.setattr("penstock.stages.parse.TURN_SECONDS", 0.0)  # every page is slow
-        extractor = FakeExtractor()
-        stage, queue = parse_stage(extractor), deque(b"%02d" % number for number in range(40))
+        kind = FakeKind()
+        stage, queue = parse_stage(kind), deque(b"%02d" % number for number in range(40))
 
         async def worker() -> None:
             while queue:
@@ -265,7 +285,9 @@ class TestTurns:
 
         await asyncio.gather(*(worker() for _ in range(5)))
 
-        assert [body for body, *_ in extractor.asked] == [b"%02d" % number for number in range(40)]
+        assert [document.body for document in kind.read_documents] == [
+            b"%02d" % number for number in range(40)
+        ]
 
     async def test_a_slow_page_behind_a_quick_one_is_the_last_of_its_round(
         self, monkeypatch: pytest.MonkeyPatch
@@ -273,8 +295,8 @@ class TestTurns:
         """Of the pages that come in the next round, one before and one after it is known to be another."""
         clock = iter([0.0, 0.001, *(float(second) for second in range(1, 9))])  # seconds: the first is quick
         monkeypatch.setattr("penstock.stages.parse.time.perf_counter", lambda: next(clock))
-        extractor = FakeExtractor()
-        stage = parse_stage(extractor)
+        kind = FakeKind()
+        stage = parse_stage(kind)
 
         async def read(after_rounds: int) -> None:
             for _ in range(after_rounds):
@@ -285,36 +307,36 @@ class TestTurns:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
-        assert len(extractor.asked) == 2
+        assert len(kind.read_documents) == 2
         await asyncio.gather(*reading)
 
     async def test_a_page_that_nobody_waits_for_any_more_leaves_the_line(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("penstock.stages.parse.TURN_SECONDS", 0.0)
-        extractor = FakeExtractor()
-        stage = parse_stage(extractor)
+        kind = FakeKind()
+        stage = parse_stage(kind)
         first, second, third = (asyncio.create_task(stage.handle(fetched())) for _ in range(3))
         await asyncio.sleep(0)
         second.cancel()
 
         await asyncio.gather(first, third)
 
-        assert len(extractor.asked) == 2
+        assert len(kind.read_documents) == 2
 
     async def test_what_was_read_in_a_turn_leaves_less_memory_for_the_rest_of_it(self) -> None:
-        budget, extractor = BodyBudget(LINK_BYTES), FakeExtractor()  # what one page leads to is more
-        stage = parse_stage(extractor, results=budget)
+        budget, kind = BodyBudget(LINK_BYTES), FakeKind()  # what one page leads to is more
+        stage = parse_stage(kind, results=budget)
         first, second = (asyncio.create_task(stage.handle(fetched())) for _ in range(2))
         [stored] = await first
         await asyncio.sleep(0)
-        assert len(extractor.asked) == 1
+        assert len(kind.read_documents) == 1
 
         assert isinstance(stored, ParsedPage)
         stored.holds[0].release()
         await second
 
-        assert len(extractor.asked) == 2
+        assert len(kind.read_documents) == 2
 
     async def test_what_was_read_counts_until_it_is_stored(self) -> None:
         budget = BodyBudget(1 << 20)
@@ -331,23 +353,23 @@ class TestTurns:
     async def test_what_could_not_be_read_counts_for_nothing(self, error: Exception) -> None:
         budget = BodyBudget(1 << 20)
         with suppress(KeyError):
-            await parse_stage(FakeExtractor(error), results=budget).handle(fetched())
+            await parse_stage(FakeKind(error), results=budget).handle(fetched())
 
         assert budget.used == 0
         assert not budget.holds
 
     async def test_no_page_is_read_while_others_fill_the_memory(self) -> None:
-        budget, extractor = BodyBudget(1 << 20), FakeExtractor()
+        budget, kind = BodyBudget(1 << 20), FakeKind()
         stored = budget.open()
         stored.resize(2 << 20)
-        reading = asyncio.create_task(parse_stage(extractor, results=budget).handle(fetched()))
+        reading = asyncio.create_task(parse_stage(kind, results=budget).handle(fetched()))
         await asyncio.wait([reading], timeout=0.02)
-        assert not extractor.asked
+        assert not kind.read_documents
 
         stored.release()
         await reading
 
-        assert len(extractor.asked) == 1
+        assert len(kind.read_documents) == 1
 
 
 SITEMAP = b"<urlset><url><loc>http://h/a?x=1</loc></url><url><loc>http://h/a?x=2</loc></url></urlset>"
@@ -362,14 +384,14 @@ def fetched_sitemap(
 
 class TestSitemaps:
     async def test_a_sitemap_is_read_as_one_whatever_its_type(self) -> None:
-        extractor, hold = FakeExtractor(), FakeHold()
+        kind, hold = FakeKind(), FakeHold()
 
-        [result] = await parse_stage(extractor, keep_bodies=True).handle(fetched_sitemap(hold=hold))
+        [result] = await parse_stage(kind, keep_bodies=True).handle(fetched_sitemap(hold=hold))
 
         assert isinstance(result, ParsedPage)
         assert result.sitemap is not None
         assert result.sitemap.locations == ("http://h/a?x=1", "http://h/a?x=2")
-        assert (result.content, result.body, hold.released, extractor.asked) == (None, None, 1, [])
+        assert (result.content, result.body, hold.released, kind.read_documents) == (None, None, 1, [])
 
     async def test_without_a_body_there_is_nothing_to_read(self) -> None:
         [result] = await parse_stage().handle(fetched_sitemap(None, status=404))
@@ -380,11 +402,11 @@ class TestSitemaps:
     @pytest.mark.parametrize(("size", "elsewhere"), [(100, 0), (101, 1)])
     async def test_a_large_one_is_read_by_others(self, size: int, elsewhere: int) -> None:
         workers = FakeWorkers()
-        stage = parse_stage(workers=workers, weight=Weight(max_bytes=100))
+        stage = parse_stage(workers=workers, placement=Placement(max_bytes=100))
 
         await stage.handle(fetched_sitemap(b" " * size))
 
-        assert workers.sitemaps_read == elsewhere
+        assert len(workers.read_sitemaps) == elsewhere
 
 
 class TestRewriting:
@@ -397,8 +419,8 @@ class TestRewriting:
     async def test_links_that_become_one_are_merged(self) -> None:
         """As if the page had written the same URL twice: first text, all rels, followed if any is."""
 
-        class Two(FakeExtractor):
-            def extract(self, body: bytes, **kwargs: Any) -> Content:
+        class Two(FakeKind):
+            def read(self, document: Document) -> Content:
                 found = [("?x=1", "", "a b", False), ("?x=2", "text", "b c", True), ("y", "", "", True)]
                 return Content(
                     links=Links.of(Link(CanonicalUrl(f"http://h/{path}"), *rest) for path, *rest in found)  # type: ignore[arg-type]

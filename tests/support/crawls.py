@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tests.support.web_answer import Expected
 
 if TYPE_CHECKING:
-    from penstock.crawler.ports import Extractor
     from penstock.crawler.run_result import Report
     from penstock.crawler.scheduler.seen import SeenFilter
 
@@ -57,12 +56,12 @@ class Finished(NamedTuple):
 
 
 async def crawl(
-    *, seen: SeenFilter | None = None, extractor: Extractor | None = None, **options: Any
+    *, seen: SeenFilter | None = None, documents: Mapping[str, object] | None = None, **options: Any
 ) -> Report:
     """Crawl in this process, with the command's flags as keywords and quick defaults."""
     from penstock import Crawl, CrawlConfig
 
-    return await Crawl(CrawlConfig(**{**QUICK, **options}), seen=seen, extractor=extractor).run()
+    return await Crawl(CrawlConfig(**{**QUICK, **options}), seen=seen, documents=documents).run()
 
 
 def run_command(arguments: Sequence[str | Path], *, timeout: float = 60.0) -> Finished:

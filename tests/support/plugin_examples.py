@@ -24,6 +24,27 @@ def headline(page: Page) -> dict[str, str | int | None]:
     return {"headline": found.text if found else None, "links": len(page.links), "title": page.title}
 
 
+def response(page: Page) -> dict[str, object]:
+    return {
+        "status": page.status,
+        "type": page.headers["content-type"],
+        "has_source": "<h1>gr\u00fcn</h1>" in page.html,
+    }
+
+
+def nested(page: Page) -> list[Value]:
+    circle: list[object] = []
+    circle.append(circle)
+    return [
+        Value("offer", {"price": 1.5, "in stock": True, "name": "gr\u00fcn \ud800"}),
+        Value("cells", [("a", 1), ["b", None]]),
+        Value("bad", [{1}]),
+        Value("nan", [float("nan")]),
+        Value("circle", circle),
+        Value("long", ["x" * 100_000]),
+    ]
+
+
 def failing(page: Page) -> Iterator[Value]:
     yield Value("before", 1)
     raise RuntimeError(f"cannot read\n{page.url}")

@@ -175,7 +175,7 @@ def draw_oddities(drawing: Drawing, pages: Sequence[Resource], *, failing: int, 
     hang(Resource(path="/tilde/~a", title="tilde"))
     hang(Resource(path="/tilde/%7Ea", title="not the same path as the tilde"))
     hang(Resource(path="/file.png", content_type="image/png", raw=bytes(70_000)))
-    hang(Resource(path="/file.pdf", content_type="application/pdf", raw=b"%PDF" + bytes(200_000)))
+    hang(Resource(path="/file.zip", content_type="application/zip", raw=b"PK" + bytes(200_000)))
     hang(Resource(path="/file.txt", content_type="text/plain", raw=b"<a href=/from-a-text>", chunked=True))
     hang(Resource(path="/empty.bin", content_type="application/octet-stream", raw=b""))
     for resource in _redirects():

@@ -1,52 +1,51 @@
-"""Extraction: what the operator wants of each page besides its links, gathered from the tree that is there.
+"""Field extractor: what the operator wants of each page besides its links, taken from its tree.
 
-May touch: what gathers (`select`, `structured`, `resources`, `page`, `maintext`), plugins.
+May touch: the modules beside it, plugins.
 Never: raise for what a page contains, or for what a plugin does.
 
-A `Plan` says what is wanted. It can be written down and read by another process, so that
-a page yields the same wherever it is read.
+A `Plan` says what is wanted. It can be sent to another process, so that a page yields the same
+wherever it is read. Plugins that no other process can import run in this one: a parser process
+reads a heavy page without them, and `add_plugins` adds what they find.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
+from msgspec import msgpack
 from msgspec.structs import replace
 from selectolax.lexbor import LexborHTMLParser
 
-from penstock.crawler.config.plugins import Follow, Plugin, load
+from penstock.crawler.config.plugins import Follow, Plugin, load_plugin
 from penstock.crawler.config.select_rules import rule_from_table
 from penstock.crawler.errors import BadConfig
-from penstock.crawler.extraction import ExtractionResult, PageText, Value
-from penstock.crawler.messages import CanonicalUrl, Content, Link, Links
+from penstock.crawler.extraction import ExtractionResult, PageText, Scalar, Value
+from penstock.crawler.messages import CanonicalUrl, Content, Document, Link, Links
 from penstock.crawler.urls import is_http, without_fragment
-from penstock.stages.extractors.fields.collector import Collector, storable_scalar
+from penstock.stages.extractors.fields.collector import MAX_TEXT, Collector, as_unicode
 from penstock.stages.extractors.fields.maintext import main_text
-from penstock.stages.extractors.fields.page import MAX_HEADINGS, ParsedDocument, headings, lines
-from penstock.stages.extractors.fields.page_resources import resources_of
-from penstock.stages.extractors.fields.plan import Plan
+from penstock.stages.extractors.fields.page import MAX_HEADINGS, ParsedDocument, collapse_lines, read_headings
+from penstock.stages.extractors.fields.page_resources import read_resources
+from penstock.stages.extractors.fields.plan import Plan, WirePlan
 from penstock.stages.extractors.fields.select import Selection
-from penstock.stages.extractors.fields.structured import structured
+from penstock.stages.extractors.fields.structured import read_structured
 
-SLOW_SECONDS = 0.1  # of a plugin on one page; while it runs on the event loop all else waits
+SLOW_SECONDS = 0.1  # of a plugin on one page; on the event loop everything else waits meanwhile
 MAX_FOUND = 10_000  # values and links that one plugin may return for a page
 _PLUGIN_REL = "plugin"  # rel of a link that only a plugin names
+_LARGEST = 2**63 - 1  # SQLite's
 
-
-@dataclass(slots=True)
-class _Given:
-    """What plugins add to a page, until it is known to be good."""
-
-    collector: Collector
-    links: dict[CanonicalUrl, str]  # url to text
+Resolve = Callable[[str], str]
+"""Makes a canonical URL of a reference without fragment, or something that is no http(s) URL."""
 
 
 class FieldExtractor:
-    """A plan at work. Raises BadConfig for a selector that is none, or a plugin that cannot be loaded."""
+    """Carries out a plan. Raises BadConfig for an invalid selector, or a plugin that cannot be loaded."""
 
     def __init__(
         self,
@@ -57,8 +56,8 @@ class FieldExtractor:
     ) -> None:
         self._plan = plan
         self._selection = Selection(plan.rules)
-        self._plugins = [load(plugin) for plugin in plan.plugins] if plugins is None else plugins
-        self._on_slow = on_slow  # told of each plugin once
+        self._plugins = [load_plugin(plugin) for plugin in plan.plugins] if plugins is None else plugins
+        self._on_slow = on_slow  # called once for each plugin
         self._slow: set[str] = set()  # plugins that were warned of
 
     @property
@@ -71,134 +70,182 @@ class FieldExtractor:
         content: Content,
         tree: LexborHTMLParser,
         utf8: bytes,
-        *,
-        url: CanonicalUrl,
+        document: Document,
         base: str,
-        resolve: Callable[[str], str],
+        resolve: Resolve,
     ) -> Content:
-        """Return `content` with its extraction, and with the links that plugins name.
-
-        `resolve` makes a canonical URL of what a plugin calls a link, or something that is none.
-        """
+        """Return `content` with the fields, and with the links that plugins name."""
         collector = Collector()
-        self._selection.take(tree, url, collector)
-        page = ParsedDocument(tree, url, content)
-        links: dict[CanonicalUrl, str] = {}
-        for plugin in self._plugins:
-            self._call(plugin, page, _Given(collector, links), resolve)
-        extraction = ExtractionResult(
-            values=collector.values,
-            items=structured(tree, base) if self._plan.structured else (),
-            text=_page_text(tree, utf8, page) if self._plan.text else None,
-            errors=collector.mishaps,
-        )
+        self._selection.take(tree, document.url, collector)
+        page = ParsedDocument(tree, utf8, document, content)
+        links = self._run_plugins(page, collector, resolve)
+        text = None
+        if self._plan.text:
+            article = collapse_lines(main_text(utf8, lambda: page.text))
+            text = PageText(read_headings(tree)[:MAX_HEADINGS], article)
         return replace(
             content,
-            extraction=extraction,
+            extraction=ExtractionResult(
+                values=collector.values,
+                items=read_structured(tree, base) if self._plan.structured else (),
+                text=text,
+                errors=collector.errors,
+            ),
             links=_joined(content.links, links),
-            resources=resources_of(tree, resolve) if self._plan.resources else (),
+            resources=read_resources(tree, resolve) if self._plan.resources else (),
         )
 
-    def _call(
-        self, plugin: Plugin, page: ParsedDocument, given: _Given, resolve: Callable[[str], str]
-    ) -> None:
-        """All that a plugin does wrong is a mishap of the page; what came before that is kept."""
-        started = time.perf_counter()
-        try:
-            for count, found in enumerate(_each(plugin.hook(page))):
-                if count == MAX_FOUND:
-                    given.collector.miss(plugin.name, f"too much: {MAX_FOUND} things were taken, and no more")
-                    break
-                _take(plugin.name, found, given, resolve)
-        except (Exception, SystemExit) as error:
-            given.collector.miss(plugin.name, f"{type(error).__name__}: {_text_of(error)}")
-        seconds = time.perf_counter() - started
-        if seconds >= SLOW_SECONDS and plugin.name not in self._slow:
-            self._slow.add(plugin.name)
-            self._on_slow(plugin.name, seconds, page.url)
+    def add_plugins(
+        self, content: Content, tree: LexborHTMLParser, utf8: bytes, document: Document, resolve: Resolve
+    ) -> Content:
+        """Add what the plugins find to what a parser process extracted without them."""
+        extraction = content.extraction or ExtractionResult()
+        collector = Collector.of(extraction)
+        links = self._run_plugins(ParsedDocument(tree, utf8, document, content), collector, resolve)
+        return replace(
+            content,
+            extraction=replace(extraction, values=collector.values, errors=collector.errors),
+            links=_joined(content.links, links),
+        )
+
+    def _run_plugins(
+        self, page: ParsedDocument, collector: Collector, resolve: Resolve
+    ) -> Mapping[CanonicalUrl, str]:
+        """Whatever a plugin does wrong is an error of the page; what it found before that is kept."""
+        links: dict[CanonicalUrl, str] = {}
+        for plugin in self._plugins:
+            started = time.perf_counter()
+            findings = _Findings(plugin.name, collector, links, resolve)
+            try:
+                for count, found in enumerate(_each(plugin.hook(page))):
+                    if count == MAX_FOUND:
+                        collector.note(plugin.name, f"too much: only the first {MAX_FOUND} findings are kept")
+                        break
+                    findings.take(found)
+            except (Exception, SystemExit) as error:
+                try:
+                    text = str(error)
+                except Exception:  # the exception's own __str__ may fail
+                    text = "(no text: __str__ failed)"
+                collector.note(plugin.name, f"{type(error).__name__}: {text}")
+            seconds = time.perf_counter() - started
+            if seconds >= SLOW_SECONDS and plugin.name not in self._slow:
+                self._slow.add(plugin.name)
+                self._on_slow(plugin.name, seconds, page.url)
+        return links
 
 
-def from_wire(wire: Sequence[Any]) -> FieldExtractor:
-    """A harvester in another process, from what `Plan.wire` wrote there.
+def from_wire(message: bytes) -> FieldExtractor:
+    """A field extractor in a parser process, from what `Plan.to_wire` wrote.
 
-    What cannot be had here (a function without a name, a module that fails to load in this
-    process) becomes a mishap of each page on which it would have been called.
+    A plugin whose module fails to load in this process is an error of each page on which it would
+    have been called.
     """
-    rules, structured_data, text, plugins, path, resources = wire
+    wire = msgpack.decode(message, type=WirePlan)
+    path = [entry.decode(sys.getfilesystemencoding(), "surrogateescape") for entry in wire.path]
     sys.path.extend(entry for entry in path if entry not in sys.path)
     plan = Plan(
-        rules=[rule_from_table(rule) for rule in rules],
-        structured=structured_data,
-        text=text,
-        resources=resources,
+        rules=list(map(rule_from_table, wire.rules)),
+        structured=wire.structured,
+        text=wire.text,
+        resources=wire.resources,
     )
-    return FieldExtractor(plan, plugins=[_found_again(name, importable) for name, importable in plugins])
+    return FieldExtractor(plan, plugins=[_loaded_or_failing(name) for name in wire.plugins])
 
 
-def _found_again(name: str, importable: bool) -> Plugin:
-    reason = "a heavy page, and this function has no name by which another process could find it"
-    if importable:
-        try:
-            return load(name)
-        except BadConfig as error:
-            reason = str(error)
+def _loaded_or_failing(name: str) -> Plugin:
+    try:
+        return load_plugin(name)
+    except BadConfig as error:
+        reason = str(error)
 
-    def unavailable(page: object) -> None:
+    def fail(page: object) -> NoReturn:
         raise LookupError(reason)
 
-    return Plugin(name, unavailable, False)
+    return Plugin(name, fail, False)
 
 
 def _each(returned: Any) -> Iterable[Any]:
     if returned is None:
         return ()
-    # A Value is a tuple and a mapping is iterable too: alone, each is one thing that was found.
+    # A mapping and a text are iterable too: alone, each is one finding.
     return (returned,) if isinstance(returned, Value | Follow | Mapping | str) else returned
 
 
-def _take(source: str, found: Any, given: _Given, resolve: Callable[[str], str]) -> None:
-    if isinstance(found, Follow):
-        _follow(source, found, given, resolve)
-    elif isinstance(found, Value):
-        _put(source, found.name, found.value, given.collector)
-    elif isinstance(found, Mapping):
-        for name, value in found.items():
-            if value is not None:
-                _put(source, name, value, given.collector)
-    else:
-        what = type(found).__name__
-        given.collector.miss(source, f"a plugin returns Value, Follow or a mapping of values, not {what}")
+class _Findings:
+    """Checks what one plugin returns, and takes what is good."""
+
+    def __init__(
+        self, source: str, collector: Collector, links: dict[CanonicalUrl, str], resolve: Resolve
+    ) -> None:
+        self._source = source
+        self._collector = collector
+        self._links = links  # url to text
+        self._resolve = resolve
+
+    def take(self, found: Any) -> None:
+        if isinstance(found, Follow):
+            self._follow(found)
+        elif isinstance(found, Value):
+            self._put(found.name, found.value)
+        elif isinstance(found, Mapping):
+            for name, value in found.items():
+                if value is not None:
+                    self._put(name, value)
+        else:
+            what = type(found).__name__
+            self._note(f"a plugin returns Value, Follow or a mapping of values, not {what}")
+
+    def _put(self, name: object, value: Any) -> None:
+        if not isinstance(name, str) or not 0 < len(name) <= 100:
+            self._note("the name of a value must be text of 1 to 100 characters")
+            return
+        try:
+            scalar = storable(value)
+        except (ValueError, TypeError, RecursionError) as error:
+            self._note(f"{name}: {error}")
+        else:
+            self._collector.put(self._source, as_unicode(str(name)), scalar)
+
+    def _follow(self, found: Follow) -> None:
+        if not isinstance(found.url, str):
+            self._note(f"Follow takes text, not {type(found.url).__name__}")
+            return
+        url = self._resolve(without_fragment(as_unicode(found.url)))
+        if not is_http(url):
+            self._note(f"no http(s) URL, or one that is too long: {found.url!r}")
+        else:
+            self._links.setdefault(CanonicalUrl(url), as_unicode(str(found.text)[:1000]))
+
+    def _note(self, error: str) -> None:
+        self._collector.note(self._source, error)
 
 
-def _put(source: str, name: object, value: Any, collector: Collector) -> None:
-    if not isinstance(name, str) or not 0 < len(name) <= 100:
-        collector.miss(source, "the name of a value must be text of 1 to 100 characters")
-    elif problem := storable_scalar(value):
-        collector.miss(source, f"{name}: {problem}")
-    else:
-        # A subclass (an enum, a library's own number) could not travel to another process.
-        plain = next(kind for kind in (bool, int, float, str) if isinstance(value, kind))
-        collector.put(source, str(name), plain(value))
+def storable(value: Any) -> Scalar:
+    """A value of a plugin as it is stored: dicts, lists and tuples are JSON text.
 
-
-def _follow(source: str, found: Follow, given: _Given, resolve: Callable[[str], str]) -> None:
-    if not isinstance(found.url, str):
-        given.collector.miss(source, f"Follow takes text, not {type(found.url).__name__}")
-        return
-    url = resolve(without_fragment(_unicode(found.url)))
-    if not is_http(url):
-        given.collector.miss(source, f"no http(s) URL, or too long a one: {found.url!r}")
-    else:
-        given.links.setdefault(CanonicalUrl(url), _unicode(str(found.text)[:1000]))
-
-
-def _unicode(text: str) -> str:
-    """A plugin's text may have lone surrogates, which are no Unicode."""
-    return text.encode("utf-8", "replace").decode()
+    Raises ValueError, TypeError or RecursionError: it cannot be stored.
+    """
+    if isinstance(value, dict | list | tuple):
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        if len(text) > MAX_TEXT:
+            raise ValueError(f"JSON of more than {MAX_TEXT} characters")
+        return as_unicode(text)
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise ValueError("a whole number of more than 64 bits")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no number that can be stored")
+    # A subclass (an enum, a library's own number) could not travel to another process.
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return as_unicode(kind(value)) if kind is str else kind(value)
+    raise TypeError(
+        f"a value must be text, a number, a truth value, a dict or a list, not {type(value).__name__}"
+    )
 
 
 def _joined(links: Links, more: Mapping[CanonicalUrl, str]) -> Links:
-    """The page's own links, and those of plugins, which are followed whatever the page says of them."""
+    """The page's own links, and those of plugins, which are followed even where the page forbids it."""
     if not more:
         return links
     merged = {link.url: link for link in links}
@@ -209,14 +256,3 @@ def _joined(links: Links, more: Mapping[CanonicalUrl, str]) -> Links:
         else:
             merged[url] = replace(known, followed=True, text=known.text or text)
     return Links.of(merged.values())
-
-
-def _page_text(tree: LexborHTMLParser, utf8: bytes, page: ParsedDocument) -> PageText:
-    return PageText(headings(tree)[:MAX_HEADINGS], lines(main_text(utf8, lambda: page.text)))
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # the plugin's own exception may fail even at that
-        return "(its text cannot be had)"

@@ -33,7 +33,7 @@ _URL_ATTRIBUTES = (
 )
 
 
-def microdata(tree: LexborHTMLParser, url: str) -> list[dict[str, Any]]:
+def read_microdata(tree: LexborHTMLParser, url: str) -> list[dict[str, Any]]:
     """The items that are no property of another one, in document order."""
     nodes = matches(tree, "[itemscope],[itemprop]")
     return _Reading(tree, url, nodes).top() if nodes else []

@@ -1,4 +1,4 @@
-"""Page: a parsed document as a plugin sees it, and the text of it that a reader sees.
+"""Page: a parsed document as a plugin sees it, and its text as a reader sees it.
 
 May touch: selectolax.
 Never: outlive the document; a node that is kept keeps its whole tree alive.
@@ -6,12 +6,13 @@ Never: outlive the document; a node that is kept keeps its whole tree alive.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from penstock.crawler.config.option_checks import quote_value
-from penstock.crawler.messages import Content, Link
+from penstock.crawler.messages import Content, Document, Link
 from penstock.stages.extractors.fields.select import matches
 from penstock.stages.extractors.text.markup import collapse
 
@@ -20,7 +21,7 @@ MAX_HEADINGS = 100_000
 _ONE_LINE = str.maketrans("\n\r\f", "   ")
 
 
-# What begins and ends a line of text: elements that a browser shows as blocks (HTML standard,
+# These begin and end a line of text: elements that a browser shows as blocks (HTML standard,
 # "rendering", display: block and its like). Everything else runs on within the line.
 def _numbers(*tags: str) -> frozenset[int]:
     """The parser's own numbers, which are cheaper to compare than names."""
@@ -74,17 +75,39 @@ class ParsedElement:
 class ParsedDocument:
     """`penstock.crawler.config.plugins.Page`."""
 
-    __slots__ = ("_content", "_links", "_text", "_tree", "url")
+    __slots__ = ("_content", "_document", "_links", "_text", "_tree", "_utf8")
 
-    def __init__(self, tree: LexborHTMLParser, url: str, content: Content) -> None:
-        self.url = url
+    def __init__(self, tree: LexborHTMLParser, utf8: bytes, document: Document, content: Content) -> None:
         self._tree = tree
+        self._utf8 = utf8
+        self._document = document
         self._content = content
         self._links: Sequence[Link] | None = None
         self._text: str | None = None
 
     def __repr__(self) -> str:
         return f"<page {self.url}>"
+
+    @property
+    def url(self) -> str:
+        return self._document.url
+
+    @property
+    def status(self) -> int:
+        return self._document.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name in lower case; the values of a repeated header are joined by commas."""
+        joined: dict[str, str] = {}
+        for name, value in self._document.headers:
+            key = name.lower()
+            joined[key] = f"{joined[key]}, {value}" if key in joined else value
+        return MappingProxyType(joined)
+
+    @property
+    def html(self) -> str:
+        return self._utf8.decode("utf-8", "replace")
 
     @property
     def title(self) -> str | None:
@@ -103,7 +126,7 @@ class ParsedDocument:
     @property
     def text(self) -> str:
         if self._text is None:
-            self._text = visible_text(self._tree)
+            self._text = block_text(self._tree)
         return self._text
 
     def css(self, selector: str) -> Sequence[ParsedElement]:
@@ -113,7 +136,7 @@ class ParsedDocument:
         return next(iter(self.css(selector)), None)
 
 
-def visible_text(tree: LexborHTMLParser) -> str:
+def block_text(tree: LexborHTMLParser) -> str:
     """What a reader sees of the document, scripts and styles left out: a line per block."""
     body = tree.body
     if body is None:
@@ -132,10 +155,10 @@ def visible_text(tree: LexborHTMLParser) -> str:
             chars += len(text)
             if chars > MAX_PAGE_TEXT:
                 break
-    return lines("".join(parts))
+    return collapse_lines("".join(parts))
 
 
-def headings(tree: LexborHTMLParser) -> str:
+def read_headings(tree: LexborHTMLParser) -> str:
     """The texts of h1 to h6, a line each."""
     found, chars = [], 0
     for node in tree.css("h1,h2,h3,h4,h5,h6"):
@@ -144,16 +167,12 @@ def headings(tree: LexborHTMLParser) -> str:
         chars += len(text)
         if chars > MAX_HEADINGS:
             break
-    return lines("\n".join(found))[:MAX_HEADINGS]
+    return collapse_lines("\n".join(found))[:MAX_HEADINGS]
 
 
-def lines(text: str) -> str:
+def collapse_lines(text: str) -> str:
     """Each line collapsed, empty ones left out, and all of it in bounds."""
-    return "\n".join(_collapsed(text.split("\n")))[:MAX_PAGE_TEXT]
-
-
-def _collapsed(lines: Iterable[str]) -> Iterable[str]:
-    return (line for line in map(collapse, lines) if line)
+    return "\n".join(filter(None, map(collapse, text.split("\n"))))[:MAX_PAGE_TEXT]
 
 
 def _selected(root: LexborHTMLParser | LexborNode, selector: str) -> Sequence[ParsedElement]:

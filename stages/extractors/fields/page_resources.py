@@ -45,7 +45,7 @@ _DESCRIPTORS = re.compile(r"[^,(]*(?:\([^)]*\)?[^,(]*)*")
 Attributes = Mapping[str, str | None]
 
 
-def resources_of(tree: LexborHTMLParser, resolve: Callable[[str], str]) -> tuple[Resource, ...]:
+def read_resources(tree: LexborHTMLParser, resolve: Callable[[str], str]) -> tuple[Resource, ...]:
     """The distinct http(s) resources of a document, in its order.
 
     `resolve` makes a canonical URL of a spelling without a fragment, or something that is none.

@@ -1,15 +1,16 @@
-"""Plan: what is wanted of each page besides its links, in words that another process understands.
+"""Plan: what is wanted of each page besides its links, in a form that another process can read.
 
-May touch: the configuration's parts; plugins, to find their names.
+May touch: parts of the configuration; plugins, to find their names.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, msgpack
 
 if TYPE_CHECKING:
     from penstock.crawler.config.crawl_config import CrawlConfig
@@ -26,13 +27,36 @@ class Plan(Struct, frozen=True, kw_only=True):
     plugins: Sequence[str | Hook] = ()
     resources: bool = False
 
-    def wire(self) -> tuple[Any, ...]:
-        """The plan as plain values, for another process; `field_extractor.from_wire` reads it there."""
-        from penstock.crawler.config.plugins import load
+    def to_wire(self) -> bytes:
+        """The plan for a parser process; `field_extractor.from_wire` reads it there.
 
-        importable = [(plugin.name, plugin.importable) for plugin in map(load, self.plugins)]
-        rules = [rule.as_dict() for rule in self.rules]
-        return rules, self.structured, self.text, importable, sys.path, self.resources
+        Without plugins, if one of them is known to this process alone: then all of them run here.
+        """
+        from penstock.crawler.config.plugins import load_plugin
+
+        loaded = [load_plugin(plugin) for plugin in self.plugins]
+        names = [plugin.name for plugin in loaded] if all(plugin.importable for plugin in loaded) else []
+        return msgpack.encode(
+            WirePlan(
+                rules=[rule.as_dict() for rule in self.rules],
+                structured=self.structured,
+                text=self.text,
+                plugins=names,
+                path=list(map(os.fsencode, sys.path)),
+                resources=self.resources,
+            )
+        )
+
+
+class WirePlan(Struct):
+    """A plan as plain values."""
+
+    rules: list[dict[str, Any]]
+    structured: bool
+    text: bool
+    plugins: list[str]
+    path: list[bytes]  # where this process imports from
+    resources: bool
 
 
 def plan_of(config: CrawlConfig) -> Plan | None:

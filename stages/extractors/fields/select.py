@@ -109,7 +109,7 @@ def _apply(compiled: _Compiled, tree: LexborHTMLParser, collector: Collector) ->
         if taken:
             return
     if unread is not None:
-        collector.miss(rule.name, unread)
+        collector.note(rule.name, unread)
 
 
 def _texts(nodes: Sequence[LexborNode], attr: str | None) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import Any
 from selectolax.lexbor import LexborHTMLParser
 
 from penstock.crawler.extraction import Item
-from penstock.stages.extractors.fields.microdata import microdata
+from penstock.stages.extractors.fields.microdata import read_microdata
 from penstock.stages.extractors.text.markup import HTML_SPACE, collapse
 
 MAX_SOURCE = 512 * 1024  # characters of one script
@@ -32,7 +32,7 @@ _OPENGRAPH = ("og:", "article:", "book:", "music:", "product:", "profile:", "vid
 _WRAPPINGS = (("<!--", "-->"), ("<![CDATA[", "]]>"), ("//<![CDATA[", "//]]>"))  # left from XHTML's days
 
 
-def structured(tree: LexborHTMLParser, url: str) -> list[Item]:
+def read_structured(tree: LexborHTMLParser, url: str) -> list[Item]:
     """All items of a document, by kind in the order above. `url` is its base, for microdata's links."""
     kept: list[Item] = []
     chars = 0
@@ -54,7 +54,7 @@ Raw = tuple[str, Any, str | None]  # kind, value, error
 def _found(tree: LexborHTMLParser, url: str) -> Iterator[Raw]:
     yield from _json_ld(tree)
     yield from _cards(tree)
-    for item in microdata(tree, url):
+    for item in read_microdata(tree, url):
         yield "microdata", item, None
 
 

@@ -62,7 +62,7 @@ def directives(content: str) -> Sequence[str]:
     return [part for part in parts if part]
 
 
-def forbids_following(robots: Iterable[str]) -> bool:
+def is_nofollow(robots: Iterable[str]) -> bool:
     """True if these directives say that no link of the page may be followed."""
     # "noindex nofollow", without the comma, is a common mistake whose meaning is plain; but
     # the "none" of "max-image-preview: none" is a value, not a directive.

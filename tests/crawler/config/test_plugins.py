@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 
 from penstock import CrawlConfig, Follow, Page, Value
 from penstock.crawler.cli import main
-from penstock.crawler.config.plugins import load
+from penstock.crawler.config.plugins import load_plugin
 from penstock.crawler.errors import BadConfig
+from penstock.crawler.messages import CanonicalUrl, Content, Document
+from penstock.stages.extractors.fields.page import ParsedDocument
 from tests.support import plugin_examples
 from tests.support.crawls import check_invariants, crawl, rows
 from tests.support.shop import HEAVY, extracted, shop, website
+from tests.support.web_resource import Resource
 
 EXAMPLES = "tests.support.plugin_examples"
 FAILURES = "SELECT source, error FROM extraction_failures"
@@ -77,6 +82,55 @@ class TestLinks:
         ]
 
 
+class TestPage:
+    """What a plugin sees of a page, in this process and in a parser process."""
+
+    @pytest.mark.parametrize("heavy", [False, True])
+    async def test_source_status_and_headers_are_the_pages_own(self, heavy: bool, tmp_path: Path) -> None:
+        db = tmp_path / "crawl.db"
+        source = "<meta charset=windows-1252><h1>gr\u00fcn</h1>" + (HEAVY if heavy else "")
+        web = website({"/": ""})
+        web.resources["/"] = Resource(path="/", raw=source.encode("windows-1252"))
+        async with web.serve() as url:
+            await crawl(seeds=[url], db=db, plugins=[f"{EXAMPLES}:response"])
+
+        found = {name: value for _, name, _, value in extracted(db)}
+        assert found["status"] == 200
+        assert found["type"].startswith("text/html")
+        assert found["has_source"] == 1
+        assert rows(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'body'") == [(1,)]
+        assert rows(db, "SELECT count(*) FROM body") == [(0,)]
+
+    async def test_headers_are_read_by_lower_case_name_and_cannot_be_changed(self) -> None:
+        document = Document(url=CanonicalUrl("http://h/"), headers=(("X-A", "1"), ("x-a", "2"), ("B", "3")))
+        page = ParsedDocument(LexborHTMLParser(""), b"", document, Content())
+
+        assert dict(page.headers) == {"x-a": "1, 2", "b": "3"}
+        with pytest.raises(TypeError):
+            page.headers["b"] = "4"  # type: ignore[index]
+
+
+class TestValues:
+    @pytest.mark.parametrize("heavy", [False, True])
+    async def test_dicts_and_lists_are_stored_as_json(self, heavy: bool, tmp_path: Path) -> None:
+        db = tmp_path / "crawl.db"
+        async with website({"/": HEAVY if heavy else "<p>a"}).serve() as url:
+            await crawl(seeds=[url], db=db, plugins=[f"{EXAMPLES}:nested"])
+
+        assert extracted(db) == [
+            ("", "cells", 0, '[["a",1],["b",null]]'),
+            ("", "offer", 0, '{"price":1.5,"in stock":true,"name":"gr\u00fcn ?"}'),
+        ]
+        price = "SELECT json_extract(value, '$.price') FROM extracted WHERE name = 'offer'"
+        assert rows(db, price) == [(1.5,)]
+        assert rows(db, FAILURES) == [
+            (f"{EXAMPLES}:nested", "bad: Object of type set is not JSON serializable"),
+            (f"{EXAMPLES}:nested", "nan: Out of range float values are not JSON compliant"),
+            (f"{EXAMPLES}:nested", "circle: Circular reference detected"),
+            (f"{EXAMPLES}:nested", "long: JSON of more than 100000 characters"),
+        ]
+
+
 class TestFailures:
     async def test_a_plugin_that_fails_costs_nothing_but_its_own_rows(self, tmp_path: Path) -> None:
         """What came before is kept, the page is stored, and the other plugins run."""
@@ -105,7 +159,7 @@ class TestFailures:
             "the name of a value must be text of 1 to 100 characters",
             "big: a whole number of more than 64 bits",
             "nan: nan is no number that can be stored",
-            "no http(s) URL, or too long a one: 'mailto:a@b'",
+            "no http(s) URL, or one that is too long: 'mailto:a@b'",
         ]
 
     async def test_a_plugin_without_an_end_is_ended(self, tmp_path: Path) -> None:
@@ -114,7 +168,7 @@ class TestFailures:
             await crawl(seeds=[url], db=db, plugins=[plugin_examples.endless])
 
         assert len(extracted(db)) == 10_000
-        assert "10000 things were taken" in rows(db, FAILURES)[0][1]
+        assert "only the first 10000 findings are kept" in rows(db, FAILURES)[0][1]
 
     async def test_a_slow_plugin_is_named_once_in_the_log(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -135,13 +189,51 @@ class TestElsewhere:
 
         assert extracted(db) == [("", "headline", 0, "a"), ("", "links", 0, 0)]
 
-    async def test_a_plugin_without_a_name_cannot_and_that_is_noted(self, tmp_path: Path) -> None:
-        db = tmp_path / "crawl.db"
-        async with website({"/": "<h1>a</h1>" + HEAVY}).serve() as url:
-            await crawl(seeds=[url], db=db, plugins=[lambda page: Value("x", 1)])
+    @pytest.mark.parametrize("processes", [1, 2])
+    async def test_a_plain_function_runs_on_heavy_pages_as_on_light_ones(
+        self, processes: int, tmp_path: Path
+    ) -> None:
+        """In the thread of the event loop, whose objects it may use: sqlite3 connections, for one."""
+        seen: list[tuple[str, int]] = []
 
-        assert extracted(db) == []
-        assert "no name by which another process could find it" in rows(db, FAILURES)[0][1]
+        def on_page(page: Page) -> dict[str, object]:
+            seen.append((page.url, threading.get_ident()))
+            return {"title": page.title, "tags": [tag.text for tag in page.css("li.tag")]}
+
+        found = []
+        for heavy in (False, True):
+            db = tmp_path / f"{heavy}.db"
+            async with shop(5, heavy=heavy).serve() as url:
+                await crawl(seeds=[url], db=db, processes=processes, select=["name=h1"], plugins=[on_page])
+            found.append(extracted(db))
+            assert rows(db, FAILURES) == []
+
+        assert found[0] == found[1] != []
+        assert len(seen) == 12
+        assert {thread for _, thread in seen} == {threading.get_ident()}
+
+    async def test_a_plain_function_names_links_of_heavy_pages(self, tmp_path: Path) -> None:
+        """Relative ones lead from the page's base, as in a parser process."""
+        db = tmp_path / "crawl.db"
+        web = website({"/": "<base href=/folder/><p>" + HEAVY, "/folder/x": "<title>x</title>"})
+        async with web.serve() as url:
+            await crawl(seeds=[url], db=db, depth=1, plugins=[lambda page: Follow("x", "there")])
+
+        assert ("there", "plugin", 1) in rows(db, "SELECT text, rel, followed FROM links")
+        assert rows(db, "SELECT title FROM pages WHERE depth = 1") == [("x",)]
+        assert check_invariants(db) == []
+
+    async def test_one_plain_function_takes_all_plugins_to_this_process(self, tmp_path: Path) -> None:
+        """So that their values stand in the order of the plugins, on every page."""
+        db = tmp_path / "crawl.db"
+        plugins = [lambda page: Value("headline", "first"), plugin_examples.headline]
+        async with website({"/": "<h1>a</h1>" + HEAVY}).serve() as url:
+            await crawl(seeds=[url], db=db, plugins=plugins)
+
+        assert [row for row in extracted(db) if row[1] == "headline"] == [
+            ("", "headline", 0, "first"),
+            ("", "headline", 1, "a"),
+        ]
 
     async def test_light_pages_stay_here_for_a_plugin_without_a_name(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -158,10 +250,10 @@ class TestElsewhere:
 
 class TestLoading:
     def test_a_function_is_known_by_its_module_and_name(self) -> None:
-        plugin = load(plugin_examples.headline)
+        plugin = load_plugin(plugin_examples.headline)
 
         assert (plugin.name, plugin.importable) == (f"{EXAMPLES}:headline", True)
-        assert not load(lambda page: None).importable
+        assert not load_plugin(lambda page: None).importable
 
     @pytest.mark.parametrize(
         ("name", "said"),
@@ -191,7 +283,7 @@ class TestLoading:
         monkeypatch.syspath_prepend(tmp_path)
 
         with pytest.raises(BadConfig, match="'broken_plugin:f' cannot be imported: SystemExit: no way"):
-            load("broken_plugin:f")
+            load_plugin("broken_plugin:f")
 
     def test_a_module_in_the_folder_where_one_stands_is_found(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -200,7 +292,7 @@ class TestLoading:
         monkeypatch.setattr("sys.path", [*__import__("sys").path])
         monkeypatch.chdir(tmp_path)
 
-        assert load("my_own_plugin:on_page").importable
+        assert load_plugin("my_own_plugin:on_page").importable
 
     def test_an_installed_package_announces_its_plugins(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -211,7 +303,7 @@ class TestLoading:
         (info / "entry_points.txt").write_text(f"[penstock.plugins]\nshop = {EXAMPLES}:headline\n")
         monkeypatch.syspath_prepend(tmp_path)
 
-        assert load("shop").hook is plugin_examples.headline
+        assert load_plugin("shop").hook is plugin_examples.headline
 
     @pytest.mark.parametrize("value", [7, [None], "two words", "a:b:c"])
     def test_what_is_no_plugin_at_all_is_a_mistake_of_the_configuration(self, value: object) -> None:

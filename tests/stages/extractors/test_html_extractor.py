@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from penstock.crawler.messages import CanonicalUrl, Content, Link
+from penstock.crawler.messages import CanonicalUrl, Content, Document, Link
 from penstock.crawler.urls import MAX_URL_CHARS, canonical
-from penstock.stages.extractors.html import MAX_LINK_CHARS, HtmlExtractor
+from penstock.stages.extractors import MAX_LINK_CHARS
+from penstock.stages.extractors.html import HtmlExtractor
 from tests.support.conformance import Compared, as_bytes, disagreements, read_cases
 
 PAGE = CanonicalUrl("http://example.com/dir/page?q=1")
@@ -19,7 +20,9 @@ def read(
     html: str | bytes, *, url: str = PAGE, charset: str | None = "utf-8", nofollow: bool = False
 ) -> Content:
     body = html.encode() if isinstance(html, str) else html
-    return HtmlExtractor().extract(body, url=CanonicalUrl(url), charset=charset, nofollow=nofollow)
+    return HtmlExtractor().read(
+        Document(url=CanonicalUrl(url), body=body, charset=charset, nofollow=nofollow)
+    )
 
 
 def targets(content: Content) -> Sequence[str]:
@@ -157,7 +160,7 @@ class TestLinks:
         extractor, html = HtmlExtractor(), "<a href='x?q=é'>x</a>"
 
         contents = [
-            extractor.extract(html.encode(label), url=PAGE, charset=label)
+            extractor.read(Document(url=CanonicalUrl(PAGE), body=html.encode(label), charset=label))
             for label in ("utf-8", "windows-1252", "utf-8")
         ]
 

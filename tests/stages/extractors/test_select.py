@@ -7,10 +7,10 @@ from typing import Any
 from selectolax.lexbor import LexborHTMLParser
 
 from penstock.crawler.config.select_rules import check_rules
-from penstock.crawler.extraction import ExtractionError, Scalar
+from penstock.crawler.extraction import ExtractionError
 from penstock.stages.extractors.fields.collector import (
     MAX_CHARS,
-    MAX_MISHAPS,
+    MAX_ERRORS,
     MAX_TEXT,
     MAX_VALUES,
     Collector,
@@ -26,7 +26,7 @@ def taken(html: str, *items: object, url: str = URL) -> Collector:
     return collector
 
 
-def values(html: str, *items: object, url: str = URL) -> list[tuple[str, Scalar]]:
+def values(html: str, *items: object, url: str = URL) -> list[tuple[str, object]]:
     return [(value.name, value.value) for value in taken(html, *items, url=url).values]
 
 
@@ -51,7 +51,7 @@ class TestText:
     def test_where_nothing_matches_there_is_no_row_and_nothing_to_report(self) -> None:
         collector = taken("<p>a", "x=div", table(css="div", type="int"))
 
-        assert (collector.values, collector.mishaps) == ([], [])
+        assert (collector.values, collector.errors) == ([], [])
 
 
 class TestFallback:
@@ -70,9 +70,7 @@ class TestFallback:
         ways = {"name": "x", "css": ["b", "p"], "type": "float"}
 
         assert values("<b>sold out</b><p>3.50", ways) == [("x", 3.5)]
-        assert taken("<b>sold out</b><p>soon", ways).mishaps == [
-            ExtractionError("x", "no number: 'sold out'")
-        ]
+        assert taken("<b>sold out</b><p>soon", ways).errors == [ExtractionError("x", "no number: 'sold out'")]
 
 
 class TestRegex:
@@ -110,7 +108,7 @@ class TestBounds:
         collector = taken("<p>a" * (MAX_VALUES + 5), "x[]=p")
 
         assert len(collector.values) == MAX_VALUES
-        assert "too much" in collector.mishaps[0].error
+        assert "too much" in collector.errors[0].error
 
     def test_elements_that_enclose_one_another_cannot_multiply_their_text(self) -> None:
         html = "<div>" * 200 + "x" * 50_000
@@ -121,6 +119,6 @@ class TestBounds:
         assert len(str(taken("<p>" + "x" * (MAX_TEXT + 5), "x=p").values[0].value)) == MAX_TEXT
 
     def test_only_the_first_mishaps_of_a_page_are_kept(self) -> None:
-        many = [{"name": f"x{n}", "css": "p", "type": "int"} for n in range(MAX_MISHAPS + 5)]
+        many = [{"name": f"x{n}", "css": "p", "type": "int"} for n in range(MAX_ERRORS + 5)]
 
-        assert len(taken("<p>none", *many).mishaps) == MAX_MISHAPS
+        assert len(taken("<p>none", *many).errors) == MAX_ERRORS

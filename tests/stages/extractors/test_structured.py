@@ -9,13 +9,19 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from penstock.crawler.extraction import Item
-from penstock.stages.extractors.fields.structured import MAX_ITEM, MAX_ITEMS, MAX_PAGE, MAX_SOURCE, structured
+from penstock.stages.extractors.fields.structured import (
+    MAX_ITEM,
+    MAX_ITEMS,
+    MAX_PAGE,
+    MAX_SOURCE,
+    read_structured,
+)
 
 URL = "http://shop.example/item/1"
 
 
 def items(html: str) -> list[Item]:
-    return structured(LexborHTMLParser(html), URL)
+    return read_structured(LexborHTMLParser(html), URL)
 
 
 def data(html: str, kind: str) -> list[Any]:

@@ -14,11 +14,11 @@ import psutil
 import pytest
 
 from penstock.crawler.engine.body_budget import BodyBudget
-from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.messages import CanonicalUrl, Content, Document
+from penstock.stages.extractors import html
 from penstock.stages.extractors.html import HtmlExtractor
-from penstock.stages.parse import Weight
-from penstock.stages.workers.shared_buffers import BUFFER_BYTES
-from penstock.stages.workers.wire import LENGTH, WireReader, message_pieces
+from penstock.stages.parse import Placement
+from penstock.stages.workers.wire import BUFFER_BYTES, LENGTH, WireReader, message_pieces
 from penstock.stages.workers.worker_pool import LARGE_BYTES, MANY_TAGS, Limits, ParseFailed, WorkerPool
 from penstock.stages.workers.worker_process import LARGE_BODY_BYTES, MAX_ASSIGNED, MAX_ASSIGNED_AT_START
 from tests.support.fakes import all_else
@@ -31,6 +31,12 @@ LARGE = PAGE + b" " * LARGE_BYTES
 HOSTILE = b"".join(b"<font size=%d><p>" % number for number in range(4_000))
 
 
+async def read(pool: WorkerPool, body: bytes, **options: Any) -> Content:
+    content = await pool.read(html.__name__, Document(url=URL, body=body, **options))
+    assert content is not None
+    return content
+
+
 @pytest.fixture
 async def pool() -> AsyncIterator[WorkerPool]:
     opened = WorkerPool(1, quick=Limits(0.1, 32 << 20), slow=Limits(0.2, 64 << 20))
@@ -40,12 +46,12 @@ async def pool() -> AsyncIterator[WorkerPool]:
 
 class TestWorkerPool:
     async def test_a_worker_reads_what_the_extractor_reads(self, pool: WorkerPool) -> None:
-        assert await pool.extract(PAGE, url=URL) == HtmlExtractor().extract(PAGE, url=URL)
+        assert await read(pool, PAGE) == HtmlExtractor().read(Document(url=URL, body=PAGE))
 
     async def test_charset_and_nofollow_reach_the_worker(self, pool: WorkerPool) -> None:
         body = "<title>gr\u00fcn</title><a href=/>x</a>".encode("iso-8859-2")
 
-        content = await pool.extract(body, url=URL, charset="iso-8859-2", nofollow=True)
+        content = await read(pool, body, charset="iso-8859-2", nofollow=True)
 
         assert content.title == "gr\u00fcn"
         assert [link.followed for link in content.links] == [False]
@@ -53,7 +59,7 @@ class TestWorkerPool:
     async def test_many_documents_at_once_come_back_each_to_its_own_caller(self, pool: WorkerPool) -> None:
         bodies = [b"<title>%d</title>" % number for number in range(100)]
 
-        contents = await asyncio.gather(*(pool.extract(body, url=URL) for body in bodies))
+        contents = await asyncio.gather(*(read(pool, body) for body in bodies))
 
         assert [content.title for content in contents] == [str(number) for number in range(100)]
 
@@ -63,7 +69,7 @@ class TestWorkerPool:
         pool = WorkerPool(1)
         body = (b"<title>" + b"x" * size)[:size]
         try:
-            contents = await asyncio.gather(*(pool.extract(body, url=URL) for _ in range(MAX_ASSIGNED + 1)))
+            contents = await asyncio.gather(*(read(pool, body) for _ in range(MAX_ASSIGNED + 1)))
         finally:
             await pool.close()
 
@@ -73,13 +79,13 @@ class TestWorkerPool:
         monkeypatch.delattr(os, "memfd_create", raising=False)
         pool = WorkerPool(1)
         try:
-            assert (await pool.extract(PAGE, url=URL)).title == "A page"
+            assert (await read(pool, PAGE)).title == "A page"
         finally:
             await pool.close()
 
     async def test_a_shared_buffer_is_free_again_once_its_page_is_read(self, pool: WorkerPool) -> None:
         for number in range(3 * MAX_ASSIGNED):
-            await pool.extract(b"<title>%d" % number, url=URL)
+            await read(pool, b"<title>%d" % number)
         [worker] = pool._quick.workers
 
         buffers = worker.buffers
@@ -92,9 +98,9 @@ class TestWorkerPool:
     async def test_a_page_that_needs_too_much_fails_and_those_behind_it_do_not(self) -> None:
         pool = WorkerPool(1, quick=Limits(20.0, 20 << 20), slow=Limits(20.0, 40 << 20), deadline=20.0)
         try:
-            hostile = asyncio.create_task(pool.extract(HOSTILE, url=URL))
+            hostile = asyncio.create_task(read(pool, HOSTILE))
             await asyncio.sleep(0)
-            others = await asyncio.gather(*(pool.extract(PAGE, url=URL) for _ in range(5)))
+            others = await asyncio.gather(*(read(pool, PAGE) for _ in range(5)))
 
             assert {other.title for other in others} == {"A page"}
             with pytest.raises(ParseFailed, match="parse_crash"):
@@ -106,14 +112,14 @@ class TestWorkerPool:
         endless = b"<p>" + b"<a " + b" ".join(b"a%d" % n for n in range(120_000)) + b">"
 
         with pytest.raises(ParseFailed, match="parse_timeout"):
-            await pool.extract(endless, url=URL)
+            await read(pool, endless)
 
     async def test_a_worker_killed_from_outside_costs_no_page(self, pool: WorkerPool) -> None:
-        await pool.extract(PAGE, url=URL)
+        await read(pool, PAGE)
         [worker] = pool._quick.workers
         os.kill(worker.process.pid, signal.SIGKILL)
 
-        contents = await asyncio.gather(*(pool.extract(PAGE, url=URL) for _ in range(10)))
+        contents = await asyncio.gather(*(read(pool, PAGE) for _ in range(10)))
 
         assert len(contents) == 10
 
@@ -122,12 +128,12 @@ class TestWorkerPool:
     ) -> None:
         """asyncio complains, on standard error, of who goes on writing."""
         for _ in range(MAX_ASSIGNED):
-            await pool.extract(PAGE, url=URL)
+            await read(pool, PAGE)
         [worker] = pool._quick.workers
         worker.process.kill()
         worker.process.wait()
 
-        await asyncio.gather(*(pool.extract(PAGE, url=URL) for _ in range(MAX_ASSIGNED)))
+        await asyncio.gather(*(read(pool, PAGE) for _ in range(MAX_ASSIGNED)))
 
         assert caplog.messages == []
 
@@ -135,13 +141,13 @@ class TestWorkerPool:
         self, pool: WorkerPool
     ) -> None:
         """Where every document ends its worker, those behind it wait for a start each."""
-        await pool.extract(PAGE, url=URL)
+        await read(pool, PAGE)
         [worker] = pool._quick.workers
-        reading = [asyncio.create_task(pool.extract(PAGE, url=URL)) for _ in range(2 * MAX_ASSIGNED)]
+        reading = [asyncio.create_task(read(pool, PAGE)) for _ in range(2 * MAX_ASSIGNED)]
         await asyncio.sleep(0)
         young = len(worker.jobs)
         await asyncio.gather(*reading)
-        reading = [asyncio.create_task(pool.extract(PAGE, url=URL)) for _ in range(2 * MAX_ASSIGNED)]
+        reading = [asyncio.create_task(read(pool, PAGE)) for _ in range(2 * MAX_ASSIGNED)]
         await asyncio.sleep(0)
         proven = len(worker.jobs)
         await asyncio.gather(*reading)
@@ -150,7 +156,7 @@ class TestWorkerPool:
 
     async def test_closing_leaves_no_process_behind(self) -> None:
         pool = WorkerPool(2)
-        await asyncio.gather(*(pool.extract(PAGE, url=URL) for _ in range(10)))
+        await asyncio.gather(*(read(pool, PAGE) for _ in range(10)))
         processes = [worker.process for worker in pool._quick.workers]
 
         await pool.close()
@@ -169,23 +175,23 @@ class TestWireReader:
             room = reader.room()
             piece = stream[at : at + min(most if at < 100 or at > 200_000 else 60_000, len(room))]
             room[: len(piece)] = piece
-            read += reader.took(len(piece))
+            read += reader.take(len(piece))
             at += len(piece)
 
         assert read == messages
         assert len(reader.room()) >= LENGTH.size
 
 
-class TestWeight:
+class TestPlacement:
     def test_a_page_with_very_many_tags_is_heavy(self) -> None:
-        assert not Weight().is_light(HOSTILE)
+        assert not Placement().is_light(HOSTILE)
 
     def test_a_long_page_is_heavy_however_few_its_tags(self) -> None:
         """One tag with very many attributes is as slow as very many tags."""
-        assert not Weight().is_light(b"<a " + b"b " * 20_000 + b">")
+        assert not Placement().is_light(b"<a " + b"b " * 20_000 + b">")
 
     def test_an_ordinary_small_page_is_light(self) -> None:
-        assert Weight().is_light(PAGE * 50)
+        assert Placement().is_light(PAGE * 50)
 
 
 class TestWorkerQueues:
@@ -194,13 +200,13 @@ class TestWorkerQueues:
         pool = WorkerPool(1, quick=Limits(0.05, 32 << 20), slow=Limits(5.0, 512 << 20))
         ended: list[str] = []
 
-        async def read(name: str, body: bytes) -> None:
+        async def timed(name: str, body: bytes) -> None:
             with suppress(ParseFailed):
-                await pool.extract(body, url=URL)
+                await read(pool, body)
             ended.append(name)
 
         try:
-            await asyncio.gather(read("slow", b"<div>" * 20_000), *(read("page", PAGE) for _ in range(6)))
+            await asyncio.gather(timed("slow", b"<div>" * 20_000), *(timed("page", PAGE) for _ in range(6)))
         finally:
             await pool.close()
 
@@ -210,7 +216,7 @@ class TestWorkerQueues:
         """There it would keep the others waiting until its time is over, and be read twice."""
         pool = WorkerPool(1)
         try:
-            await pool.extract(PAGE + b"<b></b>" * (MANY_TAGS // 2), url=URL)
+            await read(pool, PAGE + b"<b></b>" * (MANY_TAGS // 2))
 
             assert (len(pool._quick.workers), len(pool._slow.workers)) == (0, 1)
         finally:
@@ -220,10 +226,10 @@ class TestWorkerQueues:
         results = BodyBudget(1_000)
         pool = WorkerPool(1, results=results)
         try:
-            await pool.extract(PAGE, url=URL)
+            await read(pool, PAGE)
             stored = results.open()
             stored.resize(2_000)
-            reading = asyncio.create_task(pool.extract(PAGE, url=URL))
+            reading = asyncio.create_task(read(pool, PAGE))
             await asyncio.wait([reading], timeout=0.05)
             assert not reading.done()
 
@@ -238,11 +244,11 @@ class TestWorkerQueues:
         results = BodyBudget(1_000)
         pool = WorkerPool(1, results=results)
         try:
-            await pool.extract(LARGE, url=URL)  # so that its worker is there
+            await read(pool, LARGE)  # so that its worker is there
             results.open().resize(500)
-            large = asyncio.create_task(pool.extract(LARGE, url=URL))
+            large = asyncio.create_task(read(pool, LARGE))
 
-            assert (await pool.extract(PAGE, url=URL)).title == "A page"
+            assert (await read(pool, PAGE)).title == "A page"
 
             assert not large.done()
             assert not pool._slow.workers[0].jobs
@@ -255,10 +261,10 @@ class TestWorkerQueues:
         pool = WorkerPool(1, results=results)
         try:
             results.open().resize(500)
-            large = asyncio.create_task(pool.extract(PAGE + b" " * LARGE_BODY_BYTES, url=URL))
+            large = asyncio.create_task(read(pool, PAGE + b" " * LARGE_BODY_BYTES))
             await all_else()
 
-            assert (await pool.extract(PAGE, url=URL)).title == "A page"
+            assert (await read(pool, PAGE)).title == "A page"
 
             assert not large.done()
             large.cancel()
@@ -269,12 +275,12 @@ class TestWorkerQueues:
         results = BodyBudget(1_000)
         pool = WorkerPool(1, results=results)
 
-        async def read() -> None:
+        async def read_large() -> None:
             hold = results.open()
-            await pool.extract(LARGE, url=URL)
+            await read(pool, LARGE)
             hold.resize(500)
 
-        reading = [asyncio.create_task(read()) for _ in range(2)]
+        reading = [asyncio.create_task(read_large()) for _ in range(2)]
         try:
             await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
             await all_else()
@@ -290,10 +296,10 @@ class TestWorkerQueues:
         """Else a worker that has read one would keep 100 MiB for the rest of the crawl."""
         pool = WorkerPool(1, quick=Limits(2.0, 256 << 20))
         try:
-            await pool.extract(PAGE, url=URL)
+            await read(pool, PAGE)
             [worker] = pool._quick.workers
             before = _resident(worker)
-            await pool.extract(PAGE + LINK * 150_000, url=URL)
+            await read(pool, PAGE + LINK * 150_000)
 
             assert worker in pool._quick.workers
             assert _resident(worker) < before + (56 << 20)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from penstock.crawler.extraction import PageText
-from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.messages import CanonicalUrl, Document
 from penstock.stages.extractors.fields.field_extractor import FieldExtractor
 from penstock.stages.extractors.fields.maintext import extractor as installed_extractor
 from penstock.stages.extractors.fields.maintext import main_text
@@ -159,8 +159,8 @@ class TestIndex:
 
 class TestText:
     def text(self, html: str) -> PageText:
-        extract = HtmlExtractor(fields=FieldExtractor(Plan(text=True))).extract
-        extraction = extract(html.encode(), url=CanonicalUrl("http://h/")).extraction
+        document = Document(url=CanonicalUrl("http://h/"), body=html.encode())
+        extraction = HtmlExtractor(fields=FieldExtractor(Plan(text=True))).read(document).extraction
         assert extraction is not None
         assert extraction.text is not None
         return extraction.text

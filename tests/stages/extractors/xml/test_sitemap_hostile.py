@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from penstock.crawler.messages import CanonicalUrl, Sitemap
-from penstock.stages.extractors.sitemap import (
+from penstock.stages.extractors.xml.sitemap import (
     MAX_BYTES,
     MAX_ENTRIES,
     SitemapReader,

@@ -1,8 +1,8 @@
-"""Sitemap text: from the bytes of a file to its text, a piece at a time.
+"""Text stream: decompress and decode a file, one piece at a time.
 
-May touch: webencodings, the label table beside it, the bounded inflater.
-Never: hold more than a piece. A file may be packed whatever its name or headers say, so
-its first bytes decide.
+May touch: webencodings, the label table of `text/`, the bounded inflater.
+Never: hold more than a piece. A file may be compressed whatever its name or headers say: its first
+bytes decide.
 """
 
 from __future__ import annotations
@@ -17,30 +17,35 @@ from penstock.stages.extractors.text.transcode import BOMS, lookup
 from penstock.stages.http.content_coding import CodingError, Decoder
 
 _HEAD_BYTES = 1024  # an encoding is declared within these
+BLANK = "\ufeff\t\n\f\r "  # what is stripped from the beginning of a file
 _GZIP_MAGIC = b"\x1f\x8b"
 _DECLARED = re.compile(rb"[\t\n\r ]*+<\?xml[^>]*?encoding[\t\n\r ]*+=[\t\n\r ]*+[\"']([A-Za-z0-9._:-]++)")
 
 
 class TextStream:
-    """Unpack and decode one file. Raises CodingError, after all text that came before it."""
+    """Decompress and decode one file, without blanks at its beginning.
+
+    Raises CodingError, after all text that came before the error.
+    """
 
     def __init__(self, charset: str | None, limit: int) -> None:
-        """`charset`: the HTTP header's label. `limit`: the most bytes, once unpacked."""
+        """`charset`: the HTTP header's label. `limit`: the most bytes after decompression."""
         self._charset = charset
         self._limit = limit
-        self._head = b""  # until it is enough to judge by: first for the packing, then for the encoding
-        self._unpack: Decoder | None = None
+        self._head = b""  # collected until it decides: first on the compression, then on the encoding
+        self._decompress: Decoder | None = None
         self._decode: codecs.IncrementalDecoder | None = None
+        self._has_begun = False
 
     def feed(self, chunk: bytes) -> Iterator[str]:
-        if self._unpack is None:
+        if self._decompress is None:
             self._head += chunk
             if len(self._head) < len(_GZIP_MAGIC):
                 return
             chunk, self._head = self._head, b""
-            self._unpack = Decoder("gzip" if chunk.startswith(_GZIP_MAGIC) else None, self._limit)
+            self._decompress = Decoder("gzip" if chunk.startswith(_GZIP_MAGIC) else None, self._limit)
         try:
-            for piece in self._unpack.pieces(chunk):
+            for piece in self._decompress.pieces(chunk):
                 yield from self._text(piece)
         except CodingError as error:
             yield from self._text(error.decoded)
@@ -49,9 +54,9 @@ class TextStream:
 
     def finish(self) -> Iterator[str]:
         error = None
-        if self._unpack is not None:
+        if self._decompress is not None:
             try:
-                self._unpack.finish()
+                self._decompress.finish()
             except CodingError as truncated:
                 error = truncated
         yield from self._text(b"", is_last=True)
@@ -64,7 +69,12 @@ class TextStream:
             if len(self._head) < _HEAD_BYTES and not is_last:
                 return
             self._decode, piece = _begin(self._head, self._charset)
-        yield self._decode.decode(piece, is_last)
+        text = self._decode.decode(piece, is_last)
+        if not self._has_begun:  # nothing may stand before an XML declaration, but a blank line often does
+            text = text.lstrip(BLANK)
+            self._has_begun = bool(text)
+        if text:
+            yield text
 
 
 def _begin(head: bytes, charset: str | None) -> tuple[codecs.IncrementalDecoder, bytes]:

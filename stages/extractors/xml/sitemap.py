@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from penstock.crawler.messages import CanonicalUrl, Sitemap
 from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http, resolve
-from penstock.stages.extractors.sitemap_text import TextStream
-from penstock.stages.extractors.sitemap_xml import MAX_TEXT, Add, Stopped, XmlReader
+from penstock.stages.extractors.xml.text_stream import BLANK, TextStream
+from penstock.stages.extractors.xml.xml_reader import MAX_TEXT, AddEntry, Entry, Stopped, XmlReader
 from penstock.stages.http.content_coding import CodingError
 
 MAX_BYTES = 50 * 1024 * 1024  # sitemaps.org: 52,428,800, uncompressed
@@ -28,7 +28,6 @@ MAX_LINES = 1_000_000  # of the text form: most of so many are blank
 
 _PIECE_BYTES = 64 * 1024
 _MAX_STRAY_LINES = 1_000  # of a text without any URL, until we believe that it is another text
-_BLANK = "\ufeff\t\n\f\r "
 
 
 class Location(NamedTuple):
@@ -114,10 +113,6 @@ class SitemapReader:
 
     def _read(self, text: str) -> None:
         if self._form is None:
-            # Nothing may stand before an XML declaration, but a blank line often does.
-            text = text.lstrip(_BLANK)
-            if not text:
-                return
             self._form = XmlReader(self._add) if text.startswith("<") else _LineReader(self._add)
         self._form.feed(text)
 
@@ -128,11 +123,12 @@ class SitemapReader:
         if self._form.kind == "text" and self._entries == self.other:
             raise Stopped("not_a_sitemap")
 
-    def _add(self, text: str, lastmod: str | None, bases: Sequence[str] | None) -> None:
+    def _add(self, entry: Entry) -> None:
         if self._entries >= MAX_ENTRIES:
             raise Stopped("too_many")
         self._entries += 1
-        url = canonical(text) if bases is None else self._resolve(text, bases)
+        text, lastmod = entry.location, entry.lastmod
+        url = self._resolve(text, entry.bases) if self.kind == "atom" else canonical(text)
         if url is None or not is_http(url):
             self.other += 1
             if self.kind == "text" and self._entries == self.other > _MAX_STRAY_LINES:
@@ -160,7 +156,7 @@ class _LineReader:
 
     kind = "text"
 
-    def __init__(self, add: Add) -> None:
+    def __init__(self, add: AddEntry) -> None:
         self._add = add
         self._line = ""  # its beginning, until its end arrives
         self._lines = 0
@@ -181,6 +177,6 @@ class _LineReader:
         """The text broke off: its last line may not be whole."""
 
     def _read(self, line: str) -> None:
-        line = line.strip(_BLANK)
+        line = line.strip(BLANK)
         if line:
-            self._add(line, None, None)
+            self._add(Entry(line, None, "", ()))

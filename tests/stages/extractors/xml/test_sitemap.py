@@ -10,7 +10,7 @@ import pytest
 
 from penstock.crawler.messages import CanonicalUrl, Sitemap
 from penstock.crawler.urls import MAX_URL_CHARS
-from penstock.stages.extractors.sitemap import MAX_BYTES, MAX_ENTRIES, read_sitemap
+from penstock.stages.extractors.xml.sitemap import MAX_BYTES, MAX_ENTRIES, read_sitemap
 from tests.support.conformance import Compared, disagreements, read_bytes
 
 URL = CanonicalUrl("http://example.com/maps/sitemap.xml")

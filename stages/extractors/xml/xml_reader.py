@@ -1,12 +1,12 @@
-"""Sitemap XML: take the entries out of urlset, sitemapindex, RSS and Atom, as they stream by.
+"""XML reader: take the entries out of urlset, sitemapindex, RSS and Atom, one piece at a time.
 
 May touch: expat.
-Never: load or obey a DTD. Nothing outside the file is opened, and no entity is ever
-declared, so none can expand; a name that XML itself does not know is left out.
+Never: load or obey a DTD. Nothing outside the file is opened, and no entity is ever declared, so
+none can expand. An entity that XML itself does not define is left out.
 
-Namespaces are not looked at, since many sitemaps get theirs wrong. What counts is where an
-element stands: a `loc` right within a `url`, with the same prefix. So `sit:loc` is one in a
-`sit:url`, and `image:loc` never is.
+Namespaces are not looked at, since many sitemaps get theirs wrong. What counts is where an element
+stands: a `loc` directly within a `url`, with the same prefix. So `sit:loc` counts in a `sit:url`,
+and `image:loc` never does.
 """
 
 from __future__ import annotations
@@ -42,13 +42,17 @@ class Stopped(Exception):
         self.reason = reason
 
 
-class Add(Protocol):
-    def __call__(self, text: str, lastmod: str | None, bases: Sequence[str] | None) -> None:
-        """Take an entry: its location and date as written, '' where it has none.
+class Entry(NamedTuple):
+    """One entry, as written; '' for a location or a title that it has not."""
 
-        `bases`: the values of xml:base, outermost first, where the location may be relative.
-        """
-        ...
+    location: str
+    lastmod: str | None
+    title: str
+    bases: Sequence[str]  # the values of xml:base around it, outermost first
+
+
+class AddEntry(Protocol):
+    def __call__(self, entry: Entry) -> None: ...
 
 
 _OWN_TEXT = ""  # of an entry, before its first child; some write the location straight into it
@@ -62,20 +66,22 @@ class _Form(NamedTuple):
     location: str
     lastmod: str
     instead: str = _OWN_TEXT  # where the location may be if that is missing
+    title: str | None = None
+    head: str | None = None  # the element that holds the title of the whole, if it is not the root
 
 
-_RSS = _Form("rss", "item", "link", "pubdate", "guid")
+_RSS = _Form("rss", "item", "link", "pubdate", "guid", title="title", head="channel")
 _FORMS = {
     "urlset": _Form("urlset", "url", "loc", "lastmod"),
     "sitemapindex": _Form("index", "sitemap", "loc", "lastmod"),
     "rss": _RSS,
     "rdf": _RSS,  # RSS 1.0
-    "feed": _Form("atom", "entry", "link", "updated"),
+    "feed": _Form("atom", "entry", "link", "updated", title="title"),
 }
 
 
 @dataclass(slots=True)
-class _Entry:
+class _OpenEntry:
     depth: int
     prefix: str
     bases: list[str]
@@ -85,27 +91,29 @@ class _Entry:
 class XmlReader:
     """Reads one document; calls `add` for each entry. Raises Stopped, and what `add` raises."""
 
-    def __init__(self, add: Add) -> None:
+    def __init__(self, add: AddEntry) -> None:
         self.kind: str | None = None  # known after the first tag
+        self.title: str | None = None  # of a feed; '' for an empty one
         self._add = add
         self._form = _RSS
         self._bases: list[str] = []
         self._depth = 0
         self._elements = 0
         self._fed = 0  # bytes
-        self._entry: _Entry | None = None
-        self._child: str | None = None  # of the entry, whose text is listened to
+        self._head: tuple[int, str] = (0, "")  # depth and prefix of the element that holds the title
+        self._entry: _OpenEntry | None = None
+        self._child: str | None = None  # of the entry or of the head, whose text is collected
         self._texts: list[str] = []
         self._room = 0  # characters that it may still have
         self._parser = parser = expat.ParserCreate("utf-8")  # whatever the declaration says
         parser.buffer_text = True
-        # Pretending a DTD, which is then not loaded, makes expat leave out unknown entities,
-        # such as those of HTML. They are an error otherwise.
+        # With a foreign DTD, which is not loaded, expat leaves out unknown entities, such as those of
+        # HTML. They are an error otherwise.
         parser.UseForeignDTD(True)
         parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_ALWAYS)
         parser.StartDoctypeDeclHandler = _refuse_declarations
         parser.EntityDeclHandler = _refuse_entity
-        parser.SkippedEntityHandler = self._left_out
+        parser.SkippedEntityHandler = self._drop_text
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
 
@@ -139,65 +147,81 @@ class XmlReader:
             return
         prefix, _, local = name.rpartition(":")
         local = local.lower()
+        form = self._form
         if self._depth == 1:
-            self._start_document(local, attributes)
+            self._start_document(prefix, local, attributes)
         elif self._entry is not None:
             self._start_child(self._entry, prefix, local, attributes)
-        elif local == self._form.entry:
-            self._entry = _Entry(self._depth, prefix, [*self._bases, *_base(attributes)])
-            self._listen(_OWN_TEXT)
+        elif local == form.entry:
+            self._entry = _OpenEntry(self._depth, prefix, [*self._bases, *_base(attributes)])
+            self._collect(_OWN_TEXT)
+        elif local == form.head and self._depth == 2:
+            self._head = (2, prefix)
+            self._bases += _base(attributes)
+        elif local == form.title and self.title is None and self._head == (self._depth - 1, prefix):
+            self._collect(local)
 
-    def _start_document(self, local: str, attributes: Mapping[str, str]) -> None:
+    def _start_document(self, prefix: str, local: str, attributes: Mapping[str, str]) -> None:
         if local not in _FORMS:
             raise Stopped("not_a_sitemap")
         self._form = _FORMS[local]
         self.kind = self._form.kind
         self._bases = _base(attributes)
+        if self._form.head is None:
+            self._head = (1, prefix)
 
-    def _start_child(self, entry: _Entry, prefix: str, local: str, attributes: Mapping[str, str]) -> None:
+    def _start_child(self, entry: _OpenEntry, prefix: str, local: str, attributes: Mapping[str, str]) -> None:
         self._keep_text(entry)
         if prefix != entry.prefix or local in entry.found:
             return
-        if self._form.kind == "atom" and local == "link":
+        form = self._form
+        if form.kind == "atom" and local == "link":
             href = attributes.get("href")
             if href and attributes.get("rel", "alternate") == "alternate":  # RFC 4287 section 4.2.7.2
                 entry.found[local] = href
-        elif local in self._form[2:]:
-            self._listen(local)
+        elif local in form[2:6]:
+            self._collect(local)
 
     def _end(self, name: str) -> None:
         entry = self._entry
-        if entry is not None and self._depth <= entry.depth + 1:
-            self._keep_text(entry)
-            if self._depth == entry.depth:
-                self._finish_entry(entry)
+        if entry is not None:
+            if self._depth <= entry.depth + 1:
+                self._keep_text(entry)
+                if self._depth == entry.depth:
+                    self._finish_entry(entry)
+        elif self._child is not None and self._depth == self._head[0] + 1:
+            self.title = "".join(self._texts)
+            self._stop_collecting()
         self._depth -= 1
 
-    def _finish_entry(self, entry: _Entry) -> None:
+    def _finish_entry(self, entry: _OpenEntry) -> None:
         self._entry = None
         form, found = self._form, entry.found
         location = found.get(form.location) or found.get(form.instead, "")
-        self._add(location, found.get(form.lastmod), entry.bases if form.kind == "atom" else None)
+        title = found.get(form.title, "") if form.title is not None else ""
+        self._add(Entry(location, found.get(form.lastmod), title, entry.bases))
 
-    def _listen(self, child: str) -> None:
+    def _collect(self, child: str) -> None:
         self._child, self._texts, self._room = child, [], MAX_TEXT
-        self._parser.CharacterDataHandler = self._hear
+        self._parser.CharacterDataHandler = self._take_text
 
-    def _hear(self, text: str) -> None:
+    def _take_text(self, text: str) -> None:
         if self._room > 0:
             self._texts.append(text)
             self._room -= len(text)
 
-    def _keep_text(self, entry: _Entry) -> None:
-        self._parser.CharacterDataHandler = None
+    def _keep_text(self, entry: _OpenEntry) -> None:
         if self._child is not None and (text := "".join(self._texts).strip()):
             entry.found[self._child] = text
-        self._child = None
+        self._stop_collecting()
 
-    def _left_out(self, name: str, is_parameter: int) -> None:
-        """What an entity would have said belongs to this text: without it, it is another one."""
+    def _stop_collecting(self) -> None:
         self._parser.CharacterDataHandler = None
         self._child = None
+
+    def _drop_text(self, name: str, is_parameter: int) -> None:
+        """An unknown entity belongs to this text: without it, the text is another one."""
+        self._stop_collecting()
 
 
 def _base(attributes: Mapping[str, str]) -> list[str]:
@@ -205,7 +229,7 @@ def _base(attributes: Mapping[str, str]) -> list[str]:
 
 
 def _refuse_declarations(name: str, system: str | None, public: str | None, has_subset: int) -> None:
-    if has_subset:  # right at its opening bracket: all that follows could do is declare
+    if has_subset:  # at its opening bracket: all that could follow are declarations
         raise Stopped("dtd")
 
 

@@ -1,0 +1,6 @@
+"""XML: bounded reading of sitemaps and feeds, which nobody has checked before.
+
+sitemap      read the URLs that a site lists of itself, in every form of sitemaps.org
+text_stream  decompress and decode a file, one piece at a time
+xml_reader   take the entries out of urlset, sitemapindex, RSS and Atom, one piece at a time
+"""
