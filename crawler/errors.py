@@ -34,10 +34,12 @@ class BadConfig(Refusal):
 
 
 class BadDatabase(Refusal):
-    """The file is not a crawl, is damaged, in use, of a newer version, or of another crawl."""
+    """The file is not a crawl, is damaged, of a newer version, or of another crawl."""
 
 
 class DatabaseInUse(BadDatabase):
+    """Another process crawls into the file, or analyses it."""
+
     exit_code = 75  # EX_TEMPFAIL of sysexits.h: the same command may succeed later
 
 

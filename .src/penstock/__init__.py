@@ -27,9 +27,11 @@ if TYPE_CHECKING:
         BadConfig,
         BadDatabase,
         BadQuery,
+        DatabaseInUse,
         PenstockError,
         Refusal,
         StorageFailed,
+        TooManyInternalFailures,
     )
     from penstock.crawler.library.blocking import crawl
     from penstock.crawler.library.crawl import Crawl
@@ -62,6 +64,7 @@ __all__ = [
     "CrawlEvent",
     "CrawlFile",
     "CrawlStatus",
+    "DatabaseInUse",
     "Element",
     "Follow",
     "Link",
@@ -77,6 +80,7 @@ __all__ = [
     "StorageFailed",
     "StoredPage",
     "Table",
+    "TooManyInternalFailures",
     "Totals",
     "UrlExplanation",
     "UrlFailed",
@@ -90,7 +94,10 @@ _MODULES = {
     "crawler.config.crawl_config": ["CrawlConfig"],
     "crawler.config.plugins": ["Element", "Follow", "Page", "Value"],
     "crawler.config.select_rules": ["SelectRule"],
-    "crawler.errors": ["BadConfig", "BadDatabase", "BadQuery", "PenstockError", "Refusal", "StorageFailed"],
+    "crawler.errors": [
+        "BadConfig", "BadDatabase", "BadQuery", "DatabaseInUse", "PenstockError", "Refusal", "StorageFailed",
+        "TooManyInternalFailures",
+    ],
     "crawler.library.blocking": ["crawl"],
     "crawler.library.crawl": ["Crawl"],
     "crawler.library.crawl_file": ["CrawlFile", "open_crawl"],

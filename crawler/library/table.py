@@ -67,7 +67,7 @@ class Table(Sequence[tuple[object, ...]]):
         out = io.StringIO()
         shown = SHOWN_IN_TEXT if len(self.columns) <= WIDE else SHOWN_IF_WIDE
         write_table(self.columns, self._rows[:shown], out, TEXT_WIDTH)
-        return out.getvalue() + "\n".join(self._notes(shown))
+        return "\n".join([out.getvalue().rstrip("\n"), *self._notes(shown)])
 
     def _repr_html_(self) -> str:
         heads = "".join(f'<th style="{_STYLE}">{escape(column)}</th>' for column in self.columns)

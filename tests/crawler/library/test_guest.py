@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -89,6 +90,14 @@ class TestNames:
         names = [name for name in dir(penstock) if not name.startswith("__")]
 
         assert names == sorted(penstock.__all__)
+
+    def test_type_checkers_see_every_public_name(self) -> None:
+        """The module has a `__getattr__`, so a name that is missing there would silently be an object."""
+        tree = ast.parse((ROOT / ".src/penstock/__init__.py").read_bytes())
+        [block] = [node for node in tree.body if isinstance(node, ast.If)]
+        imports = [alias for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+
+        assert sorted(alias.asname or alias.name for alias in imports) == sorted(penstock.__all__)
 
     def test_every_public_name_is_there_and_says_what_it_is(self) -> None:
         for name in penstock.__all__:
