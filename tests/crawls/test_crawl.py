@@ -16,7 +16,7 @@ import pytest
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.scheduler.seen import SeenFilter
 from tests.support.crawls import check_invariants, crawl, differences, equal_crawls, rows
-from tests.support.web import SyntheticWeb
+from tests.support.synthetic_web import SyntheticWeb
 
 
 class AlwaysMaybe(SeenFilter):

@@ -23,7 +23,7 @@ from tests.support.crawls import (
     start_command,
     stored_pages,
 )
-from tests.support.web import SyntheticWeb
+from tests.support.synthetic_web import SyntheticWeb
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from penstock.crawler.messages import Content, Document, Failed, Fetched, FetchT
 from penstock.stages.extractors.html import HtmlExtractor
 from penstock.stages.fetchers.plain import PlainFetcher
 from tests.support.crawls import QUICK, check_invariants, crawl, differences, rows, stored_pages
-from tests.support.web import SyntheticWeb
-from tests.support.web_resource import Resource
+from tests.support.synthetic_web import SyntheticWeb
+from tests.support.synthetic_web_resource import Resource
 
 
 class BrokenDocumentKind:

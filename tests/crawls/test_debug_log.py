@@ -10,7 +10,7 @@ import pytest
 
 from penstock.crawler.output import logs
 from tests.support.crawls import QUICK_FLAGS, run_command
-from tests.support.web import SyntheticWeb
+from tests.support.synthetic_web import SyntheticWeb
 
 FETCH_KEYS = ["url", "kind", "status", "bytes", "ms", "tier", "attempt", "error"]
 COMMIT_KEYS = ["verdicts", "pages", "links", "ms"]

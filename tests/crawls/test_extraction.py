@@ -17,7 +17,7 @@ from penstock.stages.extractors.html import HtmlExtractor
 from penstock.stages.workers.worker_pool import WorkerPool
 from tests.crawls.test_resume import killed_after
 from tests.support.crawls import QUICK_FLAGS, check_invariants, crawl, rows, run_command, start_command
-from tests.support.shop import copy_of, extracted, shop, website
+from tests.support.shop_site import copy_of, extracted, shop, website
 
 PRICE = {"name": "price", "css": [".sale", ".price"], "type": "float", "url": "/item/"}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.crawls import crawl, equal_crawls, rows
-from tests.support.shop import website
+from tests.support.shop_site import website
 
 PAGES = {
     "/": "<title>t</title><p class=new>yes</p><a href=/a>a</a><a href=/b></a><a rel=nofollow href=/c>c</a>"

@@ -23,8 +23,8 @@ import pytest
 from penstock.crawler.cli import main
 from tests.storage.exports.test_exports import SITEMAP
 from tests.support.crawls import crawl, rows
-from tests.support.web import SyntheticWeb
-from tests.support.web_answer import Expected, ExpectedPage
+from tests.support.synthetic_web import SyntheticWeb
+from tests.support.synthetic_web_answer import Expected, ExpectedPage
 
 REFUSALS = ("http_403", "http_429")
 HTML = ("text/html", "application/xhtml+xml")

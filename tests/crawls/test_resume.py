@@ -25,7 +25,7 @@ from tests.support.crawls import (
     run_command,
     start_command,
 )
-from tests.support.web import SyntheticWeb
+from tests.support.synthetic_web import SyntheticWeb
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 

@@ -20,7 +20,7 @@ from penstock.stages.fetchers import FetchContext, Tier, load_tiers, open_fetche
 from tests.support.app_server import serving
 from tests.support.crawls import QUICK, check_invariants, crawl, rows, run_command
 from tests.support.fakes import in_virtual_time
-from tests.support.web import SyntheticWeb
+from tests.support.synthetic_web import SyntheticWeb
 
 # A whole tier as a package of its own would have it. It knows nothing but the documented contract.
 PACKAGE = """

@@ -11,7 +11,7 @@ from penstock import Crawl, CrawlConfig
 from penstock.crawler.run_result import Report
 from tests.support.app_server import serving
 from tests.support.crawls import QUICK, check_invariants, differences
-from tests.support.web import SyntheticWeb
+from tests.support.synthetic_web import SyntheticWeb
 
 uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed (extra `dev`)")
 

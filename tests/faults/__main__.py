@@ -14,22 +14,22 @@ from tests.faults import (
     disk,
     files,
     kills,
+    long_waits,
     migrations,
-    minutes,
     network,
     offline,
     poison,
+    power_cuts,
     random_kills,
     signals,
     streams,
     syscalls,
-    torn,
 )
 from tests.faults.fault import Fault, Plan, Row, Suite
 
 MODULES = (
-    *(kills, syscalls, migrations, random_kills, bugs, poison, disk, torn, files),
-    *(concurrency, network, offline, signals, streams, clocks, minutes),
+    *(kills, syscalls, migrations, random_kills, bugs, poison, disk, power_cuts, files),
+    *(concurrency, network, offline, signals, streams, clocks, long_waits),
 )
 FAULTS: Sequence[Fault] = tuple(fault for module in MODULES for fault in module.FAULTS)
 NAMES = {fault.name for fault in FAULTS}
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="sample the positions: minutes, for CI")
+    parser.add_argument("--short", action="store_true", help="sample the positions: long_waits, for CI")
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="this fault; may be repeated"
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from tests.faults.fault import Fault, Plan, Tried
+from tests.faults.fault import CaseResult, Fault, Plan
 from tests.faults.invariants import finished
 from tests.faults.kills import events_of, killed
-from tests.faults.lane import Lane
-from tests.faults.moody import NOT_THERE, Asked, Moody, Reply, answer, page
+from tests.faults.misbehaving_server import NOT_THERE, MisbehavingServer, ReceivedRequest, Reply, answer, page
+from tests.faults.suite_worker import SuiteWorker
 from tests.faults.webs import NARROW
 from tests.support.crawls import rows
 
@@ -17,24 +17,24 @@ DAY = 86_400
 SOON = 20.0  # seconds; an undisturbed run with the same waits takes about five
 
 
-def jump_cases(plan: Plan, scout: Lane) -> list[str]:
+def jump_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     """At which fetch, by how many seconds."""
     places = (0, 3, 20) if plan.short else (0, 1, 3, 8, 12, 20, 30)
     return [f"{place} {jump}" for place in places for jump in (DAY, -DAY)]
 
 
-def jump(lane: Lane, case: str) -> Tried:
-    served = lane.web("small")
-    with lane.room() as room:
-        db = room / "crawl.db"
+def jump(worker: SuiteWorker, case: str) -> CaseResult:
+    served = worker.web("small")
+    with worker.scratch_folder() as scratch:
+        db = scratch / "crawl.db"
         words = (*served.onto(db), "--retry-delay", "0.5")
-        ended = lane.crawl(*words, trap=f"clock {case}")
+        ended = worker.crawl(*words, trap=f"clock {case}")
         wrong = finished(served, db, ended, kills=0)
         if ended.seconds > SOON:
             wrong.append(f"took {ended.seconds:.0f} s")
         for path in ("/flaky/1", "/flaky/2", "/always"):
             wrong += _hurried(served.web.times(path), least=0.25)
-        return Tried(0, wrong)
+        return CaseResult(0, wrong)
 
 
 def _hurried(times: Sequence[float], *, least: float) -> list[str]:
@@ -42,59 +42,61 @@ def _hurried(times: Sequence[float], *, least: float) -> list[str]:
     return [f"asked again after {gap:.2f} s" for gap in gaps if gap < least - 0.02]
 
 
-def wrong_clock_cases(plan: Plan, scout: Lane) -> list[str]:
+def wrong_clock_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     """The first run believed to be in another day, and was stopped while retries waited."""
     return [f"{jump} {k}" for jump in (DAY, -DAY) for k in plan.positions(12, in_short=2)]
 
 
-def correct_the_clock(lane: Lane, case: str) -> Tried:
+def correct_the_clock(worker: SuiteWorker, case: str) -> CaseResult:
     """What was written under a wrong time must not stall the run under the right one."""
     seconds, k = case.split()
-    served = lane.web("small")
-    with lane.room() as room:
-        db = room / "crawl.db"
+    served = worker.web("small")
+    with worker.scratch_folder() as scratch:
+        db = scratch / "crawl.db"
         words = (*served.onto(db), "--retry-delay", "1")
         # Stopped when a retry waits: the commit that notes it is among the first dozen.
-        lane.crawl(*words, "--max-time", f"{0.1 + int(k) * 0.03:.2f}", trap=f"clock 0 {seconds}", timeout=30)
+        worker.crawl(
+            *words, "--max-time", f"{0.1 + int(k) * 0.03:.2f}", trap=f"clock 0 {seconds}", timeout=30
+        )
         waiting = rows(db, "SELECT count(*) FROM urls WHERE retry_at IS NOT NULL")[0][0]
-        ended = lane.crawl(*words, timeout=SOON * 2)
+        ended = worker.crawl(*words, timeout=SOON * 2)
         wrong = finished(served, db, ended, kills=1)
         if ended.seconds > SOON:
             wrong.append(f"took {ended.seconds:.0f} s")
-        return Tried(1, wrong, reached=waiting > 0)
+        return CaseResult(1, wrong, reached=waiting > 0)
 
 
-def robots_cases(plan: Plan, scout: Lane) -> list[str]:
-    return [f"commit after {k}" for k in plan.positions(events_of(scout)["commit"] * 9 // 10, in_short=4)][1:]
+def robots_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
+    return [f"commit after {k}" for k in plan.positions(events_of(probe)["commit"] * 9 // 10, in_short=4)][1:]
 
 
-def remember_robots(lane: Lane, case: str) -> Tried:
+def remember_robots(worker: SuiteWorker, case: str) -> CaseResult:
     """Once its answer is stored, robots.txt is not asked for again after a kill."""
-    served = lane.web("small")
-    with lane.room() as room:
-        db = room / "crawl.db"
-        if not killed(lane.crawl(*served.onto(db), trap=f"kill {case}")):
-            return Tried(reached=False)
+    served = worker.web("small")
+    with worker.scratch_folder() as scratch:
+        db = scratch / "crawl.db"
+        if not killed(worker.crawl(*served.onto(db), trap=f"kill {case}")):
+            return CaseResult(reached=False)
         known = rows(db, "SELECT count(*) FROM robots")[0][0]
         before = served.web.robots_requests
-        ended = lane.crawl(*served.onto(db))
+        ended = worker.crawl(*served.onto(db))
         again = served.web.robots_requests - before
         wrong = finished(served, db, ended, kills=1)
         if again > 1 - known:
             wrong.append(f"robots.txt was asked for {again} times though it was known")
-        return Tried(1, wrong)
+        return CaseResult(1, wrong)
 
 
-def waiting_cases(plan: Plan, scout: Lane) -> list[str]:
+def waiting_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     return ["retry", "retry-after", "host-pause", "crawl-delay"]
 
 
-def remember_waiting(lane: Lane, case: str) -> Tried:
+def remember_waiting(worker: SuiteWorker, case: str) -> CaseResult:
     """A kill does not shorten what a URL or a host has to wait."""
     waits = 2.0
     paths = [f"/{number}" for number in range(6)]
 
-    def mood(asked: Asked) -> Reply:
+    def behaviour(asked: ReceivedRequest) -> Reply:
         if asked.path == "/robots.txt":
             return answer(f"User-agent: *\nCrawl-delay: {waits:g}\n") if case == "crawl-delay" else NOT_THERE
         if asked.path == "/3" and asked.nth == 1 and case != "crawl-delay":
@@ -102,23 +104,23 @@ def remember_waiting(lane: Lane, case: str) -> Tried:
             return answer("later", status="503 Later", extra=extra)
         return page(asked.path, paths if asked.path == "/" else ())
 
-    server = Moody(mood, delay=0.02)
+    server = MisbehavingServer(behaviour, delay=0.02)
     adaptive = case in ("host-pause", "crawl-delay")  # fixed keeps exactly what the operator said
     polite = ("--throttle", "adaptive" if adaptive else "fixed", "--per-host", "1")
     patient = ("--retry-delay", str(2 * waits) if case == "retry" else "0")
-    with lane.room() as room, server.served() as port:
-        db = room / "a.db"
+    with worker.scratch_folder() as scratch, server.served() as port:
+        db = scratch / "a.db"
         words = ("--seed", f"http://127.0.0.1:{port}/", *NARROW.flags, *polite, *patient, "--db", str(db))
         words = (*words, "--progress", "none")
-        first = lane.crawl(*words, trap=f"kill commit after {3 if case == 'crawl-delay' else 8}")
+        first = worker.crawl(*words, trap=f"kill commit after {3 if case == 'crawl-delay' else 8}")
         before = len(server.asked)
-        ended = lane.crawl(*words)
+        ended = worker.crawl(*words)
         times = [asked.at for asked in server.asked if asked.path == "/3"]
         if adaptive:
             times = [asked.at for asked in server.asked[before - 1 : before + 1]]
             times[0] = max([at.at for at in server.asked[:before] if at.path == "/3"], default=times[0])
         wrong = [] if ended.code == 0 else [f"should have completed: {ended}"]
-        return Tried(1, [*wrong, *_hurried(times[:2], least=waits)], reached=killed(first))
+        return CaseResult(1, [*wrong, *_hurried(times[:2], least=waits)], reached=killed(first))
 
 
 FAULTS: Sequence[Fault] = (

@@ -9,19 +9,19 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tests.faults import mounts, strace
-from tests.faults.fault import Fault, Plan, Tried
+from tests.faults.fault import CaseResult, Fault, Plan
 from tests.faults.invariants import copied, finished, intact, one_clear_line
 from tests.faults.kills import events_of
-from tests.faults.lane import Ended, Lane
+from tests.faults.suite_worker import ProcessResult, SuiteWorker
 from tests.faults.webs import Served
 from tests.support.crawls import equal_crawls, rows
 
 ROOMY_KIB = 64 << 10
 WRITES, READS = "pwrite64", "pread64"
-WATCHED = (sys.executable, "-m", "tests.faults.child")
+WATCHED = (sys.executable, "-m", "tests.faults.trapped_crawl")
 
 
-def told(served: Served, db: Path, ended: Ended, *, runs: int = 0) -> list[str]:
+def told(served: Served, db: Path, ended: ProcessResult, *, runs: int = 0) -> list[str]:
     """A run that the disk has ended says so in one line. Plain before the run was even noted
     (`runs` were there before), it is a refusal; once the web was asked it cannot be."""
     wrong = []
@@ -40,11 +40,11 @@ def noted(db: Path) -> int:
         return int(rows(copy, "SELECT count(*) FROM runs")[0][0])
 
 
-def resumed(lane: Lane, served: Served, db: Path) -> list[str]:
-    return finished(served, db, lane.crawl(*served.onto(db)), kills=1)
+def resumed(worker: SuiteWorker, served: Served, db: Path) -> list[str]:
+    return finished(served, db, worker.crawl(*served.onto(db)), kills=1)
 
 
-def full_cases(plan: Plan, scout: Lane) -> list[str]:
+def full_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     """A disk of every size, page by page, from none that would do to one that holds the crawl."""
     return (
         [f"{size} KiB" for size in range(4, 700, 4)]
@@ -53,33 +53,33 @@ def full_cases(plan: Plan, scout: Lane) -> list[str]:
     )
 
 
-def fill_disk(lane: Lane, case: str) -> Tried:
-    served = lane.web("tiny")
-    with lane.room() as room, mounts.small_disk(room, int(case.split()[0])) as disk:
+def fill_disk(worker: SuiteWorker, case: str) -> CaseResult:
+    served = worker.web("tiny")
+    with worker.scratch_folder() as scratch, mounts.small_disk(scratch, int(case.split()[0])) as disk:
         db = disk / "crawl.db"
-        ended = lane.crawl(*served.onto(db), "--save-bodies")
+        ended = worker.crawl(*served.onto(db), "--save-bodies")
         if ended.code == 0:
-            return Tried(reached=False)
+            return CaseResult(reached=False)
         wrong = told(served, db, ended)
         mounts.enlarge(disk, ROOMY_KIB)
-        return Tried(1, [*wrong, *intact(served, db), *resumed(lane, served, db)])
+        return CaseResult(1, [*wrong, *intact(served, db), *resumed(worker, served, db)])
 
 
-def two_mib_cases(plan: Plan, scout: Lane) -> list[str]:
+def two_mib_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     return ["2048 KiB"]
 
 
-def fill_large_crawl(lane: Lane, case: str) -> Tried:
+def fill_large_crawl(worker: SuiteWorker, case: str) -> CaseResult:
     """In the middle of a crawl of some hundred pages."""
-    served = lane.web("drawn")
-    with lane.room() as room, mounts.small_disk(room, int(case.split()[0])) as disk:
+    served = worker.web("drawn")
+    with worker.scratch_folder() as scratch, mounts.small_disk(scratch, int(case.split()[0])) as disk:
         db = disk / "crawl.db"
-        wrong = told(served, db, lane.crawl(*served.onto(db)))
+        wrong = told(served, db, worker.crawl(*served.onto(db)))
         mounts.enlarge(disk, ROOMY_KIB)
-        return Tried(1, [*wrong, *intact(served, db), *resumed(lane, served, db)])
+        return CaseResult(1, [*wrong, *intact(served, db), *resumed(worker, served, db)])
 
 
-def broken_cases(plan: Plan, scout: Lane) -> list[str]:
+def broken_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     """CALL ERROR WHEN: `7` fails once, `7+` from there on."""
     for_good = plan.positions(230, in_short=4, in_full=40)
     once = plan.positions(230, in_short=4, in_full=60)
@@ -93,63 +93,63 @@ def broken_cases(plan: Plan, scout: Lane) -> list[str]:
     ]
 
 
-def break_disk(lane: Lane, case: str) -> Tried:
+def break_disk(worker: SuiteWorker, case: str) -> CaseResult:
     call, error, when = case.split()
-    served = lane.web("tiny")
-    with lane.room() as room:
-        db = room / "crawl.db"
-        ended = lane.command(*served.onto(db), before=strace.injecting(call, f"error={error}:when={when}"))
+    served = worker.web("tiny")
+    with worker.scratch_folder() as scratch:
+        db = scratch / "crawl.db"
+        ended = worker.command(*served.onto(db), before=strace.injecting(call, f"error={error}:when={when}"))
         wrong = intact(served, db)
         if ended.code:  # else SQLite could do without, or tried once more
             wrong += told(served, db, ended)
-        return Tried(1, [*wrong, *resumed(lane, served, db)])
+        return CaseResult(1, [*wrong, *resumed(worker, served, db)])
 
 
-def refused_cases(plan: Plan, scout: Lane) -> list[str]:
+def refused_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     """The k-th commit fails, the disk is well again at once; the k-th and all after it fail."""
-    most = events_of(scout)["commit"] * 9 // 10
+    most = events_of(probe)["commit"] * 9 // 10
     return [f"{k} {often}" for often in ("once", "for-good") for k in plan.positions(most, in_short=8)]
 
 
-def refuse_commit(lane: Lane, case: str) -> Tried:
+def refuse_commit(worker: SuiteWorker, case: str) -> CaseResult:
     """Nothing that was rolled back may live on in memory and reach the file later."""
-    served = lane.web("small")
-    with lane.room() as room:
-        db = room / "crawl.db"
-        ended = lane.crawl(*served.onto(db), trap=f"refuse {case}")
+    served = worker.web("small")
+    with worker.scratch_folder() as scratch:
+        db = scratch / "crawl.db"
+        ended = worker.crawl(*served.onto(db), trap=f"refuse {case}")
         if ended.code == 0:
-            return Tried(reached=False, violations=finished(served, db, ended, kills=0))
+            return CaseResult(reached=False, violations=finished(served, db, ended, kills=0))
         wrong = [*told(served, db, ended), *intact(served, db)]
-        return Tried(1, [*wrong, *resumed(lane, served, db)])
+        return CaseResult(1, [*wrong, *resumed(worker, served, db)])
 
 
-def read_only_cases(plan: Plan, scout: Lane) -> list[str]:
+def read_only_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     moments = ("fresh", "stopped", "killed")
     return [f"{what} {moment}" for what in ("file", "folder", "disk") for moment in moments][1:]
 
 
-def seal(lane: Lane, case: str) -> Tried:
+def seal(worker: SuiteWorker, case: str) -> CaseResult:
     """Plain before the first request, so it is refused; afterwards the same command does its work."""
     what, moment = case.split()
-    served = lane.web("tiny")
-    with lane.room() as room:
-        folder = room / "folder"
+    served = worker.web("tiny")
+    with worker.scratch_folder() as scratch:
+        folder = scratch / "folder"
         folder.mkdir()
         db = folder / "crawl.db"
         if moment != "fresh":
             trap = "kill commit before 5" if moment == "killed" else ""
-            lane.crawl(*served.onto(db), "--max-pages", "3", trap=trap)
+            worker.crawl(*served.onto(db), "--max-pages", "3", trap=trap)
         runs = noted(db)
         served.web.asked.clear()
         with _closed(what, db):
-            ended = lane.crawl(*served.onto(db))
+            ended = worker.crawl(*served.onto(db))
         # Whatever SQLite needs beside the file may be there since the kill.
         wrong = (
             []
             if (what, moment, ended.code) == ("folder", "killed", 0)
             else told(served, db, ended, runs=runs)
         )
-        return Tried(1, [*wrong, *resumed(lane, served, db)])
+        return CaseResult(1, [*wrong, *resumed(worker, served, db)])
 
 
 def _closed(what: str, db: Path) -> AbstractContextManager[None]:
@@ -158,29 +158,29 @@ def _closed(what: str, db: Path) -> AbstractContextManager[None]:
     return mounts.sealed(db if what == "file" else db.parent)
 
 
-def slow_cases(plan: Plan, scout: Lane) -> list[str]:
+def slow_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     """Milliseconds that every flush takes."""
     return ["5", "50"] if plan.short else ["5", "50", "200"]
 
 
-def slow_down(lane: Lane, case: str) -> Tried:
+def slow_down(worker: SuiteWorker, case: str) -> CaseResult:
     """A slow disk makes the stages before it wait: queues stay within their bounds, memory flat."""
-    served = lane.web("small")
-    with lane.room() as room:
-        db, seen = room / "crawl.db", room / "seen"
+    served = worker.web("small")
+    with worker.scratch_folder() as scratch:
+        db, seen = scratch / "crawl.db", scratch / "seen"
         delay = strace.injecting("fdatasync,fsync", f"delay_enter={int(case) * 1000}")
         program = (*WATCHED, f"watch {seen}")
-        ended = lane.command(*served.onto(db), "--durable", before=delay, program=program, timeout=180)
+        ended = worker.command(*served.onto(db), "--durable", before=delay, program=program, timeout=180)
         wrong = finished(served, db, ended, kills=0)
         facts = json.loads(seen.read_text())
         if facts["over"]:
             wrong.append(f"a queue went over its bound {facts['over']} times")
         [(memory,)] = rows(db, "SELECT max_rss_bytes FROM runs")
-        [(usual,)] = rows(served.peace, "SELECT max_rss_bytes FROM runs")
+        [(usual,)] = rows(served.baseline, "SELECT max_rss_bytes FROM runs")
         if memory > usual + (16 << 20):
             wrong.append(f"used {memory >> 20} MiB instead of {usual >> 20}")
         note = f"{case} ms a flush: {ended.seconds:.0f} s, {memory >> 20} MiB (else {usual >> 20})"
-        return Tried(0, [*wrong, *equal_crawls(served.peace, db)[:5]], note=note)
+        return CaseResult(0, [*wrong, *equal_crawls(served.baseline, db)[:5]], note=note)
 
 
 FAULTS: Sequence[Fault] = (

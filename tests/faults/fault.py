@@ -1,4 +1,4 @@
-"""A fault: its cases, and how each is tried. Cases are spread over lanes, which are processes."""
+"""A fault: its cases, and how each is tried. Cases are spread over workers, which are processes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from tests.faults.lane import Lane, open_lane, this_lane
+from tests.faults.suite_worker import SuiteWorker, current_worker, start_suite_worker
 
-CORES = 2  # lanes for cases that work
-WAITING = 4  # lanes for cases that wait
+CORES = 2  # workers for cases that work
+WAITING = 4  # workers for cases that wait
 FAULT_SECONDS = 1_800.0  # every process has its own, shorter limit; this one is for the suite itself
 
 
@@ -24,7 +24,7 @@ class CannotTry(Exception):
     """This machine does not permit the fault; the message says what is missing."""
 
 
-class Tried(NamedTuple):
+class CaseResult(NamedTuple):
     """What became of one case."""
 
     resumes: int = 0
@@ -56,16 +56,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One row of the table. Both functions live in a module, so that a lane can find them."""
+    """One row of the table. Both functions live in a module, so that a worker can find them."""
 
     name: str
-    cases: Callable[[Plan, Lane], Sequence[str]]
-    attempt: Callable[[Lane, str], Tried]
+    cases: Callable[[Plan, SuiteWorker], Sequence[str]]
+    attempt: Callable[[SuiteWorker, str], CaseResult]
     waits: bool = False  # its cases wait rather than work: many at once, beside those that work
 
 
 class Timed(NamedTuple):
-    tried: Tried
+    tried: CaseResult
     began: float  # monotonic, the same clock in every process
     ended: float
 
@@ -82,7 +82,7 @@ class Row(NamedTuple):
 
 
 class Suite:
-    """The lanes, kept from fault to fault: each has to load the product and crawl in peace once."""
+    """The workers, kept from fault to fault: each has to load the product and crawl in baseline once."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -91,7 +91,7 @@ class Suite:
 
     def __enter__(self) -> Self:
         self._folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="penstock-faults-")))
-        self._scout = self._open.enter_context(Lane(self._folder / "scout"))
+        self._scout = self._open.enter_context(SuiteWorker(self._folder / "probe"))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,12 +104,12 @@ class Suite:
             futures = begun[fault.name] if fault.waits else self._begin(fault, chosen)
             try:
                 tried = _gathered(futures)
-            except Exception:  # a lane hangs, or has died
-                tried = [("all", Timed(Tried(violations=[_the_suite_itself()]), 0.0, 0.0))]
-                self._end_lanes()
+            except Exception:  # a worker hangs, or has died
+                tried = [("all", Timed(CaseResult(violations=[_the_suite_itself()]), 0.0, 0.0))]
+                self._end_workers()
             yield _row(fault.name, tried)
 
-    def _end_lanes(self) -> None:
+    def _end_workers(self) -> None:
         """New ones will be started for the faults that follow."""
         for pool in self._pools.values():
             for process in list(pool._processes.values()):
@@ -122,20 +122,20 @@ class Suite:
             cases = [case for case in fault.cases(self._plan, self._scout) if chosen in (None, case)]
             return {pool.submit(attempt, fault, case): case for case in cases}
         except CannotTry as reason:
-            return {_settled(Tried(reached=False, note=f"skipped: {reason}")): "all"}
+            return {_settled(CaseResult(reached=False, note=f"skipped: {reason}")): "all"}
         except Exception:
-            return {_settled(Tried(violations=[_the_suite_itself()])): "all"}
+            return {_settled(CaseResult(violations=[_the_suite_itself()])): "all"}
 
-    def _pool(self, lanes: int) -> ProcessPoolExecutor:
-        if lanes not in self._pools:
+    def _pool(self, workers: int) -> ProcessPoolExecutor:
+        if workers not in self._pools:
             context = multiprocessing.get_context("forkserver")
-            pool = ProcessPoolExecutor(lanes, context, open_lane, (str(self._folder),))
-            self._pools[lanes] = pool
+            pool = ProcessPoolExecutor(workers, context, start_suite_worker, (str(self._folder),))
+            self._pools[workers] = pool
             self._open.callback(pool.shutdown, cancel_futures=True)
-        return self._pools[lanes]
+        return self._pools[workers]
 
 
-def _settled(tried: Tried) -> Future[Timed]:
+def _settled(tried: CaseResult) -> Future[Timed]:
     future: Future[Timed] = Future()
     future.set_result(Timed(tried, 0.0, 0.0))
     return future
@@ -160,14 +160,14 @@ def _row(name: str, tried: Sequence[tuple[str, Timed]]) -> Row:
 
 
 def attempt(fault: Fault, case: str) -> Timed:
-    """In a lane's process: try one case. What the suite itself gets wrong is a violation too."""
+    """In a worker's process: try one case. What the suite itself gets wrong is a violation too."""
     began = time.monotonic()
     try:
-        tried = fault.attempt(this_lane(), case)
+        tried = fault.attempt(current_worker(), case)
     except CannotTry as reason:
-        tried = Tried(reached=False, note=f"skipped: {reason}")
+        tried = CaseResult(reached=False, note=f"skipped: {reason}")
     except Exception:
-        tried = Tried(violations=[_the_suite_itself()])
+        tried = CaseResult(violations=[_the_suite_itself()])
     return Timed(tried, began, time.monotonic())
 
 

@@ -11,10 +11,10 @@ from contextlib import closing
 from pathlib import Path
 from random import Random
 
-from tests.faults.fault import Fault, Plan, Tried
-from tests.faults.invariants import contradictions, finished, said_badly
-from tests.faults.lane import Ended, Lane
+from tests.faults.fault import CaseResult, Fault, Plan
+from tests.faults.invariants import contradictions, finished, unreadable_output
 from tests.faults.migrations import make_older
+from tests.faults.suite_worker import ProcessResult, SuiteWorker
 from tests.faults.webs import Served
 from tests.support.crawls import equal_crawls, rows
 
@@ -29,18 +29,18 @@ READERS = (
 )
 
 
-def whole_file(lane: Lane, served: Served) -> Path:
-    """A crawl that stopped in the middle and was closed in peace; made once, to be copied."""
-    path = lane.folder / "stopped.db"
+def whole_file(worker: SuiteWorker, served: Served) -> Path:
+    """A crawl that stopped in the middle and was closed in baseline; made once, to be copied."""
+    path = worker.folder / "stopped.db"
     if not path.exists():
-        ended = lane.crawl(*served.onto(path), "--max-pages", "15")
+        ended = worker.crawl(*served.onto(path), "--max-pages", "15")
         if ended.code != 3:
             raise RuntimeError(f"the crawl whose file is to be damaged: {ended}")
     return path
 
 
-def damage_cases(plan: Plan, scout: Lane) -> list[str]:
-    size = whole_file(scout, scout.web("small")).stat().st_size
+def damage_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
+    size = whole_file(probe, probe.web("small")).stat().st_size
     pages = size // PAGE
     lengths = [1, 15, 16, 17, 99, 100, 101, 511, 512, PAGE - 1, PAGE, PAGE + 1]
     lengths += [page * PAGE + shift for page in range(2, pages) for shift in (0, 1000)]
@@ -54,40 +54,40 @@ def damage_cases(plan: Plan, scout: Lane) -> list[str]:
     ]
 
 
-def damage(lane: Lane, case: str) -> Tried:
+def damage(worker: SuiteWorker, case: str) -> CaseResult:
     kind, _, detail = case.partition(" ")
-    served = lane.web("small")
-    with lane.room() as room:
-        db = room / "crawl.db"
-        DAMAGE[kind](whole_file(lane, served), db, int(detail or 0))
+    served = worker.web("small")
+    with worker.scratch_folder() as scratch:
+        db = scratch / "crawl.db"
+        DAMAGE[kind](whole_file(worker, served), db, int(detail or 0))
         wrong = []
         for words in READERS:
             before = fingerprint(db)
             command = [word.format(seed=served.url) for word in words]
-            ended = lane.crawl(*command, "--db", db, timeout=SEE_AND_STOP)
+            ended = worker.crawl(*command, "--db", db, timeout=SEE_AND_STOP)
             wrong += _judge(" ".join(command[:2]), ended, kind, codes=(0, 2))
             if fingerprint(db) != before:
                 wrong.append(f"{command[0]} has changed the file")
         before = fingerprint(db)
-        ended = lane.crawl(*served.onto(db), timeout=SEE_AND_STOP)
+        ended = worker.crawl(*served.onto(db), timeout=SEE_AND_STOP)
         wrong += _judge("crawl", ended, kind, codes=(0, 1, 2) if kind in MAY_RUN else (2,))
         if ended.code == 2 and fingerprint(db) != before:
             wrong.append("crawl has refused the file and changed it all the same")
         if kind == "empty":
             wrong += finished(served, db, ended, kills=0)
         if kind == "older":
-            wrong += [*contradictions(served, db, finished=True), *equal_crawls(served.peace, db)]
-        return Tried(0, wrong)
+            wrong += [*contradictions(served, db, finished=True), *equal_crawls(served.baseline, db)]
+        return CaseResult(0, wrong)
 
 
-def _judge(command: str, ended: Ended, kind: str, *, codes: Sequence[int]) -> list[str]:
+def _judge(command: str, ended: ProcessResult, kind: str, *, codes: Sequence[int]) -> list[str]:
     """SQLite has no checksums: of a flipped bit nobody may know but who stumbles over its row."""
     stumbled = kind == "flipped" and ended.code == 1
     wrong = [] if ended.code in codes or stumbled else [f"{command} should end with {codes}: {ended}"]
     clear = ended.code == 0 or ended.stderr.count("penstock: error: ") == 1
     if not clear or ("unexpected" in ended.stderr and not stumbled):
         wrong.append(f"{command} says nothing clear: {ended}")
-    return [*wrong, *said_badly(ended)]
+    return [*wrong, *unreadable_output(ended)]
 
 
 def fingerprint(db: Path) -> str:

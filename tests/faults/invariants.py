@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.faults.lane import Ended
+from tests.faults.suite_worker import ProcessResult
 from tests.faults.webs import Served
 from tests.support.crawls import check_invariants, equal_crawls, rows
 
@@ -23,12 +23,12 @@ TRACES = (
 SHOWN = 5  # violations of one case that are worth reading
 
 
-def finished(served: Served, db: Path, ended: Ended, *, kills: int) -> list[str]:
+def finished(served: Served, db: Path, ended: ProcessResult, *, kills: int) -> list[str]:
     """A crawl that was killed so often and then ended must equal one that was not."""
     if ended.code != 0:
         return [f"the last run should have completed: {ended}"]
-    found = [*said_badly(ended), *left_behind(db), *contradictions(served, db, finished=True)]
-    found += [*equal_crawls(served.peace, db), *_unlike_sitemaps(served.peace, db)]
+    found = [*unreadable_output(ended), *left_behind(db), *contradictions(served, db, finished=True)]
+    found += [*equal_crawls(served.baseline, db), *_unlike_sitemaps(served.baseline, db)]
     return [*found[:SHOWN], *refetched(served, kills=kills)]
 
 
@@ -48,13 +48,15 @@ def _unlike_sitemaps(one: Path, other: Path) -> list[str]:
 
 def refetched(served: Served, *, kills: int) -> Iterator[str]:
     """No URL went unasked, and a kill cost no more than what was in flight; by the server's count."""
-    again = {path: count - served.share.get(path, 0) for path, count in served.web.requests.items()}
-    for path in served.share.keys() - served.web.requests.keys():
+    again = {
+        path: count - served.baseline_requests.get(path, 0) for path, count in served.web.requests.items()
+    }
+    for path in served.baseline_requests.keys() - served.web.requests.keys():
         yield f"{path} was never asked for"
     if min(again.values()) < 0:
         yield f"asked for too seldom: {[path for path, count in again.items() if count < 0]}"
-    if (wasted := sum(again.values())) > kills * served.widths.in_flight:
-        yield f"{wasted} requests wasted; {kills} kills may cost {served.widths.in_flight} each"
+    if (wasted := sum(again.values())) > kills * served.pool_sizes.in_flight:
+        yield f"{wasted} requests wasted; {kills} kills may cost {served.pool_sizes.in_flight} each"
     if served.web.robots_requests > 1 + kills:
         yield f"robots.txt was asked for {served.web.robots_requests} times"
 
@@ -67,17 +69,17 @@ def intact(served: Served, db: Path) -> list[str]:
     with copied(db) as copy:
         if copy is None or rows(copy, "PRAGMA user_version")[0][0] < 2:
             return []  # killed before the views were made
-        return [*contradictions(served, copy, finished=False), *_halves(copy, served.peace)][:SHOWN]
+        return [*contradictions(served, copy, finished=False), *_halves(copy, served.baseline)][:SHOWN]
 
 
-def _halves(db: Path, peace: Path) -> Iterator[str]:
+def _halves(db: Path, baseline: Path) -> Iterator[str]:
     columns = "url, status, title, content_type, body_bytes, content_hash, redirect_to, error IS NULL"
     pages = set(rows(db, f"SELECT {columns} FROM pages"))
-    for page in pages - set(rows(peace, f"SELECT {columns} FROM pages")):
+    for page in pages - set(rows(baseline, f"SELECT {columns} FROM pages")):
         yield f"half a page: {page}"
     stored = {page[0] for page in pages}
     links = set(rows(db, "SELECT source, target, text, rel, followed FROM links"))
-    whole = set(rows(peace, "SELECT source, target, text, rel, followed FROM links"))
+    whole = set(rows(baseline, "SELECT source, target, text, rel, followed FROM links"))
     for link in links - whole:
         yield f"half a link: {link}"
     for link in whole - links:
@@ -104,14 +106,14 @@ def left_behind(db: Path) -> list[str]:
     return [f"left behind: {', '.join(names)}"] if names else []
 
 
-def said_badly(ended: Ended) -> list[str]:
+def unreadable_output(ended: ProcessResult) -> list[str]:
     """A traceback, or a warning that only a programmer can read."""
     return [f"said {trace!r}: {ended}" for trace in TRACES if trace in ended.stderr + ended.stdout]
 
 
-def one_clear_line(ended: Ended) -> list[str]:
+def one_clear_line(ended: ProcessResult) -> list[str]:
     """What ended a run is told in one line, with the way to go on, and nothing else."""
     lines = [line for line in ended.stderr.splitlines() if not line.startswith("resume with: ")]
     clear = [line for line in lines if line.startswith("penstock: error: ") and "unexpected" not in line]
     wrong = [] if len(lines) == 1 and clear else [f"should be one clear line: {ended.stderr.strip()[:900]!r}"]
-    return [*wrong, *said_badly(ended)]
+    return [*wrong, *unreadable_output(ended)]

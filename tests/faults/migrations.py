@@ -13,10 +13,10 @@ from pathlib import Path
 
 from penstock.storage.database.schema_texts import newest_version
 from tests.faults import strace
-from tests.faults.fault import CannotTry, Fault, Plan, Tried
+from tests.faults.fault import CannotTry, CaseResult, Fault, Plan
 from tests.faults.invariants import finished, intact
 from tests.faults.kills import killed
-from tests.faults.lane import Lane
+from tests.faults.suite_worker import SuiteWorker
 from tests.faults.syscalls import WRITES
 from tests.faults.webs import Served
 from tests.support.crawls import rows
@@ -24,7 +24,7 @@ from tests.support.former_schemas import create_former_schema
 
 PAGES = "4"  # stored before the file is made older
 # Migrated, and dead before the run is noted: all of these writes are the migration's.
-MIGRATED = (sys.executable, "-m", "tests.faults.child", "kill commit before 1")
+MIGRATED = (sys.executable, "-m", "tests.faults.trapped_crawl", "kill commit before 1")
 
 
 def make_older(whole: Path, db: Path, *, before: int | None = None) -> None:
@@ -54,45 +54,45 @@ def _columns(connection: sqlite3.Connection, schema: str, table: str) -> set[str
     return {name for (name,) in found}
 
 
-def older_file(lane: Lane, served: Served, db: Path) -> None:
+def older_file(worker: SuiteWorker, served: Served, db: Path) -> None:
     """A crawl that stopped in the middle, written by the schema before the newest."""
     whole = db.with_name("whole.db")
-    ended = lane.crawl(*served.onto(whole), "--max-pages", PAGES)
+    ended = worker.crawl(*served.onto(whole), "--max-pages", PAGES)
     if ended.code != 3:
         raise RuntimeError(f"the crawl whose file is to be made older: {ended}")
     make_older(whole, db)
 
 
-def migration_cases(plan: Plan, scout: Lane) -> list[str]:
+def migration_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     """Every write until the newest schema is there, and none at all."""
-    served = scout.web("tiny")
+    served = probe.web("tiny")
     try:
-        with scout.room() as room:
-            older_file(scout, served, room / "crawl.db")
-            before = strace.counting(WRITES, room / "log")
-            scout.command(*served.onto(room / "crawl.db"), before=before, program=MIGRATED)
-            made = strace.count(room / "log").get(WRITES, 0)
+        with probe.scratch_folder() as scratch:
+            older_file(probe, served, scratch / "crawl.db")
+            before = strace.counting(WRITES, scratch / "log")
+            probe.command(*served.onto(scratch / "crawl.db"), before=before, program=MIGRATED)
+            made = strace.count(scratch / "log").get(WRITES, 0)
     except CannotTry:
         made = 1  # the attempt says why
     return ["never", *(f"{WRITES} {k}" for k in plan.positions(made, in_short=6))]
 
 
-def kill_migration(lane: Lane, case: str) -> Tried:
+def kill_migration(worker: SuiteWorker, case: str) -> CaseResult:
     """Older or newest, never between; the next run brings it up to date and goes on."""
     call, _, k = case.partition(" ")
-    served, versions = lane.web("tiny"), (newest_version() - 1, newest_version())
-    with lane.room() as room:
-        db = room / "crawl.db"
-        older_file(lane, served, db)
+    served, versions = worker.web("tiny"), (newest_version() - 1, newest_version())
+    with worker.scratch_folder() as scratch:
+        db = scratch / "crawl.db"
+        older_file(worker, served, db)
         if case == "never":
-            return Tried(0, finished(served, db, lane.crawl(*served.onto(db)), kills=0))
-        ended = lane.command(*served.onto(db), before=strace.injecting(call, f"signal=KILL:when={k}"))
+            return CaseResult(0, finished(served, db, worker.crawl(*served.onto(db)), kills=0))
+        ended = worker.command(*served.onto(db), before=strace.injecting(call, f"signal=KILL:when={k}"))
         if not killed(ended):
-            return Tried(reached=False, violations=finished(served, db, ended, kills=0))
+            return CaseResult(reached=False, violations=finished(served, db, ended, kills=0))
         [(version,)] = rows(db, "PRAGMA user_version")
         wrong = [] if version in versions else [f"schema {version} is none of {versions}"]
         wrong += intact(served, db)
-        return Tried(1, [*wrong, *finished(served, db, lane.crawl(*served.onto(db)), kills=1)])
+        return CaseResult(1, [*wrong, *finished(served, db, worker.crawl(*served.onto(db)), kills=1)])
 
 
 FAULTS: Sequence[Fault] = (Fault(name="kill-migration", cases=migration_cases, attempt=kill_migration),)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tests.faults.fault import Fault, Plan, Tried
-from tests.faults.invariants import finished, said_badly
-from tests.faults.lane import Ended, Lane
-from tests.faults.moody import Asked, Moody, Reply, answer, page
+from tests.faults.fault import CaseResult, Fault, Plan
+from tests.faults.invariants import finished, unreadable_output
+from tests.faults.misbehaving_server import MisbehavingServer, ReceivedRequest, Reply, answer, page
+from tests.faults.suite_worker import ProcessResult, SuiteWorker
 from tests.support.crawls import ROOT
 
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
@@ -28,7 +28,7 @@ def moments(count: int) -> list[str]:
     return [f"{LAST * number / count:.3f}" for number in range(count)]
 
 
-def signal_cases(plan: Plan, scout: Lane) -> list[str]:
+def signal_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     """SIGNAL TIMES SECONDS"""
     counts = {"SIGINT": (8, 40), "SIGTERM": (5, 25), "SIGHUP": (2, 10)}
     return [
@@ -39,14 +39,14 @@ def signal_cases(plan: Plan, scout: Lane) -> list[str]:
     ]
 
 
-def send(lane: Lane, case: str) -> Tried:
+def send(worker: SuiteWorker, case: str) -> CaseResult:
     name, times, moment = case.split()
     number = signal.Signals[name]
-    served = lane.web("paced")
-    with lane.room() as room:
-        db = room / "crawl.db"
+    served = worker.web("paced")
+    with worker.scratch_folder() as scratch:
+        db = scratch / "crawl.db"
         began = time.monotonic()
-        with lane.started(*served.onto(db)) as process:
+        with worker.started(*served.onto(db)) as process:
             time.sleep(float(moment))
             _send(process, number)
             if times == "twice":
@@ -58,9 +58,9 @@ def send(lane: Lane, case: str) -> Tried:
         if ended.seconds > float(moment) + AT_ONCE:
             wrong.append(f"took {ended.seconds - float(moment):.1f} s to end")
         if ended.code == 0:
-            return Tried(0, [*wrong, *finished(served, db, ended, kills=0)], reached=False)
-        resumed = lane.crawl(*served.onto(db))
-        return Tried(1, [*wrong, *finished(served, db, resumed, kills=1)])
+            return CaseResult(0, [*wrong, *finished(served, db, ended, kills=0)], reached=False)
+        resumed = worker.crawl(*served.onto(db))
+        return CaseResult(1, [*wrong, *finished(served, db, resumed, kills=1)])
 
 
 def _send(process: subprocess.Popen[str], number: signal.Signals) -> None:
@@ -68,16 +68,16 @@ def _send(process: subprocess.Popen[str], number: signal.Signals) -> None:
         process.send_signal(number)
 
 
-def _end_of(process: subprocess.Popen[str], began: float) -> Ended:
+def _end_of(process: subprocess.Popen[str], began: float) -> ProcessResult:
     stdout, stderr = process.communicate(timeout=30)
-    return Ended(process.returncode, stdout, stderr, time.monotonic() - began)
+    return ProcessResult(process.returncode, stdout, stderr, time.monotonic() - began)
 
 
-def _judge(ended: Ended, codes: Sequence[int]) -> list[str]:
+def _judge(ended: ProcessResult, codes: Sequence[int]) -> list[str]:
     wrong = [] if ended.code in codes else [f"should be exit {codes[1]}: {ended}"]
     if "Traceback" in ended.stderr and str(ROOT) not in ended.stderr:
         return wrong  # Python itself was still starting; nobody can help that
-    return [*wrong, *said_badly(ended)]
+    return [*wrong, *unreadable_output(ended)]
 
 
 def left_over(session: int, *, within: float = 2.0) -> Iterator[str]:
@@ -104,18 +104,18 @@ def of_session(session: int) -> list[int]:
     return found
 
 
-def describe_cases(plan: Plan, scout: Lane) -> list[str]:
+def describe_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     """Seconds after the first request: before, a process may not know what the signal means to it."""
     return [f"{number * 0.03:.2f}" for number in ((0, 10) if plan.short else range(24))]
 
 
-def describe(lane: Lane, case: str) -> Tried:
+def describe(worker: SuiteWorker, case: str) -> CaseResult:
     """SIGUSR1 is a question: it is answered on standard error, and the crawl goes on."""
-    served = lane.web("paced")
-    with lane.room() as room:
-        db = room / "crawl.db"
+    served = worker.web("paced")
+    with worker.scratch_folder() as scratch:
+        db = scratch / "crawl.db"
         began = time.monotonic()
-        with lane.started(*served.onto(db)) as process:
+        with worker.started(*served.onto(db)) as process:
             while not served.web.requests.total() and process.poll() is None:
                 time.sleep(0.002)
             time.sleep(float(case))
@@ -125,10 +125,10 @@ def describe(lane: Lane, case: str) -> Tried:
         answered = "fetch: waits for" in ended.stderr and "task writer" in ended.stderr
         if not answered and float(case) < SURELY:
             wrong.append(f"was not answered: {ended}")
-        return Tried(0, wrong, reached=answered)  # at the very end nobody answers any more
+        return CaseResult(0, wrong, reached=answered)  # at the very end nobody answers any more
 
 
-def orphan_cases(plan: Plan, scout: Lane) -> list[str]:
+def orphan_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     return (
         ["SIGKILL busy", "SIGTERM busy"]
         if plan.short
@@ -136,17 +136,17 @@ def orphan_cases(plan: Plan, scout: Lane) -> list[str]:
     )
 
 
-def orphan_parsers(lane: Lane, case: str) -> Tried:
+def orphan_parsers(worker: SuiteWorker, case: str) -> CaseResult:
     """Parser processes end with the crawl that started them, also in the middle of a page that
     takes them long."""
     name, what = case.split()
     heavy = answer(f"<p {' '.join(f'a{number}' for number in range(400_000))}>")  # minutes
     light = [f"/{number}" for number in range(400)]
 
-    def mood(asked: Asked) -> Reply:
+    def behaviour(asked: ReceivedRequest) -> Reply:
         return heavy if what == "busy" else page(asked.path, light * (asked.path == "/"))
 
-    with lane.room() as room, Moody(mood, delay=0.005).served() as port:
+    with worker.scratch_folder() as scratch, MisbehavingServer(behaviour, delay=0.005).served() as port:
         words = (
             "--seed",
             f"http://127.0.0.1:{port}/",
@@ -156,7 +156,7 @@ def orphan_parsers(lane: Lane, case: str) -> Tried:
             "--processes",
             "3",
         )
-        with lane.started(*words, "--db", room / "crawl.db") as process:
+        with worker.started(*words, "--db", scratch / "crawl.db") as process:
             deadline = time.monotonic() + 20
             while len(of_session(process.pid)) < 2 and time.monotonic() < deadline and process.poll() is None:
                 time.sleep(0.01)
@@ -164,7 +164,7 @@ def orphan_parsers(lane: Lane, case: str) -> Tried:
             reached = len(of_session(process.pid)) > 1
             _send(process, signal.Signals[name])
             process.communicate(timeout=30)
-            return Tried(0, list(left_over(process.pid, within=ORPHANED)), reached=reached)
+            return CaseResult(0, list(left_over(process.pid, within=ORPHANED)), reached=reached)
 
 
 FAULTS: Sequence[Fault] = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from tests.faults.fault import Fault, Plan, Tried
-from tests.faults.invariants import finished, left_behind, said_badly
-from tests.faults.lane import Lane
+from tests.faults.fault import CaseResult, Fault, Plan
+from tests.faults.invariants import finished, left_behind, unreadable_output
+from tests.faults.suite_worker import SuiteWorker
 from tests.support.crawls import ROOT, check_invariants, equal_crawls
 
 SHELL = {  # $0 and $@ are a command
@@ -24,7 +24,7 @@ SHELL = {  # $0 and $@ are a command
 READING = ("query", "report", "status", "why", "query-long")
 
 
-def stream_cases(plan: Plan, scout: Lane) -> list[str]:
+def stream_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     return [f"{what} {command}" for what in SHELL for command in ("crawl", *READING)] + [
         f"{what} {words}"
         for words in ("help", "config")
@@ -32,14 +32,14 @@ def stream_cases(plan: Plan, scout: Lane) -> list[str]:
     ]
 
 
-def spoil_stream(lane: Lane, case: str) -> Tried:
+def spoil_stream(worker: SuiteWorker, case: str) -> CaseResult:
     """A crawl goes on whoever reads; a command for reading says what it can, and never a traceback."""
     what, command = case.split()
-    served = lane.web("small")
-    with lane.room() as room:
-        db = room / "crawl.db"
+    served = worker.web("small")
+    with worker.scratch_folder() as scratch:
+        db = scratch / "crawl.db"
         if command in READING:
-            lane.crawl(*served.onto(db))
+            worker.crawl(*served.onto(db))
         words = {
             "crawl": (*served.onto(db), "--log-level", "debug"),
             "query": ("query", "SELECT * FROM urls", "--db", str(db)),
@@ -57,8 +57,8 @@ def spoil_stream(lane: Lane, case: str) -> Tried:
             "help": ("--help",),
             "config": ("--seed", served.url, "--print-config"),
         }[command]
-        ended = lane.command(*words, before=("sh", "-c", SHELL[what]))
-        wrong = said_badly(ended)
+        ended = worker.command(*words, before=("sh", "-c", SHELL[what]))
+        wrong = unreadable_output(ended)
         if "Exception ignored" in ended.stderr:
             wrong.append(f"complains at its end: {ended}")
         if what == "stdout-full" and command != "crawl" and "cannot write" not in ended.stderr:
@@ -67,8 +67,8 @@ def spoil_stream(lane: Lane, case: str) -> Tried:
         if "|" not in SHELL[what] and ended.code != usual:
             wrong.append(f"should be exit {usual}: {ended}")
         if command == "crawl":
-            wrong += [*left_behind(db), *check_invariants(db), *equal_crawls(served.peace, db)]
-        return Tried(0, wrong[:5])
+            wrong += [*left_behind(db), *check_invariants(db), *equal_crawls(served.baseline, db)]
+        return CaseResult(0, wrong[:5])
 
 
 STRICT = {
@@ -79,26 +79,26 @@ STRICT = {
 }
 
 
-def strict_cases(plan: Plan, scout: Lane) -> list[str]:
+def strict_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     return [f"{name} {web}" for name in STRICT for web in ("small", "drawn")]
 
 
-def be_strict(lane: Lane, case: str) -> Tried:
+def be_strict(worker: SuiteWorker, case: str) -> CaseResult:
     """No warning of Python's, no coroutine forgotten, nothing left open."""
     name, web = case.split()
     env, options = STRICT[name]
-    served = lane.web(web)
-    with lane.room() as room:
-        db = room / "crawl.db"
+    served = worker.web(web)
+    with worker.scratch_folder() as scratch:
+        db = scratch / "crawl.db"
         program = (sys.executable, *options, str(ROOT / "run_crawl.py"))
-        ended = lane.command(*served.onto(db), program=program, env=env)
+        ended = worker.command(*served.onto(db), program=program, env=env)
         # A slow callback on a busy machine is none of the things that are looked for.
         strange = [
             line
             for line in ended.stderr.splitlines()
             if ("Warning" in line or "warning" in line or "destroyed" in line) and " took " not in line
         ]
-        return Tried(0, [*finished(served, db, ended, kills=0), *strange[:3]])
+        return CaseResult(0, [*finished(served, db, ended, kills=0), *strange[:3]])
 
 
 FAULTS: Sequence[Fault] = (

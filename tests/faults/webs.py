@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from aiohttp import web as http
 
-from tests.support.web import SyntheticWeb
+from tests.support.synthetic_web import SyntheticWeb
 
 
-class Widths(NamedTuple):
+class PoolSizes(NamedTuple):
     """How wide a crawl's stages are."""
 
     fetchers: int
@@ -36,8 +36,8 @@ class Widths(NamedTuple):
         )
 
 
-NARROW = Widths(fetchers=3, parsers=1, storers=2, queue=2)
-WIDE = Widths(fetchers=16, parsers=2, storers=16, queue=16)
+NARROW = PoolSizes(fetchers=3, parsers=1, storers=2, queue=2)
+WIDE = PoolSizes(fetchers=16, parsers=2, storers=16, queue=16)
 
 
 class TimedWeb(SyntheticWeb):
@@ -86,9 +86,9 @@ class Served:
     web: TimedWeb
     url: str
     flags: tuple[str, ...]  # of every crawl of it, but for --db
-    widths: Widths
-    peace: Path
-    share: Mapping[str, int]  # requests by path that an undisturbed crawl costs
+    pool_sizes: PoolSizes
+    baseline: Path
+    baseline_requests: Mapping[str, int]  # requests by path that an undisturbed crawl costs
 
     def onto(self, db: Path) -> tuple[str, ...]:
         """The words of a crawl of it into that file."""
@@ -170,14 +170,14 @@ def vast() -> TimedWeb:
 class Recipe(NamedTuple):
     make: Callable[[], TimedWeb]
     depth: float
-    widths: Widths
+    pool_sizes: PoolSizes
     known: bool = True  # the web itself can tell what a crawl of it must find
 
     @property
     def flags(self) -> tuple[str, ...]:
         """Of a crawl of it; a web of our own needs no politeness, and a retry no second of rest."""
         return (
-            *("--depth", "inf" if self.depth == inf else f"{self.depth:g}", *self.widths.flags),
+            *("--depth", "inf" if self.depth == inf else f"{self.depth:g}", *self.pool_sizes.flags),
             *("--throttle", "fixed", "--per-host", "64", "--retry-delay", "0", "--progress", "none"),
         )
 

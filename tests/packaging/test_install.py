@@ -21,7 +21,7 @@ import aiohttp
 import pytest
 
 from tests.support.crawls import ROOT, rows
-from tests.support.shop import shop
+from tests.support.shop_site import shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -18,7 +18,7 @@ from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.stages.fetch import FetchStage
 from tests.support.crawls import run_command
 from tests.support.fakes import FakeFetcher, FakeGate, answer, task
-from tests.support.web import SyntheticWeb
+from tests.support.synthetic_web import SyntheticWeb
 
 ROBOTS = RobotsTask(origin="http://h", host="h")
 

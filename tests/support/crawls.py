@@ -16,7 +16,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.support.web_answer import Expected
+from tests.support.synthetic_web_answer import Expected
 
 if TYPE_CHECKING:
     from penstock.crawler.run_result import Report

@@ -11,9 +11,9 @@ from math import inf
 import pytest
 
 from tests.reference import Seen, walk
-from tests.support.web import SyntheticWeb
-from tests.support.web_draw import CHAIN
-from tests.support.web_resource import Mention
+from tests.support.synthetic_web import SyntheticWeb
+from tests.support.synthetic_web_drawing import CHAIN
+from tests.support.synthetic_web_resource import Mention
 
 
 class TestReferenceWalk:

@@ -16,8 +16,8 @@ from penstock.crawler.messages import CanonicalUrl, Content, Document
 from penstock.stages.extractors.fields.page import ParsedDocument
 from tests.support import plugin_examples
 from tests.support.crawls import check_invariants, crawl, rows
-from tests.support.shop import HEAVY, extracted, shop, website
-from tests.support.web_resource import Resource
+from tests.support.shop_site import HEAVY, extracted, shop, website
+from tests.support.synthetic_web_resource import Resource
 
 EXAMPLES = "tests.support.plugin_examples"
 FAILURES = "SELECT source, error FROM extraction_failures"

@@ -13,7 +13,7 @@ import pytest
 import penstock
 from penstock import BadConfig, CrawlEvent, RunEnded
 from tests.support.crawls import QUICK, ROOT, differences, rows
-from tests.support.web import SyntheticWeb
+from tests.support.synthetic_web import SyntheticWeb
 
 
 class TestOneCall:

@@ -25,7 +25,7 @@ from penstock import (
 )
 from penstock.crawler.library.event_stream import EventStream
 from tests.support.crawls import QUICK, check_invariants, differences, equal_crawls, rows
-from tests.support.web import SyntheticWeb
+from tests.support.synthetic_web import SyntheticWeb
 
 NARROW = {"fetchers": 1, "parsers": 1, "storers": 1, "queue_size": 1}
 GOOD = "SELECT url FROM pages WHERE status = 200 AND error IS NULL"

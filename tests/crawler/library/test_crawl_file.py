@@ -13,7 +13,7 @@ import penstock
 from penstock import BadConfig, BadDatabase, BadQuery, CrawlFile, Table
 from tests.support.crawls import crawl as run_crawl
 from tests.support.crawls import rows
-from tests.support.web import SyntheticWeb
+from tests.support.synthetic_web import SyntheticWeb
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202egnp"
 

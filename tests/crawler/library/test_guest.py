@@ -12,7 +12,7 @@ import pytest
 
 import penstock
 from tests.support.crawls import ROOT
-from tests.support.web import SyntheticWeb
+from tests.support.synthetic_web import SyntheticWeb
 
 # Looks at what belongs to the whole process, crawls, and looks again.
 PROGRAM = """

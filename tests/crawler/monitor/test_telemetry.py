@@ -26,8 +26,8 @@ from penstock.storage.writing.telemetry_samples import TelemetrySamples
 from tests.support.crawls import crawl, rows
 from tests.support.fakes import MemoryCrawl, done, task
 from tests.support.frontier_rig import Rig
-from tests.support.store_kit import SEED, stored
-from tests.support.web import SyntheticWeb
+from tests.support.open_store import SEED, stored
+from tests.support.synthetic_web import SyntheticWeb
 
 IDLE = StageView(waiting=0, bound=64, busy=0, workers=64, handled=1_000)
 FULL = StageView(waiting=50, bound=64, busy=60, workers=64, handled=1_000)

@@ -15,7 +15,7 @@ from penstock.crawler.policies.reach import DYNAMIC_RULES, LISTED, SEED, UNREACH
 from penstock.crawler.policies.scope import Scope
 from penstock.crawler.policies.traps import Traps
 from penstock.crawler.scheduler.admission import Admission
-from tests.support.store_kit import registrable
+from tests.support.open_store import registrable
 
 REACHES = st.builds(
     Reach, st.integers(0, 5), st.integers(0, 5), st.booleans(), st.booleans(), st.integers(0, 5)

@@ -26,7 +26,7 @@ from penstock.crawler.scheduler.discovery import (
     redirect_target,
 )
 from tests.support.fakes import answer, url
-from tests.support.store_kit import SEED, admission
+from tests.support.open_store import SEED, admission
 
 A, B, C, D, X = (f"{SEED}{name}" for name in "abcdx")
 OUTSIDE = "http://other/"

@@ -16,7 +16,7 @@ import pytest
 from penstock.crawler.messages import Dead, FetchTask, RetryAt, RobotsAnswer, RobotsTask, Skipped, Verdict
 from penstock.crawler.ports import FrontierStore, HostThrottle, Pending, Saved, SessionPage
 from tests.support.fakes import START, MemoryCrawl, answer, done, task, url
-from tests.support.store_kit import stored
+from tests.support.open_store import stored
 
 NOW = START
 

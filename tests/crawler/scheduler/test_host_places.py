@@ -9,7 +9,7 @@ import pytest
 
 from penstock.crawler.policies.congestion import ConcurrencyState
 from penstock.crawler.scheduler.host_window import HostQueue, HostWindow, Move, Place
-from tests.support.windows import NOW, answer, feed, pending, start_all, start_next, window_of
+from tests.support.host_windows import NOW, answer, feed, pending, start_all, start_next, window_of
 
 MOVES = {
     (Place.IDLE, Move.LINE_UP): Place.READY,

@@ -7,7 +7,7 @@ import pytest
 from penstock.crawler.policies.breaker import CLOSED, BreakerState
 from penstock.crawler.ports import HostThrottle, Pending
 from penstock.crawler.scheduler.host_window import HostQueue, HostWindow
-from tests.support.windows import NEVER, NOW, answer, feed, pending, start_all, start_next, window_of
+from tests.support.host_windows import NEVER, NOW, answer, feed, pending, start_all, start_next, window_of
 
 
 class TestOrder:

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from penstock.crawler.scheduler.host_window import MAX_BATCH, MAX_URLS, MIN_BATCH, HostWindow
-from tests.support.windows import answer, feed, pending, start_all, start_next, window_of
+from tests.support.host_windows import answer, feed, pending, start_all, start_next, window_of
 
 
 class TestTheDisk:

@@ -16,7 +16,7 @@ from penstock.storage.reading.explanation import explain_url
 from penstock.storage.writing.poison_pages import judge_last_run
 from tests.faults.migrations import make_older
 from tests.support.fakes import answer, task, url
-from tests.support.store_kit import LINKS, PAGES, SEED, URLS, alike, depths, rows, states, stored
+from tests.support.open_store import LINKS, PAGES, SEED, URLS, depths, rows, states, stored, use_equal_digests
 
 A, B, C, D = (f"{SEED}{name}" for name in "abcd")
 SECURE = "https://h/a"
@@ -82,7 +82,7 @@ class TestOneDigestForAll:
 
     @pytest.fixture(autouse=True)
     def same(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        alike(monkeypatch)
+        use_equal_digests(monkeypatch)
 
     async def test_urls_and_texts_are_told_apart(self, path: Path) -> None:
         async with stored(path) as file:

@@ -20,8 +20,8 @@ from penstock.storage.database.file_lock import FileLock
 from penstock.storage.jobs.reparse_store import ReparseRequest, ReparseStore, SavedBody
 from tests.crawler.cli.test_read_commands import Shell
 from tests.support.crawls import check_invariants, crawl, rows
-from tests.support.shop import extracted, shop, website
-from tests.support.web import SyntheticWeb
+from tests.support.shop_site import extracted, shop, website
+from tests.support.synthetic_web import SyntheticWeb
 
 RULES = (
     "--select",

@@ -19,7 +19,7 @@ from penstock.stages.extractors.html import HtmlExtractor
 from tests.crawler.cli.test_read_commands import Shell
 from tests.crawler.cli.test_table_formats import NEVER_RAW
 from tests.support.crawls import check_invariants, crawl, rows
-from tests.support.shop import website
+from tests.support.shop_site import website
 
 SITE = {
     "/": "<title>Home</title><p>All about kettles and <b>tea</b>pots."

@@ -26,7 +26,17 @@ from penstock.crawler.ports import Pending
 from penstock.crawler.scheduler.discovery import UrlState
 from penstock.crawler.scheduler.seen import SeenFilter
 from tests.support.fakes import answer, task, url
-from tests.support.store_kit import LINKS, PAGES, SEED, URLS, AlwaysMaybe, admission, alike, rows, stored
+from tests.support.open_store import (
+    LINKS,
+    PAGES,
+    SEED,
+    URLS,
+    AlwaysMaybe,
+    admission,
+    rows,
+    stored,
+    use_equal_digests,
+)
 
 HOPS = 2  # redirects in a row
 RUNS_FROM = 1  # in place of 20: the webs here are small
@@ -209,7 +219,7 @@ class TestAnyOrder:
         """They only say where to look."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("penstock.storage.writing.url_table.CACHED_URLS", 1)
-            alike(patch)
+            use_equal_digests(patch)
 
             assert arrive(site, order, AlwaysMaybe()) == Answer(site).tables()
 

@@ -18,7 +18,7 @@ from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.crawl_store import CrawlStore
 from tests.support.fakes import START, done, task
-from tests.support.store_kit import SEED, Stored, admission, depths, rows, settings, states, stored
+from tests.support.open_store import SEED, Stored, admission, depths, rows, settings, states, stored
 
 A, B, C, D = (f"{SEED}{name}" for name in "abcd")
 

@@ -24,7 +24,7 @@ from penstock.crawler.policies.traps import Traps
 from penstock.crawler.ports import Saved
 from penstock.storage.database.cooperative import CHUNK_SIZE
 from tests.support.fakes import START, answer, done, task, url
-from tests.support.store_kit import SEED, AlwaysMaybe, Stored, depths, rows, states, stored
+from tests.support.open_store import SEED, AlwaysMaybe, Stored, depths, rows, states, stored
 
 A, B, C, D, X = (f"{SEED}{name}" for name in "abcdx")
 

@@ -8,7 +8,7 @@ import pytest
 
 from penstock.crawler.messages import Verdict
 from tests.support.fakes import done, task, url
-from tests.support.store_kit import PAGES, SEED, rows, states, stored
+from tests.support.open_store import PAGES, SEED, rows, states, stored
 
 A, B = f"{SEED}a", f"{SEED}b"
 

@@ -26,7 +26,7 @@ from penstock.crawler.messages import (
 from penstock.crawler.ports import Saved
 from penstock.storage.writing.group_commit import MAX_LINGER
 from tests.support.fakes import START, answer, done, links, task, url
-from tests.support.store_kit import PAGES, SEED, Stored, depths, rows, states, stored
+from tests.support.open_store import PAGES, SEED, Stored, depths, rows, states, stored
 
 PAGE = task(SEED)
 A, B, C = (f"{SEED}{name}" for name in "abc")

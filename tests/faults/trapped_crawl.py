@@ -1,6 +1,6 @@
 """The product in a process of its own, with a trap set from outside: the product has no hooks.
 
-    python -m tests.faults.child 'kill commit before 17' --seed URL --db FILE
+    python -m tests.faults.trapped_crawl 'kill commit before 17' --seed URL --db FILE
 
 A trap wraps functions of the product before its command runs:
 

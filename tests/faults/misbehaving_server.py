@@ -14,7 +14,7 @@ from enum import Enum
 from typing import NamedTuple
 
 
-class Asked(NamedTuple):
+class ReceivedRequest(NamedTuple):
     """One request that arrived."""
 
     at: float  # unix seconds
@@ -23,23 +23,23 @@ class Asked(NamedTuple):
     nth: int  # how often this path was asked for at this host, from 1
 
 
-class Rudeness(Enum):
+class Misbehaviour(Enum):
     RESET = "reset"  # instead of an answer
     DRIP = "drip"  # an answer by the byte, which takes minutes
 
 
 DRIP_SECONDS = 4.0  # between two bytes: never silent for so long that a crawl gives up
-Reply = bytes | Rudeness
-Mood = Callable[[Asked], Reply]
+Reply = bytes | Misbehaviour
+Behaviour = Callable[[ReceivedRequest], Reply]
 
 
-class Moody:
+class MisbehavingServer:
     """What it answers is a function of the request. `asked` is all it was asked for."""
 
-    def __init__(self, mood: Mood, *, delay: float = 0.0) -> None:
-        self.mood = mood
+    def __init__(self, behaviour: Behaviour, *, delay: float = 0.0) -> None:
+        self.behaviour = behaviour
         self.delay = delay  # seconds before an answer
-        self.asked: list[Asked] = []
+        self.asked: list[ReceivedRequest] = []
         self._times: Counter[tuple[str, str]] = Counter()
 
     @contextmanager
@@ -51,7 +51,7 @@ class Moody:
         servers += [
             loop.run_until_complete(asyncio.start_server(self._meet, host, port)) for host in hosts[1:]
         ]
-        thread = threading.Thread(target=loop.run_forever, name="moody")
+        thread = threading.Thread(target=loop.run_forever, name="misbehaving_server")
         thread.start()
         try:
             yield port
@@ -67,21 +67,21 @@ class Moody:
             path = head.split(" ", 2)[1]
             host = next(line[6:].strip() for line in head.split("\r\n") if line.lower().startswith("host:"))
             self._times[host, path] += 1
-            asked = Asked(time.time(), host, path, self._times[host, path])
+            asked = ReceivedRequest(time.time(), host, path, self._times[host, path])
             self.asked.append(asked)
             await asyncio.sleep(self.delay)
-            reply = self.mood(asked)
-            if reply is Rudeness.RESET:
+            reply = self.behaviour(asked)
+            if reply is Misbehaviour.RESET:
                 # Without lingering, closing sends RST instead of FIN.
                 line: socket.socket = writer.get_extra_info("socket")
                 line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 writer.transport.abort()
                 return
-            for part in _drops(answer("." * 400)) if reply is Rudeness.DRIP else [reply]:
+            for part in _drops(answer("." * 400)) if reply is Misbehaviour.DRIP else [reply]:
                 assert isinstance(part, bytes)
                 writer.write(part)
                 await writer.drain()
-                if reply is Rudeness.DRIP:
+                if reply is Misbehaviour.DRIP:
                     await asyncio.sleep(DRIP_SECONDS)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass  # the crawl was killed, or has gone; or this server is being closed

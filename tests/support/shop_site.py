@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.crawls import rows
-from tests.support.web import SyntheticWeb
-from tests.support.web_resource import Resource
+from tests.support.synthetic_web import SyntheticWeb
+from tests.support.synthetic_web_resource import Resource
 
 HEAVY = "<i>filler</i> " * 3_000  # more than may be read on the event loop
 

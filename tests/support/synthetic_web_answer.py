@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
-from tests.support.web_resource import AWAY, HERE, RETRIED, Mention, Places, Resource
+from tests.support.synthetic_web_resource import AWAY, HERE, RETRIED, Mention, Places, Resource
 
 MAX_REDIRECTS = 20  # in a row
 

@@ -8,10 +8,10 @@ import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 
-from tests.faults.fault import Fault, Plan, Tried
-from tests.faults.invariants import finished, said_badly
-from tests.faults.lane import Ended, Lane
-from tests.faults.moody import Asked, Moody, Reply, Rudeness, page
+from tests.faults.fault import CaseResult, Fault, Plan
+from tests.faults.invariants import finished, unreadable_output
+from tests.faults.misbehaving_server import MisbehavingServer, Misbehaviour, ReceivedRequest, Reply, page
+from tests.faults.suite_worker import ProcessResult, SuiteWorker
 from tests.faults.webs import NARROW
 from tests.support.crawls import rows
 
@@ -24,18 +24,18 @@ LIMIT_MIB = 64.0  # storage's journal_size_limit, to which it is cut when it beg
 STUCK = 60.0  # seconds without a settled URL
 
 
-def reader_cases(plan: Plan, scout: Lane) -> list[str]:
+def reader_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     return [] if plan.short else ["vast"]
 
 
-def read_for_a_minute(lane: Lane, case: str) -> Tried:
+def read_for_a_minute(worker: SuiteWorker, case: str) -> CaseResult:
     """One read transaction of a minute: the crawl keeps its pace, and the WAL begins anew afterwards."""
-    served = lane.web(case)
-    with lane.room() as room:
-        db = room / "crawl.db"
+    served = worker.web(case)
+    with worker.scratch_folder() as scratch:
+        db = scratch / "crawl.db"
         wal = db.with_name("crawl.db-wal")
         words = (*served.onto(db), "--delay", str(PACE))
-        with lane.started(*words) as process:
+        with worker.started(*words) as process:
             while served.web.requests.total() < 50 and process.poll() is None:
                 time.sleep(0.01)
             before, began = served.web.requests.total(), time.monotonic()
@@ -54,7 +54,7 @@ def read_for_a_minute(lane: Lane, case: str) -> Tried:
                 largest = max(largest, last)
                 time.sleep(0.02)
             stdout, stderr = process.communicate()
-        ended = Ended(process.returncode, stdout, stderr, time.monotonic() - began)
+        ended = ProcessResult(process.returncode, stdout, stderr, time.monotonic() - began)
         wrong = finished(served, db, ended, kills=0)
         wrong += [] if read > READS - 1 else [f"the crawl was over after {read:.0f} s"]
         wrong += [] if stood else ["the reader's moment did not stand still"]
@@ -66,30 +66,32 @@ def read_for_a_minute(lane: Lane, case: str) -> Tried:
         if last > LIMIT_MIB + CHECKPOINT_MIB:
             wrong.append(f"the WAL was not cut: {sizes}")
         note = f"WAL {sizes}"
-        return Tried(0, wrong, note=note)
+        return CaseResult(0, wrong, note=note)
 
 
-def stuck_cases(plan: Plan, scout: Lane) -> list[str]:
+def stuck_cases(plan: Plan, probe: SuiteWorker) -> list[str]:
     return [] if plan.short else ["drip"]
 
 
-def get_stuck(lane: Lane, case: str) -> Tried:
+def get_stuck(worker: SuiteWorker, case: str) -> CaseResult:
     """After a minute a line says what every stage waits for, and which fetch is the oldest."""
 
-    def mood(asked: Asked) -> Reply:
-        return Rudeness.DRIP if asked.path == "/slow" else page(asked.path, ["/slow"])
+    def behaviour(asked: ReceivedRequest) -> Reply:
+        return Misbehaviour.DRIP if asked.path == "/slow" else page(asked.path, ["/slow"])
 
-    with lane.room() as room, Moody(mood).served() as port:
+    with worker.scratch_folder() as scratch, MisbehavingServer(behaviour).served() as port:
         seed = f"http://127.0.0.1:{port}/"
         words = ("--seed", seed, "--no-robots", *NARROW.flags, "--progress", "none")
         patient = ("--timeout", "300", "--max-time", f"{STUCK + 12:g}", "--grace", "1")
-        ended = lane.command(*words, *patient, "--db", room / "a.db", timeout=STUCK * 2)
+        ended = worker.command(*words, *patient, "--db", scratch / "a.db", timeout=STUCK * 2)
         lines = [line for line in ended.stderr.splitlines() if "nothing_settled" in line]
         wrong = [] if len(lines) == 1 and ended.code == 3 else [f"should be one line, then exit 3: {ended}"]
         facts = (rf"fetch: waits for answers.*oldest {seed}slow for 6", "parse: waits for fetch")
         wrong += [f"does not say {fact!r}: {lines}" for fact in facts if not re.search(fact, str(lines))]
-        [(state,)] = rows(room / "a.db", "SELECT state FROM urls WHERE url LIKE '%/slow'")
-        return Tried(0, [*wrong, *said_badly(ended)] + ([] if state == "pending" else [f"it is {state}"]))
+        [(state,)] = rows(scratch / "a.db", "SELECT state FROM urls WHERE url LIKE '%/slow'")
+        return CaseResult(
+            0, [*wrong, *unreadable_output(ended)] + ([] if state == "pending" else [f"it is {state}"])
+        )
 
 
 FAULTS: Sequence[Fault] = (

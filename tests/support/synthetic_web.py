@@ -22,9 +22,9 @@ from random import Random
 
 from aiohttp import web as http
 
-from tests.support.web_answer import Expected, Rules, answer
-from tests.support.web_draw import Drawing, draw_oddities, draw_pages
-from tests.support.web_resource import Mention, Places, Resource, encode
+from tests.support.synthetic_web_answer import Expected, Rules, answer
+from tests.support.synthetic_web_drawing import Drawing, draw_oddities, draw_pages
+from tests.support.synthetic_web_resource import Mention, Places, Resource, encode
 
 MAX_DELAY = 0.06  # seconds; the tail of the drawn latencies ends here
 

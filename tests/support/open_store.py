@@ -40,7 +40,7 @@ class AlwaysMaybe(SeenFilter):
         return True
 
 
-def alike(patch: pytest.MonkeyPatch) -> None:
+def use_equal_digests(patch: pytest.MonkeyPatch) -> None:
     """From now on all texts have the same digest."""
     for where in ("database.digests", "reading.explanation", "writing.poison_pages", "writing.url_table"):
         patch.setattr(f"penstock.storage.{where}.digest_of_path", lambda path: 0)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.support.web_resource import AWAY, ELSEWHERE, HERE, PORT, Charset, Mention, Resource
+from tests.support.synthetic_web_resource import AWAY, ELSEWHERE, HERE, PORT, Charset, Mention, Resource
 
 DIRECTORIES = ("/", "/a/", "/a/b/", "/docs/v1/", "/docs/v2/deep/er/", "/caf%C3%A9/")
 CHAIN = 24  # redirects in a row, four more than a crawler follows
