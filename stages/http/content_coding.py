@@ -1,16 +1,16 @@
-"""Coding: undo the Content-Encoding of a body, within bounds.
+"""Content coding: undo the Content-Encoding of a body, within bounds.
 
 May touch: zlib.
-Never: hold more than was asked for. A few kilobytes can expand to gigabytes, so the
-output is taken in pieces of a bounded size and counted as it comes.
+Never: hold more than the limit. A few kilobytes can expand to gigabytes, so the output is taken in
+pieces of a bounded size and counted piece by piece.
 
-br and zstd are not asked for: brotli made pages 8 to 9 % smaller than gzip does when a server
-packs them as they are asked for, and 29 % when they were packed beforehand (python and
-PostgreSQL manuals), and decoding was quicker by less than 0.1 ms a page; that does not pay for
-another decoder of untrusted bytes. A server that sends them all the same gets `unknown_coding`.
+The codings br and zstd are not requested. Brotli made pages 8 to 9 % smaller than gzip when a server
+compresses each response, and 29 % smaller when files were compressed beforehand (manuals of Python
+and PostgreSQL). Decoding was faster by less than 0.1 ms a page. That does not pay for another
+decoder of untrusted bytes. A server that sends them anyway gets `unknown_coding`.
 
-A body that breaks off is an error here, though browsers show what has arrived: a page
-cut short is worse than a page missing, since nobody sees that half its links are gone.
+A body that breaks off is an error here, though browsers show what has arrived. A shortened page is
+worse than a missing one, since nobody sees that half its links are gone.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ MAX_CODINGS = 3  # on top of one another; two happen by mistake, more only on pu
 MAX_MEMBERS = 1_000  # of one gzip stream; an empty one of 20 bytes costs as much as a large one
 PIECE_BYTES = 64 * 1024
 
-# What a coding may add to content that it cannot shrink: deflate at its worst 5 bytes in
-# 16 KiB, gzip a header and trailer per member. Far more coded bytes than content means that
-# somebody sends blocks of nothing, for ever.
+# The most bytes that a coding may add to content that it cannot shrink: deflate adds at most 5 bytes
+# in 16 KiB, gzip a header and a trailer per member. Far more coded bytes than content means that a
+# server sends empty blocks without end.
 _SLACK_BYTES = 64 * 1024
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -33,11 +33,11 @@ _GZIP_MAGIC = b"\x1f\x8b"
 class CodingError(Exception):
     """The body cannot be decoded. `reason` is a stable word:
 
-    truncated       it broke off before its end
-    too_large       it is longer than the limit; `decoded` holds its beginning, `limit` bytes
-                    less what `feed` had returned before
-    bad_coding      it is not what Content-Encoding says
-    unknown_coding  Content-Encoding names what we cannot undo, or too much of it
+    truncated       the body broke off before its end
+    too_large       it is longer than the limit; `decoded` holds the bytes up to the limit that were
+                    not returned before
+    bad_coding      its bytes are not in the coding that Content-Encoding names
+    unknown_coding  Content-Encoding names a coding that we cannot undo, or too many of them
     """
 
     def __init__(self, reason: str, decoded: bytes = b"") -> None:
@@ -51,14 +51,14 @@ class Decoder:
 
     def __init__(self, coding_header: str | None, limit: int) -> None:
         """`limit`: the most bytes of content, all chunks together."""
-        # Applied in the order of their names (RFC 9110 §8.4), so undone from the last.
+        # They were applied in the order of their names (RFC 9110 §8.4), so the last is undone first.
         self._layers = [_InflateLayer(name, limit) for name in reversed(_codings(coding_header))]
         self._left = limit
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        """Decode what has arrived; yield it in pieces of at most 64 KiB (or as it came, if
-        it is not coded), so that the caller can reserve memory before each. An empty piece
-        stands for as much work without any outcome."""
+        """Decode `chunk`; yield pieces of at most 64 KiB, or `chunk` itself if there is no coding, so
+        that the caller can reserve memory before each. An empty piece stands for the same amount of
+        work without output."""
         for piece in self._through(0, chunk):
             if len(piece) > self._left:
                 raise CodingError("too_large", piece[: self._left])
@@ -66,17 +66,17 @@ class Decoder:
             yield piece
 
     def feed(self, chunk: bytes) -> bytes:
-        """Decode what has arrived, all of it at once: never more than the limit."""
+        """Decode `chunk` at once: never more than the limit."""
         decoded = []
         try:
             for piece in self.pieces(chunk):
-                decoded.append(piece)  # noqa: PERF402, what came before an error is of use
+                decoded.append(piece)  # noqa: PERF402, the pieces before an error are used
         except CodingError as error:
             raise CodingError(error.reason, b"".join([*decoded, error.decoded])) from None
         return decoded[0] if len(decoded) == 1 else b"".join(decoded)
 
     def finish(self) -> bytes:
-        """Say that the body has ended; return what was held back."""
+        """Check that the body is complete; return the bytes that were held back."""
         for layer in self._layers:
             layer.finish()
         return b""
@@ -104,16 +104,16 @@ def _codings(header: str | None) -> list[str]:
 class _InflateLayer:
     """One coding: gzip with its members, or deflate with a zlib header or without.
 
-    What follows the end is dropped, as browsers do: servers pad. Only more gzip is decoded
-    further, since RFC 1952 §2.2 makes several members one file.
+    Bytes after the end are dropped, as browsers do, since servers pad. Only another gzip member is
+    decoded: RFC 1952 §2.2 makes several members one file.
     """
 
     def __init__(self, name: str, limit: int) -> None:
         self._is_gzip = name != "deflate"
         self._stream: zlib._Decompress | None = None  # None between members
-        self._head = b""  # one byte, waiting for the second: two of them say what follows
+        self._head = b""  # one byte; the format is known from two
         self._members = 0
-        self._ended = False  # past the end of all of it
+        self._ended = False  # all that follows is dropped
         self._may_take = limit + limit // 100 + _SLACK_BYTES
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
@@ -131,7 +131,7 @@ class _InflateLayer:
                 chunk = yield from self._inflate(self._stream, chunk)
 
     def _inflate(self, stream: zlib._Decompress, chunk: bytes) -> Generator[bytes, None, bytes]:
-        """Yield what `chunk` holds of one stream; return what of it is beyond its end."""
+        """Yield the output of `chunk` in one stream; return the part of `chunk` after its end."""
         full = True
         # After a full piece more may wait inside zlib, though all input is taken.
         while (chunk or full) and not stream.eof:
@@ -147,7 +147,7 @@ class _InflateLayer:
         return stream.unused_data
 
     def _begin(self, data: bytes) -> zlib._Decompress | None:
-        """Open what `data` is the beginning of: a member, a stream of deflate, or nothing."""
+        """Open the stream that begins with `data`: a gzip member, deflate, or None at the end."""
         if self._is_gzip:
             window = 16 + zlib.MAX_WBITS
             self._ended = self._members > 0 and not data.startswith(_GZIP_MAGIC)
@@ -161,7 +161,7 @@ class _InflateLayer:
         return zlib.decompressobj(window)
 
     def finish(self) -> None:
-        # Nothing at all is an empty body: servers say "gzip" of those too.
+        # No byte at all is an empty body: servers label those "gzip" too.
         if self._stream is not None or (self._head and not self._members):
             raise CodingError("truncated")
 

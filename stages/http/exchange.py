@@ -89,7 +89,8 @@ class HttpClient:
             except BaseException as error:
                 exchange.close()
                 was_idle = exchange.connected_at < started
-                if is_second or not was_idle or not _is_reset(error):
+                was_reset = isinstance(error, Exception) and reason_of(error) == "reset"
+                if is_second or not (was_idle and was_reset):
                     raise
             is_second = True
         if message.code == 407 and self._proxy is not None:
@@ -123,10 +124,6 @@ def _connector(proxy: Proxy | None, *, public_only: bool, connect_timeout: float
         resolver=PublicResolver(),
         socket_factory=public_socket,
     )
-
-
-def _is_reset(error: BaseException) -> bool:
-    return isinstance(error, Exception) and reason_of(error) == "reset"
 
 
 class Body(NamedTuple):
@@ -243,12 +240,10 @@ class Exchange:
             return
         if now >= self._ends_at:
             self._fail(TimeoutError())
-        elif now - self._protocol.last_activity_at >= self._silence and not self._has_arrived:
-            self._fail(aiohttp.SocketTimeoutError())
-
-    @property
-    def _has_arrived(self) -> bool:
-        return self._content is not None and self._content.is_eof()
+        elif now - self._protocol.last_activity_at >= self._silence:
+            has_arrived = self._content is not None and self._content.is_eof()
+            if not has_arrived:
+                self._fail(aiohttp.SocketTimeoutError())
 
     def _fail(self, error: Exception) -> None:
         self._protocol.set_exception(error)

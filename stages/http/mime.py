@@ -2,8 +2,8 @@
 
 May touch: nothing.
 
-MIME Sniffing standard, "parse a MIME type". A value that it refuses is no type at all,
-and a page without a type is no HTML page: we do not guess from the bytes.
+The rules are the MIME Sniffing standard's, "parse a MIME type". A value that it rejects is no type
+at all, and a page without a type is no HTML page: we do not guess from the bytes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _parse(header: str) -> Mime:
 
 
 def _charset(parameters: str) -> str | None:
-    """Return the first charset that is well-formed; a malformed parameter is passed over."""
+    """Return the first well-formed charset; malformed parameters are skipped."""
     position = 0
     while position < len(parameters):
         end = _next(parameters, ";=", position)
@@ -70,7 +70,8 @@ def _charset(parameters: str) -> str | None:
 
 
 def _quoted(text: str, position: int) -> tuple[str, int]:
-    """Read a quoted string from behind its opening quote; a backslash keeps the next character."""
+    """Read a quoted string from after its opening quote; a backslash keeps the next character.
+    Return the string and the position after it."""
     value = ""
     while True:
         match = _QUOTED_PIECE.match(text, position)
@@ -84,6 +85,6 @@ def _quoted(text: str, position: int) -> tuple[str, int]:
 
 
 def _next(text: str, stops: str, position: int) -> int:
-    """Return where the first of `stops` is at or after `position`, or the end."""
+    """Return the index of the first of `stops` at or after `position`; without one, the end."""
     found = (text.find(stop, position) for stop in stops)
     return min((at for at in found if at >= 0), default=len(text))

@@ -1,10 +1,10 @@
-"""Certificates: the system's authorities, read at the first handshake and not when aiohttp is loaded.
+"""TLS: read the system's certificate authorities at the first handshake, not when aiohttp is loaded.
 
-May touch: ssl, while something is being imported.
+May touch: ssl, while modules are being imported. For the command line only.
 
-aiohttp makes two TLS contexts when it is imported, and each of them reads the whole bundle:
-a fifth of the processor time of loading all, for nothing in a crawl without https. The
-contexts are the same as ever but for when they read.
+aiohttp makes two TLS contexts when it is imported, and each reads the whole bundle of authorities.
+That is a fifth of the processor time of loading everything, and useless in a crawl without https.
+Only the time of reading changes; the contexts are the same in every other way.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from typing import Any
 
 
 class LazyTrustContext(ssl.SSLContext):
-    """A context that has yet to read the system's authorities. It does so when a connection is
-    wrapped, and is an ordinary one from then on."""
+    """A context that has not read the system's authorities yet. It reads them when a connection is
+    wrapped, and is an ordinary SSLContext from then on."""
 
     def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
-        _read(self)
+        _read_authorities(self)
         return self.wrap_bio(*args, **kwargs)
 
     def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
-        _read(self)
+        _read_authorities(self)
         return self.wrap_socket(*args, **kwargs)
 
 
 @contextlib.contextmanager
 def load_authorities_lazily() -> Iterator[None]:
-    """Put off what contexts that are made meanwhile would read of the system's authorities."""
-    # SSLContext inherits this method, so what is put in its way can be taken away again.
-    ssl.SSLContext.set_default_verify_paths = _put_off  # type: ignore[method-assign, assignment]
+    """Contexts that are made meanwhile read the system's authorities later."""
+    # SSLContext inherits this method. So an attribute of its own hides it, and can be deleted again.
+    ssl.SSLContext.set_default_verify_paths = _become_lazy  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
         del ssl.SSLContext.set_default_verify_paths
 
 
-def _put_off(context: ssl.SSLContext) -> None:
+def _become_lazy(context: ssl.SSLContext) -> None:
     context.__class__ = LazyTrustContext
 
 
-def _read(context: ssl.SSLContext) -> None:
+def _read_authorities(context: ssl.SSLContext) -> None:
     ssl.SSLContext.set_default_verify_paths(context)
     context.__class__ = ssl.SSLContext  # not before: another thread may be about to wrap, too
