@@ -50,7 +50,9 @@ class TestWhoGetsThem:
             ("[::1]", "FALSE", "http://[::1]:81/", True),
         ],
     )
-    def test_the_domain_decides(self, domain: str, subdomains: str, url: str, is_sent: bool) -> None:
+    def test_a_cookie_is_sent_to_its_domain_only(
+        self, domain: str, subdomains: str, url: str, is_sent: bool
+    ) -> None:
         """RFC 6265 §5.1.3."""
         assert (sent(line(domain, subdomains), url) is not None) == is_sent
 
@@ -67,11 +69,11 @@ class TestWhoGetsThem:
             ("/x", "http://a.example/?/x", False),
         ],
     )
-    def test_the_path_decides(self, path: str, url: str, is_sent: bool) -> None:
+    def test_a_cookie_is_sent_to_its_path_only(self, path: str, url: str, is_sent: bool) -> None:
         """RFC 6265 §5.1.4."""
         assert (sent(line(path=path), url) is not None) == is_sent
 
-    def test_a_secure_one_is_for_https_only(self) -> None:
+    def test_a_secure_cookie_is_for_https_only(self) -> None:
         assert sent(line(secure="TRUE")) is None
         assert sent(line(secure="TRUE"), "https://a.example/") == "id=1"
 
@@ -79,7 +81,7 @@ class TestWhoGetsThem:
         ("expires", "is_sent"),
         [("1794999999", False), ("1795000000", False), ("1795000000.5", True), (FUTURE, True), ("1", False)],
     )
-    def test_an_expired_one_is_not_sent(self, expires: str, is_sent: bool) -> None:
+    def test_an_expired_cookie_is_not_sent(self, expires: str, is_sent: bool) -> None:
         assert (sent(line(expires=expires)) is not None) == is_sent
 
     @pytest.mark.parametrize("expires", ["0", "", "-1"])
@@ -87,7 +89,7 @@ class TestWhoGetsThem:
         """Browsers' exports write 0; whoever reads that as 1970 sends none of them."""
         assert sent(line(expires=expires)) == "id=1"
 
-    def test_longer_paths_come_first_and_of_equals_the_last(self) -> None:
+    def test_cookies_of_longer_paths_come_first_and_a_repeated_one_wins(self) -> None:
         text = "\n".join(
             [line(name="a"), line(path="/x", name="b"), line(name="c"), line(name="a", value="2")]
         )
@@ -96,7 +98,7 @@ class TestWhoGetsThem:
 
 
 class TestTheFile:
-    def test_comments_blank_lines_and_either_line_end(self) -> None:
+    def test_a_cookie_file_may_have_comments_blank_lines_and_either_line_end(self) -> None:
         text = f"# Netscape HTTP Cookie File\r\n\r\n# a comment\n{line()}\r\n\n"
 
         assert sent(text) == "id=1"
@@ -104,11 +106,11 @@ class TestTheFile:
     def test_a_header_line_is_not_needed(self) -> None:
         assert sent(line()) == "id=1"
 
-    def test_http_only_is_no_comment(self) -> None:
+    def test_an_http_only_line_is_no_comment(self) -> None:
         assert sent("#HttpOnly_" + line()) == "id=1"
 
     @pytest.mark.parametrize("value", ["", "a=b", '"quoted"', "ключ", "a b", "a\u2028b"])
-    def test_a_value_is_sent_as_it_is(self, value: str) -> None:
+    def test_a_cookie_value_is_sent_unchanged(self, value: str) -> None:
         assert sent(line(value=value)) == f"id={value}"
 
     def test_an_editor_may_strip_the_tab_before_an_empty_value(self) -> None:
@@ -135,24 +137,24 @@ class TestTheFile:
             "Cookie: id=hunter2",
         ],
     )
-    def test_another_format_is_refused_by_its_line_and_not_repeated(self, bad: str) -> None:
+    def test_a_line_of_another_format_is_rejected_by_number_and_not_shown(self, bad: str) -> None:
         with pytest.raises(ValueError, match=r"^line 2 is not a cookie") as caught:
             read_cookies(f"{line()}\n{bad}")
 
         assert "hunter2" not in str(caught.value)
 
     @pytest.mark.parametrize("text", ["", "# Netscape HTTP Cookie File\n"])
-    def test_one_without_cookies_is_refused(self, text: str) -> None:
+    def test_a_file_without_cookies_is_rejected(self, text: str) -> None:
         with pytest.raises(ValueError, match="contains no cookie"):
             read_cookies(text)
 
-    def test_its_repr_shows_no_cookie(self) -> None:
+    def test_the_repr_of_cookies_shows_no_cookie(self) -> None:
         cookies = read_cookies(line(value="hunter2"))
 
         assert "hunter2" not in repr(cookies) + repr(vars(cookies))
 
     @pytest.mark.parametrize("name", ["none", ".", "a\0b", "binary", "json"])
-    def test_a_bad_file_is_one_line(self, tmp_path: Path, name: str) -> None:
+    def test_a_bad_cookie_file_is_one_line(self, tmp_path: Path, name: str) -> None:
         (tmp_path / "binary").write_bytes(b"SQLite format 3\0\xff\xfe")
         (tmp_path / "json").write_text("[\n]")
 
@@ -171,7 +173,7 @@ class TestTheFile:
             (line(secure="TRUE"), True),
         ],
     )
-    def test_a_file_of_which_nothing_is_sent_is_told(
+    def test_a_cookie_file_of_which_nothing_is_sent_is_logged(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture, cookie: str, is_told: bool
     ) -> None:
         """Else a crawl of login pages is the first that one hears of it."""
@@ -186,12 +188,12 @@ class TestTheFile:
         cookies = read_cookies("\n".join(line(f"h{n}.example") for n in range(5000)))
         looked_up: list[str] = []
 
-        class Deadline(dict):  # type: ignore[type-arg]
+        class CountedReads(dict):  # type: ignore[type-arg]
             def get(self, key: str, default: object = None) -> object:
                 looked_up.append(key)
                 return dict.get(self, key, default)
 
-        cookies._by_domain = Deadline(cookies._by_domain)
+        cookies._by_domain = CountedReads(cookies._by_domain)
 
         assert cookies.header(CanonicalUrl("http://h7.example/"), now=NOW) == "id=1"
         assert looked_up == ["h7.example", "example"]

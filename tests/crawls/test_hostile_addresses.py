@@ -40,7 +40,7 @@ def blocked_urls() -> list[str]:
 
 
 class TestPublicOnly:
-    async def test_a_crawl_of_this_machine_asks_nothing(self, tmp_path: Path) -> None:
+    async def test_a_public_only_crawl_of_this_machine_sends_no_request(self, tmp_path: Path) -> None:
         """Neither for the page, nor for its robots.txt, nor for a sitemap that the operator names."""
         site = Site(lambda path: page())
         async with site.serve() as base:

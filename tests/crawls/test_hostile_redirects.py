@@ -45,7 +45,7 @@ class TestConformance:
             assert found == [("done", None, 1) if ok else ("skipped", "redirect_limit", 1)]
         assert check_invariants(tmp_path / "a.db") == []
 
-    async def test_where_a_location_leads_nowhere_nothing_is_asked(self, tmp_path: Path) -> None:
+    async def test_a_location_that_is_no_http_url_is_not_requested(self, tmp_path: Path) -> None:
         """Ours: without a Location, or with an invalid one, it failed; a fragment of itself is a loop;
         any other scheme is written down and not followed."""
         known = facts()
@@ -87,7 +87,7 @@ class TestConformance:
 
 
 class TestLoops:
-    async def test_a_loop_ends_is_asked_once_and_is_named(
+    async def test_a_redirect_loop_ends_and_is_reported(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """No URL in it fails: each was answered, with a redirect. The circle is told by the report and
@@ -129,7 +129,7 @@ class TestLoops:
 
 
 class TestBounds:
-    async def test_a_target_out_of_scope_is_written_down_and_left_alone(self, tmp_path: Path) -> None:
+    async def test_a_redirect_out_of_scope_is_recorded_and_not_followed(self, tmp_path: Path) -> None:
         """Only where a seed itself leads does the crawl go with it."""
         other = Site(lambda path: page())
         async with other.serve() as away:
@@ -146,7 +146,7 @@ class TestBounds:
             (f"{away}/x",)
         ]
 
-    async def test_a_seed_takes_the_crawl_with_it(self, tmp_path: Path) -> None:
+    async def test_a_redirected_seed_widens_the_scope(self, tmp_path: Path) -> None:
         there = Site(lambda path: page("/more") if path == "/new/" else page(note=path))
         async with there.serve() as new:
             here = Site(lambda path: to(f"{new}/new/", 301))

@@ -91,7 +91,7 @@ class TestRules:
         "fold_index": True,
     }
 
-    async def test_all_that_names_a_url_is_rewritten_alike(self, tmp_path: Path) -> None:
+    async def test_url_rules_apply_to_everything_that_names_a_url(self, tmp_path: Path) -> None:
         listed = "".join(
             f"<url><loc>{{base}}{path}</loc><lastmod>2020-01-0{day}</lastmod></url>"
             for day, path in enumerate(
@@ -158,7 +158,7 @@ class TestRules:
 
 
 class TestRobotsTag:
-    async def test_a_line_that_names_another_robot_is_not_ours(self, tmp_path: Path) -> None:
+    async def test_an_x_robots_tag_for_another_robot_is_ignored(self, tmp_path: Path) -> None:
         """Three answers: for another robot, for all behind a date, and for us by name."""
         tags = {
             "/other": "googlebot: noindex, nofollow",

@@ -86,7 +86,7 @@ def answer(path: str) -> Reply | None:
 
 
 class TestSevenTraps:
-    async def test_it_ends_by_itself_and_every_trap_has_its_share(
+    async def test_a_crawl_with_traps_ends_and_stores_some_of_each(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("penstock.crawler.app.parts.Traps", partial(Traps, shape_hops=SHAPE_HOPS))

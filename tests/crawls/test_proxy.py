@@ -31,7 +31,7 @@ def named(proxy: RawServer, user: str = "") -> dict[str, object]:
 
 class TestHttp:
     @pytest.mark.parametrize("path", ["/", "/it's", "/%27%2F%3a%7e", "/?b=%20+&a=%E4", "/[x]|y"])
-    async def test_it_is_asked_for_the_canonical_url(
+    async def test_a_proxy_is_asked_for_the_canonical_url(
         self, proxy: RawServer, fetcher: MakeFetcher, path: str
     ) -> None:
         url = f"http://site.test{path}"
@@ -42,7 +42,7 @@ class TestHttp:
         assert (page.answer.status, proxy.paths) == (200, [url])
         assert proxy.header("Proxy-Authorization") == []
 
-    async def test_it_learns_who_we_are_with_every_request(
+    async def test_the_proxy_gets_our_credentials_with_every_request(
         self, proxy: RawServer, fetcher: MakeFetcher
     ) -> None:
         """Not with the first on a connection only, whatever the site's credentials are."""
@@ -82,7 +82,7 @@ class TestHttp:
         assert proxy.header("Proxy-Authorization") == [BASIC]
         assert "site\r" not in proxy.heads[-1]
 
-    async def test_its_refusal_is_not_taken_for_the_sites_answer(
+    async def test_a_407_of_the_proxy_is_not_taken_for_the_sites_answer(
         self, proxy: RawServer, fetcher: MakeFetcher
     ) -> None:
         """A robots.txt that answers 4xx allows everything, and it was not even asked."""
@@ -91,7 +91,7 @@ class TestHttp:
 
         assert await reason(fetcher(**named(proxy)), url, "robots") == "proxy"
 
-    async def test_one_that_is_not_there_is_no_fault_of_the_host(self, fetcher: MakeFetcher) -> None:
+    async def test_a_proxy_that_does_not_exist_is_the_reason_proxy(self, fetcher: MakeFetcher) -> None:
         dead = {"proxy": parse_proxy(f"http://127.0.0.1:{free_port()}")}
 
         assert await reason(fetcher(**dead), "http://site.test/") == "proxy"
@@ -139,7 +139,7 @@ async def socks(target: RawServer, reply: int = 0) -> AsyncIterator[Socks]:
 
 
 class TestSocks:
-    async def test_the_proxy_resolves_the_name_and_learns_who_we_are(
+    async def test_a_socks_proxy_resolves_the_name_and_gets_our_credentials(
         self, proxy: RawServer, fetcher: MakeFetcher
     ) -> None:
         """A name that was resolved here would tell the local resolver which hosts are visited."""
@@ -152,13 +152,13 @@ class TestSocks:
         assert "Proxy-Authorization" not in proxy.heads[-1]
 
     @pytest.mark.parametrize(("reply", "word"), [(1, "proxy"), (2, "proxy"), (4, "connect"), (5, "refused")])
-    async def test_what_it_says_of_the_host_is_the_hosts_failure(
+    async def test_a_socks_error_about_the_host_is_the_hosts_failure(
         self, proxy: RawServer, fetcher: MakeFetcher, reply: int, word: str
     ) -> None:
         async with socks(proxy, reply) as way:
             assert await reason(fetcher(proxy=parse_proxy(way.url)), "http://site.test/") == word
 
-    async def test_what_comes_through_it_is_held_to_the_same_bounds(
+    async def test_responses_through_socks_have_the_same_bounds(
         self, proxy: RawServer, fetcher: MakeFetcher
     ) -> None:
         """The library brings a protocol of its own, which would take hints without end."""
@@ -167,7 +167,7 @@ class TestSocks:
         async with socks(proxy) as way:
             assert await reason(fetcher(proxy=parse_proxy(way.url)), "http://site.test/") == "bad_http"
 
-    async def test_one_that_is_not_there_is_no_fault_of_the_host(self, fetcher: MakeFetcher) -> None:
+    async def test_a_proxy_that_does_not_exist_is_the_reason_proxy(self, fetcher: MakeFetcher) -> None:
         dead = parse_proxy(f"socks5://127.0.0.1:{free_port()}")
 
         assert await reason(fetcher(proxy=dead), "http://site.test/") == "proxy"

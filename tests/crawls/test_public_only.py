@@ -47,14 +47,14 @@ class TestResolver:
 
         assert [result["host"] for result in await resolver.resolve("mixed")] == [PUBLIC]
 
-    async def test_a_name_without_any_is_refused(self) -> None:
+    async def test_a_name_without_public_addresses_is_rejected(self) -> None:
         resolver = PublicResolver(Names(inside=[["10.0.0.1", "fd00::1"]]))
 
         with pytest.raises(AddressNotPublic, match="inside is no public address"):
             await resolver.resolve("inside")
 
     @pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "localhost.", "a.b.localhost"])
-    async def test_this_machine_is_refused_by_name_without_asking(self, name: str) -> None:
+    async def test_this_machine_is_rejected_by_name_without_a_lookup(self, name: str) -> None:
         """RFC 6761 §6.3; a resolver that has never heard of it would make it a `dns` failure."""
         names = Names()
 
@@ -63,7 +63,7 @@ class TestResolver:
 
         assert names.asked == 0
 
-    async def test_a_name_that_does_not_exist_is_no_refusal(self) -> None:
+    async def test_a_name_that_does_not_exist_is_a_dns_failure(self) -> None:
         with pytest.raises(OSError, match="no address"):
             await PublicResolver(Names(gone=[[]])).resolve("gone")
 
@@ -93,14 +93,14 @@ class TestConnections:
 
         assert heard.connections == 0
 
-    async def test_a_name_for_a_private_address_is_refused(self) -> None:
+    async def test_a_name_for_a_private_address_is_rejected(self) -> None:
         async with server() as heard, client(Names(inside=[["127.0.0.1"]])) as get:
             with pytest.raises(AddressNotPublic):
                 await get(f"http://inside:{heard.port}/")
 
         assert heard.connections == 0
 
-    async def test_a_name_is_judged_anew_each_time_it_is_resolved(self) -> None:
+    async def test_a_name_is_checked_each_time_it_is_resolved(self) -> None:
         """DNS rebinding: public when first asked, this machine when asked again."""
         names = Names(turncoat=[["127.0.0.1"], ["127.0.0.2"]])
         async with server() as heard, client(names, allows=only_127_0_0_1) as get:

@@ -117,7 +117,7 @@ def known(head: str) -> bool:
 
 
 class TestWhoGetsThem:
-    async def test_the_seeds_origin_with_robots_and_sitemaps_and_nobody_else(
+    async def test_only_the_seeds_origin_gets_credentials_with_robots_txt_and_sitemaps(
         self, webs: Webs, tmp_path: Path
     ) -> None:
         """Links, redirects, robots.txt and sitemaps lead to the other one; each is a request of its own."""
@@ -129,17 +129,17 @@ class TestWhoGetsThem:
         assert [head for head in webs.ours.heads if not known(head)] == []
         assert [head for head in webs.other.heads if known(head) or leaks(head)] == []
 
-    async def test_no_request_says_where_it_came_from(self, webs: Webs, tmp_path: Path) -> None:
+    async def test_no_request_has_a_referer(self, webs: Webs, tmp_path: Path) -> None:
         await crawl(**options(webs, tmp_path / "x.db", **webs.secrets))
 
         assert [head for head in webs.ours.heads + webs.other.heads if "referer:" in head.lower()] == []
 
-    async def test_an_origin_that_is_named_gets_them_too(self, webs: Webs, tmp_path: Path) -> None:
+    async def test_an_origin_in_credentials_to_gets_credentials_too(self, webs: Webs, tmp_path: Path) -> None:
         await crawl(**options(webs, tmp_path / "x.db", **webs.secrets, credentials_to=webs.other.url))
 
         assert [head for head in webs.other.heads if not known(head)] == []
 
-    async def test_a_robots_txt_that_redirects_to_another_origin_takes_none_along(
+    async def test_a_robots_txt_redirect_to_another_origin_carries_no_credentials(
         self, webs: Webs, tmp_path: Path
     ) -> None:
         """The one redirect that the fetch stage follows by itself."""
@@ -150,13 +150,13 @@ class TestWhoGetsThem:
         assert webs.other.paths == ["/robots2.txt"]
         assert [head for head in webs.other.heads if known(head) or leaks(head)] == []
 
-    async def test_what_a_server_sets_is_not_kept(self, webs: Webs, tmp_path: Path) -> None:
+    async def test_a_cookie_that_a_server_sets_is_not_kept(self, webs: Webs, tmp_path: Path) -> None:
         """Else a page would depend on those asked for before it, and so on the crawl's speed."""
         await crawl(**options(webs, tmp_path / "x.db"))
 
         assert [head for head in webs.ours.heads if "cookie:" in head.lower()] == []
 
-    async def test_proxies_of_the_environment_mean_nothing(
+    async def test_proxies_in_the_environment_are_ignored(
         self, webs: Webs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
@@ -164,7 +164,7 @@ class TestWhoGetsThem:
 
         assert (await crawl(**options(webs, tmp_path / "x.db"))).totals.pages > 0
 
-    async def test_who_refuses_us_for_want_of_them_is_told_once(
+    async def test_an_origin_that_denies_access_without_credentials_is_logged_once(
         self, webs: Webs, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         """After a redirect to https or www the site is another origin; whoever means it has to name it."""
@@ -175,7 +175,7 @@ class TestWhoGetsThem:
 
         assert caplog.text.count(f"hint='--credentials-to {webs.other.url}'") == 1
 
-    async def test_nobody_is_told_where_there_is_nothing_to_send(
+    async def test_denied_access_is_not_logged_when_there_are_no_credentials(
         self, webs: Webs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         webs.ours.answers["/a"] = http(status="401 Unauthorized", body=b"")
@@ -187,7 +187,7 @@ class TestWhoGetsThem:
 
 class TestWhereTheyStand:
     @pytest.mark.parametrize("form", ["json", "console"])
-    async def test_nowhere_in_files_and_logs(self, webs: Webs, tmp_path: Path, form: str) -> None:
+    async def test_secrets_are_in_no_file_and_no_log(self, webs: Webs, tmp_path: Path, form: str) -> None:
         """All kinds of secrets, bodies and headers kept, and a budget that ends it: every place is used."""
         async with proxy(webs) as proxied:
             ended = await asyncio.to_thread(
@@ -207,7 +207,9 @@ class TestWhereTheyStand:
         assert json.loads(stored)["auth"] == "(set)"
         assert {proxied.header("Proxy-Authorization")[0]} == {f"Basic {SECRETS[-1]}"}
 
-    async def test_nor_in_a_cookie_that_the_server_changed_for_us(self, webs: Webs, tmp_path: Path) -> None:
+    async def test_a_cookie_that_a_server_set_for_us_is_in_no_file_and_no_log(
+        self, webs: Webs, tmp_path: Path
+    ) -> None:
         """With --save-bodies headers are kept; a new session is as good as the old one."""
         webs.ours.answers["/"] = html("Set-Cookie: session=hunter2-new", "X-Kept: yes")
 
@@ -215,7 +217,7 @@ class TestWhereTheyStand:
 
         assert in_files(tmp_path) == []
 
-    async def test_nor_in_what_a_bug_and_a_signal_print(
+    async def test_secrets_are_not_in_the_output_of_a_bug_or_a_signal(
         self, webs: Webs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """The traceback of an internal failure, and SIGUSR1's lines from the middle of the work."""
@@ -276,7 +278,7 @@ class TestWhereTheyStand:
 
 
 class TestWorkerPool:
-    async def test_a_process_that_reads_hostile_pages_has_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_parser_process_has_no_secrets(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Should a page ever take it over, there is nothing to be found in it."""
         monkeypatch.setenv("PENSTOCK_AUTH", AUTH)
         monkeypatch.setenv("PENSTOCK_PROXY", "http://paul:hunter2-proxy@proxy:1")
@@ -295,7 +297,7 @@ class TestWorkerPool:
 
 
 class TestResume:
-    async def test_without_them_it_goes_on_and_says_so(
+    async def test_a_resume_without_credentials_continues_and_logs_it(
         self, webs: Webs, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         db = tmp_path / "x.db"
@@ -308,7 +310,7 @@ class TestResume:
         assert "resumed_without options=['header', 'auth', 'cookies']" in caplog.text
         assert [head for head in webs.ours.heads if known(head)] == []
 
-    async def test_with_them_nothing_is_said(
+    async def test_a_resume_with_credentials_logs_nothing(
         self, webs: Webs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         db = tmp_path / "x.db"
@@ -321,7 +323,7 @@ class TestResume:
 
 class TestCookieFiles:
     @pytest.mark.parametrize("name", ["none", ".", "json"])
-    def test_a_bad_one_is_refused_before_a_database_is_made(
+    def test_a_bad_cookie_file_is_rejected_before_a_database_is_made(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
     ) -> None:
         (tmp_path / "json").write_text('[{"value": "hunter2"}]')

@@ -35,7 +35,7 @@ class Server(Listener):
         async with self.listening(host, backlog=1_000):
             yield self
 
-    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await self._serve_one(reader, writer):
             pass
 

@@ -51,7 +51,7 @@ class TestFetch:
         assert gate.answers == [("http://h/", result)]
 
     @pytest.mark.parametrize("error", [KeyError("a bug"), asyncio.CancelledError()])
-    async def test_the_gate_is_told_whatever_happens(self, error: BaseException) -> None:
+    async def test_the_gate_learns_the_outcome_whatever_happens(self, error: BaseException) -> None:
         """Else the host's connection would be in use for ever."""
         stage, _, gate = fetch_stage({"http://h/": error})
 
@@ -175,7 +175,7 @@ def chain(length: int) -> dict[str, Answer]:
 
 
 class TestFetchRobots:
-    async def test_it_is_asked_for_at_the_top_of_the_origin(self) -> None:
+    async def test_robots_txt_is_fetched_from_the_root_of_the_origin(self) -> None:
         stage, fetcher, gate = fetch_stage({"http://h/robots.txt": answer(200)}, body=b"Disallow:")
 
         [result] = await stage.handle(ROBOTS)
@@ -186,7 +186,7 @@ class TestFetchRobots:
         assert [hold.released for hold in fetcher.holds] == [1]
 
     @pytest.mark.parametrize("status", [204, 404, 403, 503])
-    async def test_an_answer_without_a_body_is_an_answer(self, status: int) -> None:
+    async def test_a_robots_txt_response_without_a_body_is_an_answer(self, status: int) -> None:
         stage, _, _ = fetch_stage({"http://h/robots.txt": answer(status)})
 
         [result] = await stage.handle(ROBOTS)
@@ -194,7 +194,7 @@ class TestFetchRobots:
         assert isinstance(result, RobotsAnswer)
         assert (result.status, result.body) == (status, b"")
 
-    async def test_no_answer_is_an_error_without_a_status(self) -> None:
+    async def test_a_failed_robots_txt_is_an_error_without_a_status(self) -> None:
         stage, _, gate = fetch_stage({"http://h/robots.txt": "refused"})
 
         [result] = await stage.handle(ROBOTS)
@@ -204,7 +204,7 @@ class TestFetchRobots:
         assert gate.robots == ["h"]
 
     @pytest.mark.parametrize(("length", "status"), [(0, 200), (1, 200), (5, 200), (6, 302), (50, 302)])
-    async def test_redirects_are_followed_across_hosts_but_not_for_ever(
+    async def test_redirects_of_robots_txt_are_followed_across_hosts_up_to_a_limit(
         self, length: int, status: int
     ) -> None:
         """RFC 9309 section 2.3.1.2: at least five."""
@@ -218,7 +218,7 @@ class TestFetchRobots:
         assert gate.robots == ["h"]
 
     @pytest.mark.parametrize("location", ["ftp://h/robots.txt", "mailto:me@h", "javascript:0"])
-    async def test_redirects_to_other_schemes_are_not(self, location: str) -> None:
+    async def test_redirects_of_robots_txt_to_other_schemes_are_not_followed(self, location: str) -> None:
         stage, fetcher, _ = fetch_stage({"http://h/robots.txt": answer(301, location=location)})
 
         [result] = await stage.handle(ROBOTS)
@@ -226,7 +226,7 @@ class TestFetchRobots:
         assert isinstance(result, RobotsAnswer)
         assert (result.status, len(fetcher.asked)) == (301, 1)
 
-    async def test_a_loop_ends(self) -> None:
+    async def test_a_redirect_loop_of_robots_txt_ends(self) -> None:
         stage, fetcher, _ = fetch_stage({"http://h/robots.txt": answer(301, location="http://h/robots.txt")})
 
         [result] = await stage.handle(ROBOTS)
@@ -236,7 +236,9 @@ class TestFetchRobots:
         assert len(fetcher.asked) == 6
 
     @pytest.mark.parametrize("error", [KeyError("a bug"), asyncio.CancelledError()])
-    async def test_the_gate_is_told_whatever_happens(self, error: BaseException) -> None:
+    async def test_the_gate_learns_that_robots_txt_was_fetched_whatever_happens(
+        self, error: BaseException
+    ) -> None:
         stage, _, gate = fetch_stage({"http://h/robots.txt": error})
 
         with pytest.raises(type(error)):

@@ -1,4 +1,4 @@
-"""Listener: raw connections on loopback, a task each, and none of them left behind."""
+"""Listener: raw connections on loopback, each with a task that ends with the test."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager, suppress
 
 
 class Listener(ABC):
-    """Subclasses `converse`; a peer that goes away in the middle of it is no error."""
+    """Subclasses `serve_connection`; a peer that goes away in the middle of it is no error."""
 
     def __init__(self) -> None:
         self.port = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     @abstractmethod
-    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Hear and answer one connection; it is closed afterwards."""
 
     @asynccontextmanager
@@ -37,7 +37,7 @@ class Listener(ABC):
         assert task is not None
         self._tasks.add(task)
         try:
-            await self.converse(reader, writer)
+            await self.serve_connection(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:

@@ -1,4 +1,4 @@
-"""A server on loopback that says, byte for byte, what a test tells it to, and remembers what it heard."""
+"""RawServer: a server on loopback that sends the exact bytes of a test, and keeps the requests it got."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 
 from tests.support.listener import Listener
 
-Say = Callable[[asyncio.StreamWriter], Awaitable[None]]
+Respond = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 PAGE = b"<title>A page</title>"
 
 
 def http(*headers: str, status: str = "200 OK", body: bytes = PAGE, length: int | None = None) -> bytes:
-    """An answer; its Content-Length is the body's, or the given one."""
+    """The bytes of a response. Content-Length is the length of the body, or `length`."""
     size = len(body) if length is None else length
     head = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {size}"]
     return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
@@ -25,12 +25,12 @@ def html(*headers: str, body: bytes = PAGE, length: int | None = None) -> bytes:
 
 
 class RawServer(Listener):
-    """`answers` by path; what is not there hangs for ever. Every connection has one request."""
+    """`answers` by path; a request for any other path never gets one. One request per connection."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.answers: dict[str, bytes | Say] = {}
-        self.heads: list[str] = []  # request lines and headers, as they came
+        self.answers: dict[str, bytes | Respond] = {}
+        self.heads: list[str] = []  # request line and headers of each request, as received
         self.sent = 0  # bytes of endless bodies
         self.url = ""
 
@@ -50,15 +50,15 @@ class RawServer(Listener):
             yield self
 
     async def endless(self, writer: asyncio.StreamWriter) -> None:
-        """A body that goes on until nobody listens any more."""
+        """Send a body until the client closes the connection."""
         while True:
             writer.write(b"x" * 65_536)
             await writer.drain()
             self.sent += 65_536
 
-    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = await reader.readexactly(1)
-        if first == b"\x16":  # somebody who speaks TLS
+        if first == b"\x16":  # a TLS client
             writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             return
         head = first + await reader.readuntil(b"\r\n\r\n")

@@ -97,7 +97,7 @@ class TestTheRequest:
 
         assert server.paths == [path]
 
-    async def test_it_says_who_asks_and_what_can_be_read(
+    async def test_a_request_names_the_crawler_and_the_codings_it_can_read(
         self, server: RawServer, fetcher: MakeFetcher
     ) -> None:
         server.answers["/"] = html()
@@ -131,7 +131,7 @@ class TestTheRequest:
 
 
 class TestTheAnswer:
-    async def test_a_page_is_its_headers_its_body_and_their_measures(
+    async def test_an_answer_holds_the_headers_the_body_and_their_measures(
         self, server: RawServer, fetcher: MakeFetcher
     ) -> None:
         headers = ['ETag: "x"', "Last-Modified: yesterday", "X-Robots-Tag: a", "X-Robots-Tag: b"]
@@ -250,14 +250,14 @@ class TestBodies:
         ],
         ids=lambda head: head.partition("\r")[0][9:],
     )
-    async def test_what_is_no_page_is_not_downloaded(
+    async def test_a_body_that_is_no_page_is_not_downloaded(
         self, server: RawServer, fetcher: MakeFetcher, head: str
     ) -> None:
-        async def say(writer: asyncio.StreamWriter) -> None:
+        async def respond(writer: asyncio.StreamWriter) -> None:
             writer.write(head.encode() + b"\r\nContent-Length: 1000000000000\r\n\r\n")
             await server.endless(writer)
 
-        server.answers["/"] = say
+        server.answers["/"] = respond
 
         result = await fetched(fetcher(), server.url + "/")
 
@@ -286,20 +286,20 @@ class TestBodies:
         assert [value for name, value in file.answer.headers if name == "X-One"] == ["1", "2"]
         assert ("Set-Cookie", "a=b") in file.answer.headers  # nobody said who we are, so it is no key
 
-    async def test_a_page_over_the_bound_fails_as_soon_as_that_is_known(
+    async def test_a_page_over_the_limit_fails_as_soon_as_that_is_known(
         self, server: RawServer, fetcher: MakeFetcher
     ) -> None:
-        async def say(writer: asyncio.StreamWriter) -> None:
+        async def respond(writer: asyncio.StreamWriter) -> None:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n")
             await server.endless(writer)
 
-        server.answers["/"] = say
+        server.answers["/"] = respond
 
         assert await reason(fetcher(max_body=200_000), server.url + "/") == "too_large"
         assert server.sent < 64 << 20
 
     @pytest.mark.parametrize(("size", "fits"), [(1000, True), (1001, False)])
-    async def test_the_bound_counts_what_is_decoded(
+    async def test_the_limit_counts_decoded_bytes(
         self, server: RawServer, fetcher: MakeFetcher, size: int, fits: bool
     ) -> None:
         """A few kilobytes can expand to gigabytes."""
@@ -309,7 +309,7 @@ class TestBodies:
 
         assert isinstance(result, Fetched) is fits
 
-    async def test_a_robots_txt_is_read_whatever_its_type_and_cut_at_its_bound(
+    async def test_a_robots_txt_of_any_type_is_read_and_cut_at_its_limit(
         self, server: RawServer, fetcher: MakeFetcher
     ) -> None:
         server.answers["/robots.txt"] = http("Content-Type: image/png", body=b"0123456789")
@@ -319,7 +319,7 @@ class TestBodies:
         assert result.body == b"0123"
 
     @pytest.mark.parametrize("status", ["404 Not Found", "301 Moved", "503 Busy"])
-    async def test_a_robots_txt_that_is_none_is_not_read(
+    async def test_the_body_of_a_robots_txt_error_is_not_read(
         self, server: RawServer, fetcher: MakeFetcher, status: str
     ) -> None:
         server.answers["/robots.txt"] = http("Location: /x", status=status, body=b"User-agent: *")
@@ -328,7 +328,7 @@ class TestBodies:
 
 
 class TestMemory:
-    async def test_a_body_is_reserved_as_it_is_read_and_handed_on_with_its_share(
+    async def test_a_body_is_reserved_as_it_is_read_and_passed_on_with_its_hold(
         self, server: RawServer, fetcher: MakeFetcher
     ) -> None:
         budget = BodyBudget(1 << 20)
@@ -344,7 +344,7 @@ class TestMemory:
     @pytest.mark.parametrize(
         "answer", [html(length=99), http("Content-Type: image/png"), html(body=b"x" * 9_999)]
     )
-    async def test_whatever_becomes_of_a_fetch_its_share_is_given_back(
+    async def test_a_fetch_without_a_body_leaves_no_bytes_reserved(
         self, server: RawServer, fetcher: MakeFetcher, answer: bytes
     ) -> None:
         budget = BodyBudget(1 << 20)
@@ -354,7 +354,7 @@ class TestMemory:
 
         assert budget.used == 0
 
-    async def test_the_clock_stands_still_while_it_waits_for_memory(
+    async def test_waiting_for_memory_is_not_part_of_the_timeout(
         self, server: RawServer, fetcher: MakeFetcher
     ) -> None:
         """That wait is ours, not the server's."""
@@ -370,7 +370,7 @@ class TestMemory:
 
         assert isinstance(await getting, Fetched)
 
-    async def test_whoever_waits_for_memory_reads_no_further_and_goes_on(
+    async def test_a_fetch_that_waits_for_memory_stops_reading_and_continues_later(
         self, server: RawServer, fetcher: MakeFetcher
     ) -> None:
         """More than the system's buffers hold, so that the server has to wait too."""
@@ -379,12 +379,12 @@ class TestMemory:
         oldest.try_reserve(1)
         sent = asyncio.Event()
 
-        async def say(writer: asyncio.StreamWriter) -> None:
+        async def respond(writer: asyncio.StreamWriter) -> None:
             writer.write(html(body=b"x" * (32 << 20)))
             await writer.drain()
             sent.set()
 
-        server.answers["/"] = say
+        server.answers["/"] = respond
         patient = fetcher(budget=budget, max_body=1 << 26)
         getting = asyncio.create_task(patient.get(task(server.url + "/")))
 
@@ -410,7 +410,7 @@ class TestMemory:
 
 
 class TestLatency:
-    async def test_it_is_the_servers_time_to_a_status_line(
+    async def test_latency_is_the_servers_time_to_a_status_line(
         self, server: RawServer, fetcher: MakeFetcher, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What a new connection takes says nothing of the server's load."""
@@ -447,16 +447,14 @@ class TestFailures:
             ),
         ],
     )
-    async def test_a_broken_answer_has_a_word_that_the_retry_policy_knows(
+    async def test_a_broken_response_has_a_reason_that_the_retry_policy_knows(
         self, server: RawServer, fetcher: MakeFetcher, answer: bytes, expected: str
     ) -> None:
         server.answers["/"] = answer
 
         assert await reason(fetcher(), server.url + "/") == expected
 
-    async def test_half_a_page_leaves_its_status_behind(
-        self, server: RawServer, fetcher: MakeFetcher
-    ) -> None:
+    async def test_a_truncated_page_keeps_its_status(self, server: RawServer, fetcher: MakeFetcher) -> None:
         server.answers["/"] = html(length=99)
 
         result = await fetcher().get(task(server.url + "/"))
@@ -465,12 +463,14 @@ class TestFailures:
         assert result.answer is not None
         assert (result.answer.status, result.answer.content_hash) == (200, None)
 
-    async def test_a_server_that_says_nothing_is_a_timeout(
+    async def test_a_server_that_sends_nothing_is_a_timeout(
         self, server: RawServer, fetcher: MakeFetcher
     ) -> None:
         assert (await reason(fetcher(timeout=0.2), server.url + "/")).startswith("timeout")
 
-    async def test_the_time_is_that_of_the_whole_fetch(self, server: RawServer, fetcher: MakeFetcher) -> None:
+    async def test_the_timeout_is_that_of_the_whole_fetch(
+        self, server: RawServer, fetcher: MakeFetcher
+    ) -> None:
         """A server that sends a byte now and then is never silent, and never done."""
 
         async def drip(writer: asyncio.StreamWriter) -> None:
@@ -484,10 +484,12 @@ class TestFailures:
 
         assert await reason(fetcher(timeout=0.3), server.url + "/") == "timeout"
 
-    async def test_a_refused_connection(self, fetcher: MakeFetcher) -> None:
+    async def test_a_refused_connection_is_the_reason_refused(self, fetcher: MakeFetcher) -> None:
         assert await reason(fetcher(), f"http://127.0.0.1:{free_port()}/") == "refused"
 
-    async def test_a_server_that_speaks_no_tls(self, server: RawServer, fetcher: MakeFetcher) -> None:
+    async def test_a_server_without_tls_is_a_tls_failure_or_a_reset(
+        self, server: RawServer, fetcher: MakeFetcher
+    ) -> None:
         server.answers["/"] = html()
 
         assert await reason(fetcher(timeout=2), server.url.replace("http:", "https:") + "/") in (
@@ -505,14 +507,14 @@ class TestFailures:
         assert (await fetched(fetcher(), server.url + "/")).body == PAGE
 
     @pytest.mark.parametrize("headers", [["X: " + "y" * 200_000], ["X: y"] * 5_000], ids=["long", "many"])
-    async def test_headers_without_end_are(
+    async def test_headers_without_end_are_bad_http(
         self, server: RawServer, fetcher: MakeFetcher, headers: list[str]
     ) -> None:
         server.answers["/"] = html(*headers)
 
         assert await reason(fetcher(), server.url + "/") == "bad_http"
 
-    async def test_a_cancelled_fetch_gives_everything_back(
+    async def test_a_cancelled_fetch_leaves_no_bytes_reserved(
         self, server: RawServer, fetcher: MakeFetcher
     ) -> None:
         sent = asyncio.Event()

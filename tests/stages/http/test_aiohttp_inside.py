@@ -27,7 +27,7 @@ CLOSE = b"(closes here)"
 FOREIGN = html(body=b"<title>foreign</title>")
 
 
-class Talker:
+class ScriptedServer:
     """A server that keeps its connections and says what each next request is to hear."""
 
     def __init__(self, *answers: bytes) -> None:
@@ -39,7 +39,7 @@ class Talker:
         self.closes = False  # behind the last answer
 
     @asynccontextmanager
-    async def serve(self) -> AsyncIterator[Talker]:
+    async def serve(self) -> AsyncIterator[ScriptedServer]:
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         try:
@@ -69,10 +69,10 @@ class Talker:
 
 
 @asynccontextmanager
-async def fetching(*answers: bytes) -> AsyncIterator[tuple[Talker, PlainFetcher]]:
+async def fetching(*answers: bytes) -> AsyncIterator[tuple[ScriptedServer, PlainFetcher]]:
     budget = BodyBudget(1 << 26)
     context = FetchContext(user_agent="x", headers={}, timeout=5.0, max_body=1 << 20, budget=budget)
-    async with Talker(*answers).serve() as server:
+    async with ScriptedServer(*answers).serve() as server:
         fetcher = PlainFetcher(context)
         try:
             yield server, fetcher
@@ -80,7 +80,7 @@ async def fetching(*answers: bytes) -> AsyncIterator[tuple[Talker, PlainFetcher]
             await fetcher.close()
 
 
-class TestOneAnswer:
+class TestOneResponsePerRequest:
     async def test_a_connection_serves_one_request_after_another(self) -> None:
         async with fetching(ANSWER, ANSWER) as (server, fetcher):
             for _ in range(2):
@@ -88,7 +88,7 @@ class TestOneAnswer:
 
             assert len(server.connections) == 1
 
-    async def test_an_answer_that_nobody_asked_for_is_not_the_next_ones(self) -> None:
+    async def test_an_unsolicited_response_is_not_taken_for_the_next_one(self) -> None:
         """aiohttp keeps it, and hands it to the next request on that connection."""
         async with fetching(ANSWER, ANSWER) as (server, fetcher):
             await fetcher.get(task(server.url))
@@ -101,7 +101,7 @@ class TestOneAnswer:
         assert isinstance(result, Fetched)
         assert result.body == b"<title>asked for</title>"
 
-    async def test_nor_is_one_that_comes_right_behind_the_first(self) -> None:
+    async def test_a_second_response_right_behind_the_first_is_not_taken_for_the_next_one(self) -> None:
         async with fetching(ANSWER + FOREIGN, ANSWER) as (server, fetcher):
             for _ in range(2):
                 result = await fetcher.get(task(server.url))
@@ -117,7 +117,7 @@ class TestOneAnswer:
         ],
         ids=["1xx", "headers"],
     )
-    async def test_a_head_without_end_is_cut_off(self, flood: bytes) -> None:
+    async def test_an_endless_head_is_cut_off(self, flood: bytes) -> None:
         """aiohttp bounds a line and their number: that allows 60 MiB of headers, and 1xx for ever."""
         async with fetching(flood) as (server, fetcher):
             result = await fetcher.get(task(server.url))
@@ -125,12 +125,12 @@ class TestOneAnswer:
         assert isinstance(result, Failed)
         assert result.reason == "bad_http"
 
-    async def test_a_few_1xx_are_passed_over(self) -> None:
+    async def test_a_few_1xx_responses_are_skipped(self) -> None:
         async with fetching(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 3 + ANSWER) as (server, fetcher):
             assert isinstance(await fetcher.get(task(server.url)), Fetched)
 
     @pytest.mark.parametrize("count", [1, 999, 1_001, 20_000])
-    async def test_chunks_of_one_byte_are_taken_in_sips_and_add_up(
+    async def test_chunks_of_one_byte_are_parsed_in_small_parts_and_add_up(
         self, count: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Parsed at once, 256 KiB of them hold up the event loop for 0.2 s."""
@@ -151,7 +151,7 @@ class TestOneAnswer:
         assert max(lines_at_once) <= MAX_LINES_AT_ONCE
 
     @pytest.mark.parametrize("count", [5_000, 40_000])
-    async def test_what_is_left_to_sip_when_the_server_closes_is_not_lost(self, count: int) -> None:
+    async def test_data_that_is_not_parsed_yet_when_the_server_closes_is_not_lost(self, count: int) -> None:
         """Nor if the reader is behind, so that reading pauses meanwhile."""
         head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
         last = head + b"1\r\nx\r\n" * count + b"0\r\n\r\n"
@@ -215,17 +215,17 @@ class TestVersion:
         assert not (tmp_path / "x.db").exists()
 
 
-class TestClosed:
+class TestClosedConnections:
     """RFC 9112 section 9.3.1: a server may close an idle connection just when we ask on it."""
 
-    async def test_it_is_asked_again_once_if_the_connection_was_an_old_one(self) -> None:
+    async def test_a_request_on_a_closed_idle_connection_is_sent_once_more(self) -> None:
         async with fetching(ANSWER, CLOSE, ANSWER) as (server, fetcher):
             for _ in range(2):
                 assert isinstance(await fetcher.get(task(server.url)), Fetched)
 
             assert (len(server.connections), server.requests) == (2, 3)
 
-    async def test_but_once_only(self) -> None:
+    async def test_a_request_is_sent_no_more_than_twice(self) -> None:
         """However many old connections there are."""
         async with fetching(ANSWER, ANSWER, CLOSE, CLOSE, ANSWER) as (server, fetcher):
             await asyncio.gather(*(fetcher.get(task(server.url)) for _ in range(2)))
@@ -234,14 +234,14 @@ class TestClosed:
             assert isinstance(result, Failed)
             assert (result.reason, len(server.connections), server.requests) == ("reset", 2, 4)
 
-    async def test_on_a_new_connection_it_means_what_it_says(self) -> None:
+    async def test_a_reset_of_a_new_connection_is_a_failure(self) -> None:
         async with fetching(CLOSE, ANSWER) as (server, fetcher):
             result = await fetcher.get(task(server.url))
 
             assert isinstance(result, Failed)
             assert (result.reason, server.requests) == ("reset", 1)
 
-    async def test_nor_is_half_an_answer_asked_for_again(self) -> None:
+    async def test_a_request_with_half_a_response_is_not_sent_again(self) -> None:
         """It was asked in time, and another request might cost the server twice."""
         async with fetching(ANSWER, html(length=99) + CLOSE, ANSWER) as (server, fetcher):
             await fetcher.get(task(server.url))

@@ -69,7 +69,7 @@ class TestCodings:
         assert decode("deflate, deflate, gzip", body) == TEXT
 
     @pytest.mark.parametrize("header", ["br", "zstd", "gzip, br", "gzip, gzip, gzip, gzip", "gzip deflate"])
-    def test_what_cannot_be_undone_is_refused_before_the_body(self, header: str) -> None:
+    def test_an_unknown_coding_is_rejected_before_the_body(self, header: str) -> None:
         with pytest.raises(CodingError) as caught:
             Decoder(header, LIMIT)
 
@@ -89,7 +89,7 @@ class TestMembers:
         for step in (1, 5, 1_000):
             assert decode("gzip", body, step=step) == b"one two"
 
-    def test_their_number_is_bounded(self) -> None:
+    def test_the_number_of_gzip_members_is_bounded(self) -> None:
         """Empty members cost time and yield nothing that a limit could count."""
         body = gzip.compress(b"")
 
@@ -98,7 +98,7 @@ class TestMembers:
 
     @pytest.mark.parametrize("rest", [b"\0", b"\0" * 5_000, b"\x1f", b"\r\n", b"<!-- served by x -->"])
     @pytest.mark.parametrize("step", [1, 1_000])
-    def test_what_follows_the_last_one_is_dropped(self, rest: bytes, step: int) -> None:
+    def test_bytes_after_the_last_member_are_dropped(self, rest: bytes, step: int) -> None:
         """As browsers do: the page is complete, and servers pad."""
         assert decode("gzip", gzip.compress(b"page") + rest, step=step) == b"page"
         assert decode("deflate", zlib.compress(b"page") + rest, step=step) == b"page"
@@ -106,20 +106,20 @@ class TestMembers:
 
 class TestBrokenBodies:
     @pytest.mark.parametrize("missing", [1, 8, 500])
-    def test_a_stream_that_breaks_off_is_no_page(self, missing: int) -> None:
+    def test_a_stream_that_breaks_off_is_truncated(self, missing: int) -> None:
         """A library that hands over what had arrived lets half a page pass for a whole one."""
         assert reason("gzip", gzip.compress(TEXT)[:-missing]) == "truncated"
         assert reason("deflate", zlib.compress(TEXT)[:-missing]) == "truncated"
         assert reason("gzip, gzip", gzip.compress(gzip.compress(TEXT)[:-missing])) == "truncated"
 
-    def test_so_is_a_second_member_that_breaks_off(self) -> None:
+    def test_a_second_member_that_breaks_off_is_truncated(self) -> None:
         assert reason("gzip", gzip.compress(TEXT) + gzip.compress(TEXT)[:100]) == "truncated"
 
     @pytest.mark.parametrize("header", ["gzip", "deflate"])
-    def test_a_single_byte_is_the_beginning_of_something(self, header: str) -> None:
+    def test_a_body_of_a_single_byte_is_truncated(self, header: str) -> None:
         assert reason(header, b"\x1f") == "truncated"
 
-    def test_a_page_that_is_not_coded_as_it_says_is_bad(self) -> None:
+    def test_a_page_that_is_not_in_its_declared_coding_is_bad(self) -> None:
         assert reason("gzip", b"<!DOCTYPE html><p>plain") == "bad_coding"
         assert reason("deflate", b"\xff<!DOCTYPE html><p>plain") == "bad_coding"
 
@@ -139,7 +139,7 @@ class TestLimit:
         assert reason(header, body, limit=len(TEXT) - 1) == "too_large"
 
     @pytest.mark.parametrize("header", [None, "gzip"])
-    def test_the_error_holds_the_beginning(self, header: str | None) -> None:
+    def test_the_error_holds_the_content_up_to_the_limit(self, header: str | None) -> None:
         """A robots.txt that is too long is read as far as it goes (RFC 9309 §2.5)."""
         body = TEXT if header is None else gzip.compress(TEXT)
         decoder = Decoder(header, 100_000)
@@ -173,7 +173,7 @@ class TestLimit:
         assert b"".join(pieces) == TEXT
         assert max(map(len, pieces)) <= PIECE_BYTES
 
-    def test_blocks_of_nothing_do_not_go_on_for_ever(self) -> None:
+    def test_empty_blocks_without_end_are_too_large(self) -> None:
         """Empty deflate blocks decode to no byte, so only what comes in can be counted."""
         empty_block = b"\x00\x00\x00\xff\xff"
 

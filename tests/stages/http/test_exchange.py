@@ -23,13 +23,13 @@ from tests.support.raw_server import PAGE, RawServer, html
 async def half() -> AsyncIterator[Exchange]:
     """One that may take a minute, whose server has said half of its answer and says no more."""
 
-    async def say(writer: asyncio.StreamWriter) -> None:
+    async def respond(writer: asyncio.StreamWriter) -> None:
         writer.write(html(length=99))
         await writer.drain()
         await asyncio.Event().wait()
 
     async with RawServer().serve() as server, asking(timeout=60.0) as client:
-        server.answers["/"] = say
+        server.answers["/"] = respond
         asked = await client.request("GET", url(server.url + "/"))
         assert await asked.chunk()
         yield asked
@@ -48,7 +48,7 @@ async def asking(**options: Any) -> AsyncIterator[HttpClient]:
 
 
 class TestTime:
-    async def test_a_server_that_was_silent_too_long(self, half: Exchange) -> None:
+    async def test_a_server_that_is_silent_too_long_ends_the_exchange(self, half: Exchange) -> None:
         heard = time.monotonic()
         reading = asyncio.create_task(half.chunk())
         await asyncio.sleep(0)
@@ -61,7 +61,7 @@ class TestTime:
         with pytest.raises(aiohttp.SocketTimeoutError):
             await reading
 
-    async def test_a_fetch_whose_time_is_over(self, half: Exchange) -> None:
+    async def test_an_exchange_ends_when_its_whole_time_is_over(self, half: Exchange) -> None:
         """Another word than silence: a server that drips is never silent."""
         half.check(time.monotonic() + 61)
 
@@ -69,7 +69,7 @@ class TestTime:
             await half.chunk()
         assert not isinstance(ended.value, aiohttp.SocketTimeoutError)
 
-    async def test_a_pause_of_our_own_counts_as_neither(
+    async def test_a_pause_of_our_own_counts_neither_as_silence_nor_as_time(
         self, half: Exchange, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Two minutes of it, in an exchange that may take one."""
@@ -91,7 +91,7 @@ class TestTime:
         assert not reading.done()
         reading.cancel()
 
-    async def test_whoever_has_all_of_it_waits_for_nobody(self) -> None:
+    async def test_a_response_that_has_arrived_completely_has_no_deadline_of_silence(self) -> None:
         """Taking in what has arrived may last; the server owes nothing more."""
         async with RawServer().serve() as server, asking(timeout=60.0) as client:
             server.answers["/"] = html()
@@ -103,7 +103,9 @@ class TestTime:
             asked.close()
 
     @pytest.mark.parametrize("end", [Exchange.release, Exchange.close])
-    async def test_what_ended_is_forgotten(self, end: Callable[[Exchange], None]) -> None:
+    async def test_an_exchange_that_ended_is_not_checked_any_more(
+        self, end: Callable[[Exchange], None]
+    ) -> None:
         async with RawServer().serve() as server, asking() as client:
             server.answers["/"] = html()
             asked = await client.request("GET", url(server.url + "/"))
@@ -116,7 +118,7 @@ class TestTime:
     @pytest.mark.parametrize(
         ("hangs", "error"), [(True, TimeoutError), (False, aiohttp.ConnectionTimeoutError)]
     )
-    async def test_the_whole_time_binds_connecting_too(
+    async def test_the_whole_time_includes_connecting(
         self, monkeypatch: pytest.MonkeyPatch, hangs: bool, error: type[Exception]
     ) -> None:
         """aiohttp's own bound is for one address, and a host may have many."""
@@ -144,7 +146,7 @@ class CountedChecks:
 
 @in_virtual_time
 class TestDeadlines:
-    async def test_all_that_is_under_way_is_looked_at_every_tick(self) -> None:
+    async def test_every_open_exchange_is_checked_at_every_tick(self) -> None:
         deadlines, one, other = Deadlines(0.5), CountedChecks(), CountedChecks()
 
         deadlines.add(one)
@@ -156,7 +158,7 @@ class TestDeadlines:
 
         assert (one.count, other.count) == (4, 2)
 
-    async def test_what_ended_is_not_and_then_there_is_no_timer(self) -> None:
+    async def test_without_open_exchanges_there_is_no_timer(self) -> None:
         """An idle crawl is not woken twice a second."""
         deadlines, one = Deadlines(0.5), CountedChecks()
 
@@ -166,7 +168,7 @@ class TestDeadlines:
 
         assert (one.count, deadlines._timer) == (0, None)
 
-    async def test_and_it_begins_anew(self) -> None:
+    async def test_the_timer_starts_again_with_the_next_exchange(self) -> None:
         deadlines, one = Deadlines(0.5), CountedChecks()
         deadlines.add(one)
         deadlines.discard(one)

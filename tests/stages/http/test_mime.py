@@ -20,18 +20,18 @@ class TestEssence:
             ("application/xhtml+xml", "application/xhtml+xml"),
         ],
     )
-    def test_it_is_lower_case_and_without_parameters(self, header: str, essence: str) -> None:
+    def test_the_essence_is_lower_case_and_without_parameters(self, header: str, essence: str) -> None:
         assert parse_mime(header).essence == essence
 
     @pytest.mark.parametrize(
         "header",
         [None, "", " ", "html", "text/", "/html", "text /html", "text/ html", "text/html, text/plain"],
     )
-    def test_a_malformed_one_is_no_type(self, header: str | None) -> None:
+    def test_a_malformed_content_type_is_no_type(self, header: str | None) -> None:
         """Two headers joined by a comma name no type: which one would be a guess."""
         assert parse_mime(header) == UNKNOWN
 
-    def test_an_endless_header_is_not_even_read(self) -> None:
+    def test_an_overlong_content_type_is_not_parsed(self) -> None:
         assert parse_mime("text/html;" + "a=b;" * MAX_CHARS) == UNKNOWN
 
     def test_html_and_xhtml_are_html(self) -> None:
@@ -58,7 +58,7 @@ class TestCharset:
             ('text/html;charset="utf-8\\', "utf-8\\"),
         ],
     )
-    def test_the_first_well_formed_one_counts_as_it_was_sent(self, header: str, charset: str | None) -> None:
+    def test_the_first_well_formed_charset_is_taken_as_sent(self, header: str, charset: str | None) -> None:
         assert parse_mime(header) == Mime("text/html", charset)
 
 

@@ -27,12 +27,12 @@ class TestRetryAfter:
             ("Fri, 20 Nov 2026 11:00:00 GMT", 0),
         ],
     )
-    def test_it_is_a_number_of_seconds_or_a_date(self, value: str, seconds: float) -> None:
+    def test_retry_after_is_a_number_of_seconds_or_a_date(self, value: str, seconds: float) -> None:
         """RFC 9110 section 10.2.3; all three forms of a date, and never a negative wait."""
         assert parse_retry_after(value, NOW) == seconds
 
     @pytest.mark.parametrize("value", [None, "", "soon", "1.5", "-1", "+1", "1s", "１２", "99 Nov 2026"])
-    def test_what_cannot_be_read_is_none(self, value: str | None) -> None:
+    def test_a_retry_after_that_cannot_be_read_is_none(self, value: str | None) -> None:
         """The site's mistake must not cost us the page."""
         assert parse_retry_after(value, NOW) is None
 
@@ -62,7 +62,7 @@ class TestContentLength:
             ({"Content-Length": "12", "Content-Encoding": "gzip"}, None),
         ],
     )
-    def test_it_counts_only_for_a_body_that_is_not_coded(
+    def test_content_length_counts_only_for_a_body_without_coding(
         self, headers: dict[str, str], size: int | None
     ) -> None:
         assert content_length(headers) == size

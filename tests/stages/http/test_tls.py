@@ -57,11 +57,11 @@ def shake_hands(client: ssl.SSLContext, server: ssl.SSLContext, name: str) -> No
             continue
 
 
-class TestReadAtFirstUse:
+class TestLazyAuthorities:
     def test_nothing_is_read_before_a_connection_is_made(self) -> None:
         assert late().cert_store_stats()["x509"] == 0
 
-    def test_a_server_that_the_system_knows_is_believed(
+    def test_a_server_with_a_known_authority_is_trusted(
         self, tmp_path: Path, server: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         client = late()
@@ -72,7 +72,7 @@ class TestReadAtFirstUse:
         assert type(client) is ssl.SSLContext
 
     @pytest.mark.parametrize(("file", "name"), [("known.pem", "other.test"), ("nothing.pem", KNOWN)])
-    def test_any_other_is_not(
+    def test_a_server_with_another_name_or_authority_is_not_trusted(
         self, tmp_path: Path, server: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, file: str, name: str
     ) -> None:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / file))
@@ -81,7 +81,7 @@ class TestReadAtFirstUse:
         with pytest.raises(ssl.SSLCertVerificationError):
             shake_hands(late(), server, name)
 
-    def test_contexts_that_are_made_later_are_as_ever(self) -> None:
+    def test_contexts_that_are_made_later_are_ordinary_ones(self) -> None:
         late()
 
         assert type(ssl.create_default_context()) is ssl.SSLContext
