@@ -2,9 +2,9 @@
 
 May touch: pybloom_live; nobody else imports it.
 
-"Surely new" saves a look-up; "maybe" is settled by the rows on disk. So the error
-rate, which for pybloom-live's scalable filter is several times the one asked for, costs
-look-ups and never a page. Nor do two URLs of one hash.
+"Surely new" saves a look-up; "maybe" is settled by the rows on disk. So errors cost look-ups and never a
+page: neither the filter's error rate, which for pybloom-live's scalable filter is several times the
+requested one, nor two URLs with the same hash.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from penstock.crawler.messages import CanonicalUrl
 if TYPE_CHECKING:
     from pybloom_live import BloomFilter
 
-FIRST = 16_384  # URLs whose hashes are kept as they are: a megabyte, and a tenth of the filter's time
+FIRST = 16_384  # URLs whose hashes are kept in a set: 1 MB, and a tenth of the filter's time
 
-ERROR_RATE = 0.0001  # of one filter; of all together it is what they add up to, at most ten times as much
-TIGHTER = 0.9  # the rate of each filter after the first, as a share of the one before: so they add up
+ERROR_RATE = 0.0001  # of one filter; the rates of all filters add up to at most ten times as much
+TIGHTER = 0.9  # the rate of each later filter, as a share of the one before, so that the sum is bounded
 GROWTH = 4  # the size of each filter after the first
 MIN_CAPACITY = 100_000  # 240 kB
 
 
 class SeenFilter:
-    """The hashes of the first URLs that have a row, and Bloom filters over all others: when one is full a
-    larger one is put before it.
+    """A set with the hashes of the first URLs, and a chain of Bloom filters for the others. A full filter is
+    followed by one four times as large.
 
-    Until it was filled from an existing table (`loaded`), everything is "maybe".
+    Until it is filled from an existing table (`loaded`), every answer is "maybe".
     """
 
     def __init__(self, *, capacity: int = MIN_CAPACITY, loaded: bool = True) -> None:
@@ -39,7 +39,7 @@ class SeenFilter:
         self._full: list[BloomFilter] = []
         self._loaded = loaded
         self.probes = 0
-        self.false_hits = 0  # "maybe" that the disk answered with "no"
+        self.false_hits = 0  # answers "maybe" for URLs that were new
 
     def probe(self, url: CanonicalUrl) -> bool:
         """Return False if `url` is surely new, True if it may be known; remember it either way."""
@@ -47,7 +47,7 @@ class SeenFilter:
         return self._add(url) or not self._loaded
 
     def was_new(self) -> None:
-        """The disk did not know a URL that was "maybe"."""
+        """Count a "maybe" for a URL that had no row."""
         if self._loaded:
             self.false_hits += 1
 
@@ -60,8 +60,8 @@ class SeenFilter:
         self._loaded = True
 
     def _add(self, url: CanonicalUrl) -> bool:
-        """True if it was there. The library's own scalable filter hashes a new URL once for each of
-        its filters, and then once more to add it."""
+        """Return True if it may have been added before. The library's own scalable filter hashes a new URL
+        once for each of its filters, and once more to add it."""
         mark = hash(url)
         if mark in self._first:
             return True
@@ -76,7 +76,7 @@ class SeenFilter:
         return bool(newest.add(url))
 
     def _larger(self) -> BloomFilter:
-        from pybloom_live import BloomFilter  # slow to load, and most crawls are small
+        from pybloom_live import BloomFilter  # loaded late: it is slow to import, and most crawls are small
 
         full = self._filter
         if full is None:

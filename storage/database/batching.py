@@ -1,6 +1,6 @@
-"""Sayings: statements with what they are said of, said one after the other in SQLite's own thread.
+"""Batching: SQL statements with their parameters, executed in order in one call to the SQLite thread.
 
-May touch: sqlite3, connections that others opened, rows.
+May touch: sqlite3, connections that others opened.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ _ROW = re.compile(r"(?<=VALUES )(\([^()]*\))")
 
 ONCE, MANY, MULTI_ROW = range(3)
 MAX_PARAMETERS = 3_000  # of one statement; SQLite takes 32,766
-MAX_ROWS = 512  # of one statement; a power of two, as are those that take what is left over
+MAX_ROWS = 512  # of one statement; a power of two, as are the sizes for the rows left over
 
 
 class Statement(NamedTuple):
     sql: str
-    of: Params | Iterable[Sequence[object]] = ()  # parameters; MANY: rows of them
-    how: int = ONCE  # MANY: for every row; MULTI_ROW: for many rows at a time, OR FAIL; their values in a row
+    params: Params | Iterable[Sequence[object]] = ()  # MANY: rows of them; MULTI_ROW: rows in one flat list
+    mode: int = ONCE  # MANY: once for every row; MULTI_ROW: many rows in one VALUES list, OR FAIL
 
 
 def execute_batch(connection: sqlite3.Connection, statements: Sequence[Statement]) -> list[Any]:
-    """Say them in order; returns the last one's rows."""
+    """Execute them in order; return the rows of the last one."""
     found: list[Any] = []
     for statement in statements:
         found = execute(connection, statement)
@@ -35,24 +35,24 @@ def execute_batch(connection: sqlite3.Connection, statements: Sequence[Statement
 
 
 def execute(connection: sqlite3.Connection, statement: Statement) -> list[Any]:
-    """Returns its rows; none of what is said of many rows."""
-    sql, of, how = statement
-    if how == ONCE:
-        return connection.execute(sql, of).fetchall()  # type: ignore[arg-type]
-    if how == MULTI_ROW:
-        _execute_multi_row(connection, sql, of)  # type: ignore[arg-type]
+    """Return its rows; none in the modes for many rows."""
+    sql, params, mode = statement
+    if mode == ONCE:
+        return connection.execute(sql, params).fetchall()  # type: ignore[arg-type]
+    if mode == MULTI_ROW:
+        _execute_multi_row(connection, sql, params)  # type: ignore[arg-type]
     else:
-        connection.executemany(sql, of)  # type: ignore[arg-type]
+        connection.executemany(sql, params)  # type: ignore[arg-type]
     return []
 
 
 def _execute_multi_row(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> None:
-    """Say it of many rows at a time; `values` are one row's behind the other's.
+    """Execute it for many rows at a time. `values` holds the rows one after the other.
 
-    That spares the machinery of a statement for each row; and the interpreter's lock, which every
-    step of a statement lets go of and fetches again from a busy event loop, changes hands seldom.
-    OR FAIL, because OR ABORT keeps a copy of every page that is changed, in case that a later row
-    fails; the transaction is rolled back anyway.
+    This saves the cost of a statement for each row, and it releases the interpreter's lock seldom:
+    each step of a statement releases it and waits for it again behind a busy event loop.
+    OR FAIL, because OR ABORT keeps a copy of every changed page in case a later row fails; the
+    transaction is rolled back anyway.
     """
     width = _width(sql)
     begin = 0
@@ -67,12 +67,12 @@ def _execute_multi_row(connection: sqlite3.Connection, sql: str, values: Sequenc
 
 @cache
 def _width(sql: str) -> int:
-    """How many values one row takes."""
+    """The number of values of one row."""
     return _ROW.split(sql)[1].count("?")
 
 
 @cache
 def _with_rows(sql: str, rows: int) -> str:
-    """The statement for so many rows."""
+    """The statement with a VALUES list of so many rows."""
     head, row, tail = _ROW.split(sql)
     return f"{head}{', '.join([row] * rows)}{tail}"

@@ -1,4 +1,4 @@
-"""Turns: much work, done a little at a time, so that the event loop's other tasks have theirs.
+"""Cooperative chunks: long loops in parts, so that other tasks of the event loop run in between.
 
 May touch: asyncio.
 """
@@ -12,23 +12,23 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# A link costs some 20 us from here to the disk, a few of them in each place that takes turns.
+# A link costs some 20 us on its way to the disk, a few of them in each loop that is chunked.
 CHUNK_SIZE = 1_000
 
 
 async def in_chunks(items: Iterable[T], size: int = CHUNK_SIZE) -> AsyncIterator[Sequence[T]]:
-    """Yield `items` in lists of at most `size`; between two of them everybody else has a turn."""
+    """Yield `items` in lists of at most `size`; other tasks run between two of them."""
     rest = iter(items)
-    some = list(islice(rest, size))
-    while some:
-        yield some
-        some = list(islice(rest, size))
-        if some:
+    chunk = list(islice(rest, size))
+    while chunk:
+        yield chunk
+        chunk = list(islice(rest, size))
+        if chunk:
             await asyncio.sleep(0)
 
 
 async def chunkwise(items: Iterable[T], size: int) -> AsyncIterator[T]:
-    """Yield each of `items`; after `size` of them everybody else has a turn."""
-    async for some in in_chunks(items, size):
-        for item in some:
+    """Yield each of `items`; other tasks run after every `size` of them."""
+    async for chunk in in_chunks(items, size):
+        for item in chunk:
             yield item

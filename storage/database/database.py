@@ -1,4 +1,4 @@
-"""Database: the file. Whose it is, who may write to it, its schema, the one writing connection.
+"""Database: the open file and its one writing connection.
 
 May touch: aiosqlite (nobody else imports it), sqlite3, the file system.
 
@@ -25,18 +25,18 @@ from penstock.storage.database.migration import migrate, refuse_other_databases
 
 BUSY_SECONDS = 10.0  # how long another program may hold the write lock before it is an error
 
-# The text of an error, or of a row, may quote a damaged page, and then is no UTF-8.
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# The text of an error or of a row may quote a damaged page, which is not valid UTF-8.
 DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 
 
 class Database:
-    """The writing connection. `lock` makes one reader or writer of several statements.
+    """The writing connection. Hold `lock` for several statements that belong together.
 
-    SQLite has a thread of its own, and to ask it something costs as much as fifty rows. So
-    what a transaction says is gathered, and said at its end or before the first query.
+    SQLite runs in a thread of its own, and a call to it costs as much as fifty rows. So the
+    statements of a transaction are queued and executed at its end or before its first query.
     """
 
     def __init__(self, path: Path, connection: aiosqlite.Connection, file_lock: FileLock) -> None:
@@ -44,7 +44,7 @@ class Database:
         self.lock = asyncio.Lock()
         self._connection = connection
         self._file_lock = file_lock
-        self._queued: list[Statement] | None = None  # of the transaction that is open; None: none is
+        self._queued: list[Statement] | None = None  # of the open transaction; None: no transaction is open
 
     @classmethod
     async def open(cls, path: Path, *, durable: bool = False) -> Database:
@@ -59,7 +59,7 @@ class Database:
         return cls(path, connection, file_lock)
 
     async def close(self) -> None:
-        """Close for good; an aiosqlite connection left open would hang the interpreter at its exit."""
+        """Close the connection: one that is left open would hang the interpreter at exit."""
         try:
             await self._connection.close()
         except sqlite3.Error as error:
@@ -68,7 +68,7 @@ class Database:
             self._file_lock.release()
 
     async def rows(self, sql: str, params: Params = ()) -> list[Any]:
-        """All rows of a query, as tuples. What the transaction has said so far comes before it."""
+        """All rows of a query, as tuples. The queued statements of the transaction are executed before it."""
         return await self._execute(Statement(sql, params))
 
     async def row(self, sql: str, params: Params = ()) -> Any:
@@ -77,17 +77,17 @@ class Database:
         return found[0] if found else None
 
     async def run(self, sql: str, params: Params = ()) -> None:
-        """A statement without an answer. In a transaction its error may come as late as the end,
-        as may that of the two that follow; what they are given must not change until then."""
+        """Execute a statement that returns no rows. In a transaction it is queued: its error may be raised
+        as late as the commit, and its parameters must not change until then."""
         await self._enqueue(Statement(sql, params))
 
     async def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
-        """One statement for many rows."""
+        """Execute one statement for each of many rows. Queued in a transaction, as by `run`."""
         await self._enqueue(Statement(sql, rows, MANY))
 
     async def run_multi_row(self, sql: str, values: Sequence[object]) -> None:
-        """The same for a statement with VALUES of one row, which is given many, in half the time.
-        `values` are one row's behind the other's."""
+        """The same in half the time, for a statement whose VALUES list of one row is given many rows.
+        `values` holds the rows one after the other."""
         await self._enqueue(Statement(sql, values, MULTI_ROW))
 
     async def _enqueue(self, statement: Statement) -> None:
@@ -97,7 +97,7 @@ class Database:
             self._queued.append(statement)
 
     async def _execute(self, *statements: Statement) -> list[Any]:
-        """Say what was gathered, then these; returns the last one's rows."""
+        """Execute the queued statements, then these; return the rows of the last one."""
         if self._queued:
             statements, self._queued = (*self._queued, *statements), []
         try:
@@ -137,7 +137,7 @@ class Database:
         try:
             await self._connection.execute_fetchall("ROLLBACK")
         except sqlite3.Error:
-            # After a full disk SQLite has rolled back by itself; the first error is the one to tell.
+            # After a full disk SQLite has rolled back by itself; the first error is the one to report.
             return
 
 
@@ -165,8 +165,8 @@ async def _connect(path: Path, *, durable: bool) -> aiosqlite.Connection:
         if connection is not None:
             await connection.close()
         else:
-            # Its thread was told to stop, and nobody waits for it: it would meet a closed event
-            # loop, and say so in a traceback.
+            # Its thread is about to stop. If nothing waits for it, it finds a closed event loop and
+            # prints a traceback.
             while opening._thread.is_alive():  # noqa: ASYNC110 (a thread sets no event)
                 await asyncio.sleep(0.001)
         if isinstance(error, DAMAGE):
@@ -176,29 +176,29 @@ async def _connect(path: Path, *, durable: bool) -> aiosqlite.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, durable: bool) -> None:
-    """Runs in the connection's thread, as all that follows it does."""
+    """Configure the connection, in its own thread."""
     refuse_other_databases(path, connection)
     for pragma in (
         "PRAGMA journal_mode = WAL",
         # NORMAL survives kill -9; a power cut may drop the last commits, never the file.
         f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}",
         "PRAGMA cache_size = -16000",  # KiB
-        # 16 MiB of log: what is written again and again is copied into the file a fourth as often, and
-        # each time waits for the disk twice.
+        # 16 MiB of log instead of 4: pages that are written again and again are copied into the file a
+        # quarter as often, and each copy waits for the disk twice.
         "PRAGMA wal_autocheckpoint = 4000",
         f"PRAGMA journal_size_limit = {64 << 20}",
     ):
         connection.execute(pragma).fetchall()
     migrate(connection)
-    # Not before: it may have to sort ten million rows, and that is done on disk.
+    # After the migration: that may sort ten million rows, and does so on disk.
     connection.execute("PRAGMA temp_store = MEMORY").fetchall()
 
 
 def _refuse_other_files(path: Path) -> None:
-    """Before SQLite touches it: what is plainly no database of ours is never opened."""
+    """Refuse files that are no database of ours before SQLite opens them."""
     try:
         if path.is_dir():
-            raise BadDatabase(f"{path} is a folder; --db takes a file")
+            raise BadDatabase(f"{path} is a folder; --db needs a file")
         if not path.parent.is_dir():
             raise BadDatabase(f"the folder of {path} does not exist")
         if path.exists():
@@ -209,24 +209,24 @@ def _refuse_other_files(path: Path) -> None:
             if head and head != b"SQLite format 3\0":
                 raise BadDatabase(f"{path} is not an SQLite database; choose another --db")
             if not os.access(path, os.W_OK):
-                # SQLite would leave a WAL beside it that may not be written to either, ever.
+                # SQLite would create a WAL beside it that is read-only too.
                 raise BadDatabase(f"{path} may not be written to")
     except OSError as error:
         raise BadDatabase(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def explain(path: Path, error: Exception) -> str:
-    """One line a person can act on."""
+    """Return one line that says what is wrong and what to do."""
     code = "SQLITE_CORRUPT" if isinstance(error, UnicodeError) else getattr(error, "sqlite_errorname", "")
     hints = {
         "SQLITE_FULL": "the disk is full; free some room, then run the same command to resume",
         "SQLITE_BUSY": f"another program held its write lock for over {BUSY_SECONDS:g} s",
         "SQLITE_LOCKED": "another program holds it locked",
-        "SQLITE_CORRUPT": "it is damaged; restore a copy, or start anew with another --db",
+        "SQLITE_CORRUPT": "it is damaged; restore a copy, or choose another --db",
         "SQLITE_NOTADB": "it is not an SQLite database, or it is damaged",
         "SQLITE_READONLY": "it may not be written to",
         "SQLITE_CANTOPEN": "it cannot be opened; is the folder writable?",
-        "SQLITE_IOERR": "the disk failed; when it is well again, run the same command to resume",
+        "SQLITE_IOERR": "the disk failed; repair it, then run the same command to resume",
     }
     if "no such table" in str(error) or "no such column" in str(error):
         return f"database {path}: it is damaged, or half of it is missing ({error}); choose another --db"

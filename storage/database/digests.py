@@ -1,10 +1,10 @@
-"""Digests: small numbers that a long text is looked up by. What is found is then compared as text.
+"""Digests: short numbers by which long texts are looked up. The texts found are then compared.
 
 May touch: nothing but sqlite3 connections that others opened.
 
-They stand in the file (url_digest, phrase_digest), so what a text's digest is can never change
-without a migration. They are cut from a cryptographic hash: of a mere checksum a hostile site
-could name a million URLs that share one, and every look-up would read them all.
+They are stored in the file (url_digest, phrase_digest), so the digest of a text cannot change without
+a migration. They are parts of a cryptographic hash: with a plain checksum a hostile site could name a
+million URLs that share one, and every look-up would read them all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hashlib import blake2b
 from zlib import crc32
 
 # SQLite keeps a number in 1, 2, 3, 4, 6 or 8 bytes. With 24 bits a look-up among ten million texts
-# reads less than one that it does not want.
+# reads less than one unwanted row.
 DIGEST_BYTES = 3
 
 _ENDING = b".abcdefghijklmnopqrstuvwxyz"  # of a name, behind its number
@@ -28,10 +28,10 @@ def digest_of_text(text: str) -> int:
 def digest_of_path(path: str) -> int:
     """A signed number of 48 bits for path and query of a URL.
 
-    What is found together shall lie together, for then a commit changes few pages of the index.
-    So the first twelve bits are those of the folder, and the next twelve those of the series:
-    /item/12345.html has them in common with all of /item/12*. Without, a million URLs of one
-    folder took four times as long to write, and 7 GB of log instead of 0.2.
+    URLs that are found together get neighbouring digests, so that a commit changes few pages of the
+    index. The first twelve bits are those of the folder, the next twelve those of the series:
+    /item/12345.html shares them with all of /item/12*. Without them, a million URLs of one folder
+    took four times as long to write, and 7 GB of log instead of 0.2.
     """
     text = path.encode()
     folder = (crc32(text[: text.rfind(b"/")]) & 0xFFF) - 0x800

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from penstock.crawler.errors import BadDatabase, DatabaseInUse
 
-# What somebody else's lock is answered with; anything else is the file system's own trouble.
+# Errors that mean another process holds the lock; any other is the file system's own.
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK)
 
 
@@ -44,7 +44,7 @@ class FileLock:
                 if error.errno in _HELD:
                     raise DatabaseInUse(f"another crawl is running on {database}") from error
                 with contextlib.suppress(OSError):
-                    path.unlink()  # nobody can hold it here
+                    path.unlink()  # no process can hold it here
                 raise BadDatabase(
                     f"cannot lock {path}: {error.strerror}; choose a --db on a disk of this machine"
                 ) from error
@@ -54,7 +54,7 @@ class FileLock:
             os.close(descriptor)
 
     def release(self) -> None:
-        """Remove the name while the lock still holds, then let go."""
+        """Remove the file while the lock is held, then release it."""
         if self._descriptor < 0:
             return
         with contextlib.suppress(OSError):

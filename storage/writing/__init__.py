@@ -1,6 +1,6 @@
 """Writing: verdicts become committed rows.
 
-crawl_store            one crawl's file: create or resume it, start and finish its runs, close it
+crawl_store            one crawl's file: check its identity, create or resume it, finish its runs
 writer                 what one commit changes: every table, noted and written in one order
 group_commit           many verdicts, one transaction; how long to wait for more
 discovered_urls        rows of `url`, `host` and `link`, as Discovery decides them
@@ -15,9 +15,6 @@ progress_tables        states of URLs, clocks of hosts, counts of the run
 telemetry_samples      a run's samples on disk, bounded in number
 statements             SQL for URLs, pages, links, the frontier, the crawl and its runs, and telemetry
 extraction_statements  SQL for the extraction tables
-resource_statements    SQL for resources
 frontier_store         the frontier on disk, as the window in memory reads it
-identity               whether a file is the crawl that was asked for
-parse_marks            which URLs are being parsed right now, readable after a crash
-poison_pages           pages that crash the process that parses them
+parse_marks            which URLs are being parsed right now, and which of them crash the process
 """

@@ -1,10 +1,10 @@
-"""Crawl store: one crawl's file. Create it or resume it, count its runs, close it.
+"""Crawl store: one crawl's file. Check its identity, create or resume it, note its runs, close it.
 
 May touch: all of storage.
 
-A crawl is its identity (seeds, scope, patterns, URL rules): another identity on an
-existing file is refused. All else may change from run to run, and what a change of
-depth or robots means for URLs judged under the old one is settled here, at the start.
+A crawl is its identity (seeds, scope, patterns, URL rules): another identity on an existing file is
+refused. All else may change from run to run. After a change of depth or robots, the URLs that were
+judged under the old value are judged again here, at the start.
 """
 
 from __future__ import annotations
@@ -29,35 +29,33 @@ from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.extraction_tables import make_search
 from penstock.storage.writing.frontier_store import SqliteFrontier
-from penstock.storage.writing.identity import facts, refuse_other_crawls
 from penstock.storage.writing.interned_strings import InternedStrings
-from penstock.storage.writing.parse_marks import ParseMarks
-from penstock.storage.writing.poison_pages import judge_last_run
+from penstock.storage.writing.parse_marks import ParseMarks, judge_last_run
 from penstock.storage.writing.resource_table import count_resources, resume_resources
 from penstock.storage.writing.rows import UrlRow, key_of, totals_of
 from penstock.storage.writing.url_table import UrlTable
 from penstock.storage.writing.writer import Target, Writer
 
-SEEN_ROWS_AT_ONCE = 2_000  # some 5 ms of filling the seen set between two looks at the event loop
+SEEN_ROWS_AT_ONCE = 2_000  # some 5 ms of filling the seen set between two turns of the event loop
 
 
 class CrawlSettings(Struct, frozen=True, kw_only=True):
-    """What the file must know of a configuration."""
+    """The part of a configuration that the file stores or needs."""
 
     identity: Mapping[str, Any]
     seeds: Sequence[CanonicalUrl]
     sitemaps: Sequence[CanonicalUrl] = ()
     robots: bool
     retry_failed: bool
-    public: Mapping[str, Any]  # for runs.config; secrets left out
+    public: Mapping[str, Any]  # for runs.config, without secrets
     durable: bool = False
-    search: bool = False  # the text of pages is to be indexed
-    resources: bool = False  # are to be asked for
-    longest_wait: float = 450.0  # seconds; no retry is ever further ahead
+    search: bool = False  # index the text of pages
+    resources: bool = False  # request what pages load
+    longest_wait: float = 450.0  # seconds; no retry is scheduled further ahead
 
 
 class OpenRun(Struct, frozen=True, kw_only=True):
-    """What a run of a crawl works with."""
+    """The parts of storage that one run uses. `start` its writer."""
 
     id: int
     writer: Writer
@@ -66,11 +64,11 @@ class OpenRun(Struct, frozen=True, kw_only=True):
     path: Path
 
     def open_marks(self, parsers: int) -> ParseMarks:
-        """Room for one mark per parser; the marks of an earlier run are gone after this."""
+        """Make room for one mark per parser. The marks of an earlier run are removed."""
         return ParseMarks.open(self.path, parsers)
 
     def clear_marks(self) -> None:
-        """The same for a run that parses nothing."""
+        """Remove the marks of an earlier run; for a run that parses nothing."""
         ParseMarks.clear(self.path)
 
 
@@ -89,7 +87,7 @@ class CrawlStore:
         self._database = database
         self._run = 0
         self._generation = generation
-        self.known_urls = known_urls  # rows of `url` at the start
+        self.known_urls = known_urls  # rows of `url` when it was opened
         self.resumed = resumed
         self.last_config = last_config or {}  # of the run before this one
         self._writer: Writer | None = None
@@ -101,10 +99,10 @@ class CrawlStore:
         try:
             crawl = await database.row(sql.FIND_CRAWL)
             if crawl is not None:
-                refuse_other_crawls(path, facts(path, crawl[0]), settings.identity)
+                _refuse_other_crawls(path, _stored_facts(path, crawl[0]), settings.identity)
             last_url, _, _ = await database.row(sql.LAST_IDS)
             last_run = await database.row(sql.LAST_CONFIG)
-            last_config = facts(path, last_run[0]) if last_run is not None else None
+            last_config = _stored_facts(path, last_run[0]) if last_run is not None else None
         except BaseException as error:
             await database.close()
             if isinstance(error, StorageFailed):
@@ -128,9 +126,10 @@ class CrawlStore:
         max_batch: int,
         on_commit: Callable[[Saved], None] = lambda saved: None,
     ) -> OpenRun:
-        """Create the crawl or bring it under the present settings, and note the run.
+        """Create the crawl or adapt it to the present settings, and note the run.
 
-        Raises BadDatabase: what cannot be written to now is refused before the first request.
+        `max_batch` is the number of callers of the writer. Raises BadDatabase: a file that cannot be
+        written is refused before the first request.
         """
         try:
             return await self._begin(settings, admission, seen, max_batch, on_commit)
@@ -201,7 +200,7 @@ class CrawlStore:
         for (url,) in await self._database.rows(sql.FIND_SCOPES):
             admission.widen(CanonicalUrl(url))
         _, old_depth, old_robots, _ = await self._database.row(sql.FIND_CRAWL)
-        # A retry that is further ahead than any wait was noted under a clock that was wrong then.
+        # A retry that is further ahead than any wait was noted while the clock was wrong.
         latest = {"now": time.time(), "latest": time.time() + settings.longest_wait}
         await self._database.run(sql.ADVANCE_RETRIES, latest)
         await self._database.run(sql.FORGET_ROBOTS_ATTEMPTS)
@@ -218,7 +217,7 @@ class CrawlStore:
             await self._database.run(sql.SET_HORIZON, {"depth": depth, "robots": int(settings.robots)})
 
     async def fill_seen(self, seen: SeenFilter) -> None:
-        """Fill the seen set from the table, in steps; until it ends everything is "maybe"."""
+        """Fill the seen set from the table, in chunks; until it ends every answer is "maybe"."""
         after = 0
         while True:
             async with self._database.lock:
@@ -233,7 +232,7 @@ class CrawlStore:
         seen.finish_loading()
 
     async def totals(self) -> Totals:
-        """The whole crawl, as the database has it."""
+        """The counts of the whole crawl, from the database."""
         async with self._database.lock:
             return await self._totals()
 
@@ -244,7 +243,7 @@ class CrawlStore:
         return totals_of(states, pages, runs, await count_resources(self._database))
 
     async def finish(self, reason: str, rss_bytes: int, *, wait_for_lock: bool = True) -> None:
-        """Commit what the writer was given, and note how the run ended.
+        """Commit the verdicts that wait, and note how the run ended.
 
         With `wait_for_lock` False, fail at once if another program holds the write lock.
         """
@@ -256,7 +255,7 @@ class CrawlStore:
             await self._database.run(sql.FINISH_RUN, params)
 
     async def close(self) -> None:
-        """Commit what waits, then close the file."""
+        """Commit the verdicts that wait, then close the file."""
         try:
             await self._settle()
         finally:
@@ -270,3 +269,29 @@ class CrawlStore:
 
 def _utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _stored_facts(path: Path, text: str | None) -> dict[str, Any]:
+    """Parse a JSON object that an earlier run stored. Raises BadDatabase if it is damaged."""
+    try:
+        facts = json.loads(text or "")
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict):
+        raise BadDatabase(
+            f"{path} is damaged: the seeds and rules of its crawl cannot be read; "
+            "restore a copy, or choose another --db"
+        )
+    return facts
+
+
+def _refuse_other_crawls(path: Path, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    asked = json.loads(json.dumps(asked))
+    # An option that one of them does not name is off, as it was before the option existed.
+    different = [key for key in {**asked, **stored} if (stored.get(key) or None) != (asked.get(key) or None)]
+    if different:
+        key = different[0]
+        raise BadDatabase(
+            f"{path} holds another crawl: its {', '.join(different)} differ "
+            f"({key} there: {json.dumps(stored.get(key))}); choose another --db, or give the same options"
+        )

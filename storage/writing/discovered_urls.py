@@ -13,7 +13,6 @@ from penstock.crawler.messages import Dead, Done, Links, RetryAt, Skipped
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind
 from penstock.storage.database.cooperative import CHUNK_SIZE, chunkwise, in_chunks
 from penstock.storage.database.database import Database
-from penstock.storage.writing import resource_statements
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.interned_strings import InternedStrings
 from penstock.storage.writing.rows import UrlRow
@@ -90,7 +89,7 @@ class DiscoveredUrls:
             resources = {row.id: row for row in sources if row.kind == UrlKind.RESOURCE}
             if resources:
                 params: dict[str, object] = {"sources": json.dumps(list(resources))}
-                for (number,), target in await self._urls.rows(resource_statements.FIND_TARGETS, params):
+                for (number,), target in await self._urls.rows(sql.FIND_TARGETS, params):
                     self._discovery.spread_redirect(resources[number], target)
             await self._widen_scope()
         async for chunk in in_chunks(self._discovery.improved):

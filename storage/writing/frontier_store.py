@@ -1,4 +1,4 @@
-"""Frontier on disk, as the window in memory asks for it. Rows become values at this edge.
+"""Frontier store: the frontier on disk, as the window in memory reads it. Rows become values here.
 
 May touch: the database's statements. All reads go through the writing connection, one at
 a time with its commits, so that a caller never acts on a view older than the last commit.

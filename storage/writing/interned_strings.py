@@ -1,4 +1,4 @@
-"""Phrases: texts that repeat (anchor texts, rel values, content types), stored once each.
+"""Interned strings: repeated texts (anchor texts, rel values, content types), stored once each.
 
 May touch: the database's statements.
 """
@@ -19,9 +19,9 @@ CACHED_STRINGS = 20_000  # in each of two generations
 
 
 def storable(text: str) -> str:
-    """The text as SQLite can keep it: what is no Unicode (a lone surrogate) becomes a question mark.
+    """Replace what SQLite cannot store (lone surrogates) by question marks.
 
-    It must not end the crawl, and end it again at every resume.
+    Otherwise such a text would end the crawl, and again at every resume.
     """
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
@@ -35,19 +35,19 @@ class InternedStrings:
         self._new: list[tuple[int, str]] = []
         self._oversized: list[str] = []  # recent ones
         self._next = 0
-        self._whole = False  # all that the table has is in memory, so there is nothing to look up
-        self._digested = False  # those in the table have their digests, so new ones need theirs
+        self._all_cached = False  # the cache holds every string of the table, so there is nothing to look up
+        self._digested = False  # the strings in the table have digests, so new ones need theirs
 
     @property
     def recent(self) -> dict[str, int]:
         return self._known.recent
 
     def start_at(self, number: int) -> None:
-        """Where the numbering stands; the first number is 1."""
-        self._next, self._whole = number, number == 1
+        """Set the next free number. 1: the table is empty."""
+        self._next, self._all_cached = number, number == 1
 
     async def remember(self, texts: Iterable[str]) -> None:
-        """Give every text but '' a number: its own, if the table has it, else the next one."""
+        """Give every text except '' its number in the table, or the next free one."""
         async for some in in_chunks(texts):
             await self._remember(some)
 
@@ -56,7 +56,7 @@ class InternedStrings:
         recent = self.recent
         stored = list(map(storable, asked))
         missing = self._known.missing(stored)
-        if missing and not self._whole:
+        if missing and not self._all_cached:
             await self._look_up(missing)
         for text in missing:
             if text not in recent:
@@ -71,22 +71,22 @@ class InternedStrings:
 
     async def _look_up(self, missing: Sequence[str]) -> None:
         if not self._digested:
-            await self._database.run(sql.GIVE_PHRASES_DIGESTS)
+            await self._database.run(sql.ADD_MISSING_STRING_DIGESTS)
             self._digested = True
         wanted = {text: digest_of_text(text) for text in missing}
         digests = json.dumps(list(set(wanted.values())))
-        for number, text in await self._database.rows(sql.FIND_PHRASES, {"digests": digests}):
+        for number, text in await self._database.rows(sql.FIND_STRINGS, {"digests": digests}):
             if text in wanted:
                 self.recent[text] = number
 
     async def write(self) -> None:
         if self._new:
             new, self._new = self._new, []
-            await self._database.run_multi_row(sql.ADD_PHRASE, list(chain.from_iterable(new)))
+            await self._database.run_multi_row(sql.ADD_STRING, list(chain.from_iterable(new)))
             if self._digested:
                 digests = json.dumps([digest_of_text(text) for _, text in new])
-                await self._database.run(sql.ADD_PHRASE_DIGESTS, {"first": new[0][0], "digests": digests})
+                await self._database.run(sql.ADD_STRING_DIGESTS, {"first": new[0][0], "digests": digests})
 
     def evict(self) -> None:
-        self._whole = not self._known.evict(self._oversized) and self._whole
+        self._all_cached = not self._known.evict(self._oversized) and self._all_cached
         self._oversized.clear()

@@ -1,23 +1,34 @@
-"""Parse marks: which URLs are being parsed at this very moment, readable after a crash.
+"""Parse marks: which URLs are being parsed right now, readable after a crash; and poison pages.
 
-May touch: a small file beside the database, mapped into memory.
+May touch: a small file beside the database, mapped into memory; the database's statements.
 
-A page can kill the process that parses it (a crash or a memory limit in a library). A
-mark costs a memory write and survives the process, though not the machine: a write to a
-mapped file belongs to the operating system. So a resumed crawl knows whom to suspect.
+A page can kill the process that parses it (a crash or a memory limit in a library). A mark costs a
+memory write and survives the process, though not the machine: a write to a mapped file belongs to the
+operating system. So a resumed crawl knows which pages may have killed the last run.
+
+A kill from outside says nothing about a page. So such a page is only moved to the end of the queue and
+parsed alone. It fails for good, as a poison page, after three runs in a row that crashed while it,
+alone, was being parsed and nothing else had been settled.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import mmap
+from collections.abc import Sequence
 from pathlib import Path
 
 from penstock.crawler.errors import BadDatabase
 from penstock.crawler.messages import CanonicalUrl
-from penstock.crawler.urls import MAX_URL_CHARS
+from penstock.crawler.urls import MAX_URL_CHARS, split, unsplit
+from penstock.storage.database.database import Database
+from penstock.storage.database.digests import digest_of_path
+from penstock.storage.writing import statements as sql
+from penstock.storage.writing.rows import key_of
 
 SLOT_BYTES = MAX_URL_CHARS + 1  # canonical URLs are ASCII; one byte ends them
+MAX_CRASHES = 3  # runs in a row
 
 
 class ParseMarks:
@@ -45,7 +56,7 @@ class ParseMarks:
 
     @staticmethod
     def clear(database: Path) -> None:
-        """Remove what a killed process left; for a run that parses nothing."""
+        """Remove the marks of a killed process; for a run that parses nothing."""
         with contextlib.suppress(OSError):
             ParseMarks.beside(database).unlink()
 
@@ -54,8 +65,8 @@ class ParseMarks:
         path = cls.beside(database)
         try:
             with path.open("w+b") as file:
-                # Written, not truncated to this size: a full disk is an error here, but at the
-                # first touch of a mapped page without a block it is a SIGBUS, which says nothing.
+                # Written, not truncated to this size: a full disk is an error here. At the first touch
+                # of a mapped page without a block it would be a SIGBUS without a message.
                 file.write(bytes(slots * SLOT_BYTES))
                 file.flush()
                 return cls(path, mmap.mmap(file.fileno(), slots * SLOT_BYTES), slots)
@@ -77,7 +88,39 @@ class ParseMarks:
         self._free.append(slot)
 
     def close(self) -> None:
-        """A clean end leaves nothing to suspect."""
+        """Remove the marks: the run did not crash."""
         self._memory.close()
         with contextlib.suppress(OSError):
             self._path.unlink()
+
+
+async def judge_last_run(
+    database: Database, marked: Sequence[CanonicalUrl], *, generation: int
+) -> list[CanonicalUrl]:
+    """Update the crash count, inside the opening transaction. Returns the pages to parse last, alone.
+
+    `marked` are the URLs whose parse mark survived the last run. A page that reaches MAX_CRASHES is
+    failed with the reason `poison` and is not returned.
+    """
+    last = await database.row(sql.LAST_RUN)
+    if last is None or last[0] or not marked:
+        await database.run(sql.SET_CRASH_COUNT, {"url": None, "crashes": 0})
+        return []
+    crashes = 0
+    if len(marked) == 1 and not last[1]:
+        url, before = await database.row(sql.FIND_CRASH_COUNT)
+        crashes = before + 1 if url == marked[0] else 1
+    await database.run(sql.SET_CRASH_COUNT, {"url": marked[0], "crashes": crashes})
+    if crashes < MAX_CRASHES:
+        return list(marked)
+    await _fail(database, marked[0], generation)
+    return []
+
+
+async def _fail(database: Database, url: CanonicalUrl, generation: int) -> None:
+    _, host, path = split(url)
+    places = json.dumps([(host, digest_of_path(path))])
+    for number, *_, name, secure, path, kind in await database.rows(sql.FIND_URLS, {"places": places}):
+        if key_of(unsplit(secure, name, path), kind) == url:
+            await database.run(sql.FAIL_POISON_URL, {"id": number})
+            await database.run(sql.ADD_POISON_PAGE, {"id": number, "generation": generation})

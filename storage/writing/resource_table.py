@@ -15,7 +15,7 @@ from penstock.crawler.messages import Dead, Done, Resource, RetryAt, Skipped
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind, UrlState, redirect_target
 from penstock.storage.database.cooperative import in_chunks
 from penstock.storage.database.database import Database
-from penstock.storage.writing import resource_statements as sql
+from penstock.storage.writing import statements as sql
 from penstock.storage.writing.interned_strings import InternedStrings, storable
 from penstock.storage.writing.rows import UrlRow
 

@@ -1,4 +1,4 @@
-"""Rows: what the writer keeps in memory of the tables, bounded. Exact, because it is the only writer.
+"""Rows: one row of `url` in memory, and the bounded cache of such rows.
 
 May touch: messages, policies, ports, msgspec for the shape of a row.
 """
@@ -15,7 +15,7 @@ from penstock.crawler.policies.reach import Reach
 from penstock.crawler.ports import Totals
 from penstock.crawler.scheduler.discovery import UrlKind, UrlState
 
-OVERSIZED = 256  # characters of a key from which on it is not kept: a hostile site has only such
+OVERSIZED = 256  # characters; longer keys are dropped after their batch: a hostile site may have only such
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -103,7 +103,7 @@ class TwoGenerations(Generic[K, V]):
         if len(self.recent) > self._limit:
             dropped = dropped or sizes[1] > 0
             self._previous, self.recent = self.recent, {}
-            # Only what one batch brought can be much more. It is the youngest, and goes first.
+            # Only one batch can bring much more than the limit. Its entries are the newest and go first.
             while len(self._previous) > self._limit + self._limit // 4:
                 self._previous.popitem()
                 dropped = True
@@ -113,7 +113,7 @@ class TwoGenerations(Generic[K, V]):
 def totals_of(
     states: Sequence[int], pages: int, runs: Sequence[int], resources: Mapping[str, int] | None = None
 ) -> Totals:
-    """What COUNT_STATES, COUNT_PAGES and SUM_RUNS say of the whole crawl, as a value."""
+    """The results of COUNT_STATES, COUNT_PAGES and SUM_RUNS as one value."""
     pending, done, failed, skipped, internal = states
     requests, _, size, retries, robots, sitemaps = runs
     return Totals(

@@ -1,4 +1,4 @@
-"""Statements: the SQL that the writing side says, named like verbs. No logic.
+"""Statements: the SQL of the writing side, named like verbs. No logic.
 
 May touch: nothing. Each can be pasted into a shell; parameters are named. Those with
 OR FAIL are given many rows at a time (`penstock.storage.database.batching`).
@@ -6,7 +6,7 @@ OR FAIL are given many rows at a time (`penstock.storage.database.batching`).
 
 # -- URLs and hosts
 
-# By host and digest: it may find others too, and who asks must look whose rows they are.
+# By host and digest. Other URLs may share a digest, so the caller compares the URLs.
 FIND_URLS = """
     SELECT url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
            host.name, url.secure, url.path, url.kind
@@ -29,9 +29,9 @@ ADD_PENDING_PAGE = """
         reason)
     VALUES (?, ?, ?, ?, 0, ?, 0, 1, 0, 0, 0, 0, NULL)
 """
-# After these two, for the rows from :first on. A URL that the file has already means a broken seen set,
-# and must be loud: then its number is NULL, which is refused, as is the host of a row that is missing.
-# (Of two alike in one statement it sees nothing: they have one key in memory, so there are no two.)
+# After these two, for the rows from :first on. A URL that the file has already means a broken seen set and
+# is an error: its number is then NULL, which the table refuses, as it does the host of a missing row.
+# (Two equal URLs in one statement are not noticed; they share one key in memory, so there are none.)
 ADD_URL_DIGESTS = """
     INSERT OR FAIL INTO url_digest (host_id, digest, url_id)
     SELECT url.host_id, j.value, CASE WHEN EXISTS (
@@ -45,7 +45,7 @@ ADD_URL_DIGESTS = """
 UPDATE_URL = """
     UPDATE url SET depth = ?, hops = ?, followed = ?, listed = ?, run = ?, state = ?, reason = ? WHERE id = ?
 """
-# A URL is in flight until the commit, so it is there once.
+# A URL is in flight until the commit, so it occurs once in a batch.
 SETTLE_URL = """
     UPDATE OR FAIL url
     SET state = now.column1, reason = now.column2, retry_at = now.column3, attempts = attempts + now.column4
@@ -73,7 +73,7 @@ FIND_CHILDREN = """
     CROSS JOIN url ON url.id = fetch.redirect_id
     CROSS JOIN host ON host.id = url.host_id
 """
-# After a seed's redirect widened the scope: what it had kept out.
+# After a seed's redirect widened the scope: the URLs that it had kept out.
 FIND_OUT_OF_SCOPE = """
     SELECT url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
            host.name, url.secure, url.path, url.kind
@@ -89,21 +89,21 @@ FIND_SCOPES = "SELECT url FROM scope_extension ORDER BY url"
 
 # -- pages and links
 
-# None of them has a digest until the first is looked up, then all have. (The function is ours: a
-# shell does not have it.)
-GIVE_PHRASES_DIGESTS = """
+# The strings get digests when one is looked up for the first time. (The function is ours: a shell does
+# not have it.)
+ADD_MISSING_STRING_DIGESTS = """
     INSERT INTO phrase_digest (digest, phrase_id)
     SELECT digest_of_text(text), id FROM phrase WHERE NOT EXISTS (SELECT 1 FROM phrase_digest) ORDER BY 1, 2
 """
 # By digest, as FIND_URLS.
-FIND_PHRASES = """
+FIND_STRINGS = """
     SELECT phrase.id, phrase.text
     FROM json_each(:digests) AS j
     CROSS JOIN phrase_digest ON phrase_digest.digest = j.value
     CROSS JOIN phrase ON phrase.id = phrase_digest.phrase_id
 """
-ADD_PHRASE = "INSERT OR FAIL INTO phrase (id, text) VALUES (?, ?)"
-ADD_PHRASE_DIGESTS = """
+ADD_STRING = "INSERT OR FAIL INTO phrase (id, text) VALUES (?, ?)"
+ADD_STRING_DIGESTS = """
     INSERT OR FAIL INTO phrase_digest (digest, phrase_id) SELECT value, :first + key FROM json_each(:digests)
 """
 ADD_LINK = "INSERT OR FAIL INTO link (source, target, text_id, rel_id, followed) VALUES (?, ?, ?, ?, ?)"
@@ -115,7 +115,7 @@ ADD_PLAIN_LINK = """
 ADD_BARE_LINK = """
     INSERT OR FAIL INTO link (source, target, text_id, rel_id, followed) VALUES (?, ?, NULL, NULL, 1)
 """
-# A URL that failed and was asked again later has a row already.
+# A URL that failed and was requested again later has a row already.
 SAVE_FETCH = """
     INSERT OR REPLACE INTO fetch (
         url_id, generation, status, error, type_id, title, language, body_bytes, content_hash, elapsed_ms,
@@ -141,6 +141,32 @@ SAVE_ROBOTS = """
     VALUES (?, ?, ?, ?, ?, ?)
 """
 SAVE_SESSION_PAGE = "INSERT OR REPLACE INTO session_page (url_id, fingerprint) VALUES (?, ?)"
+
+# -- resources
+
+SAVE_RESOURCE = """
+    INSERT OR REPLACE INTO resource (url_id, status, type_id, bytes, checked_at, redirect_id, redirect_text)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+ADD_USE = "INSERT OR IGNORE INTO resource_use (page_id, url_id, use_id) VALUES (?, ?, ?)"
+COUNT_RESOURCES = "SELECT state, count(*) FROM url WHERE kind = 2 GROUP BY state"
+# The redirect targets of resources whose own hops decreased.
+FIND_TARGETS = """
+    SELECT resource.url_id,
+           url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
+           host.name, url.secure, url.path, url.kind
+    FROM json_each(:sources) AS j
+    CROSS JOIN resource ON resource.url_id = j.value
+    CROSS JOIN url ON url.id = resource.redirect_id
+    CROSS JOIN host ON host.id = url.host_id
+"""
+# A run without --resources requests none; the next run with it continues.
+SHELVE_RESOURCES = """
+    UPDATE url SET state = 4, reason = 'resources_off', retry_at = NULL WHERE kind = 2 AND state IN (0, 1)
+"""
+UNSHELVE_RESOURCES = """
+    UPDATE url SET state = 0, reason = NULL WHERE kind = 2 AND state = 4 AND reason = 'resources_off'
+"""
 
 # -- the frontier
 
@@ -221,7 +247,7 @@ CREATE_CRAWL = """
     VALUES (1, :identity, :depth, :robots, 1, :now)
 """
 SET_HORIZON = "UPDATE crawl SET depth = :depth, robots = :robots"
-# After a change of --depth: what it kept out may come in, what it let in may be out.
+# After a change of --depth: admit what is near enough now, skip what is too far now.
 ADMIT_WITHIN_DEPTH = """
     UPDATE url SET state = 0, reason = NULL
     WHERE state = 4 AND reason = 'depth' AND hops <= :hops AND (:depth IS NULL OR depth <= :depth)
@@ -238,7 +264,7 @@ ADMIT_FAILED = """
     UPDATE url SET state = 0, reason = NULL, retry_at = NULL, forgiven = attempts
     WHERE state = 3 AND (:depth IS NULL OR depth <= :depth OR listed OR kind = 2)
 """
-FORGET_ROBOTS_ATTEMPTS = "UPDATE robots SET attempt = 0 WHERE attempt > 0"  # they are counted per run
+FORGET_ROBOTS_ATTEMPTS = "UPDATE robots SET attempt = 0 WHERE attempt > 0"  # counted per run
 ADVANCE_RETRIES = "UPDATE url SET retry_at = :now WHERE state = 1 AND retry_at > :latest AND retry_at < 9e999"
 LAST_RUN = "SELECT finished_at IS NOT NULL, requests FROM runs ORDER BY id DESC LIMIT 1"
 FIND_CRASH_COUNT = "SELECT suspect, strikes FROM crawl"
@@ -263,7 +289,7 @@ FINISH_RUN = """
     UPDATE runs SET finished_at = :now, stop_reason = :reason, max_rss_bytes = :rss WHERE id = :run
 """
 COUNT_PAGES = "SELECT count(*) FROM fetch WHERE status = 200 AND error IS NULL AND generation = :generation"
-# One scan. GROUP BY would sort a row per URL first: a second and 60 MiB for a million of them.
+# One scan. GROUP BY would first sort a row per URL: a second and 60 MiB for a million URLs.
 COUNT_STATES = """
     SELECT count(*) FILTER (WHERE kind = 0 AND state IN (0, 1)),
            count(*) FILTER (WHERE kind = 0 AND state = 2),
@@ -281,7 +307,7 @@ SUM_RUNS = """
 
 # -- telemetry
 
-# A clock that was set back writes over what it wrote before.
+# After the clock was set back, samples replace those of the same second.
 SAVE_SAMPLE = """
     INSERT OR REPLACE INTO sample (
         at, run_id, requests, pages, bytes, failed, pending, skipped, in_flight, hosts, hosts_held_back,

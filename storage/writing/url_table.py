@@ -1,9 +1,9 @@
-"""URL table: rows of `url` and `host`, read when first needed, kept in memory, written in bulk.
+"""URL table: rows of `url` and `host`, looked up when first needed, cached, written in batches.
 
 May touch: the database's statements, the seen set.
 
-One per writing connection, which is the only one that changes these tables, so what is in
-memory is exact and may be newer than the table.
+There is one per writing connection, and only that connection changes these tables: the cached rows are
+exact and may be newer than the table.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class UrlTable:
         self._oversized: list[Key] = []  # recent ones
         self._next_url = 0
         self._next_host = 0
-        self._all_hosts = False  # that the table has are in memory, so there is nothing to look up
+        self._all_hosts = False  # the cache holds every host, so there is nothing to look up
 
     @property
     def recent(self) -> dict[Key, UrlRow]:
@@ -55,14 +55,14 @@ class UrlTable:
         return self._rows.recent.get(key_of(url, kind))
 
     def start_at(self, *, url: int, host: int) -> None:
-        """Where the numbering stands."""
+        """Set the next free numbers. Host 1: the table is empty."""
         self._next_url, self._next_host = url, host
         self._all_hosts = host == 1
 
     async def remember(self, known: Iterable[Key], perhaps: Iterable[Key]) -> None:
-        """Read the rows of `known` keys, and of those of `perhaps` that exist."""
+        """Load the rows of `known` keys, and those of `perhaps` that exist."""
         await self._find(self._rows.missing(known))
-        asked: dict[Key, bool] = {}  # once each: to be asked is to be seen
+        asked: dict[Key, bool] = {}  # once each: a probe adds the key to the seen set
         async for some in in_chunks(perhaps):
             for key in self._rows.missing(some):
                 if key not in asked:
@@ -83,7 +83,7 @@ class UrlTable:
         return row
 
     async def rows(self, statement: str, params: dict[str, object]) -> list[tuple[Sequence[Any], UrlRow]]:
-        """Run a query that ends in a URL's columns; returns what came before them, and the row."""
+        """Execute a query that ends in a URL's columns. Returns the columns before them, and the row."""
         found = await self._database.rows(statement, params)
         recalled: list[tuple[Sequence[Any], UrlRow]] = []
         async for some in in_chunks(found):
@@ -128,7 +128,7 @@ class UrlTable:
         )
 
     def evict(self) -> None:
-        """Between batches: drop what was not used for long."""
+        """Between batches: drop rows that were not used for long."""
         self._rows.evict(self._oversized)
         self._oversized.clear()
         self._all_hosts = not self._hosts.evict() and self._all_hosts
@@ -136,7 +136,7 @@ class UrlTable:
     async def _find(self, keys: Sequence[Key]) -> None:
         if not keys:
             return
-        places: dict[tuple[str, int], None] = {}  # once each: a page and a sitemap may have the same
+        places: dict[tuple[str, int], None] = {}  # once each: a page and a sitemap may share one
         for key in keys:
             url, _ = split_key(key)
             _, host, path = split(url)
@@ -145,7 +145,7 @@ class UrlTable:
             self._recall(columns)
 
     def _recall(self, columns: Sequence[Any]) -> UrlRow:
-        """The row in memory for one read from the table; memory wins, it may be newer."""
+        """The cached row for a row read from the table. The cached one wins: it may be newer."""
         id_, depth, hops, followed, listed, run, state, reason, host, secure, path, kind = columns
         url = unsplit(secure, host, path)
         key = key_of(url, kind)

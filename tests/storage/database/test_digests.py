@@ -13,7 +13,7 @@ from penstock.storage.database.database import Database
 from penstock.storage.database.digests import digest_of_path, digest_of_text
 from penstock.storage.reading.crawl_reader import open_reader
 from penstock.storage.reading.explanation import explain_url
-from penstock.storage.writing.poison_pages import judge_last_run
+from penstock.storage.writing.parse_marks import judge_last_run
 from tests.faults.migrations import make_older
 from tests.support.fakes import answer, task, url
 from tests.support.open_store import LINKS, PAGES, SEED, URLS, depths, rows, states, stored, use_equal_digests
