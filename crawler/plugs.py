@@ -78,3 +78,12 @@ def _entry_points(group: str) -> Iterable[EntryPoint]:
     from importlib.metadata import entry_points
 
     return entry_points(group=group)
+
+
+def given_plugs(keyword: str, plugs: Mapping[str, object] | None) -> Mapping[str, object]:
+    """Copy the plugs given to `Crawl`, by name. Raises BadConfig if it is no mapping from str."""
+    if plugs is None:
+        return {}
+    if not isinstance(plugs, Mapping) or not all(isinstance(name, str) and name for name in plugs):
+        raise BadConfig(f"{keyword}: must map names to objects, such as {{'name': object}}")
+    return dict(plugs)

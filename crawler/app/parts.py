@@ -20,13 +20,13 @@ from penstock.crawler.config.domains import registrable_domain
 from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.engine.engine import Stopping
 from penstock.crawler.engine.pool import Pool
-from penstock.crawler.errors import BadConfig
 from penstock.crawler.messages import CanonicalUrl, Done, RobotsAnswer, Verdict
 from penstock.crawler.monitor.estimates import RemainingBudget
 from penstock.crawler.monitor.run_counts import RunCounts
 from penstock.crawler.monitor.telemetry import LoopLag, Telemetry
 from penstock.crawler.monitor.watchdog import warn_of_slow_plugin
 from penstock.crawler.output.logs import is_enabled
+from penstock.crawler.plugs import given_plugs
 from penstock.crawler.policies.breaker import Breaker
 from penstock.crawler.policies.budget import Budget
 from penstock.crawler.policies.politeness import Bandwidth, Politeness
@@ -171,15 +171,6 @@ def cookies_of(config: CrawlConfig) -> Cookies | None:
     from penstock.crawler.config.credentials import load_cookies
 
     return load_cookies(config.cookies, config.credential_origins)
-
-
-def given_plugs(keyword: str, plugs: Mapping[str, object] | None) -> Mapping[str, object]:
-    """Copy the plugs given to `Crawl`, by name. Raises BadConfig if it is no mapping from str."""
-    if plugs is None:
-        return {}
-    if not isinstance(plugs, Mapping) or not all(isinstance(name, str) and name for name in plugs):
-        raise BadConfig(f"{keyword}: must map names to objects, such as {{'name': object}}")
-    return dict(plugs)
 
 
 class Observer(Struct, frozen=True, kw_only=True):

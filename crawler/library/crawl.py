@@ -16,7 +16,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from penstock.crawler.app.parts import Observer, given_plugs, make_blueprint
+from penstock.crawler.app.parts import Observer, make_blueprint
 from penstock.crawler.app.run import Run
 from penstock.crawler.config.crawl_config import CrawlConfig
 from penstock.crawler.library.event_stream import EventStream
@@ -29,6 +29,7 @@ from penstock.crawler.library.events import (
     event_of,
 )
 from penstock.crawler.messages import Verdict
+from penstock.crawler.plugs import given_plugs
 from penstock.crawler.run_result import BY_PROGRAM, Report
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.snapshot import Snapshot

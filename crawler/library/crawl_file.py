@@ -16,13 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import cast
 
-from penstock.crawler.app.parts import given_plugs
 from penstock.crawler.errors import PenstockError
 from penstock.crawler.library.events import StoredPage
 from penstock.crawler.library.table import Table, as_table
 from penstock.crawler.library.url_explanation import UrlExplanation
 from penstock.crawler.messages import Link
 from penstock.crawler.output.atomic_output import check_target, open_output
+from penstock.crawler.plugs import given_plugs
 from penstock.crawler.ports import Totals
 from penstock.crawler.run_result import Report
 from penstock.storage.exports import ExportSource, load_format

@@ -91,6 +91,16 @@ class TestNames:
 
         assert names == sorted(penstock.__all__)
 
+    def test_reading_a_file_loads_neither_the_http_client_nor_the_parser(self) -> None:
+        """A notebook that only reads a crawl should not wait for them."""
+        code = (
+            "import sys, penstock\n"
+            "penstock.open, penstock.Table\n"
+            "sys.exit(bool({'aiohttp', 'selectolax'} & {*sys.modules}))"
+        )
+
+        assert subprocess.run([sys.executable, "-c", code], cwd=ROOT / ".src", check=False).returncode == 0
+
     def test_type_checkers_see_every_public_name(self) -> None:
         """The module has a `__getattr__`, so a name that is missing there would silently be an object."""
         tree = ast.parse((ROOT / ".src/penstock/__init__.py").read_bytes())
