@@ -1,11 +1,11 @@
-"""Storage: remembering. One SQLite file, one writing connection, one place for SQL.
+"""Storage: one SQLite file per crawl, one connection that writes to it, one place for SQL.
 
-    schema/      tables by numbered migrations, and views
-    database/    the file: its lock, the writing connection, what a transaction is
-    writing/     from verdicts to committed rows
+    schema/      tables by numbered steps, one file per view, and current.sql (no code)
+    database/    the file: its lock, migration, the writing connection, transactions
+    writing/     write verdicts and discoveries as rows, in one transaction each
     reading/     read-only access: tables, reports, explanations
-    jobs/        work on a whole crawl after it has ended
-    exports/     a crawl in other programs' formats, a file per format
+    jobs/        work on a whole crawl after it has ended: analyse, reparse
+    exports/     write a crawl in the formats of other programs; one file per format
 
-URL text comes in and goes out; row numbers never leave this room.
+URLs cross the boundary of this room as text; row numbers never leave it.
 """

@@ -79,7 +79,7 @@ def shared(values: Iterable[tuple[str, object]]) -> dict[str, int]:
 
 
 class TestReports:
-    def test_broken_links_are_all_links_to_what_failed(self, whole: Whole) -> None:
+    def test_broken_links_are_all_links_to_failed_urls(self, whole: Whole) -> None:
         failed = {
             url
             for url, (state, reason, _) in whole.expected.urls.items()
@@ -121,13 +121,13 @@ class TestReports:
         assert dict(report(whole, "duplicates", "url, copies")) == bodies
         assert dict(report(whole, "duplicate_titles", "url, copies")) == titles
 
-    def test_near_duplicates_are_the_twins(self, whole: Whole) -> None:
+    def test_near_duplicates_are_the_pages_drawn_as_twins(self, whole: Whole) -> None:
         found = report(whole, "near_duplicates", "url, first, copies")
 
         twins = {f"{whole.url}twin/a", f"{whole.url}twin/b"}
         assert {url for url, first, _ in found if first in twins} == twins
 
-    def test_missing_titles_and_canonical_conflicts(self, whole: Whole) -> None:
+    def test_missing_titles_and_canonical_conflicts_are_those_that_were_drawn(self, whole: Whole) -> None:
         missing = {(url,) for url, page in whole.html.items() if not page.title}
         named = {
             (url, whole.url.rstrip("/") + canonical, "unknown")
@@ -152,7 +152,7 @@ class TestReports:
         assert times == sorted(times, reverse=True)
         assert len(times) == len(whole.expected.pages)
 
-    def test_counts_are_those_of_the_web(self, whole: Whole) -> None:
+    def test_the_counts_of_reports_are_those_of_the_web(self, whole: Whole) -> None:
         urls, pages = whole.expected.urls, whole.expected.pages
         by_type = Counter(page.content_type for page in whole.good.values())
         found = {kind: good for kind, good in report(whole, "content_types", "content_type, pages") if good}
@@ -168,7 +168,7 @@ class TestReports:
             (url, reason) for url, (found, reason, _) in whole.expected.urls.items() if found == state
         }
 
-    def test_nothing_is_an_orphan_where_all_was_found_by_links(self, whole: Whole) -> None:
+    def test_a_crawl_that_found_all_pages_by_links_has_no_orphans(self, whole: Whole) -> None:
         assert report(whole, "orphans") == []
 
     def test_pagerank_is_that_of_a_plain_walk_over_the_links(self, whole: Whole) -> None:
@@ -192,7 +192,9 @@ class TestReports:
 
         assert dict(report(whole, "top_pages", "url, pagerank")) == pytest.approx(rank, abs=2e-6)
 
-    def test_links_of_one_url(self, whole: Whole, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_inlinks_and_outlinks_are_the_links_of_one_url(
+        self, whole: Whole, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         for name, here in (("inlinks", 1), ("outlinks", 0)):
             capsys.readouterr()
             assert main(["report", name, whole.url, "--format", "csv", "--db", str(whole.db)]) == 0
@@ -254,7 +256,7 @@ class TestExports:
         assert known.items() <= sizes.items()
 
     @pytest.mark.parametrize("table", ["pages", "urls", "links"])
-    def test_every_row_is_there(self, whole: Whole, tmp_path: Path, table: str) -> None:
+    def test_an_export_of_rows_has_every_row(self, whole: Whole, tmp_path: Path, table: str) -> None:
         lines = self.written(whole, "jsonl", tmp_path, "--table", table).read_text("utf-8").splitlines()
 
         assert len(list(map(json.loads, lines))) == len(getattr(whole.expected, table))

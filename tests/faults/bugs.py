@@ -1,4 +1,4 @@
-"""A bug of ours at the k-th page of each stage: that URL's failure, or in the last stage the run's."""
+"""A bug at the k-th page of each stage: it fails that URL, or in the last stage the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time: jumps of the wall clock neither stall nor hurry a crawl; what must wait also waits across a kill."""
+"""Clocks: jumps of the wall clock neither stall nor speed up a crawl; waits are kept across a kill."""
 
 from __future__ import annotations
 

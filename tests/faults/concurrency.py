@@ -1,4 +1,4 @@
-"""Others at the same file: a second crawl, a foreign writer, readers that stay. None of them harms."""
+"""Other programs on the same file: a second crawl, a foreign writer, long readers. None does harm."""
 
 from __future__ import annotations
 

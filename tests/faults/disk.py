@@ -1,4 +1,4 @@
-"""The disk fails: full, broken, read-only, slow. One clear line, the file intact, and the resume heals."""
+"""The disk fails: full, broken, read-only, slow. One clear line, the file intact, and the crawl resumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fault: its cases, and how each is tried. Cases are spread over workers, which are processes."""
+"""A fault: its cases, and how each is run. Cases are spread over worker processes."""
 
 from __future__ import annotations
 

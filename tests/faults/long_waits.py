@@ -1,4 +1,4 @@
-"""What shows only after a minute: a reader that stays so long, a crawl in which nothing is settled."""
+"""Long waits: a reader that stays for a minute, and a crawl without progress for a minute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server by hand, for what no HTTP library would do: reset, cut off, answer in one host's name only."""
+"""Misbehaving server: resets, cut answers, answers for one host only; no HTTP library does that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No network for a while: nothing can be reached and no name is known, until it is back."""
+"""No network for a while: no host can be reached and no name resolves, until it is back."""
 
 from __future__ import annotations
 

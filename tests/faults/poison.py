@@ -1,4 +1,4 @@
-"""Pages that kill: the process that parses them, again and again. And parsers killed by somebody else."""
+"""Poison pages: they crash the process that parses them, each time. And parsers killed from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cut of the power may leave: a WAL that ends anywhere, and rubbish in the files beside it."""
+"""Power cuts: a WAL that ends anywhere, and random bytes in the files beside it."""
 
 from __future__ import annotations
 

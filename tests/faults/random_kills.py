@@ -1,4 +1,4 @@
-"""Kill -9 at moments drawn by lot, many times, in a crawl of a few thousand pages by the real command."""
+"""Kill -9 at random moments, many times, in a crawl of a few thousand pages by the real command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals at any moment, start-up included: the right exit code, no traceback, nobody left, resumable."""
+"""Signals at any moment, start-up included: the right exit code, no traceback, no process left, resumable."""
 
 from __future__ import annotations
 

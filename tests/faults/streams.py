@@ -1,4 +1,4 @@
-"""Streams that are closed, full or read by nobody; and the runs in which Python complains of everything."""
+"""Output streams that are closed, full or unread; and runs with all of Python's warnings on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A worker: one process of the suite, with its webs, its folder, and the crawls that it starts.
+"""Suite worker: one process of the suite, with its webs, its folder, and the crawls that it starts.
 
-A crawl is a process of its own. Most are forked from a server that has loaded the product
-already (`crawl`), which saves a third of a second each; `command` starts the real command.
+A crawl is a process of its own. Most are forked from a server that has already loaded the product
+(`crawl`), which saves a third of a second each; `command` starts the real command.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class SuiteWorker:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def crawl(self, *words: Word, trap: str = "", timeout: float = 60.0) -> ProcessResult:
-        """Run the product's command in a forked process, with a trap set (see `child`)."""
+        """Run the product's command in a forked process, with a trap set (see `trapped_crawl`)."""
         with tempfile.TemporaryDirectory(dir=self.folder) as out:
             context = multiprocessing.get_context("forkserver")
             process = context.Process(target=trapped_crawl.forked, args=(list(map(str, words)), trap, out))

@@ -1,4 +1,4 @@
-"""The webs that are crawled under faults, and the flags that make every queue narrow."""
+"""The webs that are crawled under faults, and the flags that keep every queue small."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.synthetic_web import SyntheticWeb
 
 
 class PoolSizes(NamedTuple):
-    """How wide a crawl's stages are."""
+    """How many workers and queue places a crawl has."""
 
     fetchers: int
     parsers: int

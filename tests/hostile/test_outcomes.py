@@ -95,7 +95,7 @@ async def _crawl(db: Path, seeds: Sequence[str], *, timeout: float) -> Crawled:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_every_case_ends_as_it_should(outcome: Outcome, case: Case) -> None:
+def test_every_hostile_case_has_its_expected_outcome(outcome: Outcome, case: Case) -> None:
     crawled = outcome.of(case)
     for number in range(case.tail + 1):
         url = f"{outcome.url}/case/{case.name}/{number}"
@@ -106,21 +106,21 @@ def test_every_case_ends_as_it_should(outcome: Outcome, case: Case) -> None:
         assert case.links is None or crawled.links[url] == case.links
 
 
-def test_the_ordinary_pages_are_all_there(outcome: Outcome) -> None:
+def test_all_ordinary_pages_beside_hostile_ones_are_stored(outcome: Outcome) -> None:
     titles = [page["title"] for url, page in outcome.others.pages.items() if "/quick/" in url]
 
     assert len(titles) == ORDINARY
     assert set(titles) == {"light", "heavy"}
 
 
-def test_nothing_of_it_was_a_bug_of_ours(outcome: Outcome) -> None:
+def test_no_hostile_case_ends_as_an_internal_failure(outcome: Outcome) -> None:
     for crawled in (outcome.timing, outcome.others):
         assert crawled.report.stop_reason == "finished"
         assert crawled.report.totals.internal_failures == 0
         assert check_invariants(crawled.db) == []
 
 
-def test_nothing_odd_reaches_the_wire(outcome: Outcome) -> None:
+def test_no_odd_link_is_requested(outcome: Outcome) -> None:
     """No scheme but ours, no injected line, no hidden link, no host that is not the seeds'."""
     host = outcome.url.removeprefix("http://").encode()
 
@@ -135,7 +135,7 @@ def test_no_page_is_stored_under_another_url(outcome: Outcome) -> None:
     assert not [url for url, page in outcome.others.pages.items() if page["title"] == "Foreign"]
 
 
-def test_what_a_page_says_beyond_its_links_is_counted(outcome: Outcome) -> None:
+def test_links_beyond_the_limit_of_a_page_are_counted(outcome: Outcome) -> None:
     [cut] = rows(outcome.others.db, "SELECT * FROM cut_links WHERE url LIKE '%/links-100000/0'")
 
     assert cut == (f"{outcome.url}/case/links-100000/0", 30_000, 3_333)

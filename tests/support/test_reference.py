@@ -19,7 +19,7 @@ from tests.support.synthetic_web_resource import Mention
 class TestReferenceWalk:
     @pytest.mark.parametrize("depth", [1, 3, inf])
     @pytest.mark.parametrize("seed", [1, 2])
-    def test_it_finds_what_the_web_says_it_must(self, seed: int, depth: float) -> None:
+    def test_the_reference_walk_finds_what_the_synthetic_web_expects(self, seed: int, depth: float) -> None:
         """Titles, charsets, redirects, base and nofollow included; odd spellings are beyond urljoin."""
         web = SyntheticWeb(seed=seed, pages=60, odd_spellings=False, latency=0)
         with web.serve_in_thread() as url:
@@ -37,7 +37,7 @@ class TestReferenceWalk:
 
 
 class TestSyntheticWeb:
-    def test_the_same_seed_draws_the_same_web(self) -> None:
+    def test_a_seed_draws_the_same_synthetic_web_each_time(self) -> None:
         one, other = SyntheticWeb(seed=5), SyntheticWeb(seed=5)
 
         assert one.resources == other.resources

@@ -45,7 +45,7 @@ class TestDigests:
             ("/a?b=/c", 3_844_333_365_761),
         ],
     )
-    def test_that_of_a_path_never_changes(self, path: str, digest: int) -> None:
+    def test_the_digest_of_a_path_never_changes(self, path: str, digest: int) -> None:
         """It stands in files: with another one their URLs would be found no more."""
         assert digest_of_path(path) == digest
 
@@ -58,16 +58,16 @@ class TestDigests:
             ("naïve ☃", -7_162_499),
         ],
     )
-    def test_nor_does_that_of_a_text(self, text: str, digest: int) -> None:
+    def test_the_digest_of_a_text_never_changes(self, text: str, digest: int) -> None:
         assert digest_of_text(text) == digest
 
-    def test_they_are_small(self) -> None:
+    def test_digests_are_small_numbers(self) -> None:
         """SQLite keeps a number of 48 bits in six bytes, one of 24 in three."""
         for number in range(1_000):
             assert -(1 << 47) <= digest_of_path(f"/{number}/{number}") < 1 << 47
             assert -(1 << 23) <= digest_of_text(str(number)) < 1 << 23
 
-    def test_neighbours_lie_together(self) -> None:
+    def test_paths_of_one_folder_have_neighbouring_digests(self) -> None:
         """Or each commit would change as many pages of the index as it has URLs."""
         series = [digest_of_path(f"/item/12{number:03}.html") for number in range(1_000)]
         folder = [digest_of_path(f"/docs/{name}.html") for name in ("asyncio", "Zebra", "x-7")]
@@ -84,7 +84,7 @@ class TestOneDigestForAll:
     def same(self, monkeypatch: pytest.MonkeyPatch) -> None:
         use_equal_digests(monkeypatch)
 
-    async def test_urls_and_texts_are_told_apart(self, path: Path) -> None:
+    async def test_urls_and_texts_with_the_same_digest_are_told_apart(self, path: Path) -> None:
         async with stored(path) as file:
             await file.save(page(SEED, A, B, SECURE, text="one"))
         async with stored(path) as file:
@@ -154,7 +154,7 @@ class TestOnce:
 
         assert rows(path, URLS) == before
 
-    async def test_a_text_that_was_forgotten_is_known_again(
+    async def test_a_text_that_was_evicted_is_found_again(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("penstock.storage.writing.interned_strings.CACHED_STRINGS", 1)
@@ -235,14 +235,16 @@ class TestOlderFiles:
         make_older(path, older, before=10)
         return older
 
-    async def test_every_view_has_the_same_rows_as_before(self, path: Path, older: Path) -> None:
+    async def test_every_view_has_the_same_rows_before_and_after_the_migration_to_digests(
+        self, path: Path, older: Path
+    ) -> None:
         before = seen_by_others(older)
         await (await Database.open(older)).close()
 
         assert seen_by_others(older) == before == seen_by_others(path)
         assert len(before["links"]) == 4 + len(TEXTS)
 
-    async def test_what_they_come_to_have_is_whole(self, older: Path) -> None:
+    async def test_a_migrated_file_has_a_digest_for_every_url_and_text(self, older: Path) -> None:
         await (await Database.open(older)).close()
 
         assert rows(older, "PRAGMA integrity_check") == [("ok",)]
@@ -254,13 +256,15 @@ class TestOlderFiles:
             older, "SELECT phrase_id FROM phrase_digest ORDER BY 1"
         )
 
-    async def test_nothing_in_them_wants_functions_of_ours(self, older: Path) -> None:
+    async def test_no_schema_text_of_a_migrated_file_mentions_a_digest_function(self, older: Path) -> None:
         """Other programs open the file."""
         await (await Database.open(older)).close()
 
         assert rows(older, "SELECT name FROM sqlite_schema WHERE instr(sql, 'digest_of')") == []
 
-    async def test_a_crawl_goes_on_as_if_it_had_always_been_so(self, path: Path, older: Path) -> None:
+    async def test_a_crawl_continues_in_a_migrated_file_as_in_a_new_one(
+        self, path: Path, older: Path
+    ) -> None:
         for file in (path, older):
             await self.go_on(file)
 
@@ -269,7 +273,7 @@ class TestOlderFiles:
         assert rows(older, "SELECT count(*) - count(DISTINCT text) FROM phrase") == [(0,)]
         assert rows(older, "PRAGMA foreign_key_check") == []
 
-    async def test_before_they_are_brought_up_to_date_their_urls_are_found_too(self, older: Path) -> None:
+    async def test_a_url_is_found_in_a_file_that_is_not_migrated(self, older: Path) -> None:
         with open_reader(older) as reader, reader.snapshot() as connection:
             assert explain_url(connection, SECURE).facts.state == "pending"
 

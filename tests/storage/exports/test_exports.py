@@ -110,13 +110,15 @@ class TestRows:
 
     @pytest.mark.parametrize("table", ["pages", "urls", "links", "runs", "broken_links"])
     @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
-    def test_every_table_can_be_had_in_every_format_of_rows(
+    def test_every_table_can_be_exported_in_every_format_of_rows(
         self, shell: Shell, form: str, table: str
     ) -> None:
         assert shell.writes(form, "--table", table).stat().st_size > 0
 
     @pytest.mark.parametrize("form", ["csv", "jsonl"])
-    def test_what_is_said_of_the_crawl_goes_beside(self, shell: Shell, form: str) -> None:
+    def test_the_provenance_is_written_beside_formats_without_a_place_for_it(
+        self, shell: Shell, form: str
+    ) -> None:
         shell.writes(form, "--sql", "SELECT 1")
 
         said = json.loads((shell.folder / "out.meta.json").read_text())
@@ -126,9 +128,7 @@ class TestRows:
         assert said["runs"][0]["stop_reason"] == "finished"
         assert said["software"].startswith("Penstock/")
 
-    def test_nothing_is_written_that_was_not_asked_for(
-        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_an_export_writes_no_other_files(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(shell.folder)
         for form in ("edges", "graphml", "sitemap", "parquet", "warc"):
             shell.writes(form, name=form)
@@ -143,7 +143,7 @@ class TestParquet:
     def parquet(self) -> Any:
         return pytest.importorskip("pyarrow.parquet")
 
-    def test_types_values_and_what_is_said_of_the_crawl(self, shell: Shell, parquet: Any) -> None:
+    def test_parquet_has_typed_columns_and_the_provenance(self, shell: Shell, parquet: Any) -> None:
         table = parquet.read_table(shell.writes("parquet"))
 
         kinds = {field.name: str(field.type) for field in table.schema}
@@ -153,7 +153,7 @@ class TestParquet:
         assert table.column("fetched_at").to_pylist()[0].isoformat() == "2026-11-20T10:53:26.123000+00:00"
         assert json.loads(table.schema.metadata[b"penstock"])["crawl"]["seeds"] == [HOME]
 
-    def test_many_row_groups_are_one_table(self, shell: Shell, parquet: Any) -> None:
+    def test_several_row_groups_of_parquet_are_one_table(self, shell: Shell, parquet: Any) -> None:
         count = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 25000) SELECT x FROM n"
 
         file = parquet.ParquetFile(shell.writes("parquet", "--sql", count))
@@ -161,7 +161,7 @@ class TestParquet:
         assert file.num_row_groups == 3
         assert file.read().column("x").to_pylist() == list(range(1, 25001))
 
-    def test_no_rows_are_a_file_with_columns(self, shell: Shell, parquet: Any) -> None:
+    def test_parquet_without_rows_has_its_columns(self, shell: Shell, parquet: Any) -> None:
         table = parquet.read_table(shell.writes("parquet", "--sql", "SELECT url, status FROM pages WHERE 0"))
 
         assert [(field.name, str(field.type)) for field in table.schema] == [
@@ -177,7 +177,9 @@ class TestParquet:
             "SELECT CASE WHEN x > 10000 THEN 'text' ELSE x END AS x FROM n",
         ],
     )
-    def test_a_column_of_several_types_is_named(self, shell: Shell, parquet: Any, sql: str) -> None:
+    def test_a_parquet_column_of_several_types_is_named_in_the_error(
+        self, shell: Shell, parquet: Any, sql: str
+    ) -> None:
         assert shell.types("parquet", str(shell.folder / "out"), "--sql", sql) == 2
         assert "column 'x' has values of several types" in shell.err
         assert list(shell.folder.iterdir()) == []
@@ -220,7 +222,7 @@ class TestSitemap:
         root = ElementTree.parse(path).getroot()
         return [found.findtext(f"{SITEMAP}loc") for found in root.findall(f"{SITEMAP}{element}")]
 
-    def test_it_lists_the_pages_of_status_200_that_may_be_indexed(self, shell: Shell) -> None:
+    def test_a_sitemap_lists_the_pages_of_status_200_that_may_be_indexed(self, shell: Shell) -> None:
         with closing(sqlite3.connect(shell.db)) as db, db:
             db.execute("UPDATE fetch SET last_modified = 'Fri, 20 Nov 2026 10:53:26 GMT' WHERE url_id = 1")
 
@@ -277,13 +279,13 @@ class TestWarc:
         return check
 
     @pytest.mark.parametrize("name", ["out.warc", "out.warc.gz"])
-    def test_its_own_checker_finds_nothing_wrong(self, shell: Shell, checked: Any, name: str) -> None:
+    def test_warcios_own_checker_accepts_the_archive(self, shell: Shell, checked: Any, name: str) -> None:
         path = shell.writes("warc", name=name)
 
         assert checked(path) == 0
         assert path.read_bytes().startswith(b"\x1f\x8b" if name.endswith("gz") else b"WARC/1.1\r\n")
 
-    def test_a_record_is_true_by_itself(self, shell: Shell, checked: Any) -> None:
+    def test_the_headers_of_a_warc_record_describe_the_body_in_it(self, shell: Shell, checked: Any) -> None:
         """The body is kept with its coding undone, so no header may claim that it has one."""
         from warcio.archiveiterator import ArchiveIterator
 
@@ -306,7 +308,7 @@ class TestWarc:
         assert home[2] == b"<p>home</p>"
         assert other[2] == b""
 
-    def test_no_bodies_are_no_archive(self, shell: Shell) -> None:
+    def test_a_warc_export_without_saved_bodies_is_refused(self, shell: Shell) -> None:
         pytest.importorskip("warcio")
         with closing(sqlite3.connect(shell.db)) as db, db:
             db.execute("DELETE FROM body")
@@ -346,7 +348,7 @@ class TestFiles:
             (["csv", "x", "--sql", "DROP TABLE url"], "may only read"),
         ],
     )
-    def test_a_mistake_is_one_line_and_exit_2(
+    def test_a_mistake_in_the_words_of_export_is_one_line_and_exit_2(
         self, shell: Shell, words: list[str], said: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(shell.folder)
@@ -369,14 +371,14 @@ class TestFiles:
         assert shell.types("csv", "-", "--sql", "SELECT 1 AS x") == 0
         assert (pipe.getvalue(), shell.err) == (b"x\n1\n", "")
 
-    def test_nothing_goes_beside_a_device(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_file_is_written_beside_a_device(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("penstock.storage.exports.sitemap.MAX_URLS", 1)
 
         assert shell.types("csv", os.devnull) == 0
         assert not Path(f"{os.devnull}.meta.json").exists()
         assert shell.types("sitemap", os.devnull) == 2
 
-    def test_a_link_stays_and_what_it_leads_to_is_replaced(self, shell: Shell) -> None:
+    def test_a_symbolic_link_stays_and_its_target_is_replaced(self, shell: Shell) -> None:
         real, link = shell.folder / "real", shell.folder / "link"
         real.write_text("old")
         link.symlink_to(real)
@@ -386,7 +388,7 @@ class TestFiles:
         assert link.is_symlink()
         assert real.read_text() == "x\n1\n"
 
-    def test_a_reader_that_leaves_ends_it_in_silence(self, shell: Shell) -> None:
+    def test_a_closed_pipe_ends_an_export_without_an_error(self, shell: Shell) -> None:
         """`export csv - | head -1`, through a real pipe."""
         count = (
             "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 100000) SELECT x FROM n"
@@ -403,7 +405,9 @@ class TestFiles:
             assert process.wait() == 0
         assert list(shell.folder.iterdir()) == []
 
-    def test_a_terminal_is_spared(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_export_refuses_to_write_to_a_terminal(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """What a site wrote could give it orders; `query` has an eye on that."""
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
 
@@ -411,7 +415,7 @@ class TestFiles:
         assert "not for a terminal" in shell.err
 
     @pytest.mark.parametrize(("form", "library"), [("parquet", "pyarrow"), ("warc", "warcio")])
-    def test_a_missing_extra_is_named(
+    def test_a_missing_library_is_named_with_its_extra(
         self, shell: Shell, form: str, library: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, library, None)

@@ -26,10 +26,10 @@ def ranks(nodes: int, *links: tuple[int, int]) -> list[float]:
 
 
 class TestPageRank:
-    def test_two_that_link_to_each_other_are_equal(self) -> None:
+    def test_two_pages_that_link_to_each_other_have_equal_ranks(self) -> None:
         assert ranks(2, (0, 1), (1, 0)) == pytest.approx([0.5, 0.5])
 
-    def test_the_known_answer_of_a_star(self) -> None:
+    def test_the_ranks_of_a_star_are_the_known_ones(self) -> None:
         """By hand, with h for the hub and l for each leaf: l = (1-d)/4 + d*h/3, h = (1-d)/4 + 3*d*l."""
         leaf = (1 - DAMPING) / 4 * (1 + DAMPING / 3) / (1 - DAMPING**2)
         hub = (1 - DAMPING) / 4 + 3 * DAMPING * leaf
@@ -37,11 +37,11 @@ class TestPageRank:
 
         assert ranks(4, *links) == pytest.approx([hub, leaf, leaf, leaf], abs=1e-6)
 
-    def test_what_comes_to_a_dead_end_goes_anywhere(self) -> None:
+    def test_the_rank_of_a_page_without_links_goes_to_all_pages(self) -> None:
         """b = 0.15/2 + 0.85*(a + b/2) and a + b = 1 give b = 0.925/1.425."""
         assert ranks(2, (0, 1)) == pytest.approx([0.5 / 1.425, 0.925 / 1.425], abs=1e-6)
 
-    def test_ranks_add_up_to_one_and_settle(self) -> None:
+    def test_ranks_add_up_to_one_and_converge(self) -> None:
         rng = Random(1)
         links = {(rng.randrange(300), rng.randrange(300)) for _ in range(1000)}
         found = pagerank(Graph(300, sorted(links, key=lambda link: link[1])))
@@ -49,12 +49,12 @@ class TestPageRank:
         assert sum(found.rank) == pytest.approx(1)
         assert found.change < TOLERANCE
 
-    def test_no_pages_have_no_ranks(self) -> None:
+    def test_a_graph_without_pages_has_no_ranks(self) -> None:
         assert ranks(0) == []
 
 
 class TestLikeness:
-    def test_little_changes_change_little(self) -> None:
+    def test_a_small_change_of_a_text_changes_few_bits_of_its_simhash(self) -> None:
         rng = Random(2)
         text = [f"w{rng.randrange(5000)}" for _ in range(2000)]
         changed = [*text[:1000], "changed", *text[1001:]]
@@ -65,10 +65,10 @@ class TestLikeness:
         assert (one ^ near).bit_count() <= MAX_BITS
         assert (one ^ far).bit_count() > 10
 
-    def test_a_text_too_short_to_compare_has_none(self) -> None:
+    def test_a_text_too_short_to_compare_has_no_simhash(self) -> None:
         assert simhash(["word"] * 19) is None
 
-    def test_every_pair_within_three_bits_is_found(self) -> None:
+    def test_every_pair_of_hashes_within_three_bits_is_one_group(self) -> None:
         """Wherever the bits are: this is what the masks are for."""
         base = Random(3).getrandbits(64)
         for bits in Random(4).sample(list(combinations(range(64), 3)), 500):
@@ -76,10 +76,10 @@ class TestLikeness:
             assert list(group_similar([base, near])) == [0, 0], bits
             assert list(group_similar([base, near ^ 1 << (bits[0] + 1) % 64])) in ([0, 1], [0, 0])
 
-    def test_four_bits_are_too_many(self) -> None:
+    def test_hashes_that_differ_in_four_bits_are_not_grouped(self) -> None:
         assert list(group_similar([0, 0b1111, 1 << 63])) == [0, 1, 0]
 
-    def test_words_know_scripts_without_blanks(self) -> None:
+    def test_a_character_of_a_script_without_spaces_counts_as_a_word(self) -> None:
         assert split_words("It's two: 日本 Ünïcode") == ["it", "s", "two", "日", "本", "ünïcode"]
 
 
@@ -98,7 +98,7 @@ class TestVisibleText:
             ("", ""),
         ],
     )
-    def test_it_is_what_stands_between_tags(self, html: str, seen: str) -> None:
+    def test_the_visible_text_is_what_stands_between_tags(self, html: str, seen: str) -> None:
         assert visible_text(html.encode(), None).split() == seen.split()
 
     def test_the_charset_of_the_header_counts(self) -> None:
@@ -134,7 +134,7 @@ def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 class TestAnalyse:
-    def test_ranks_words_and_groups_are_written_down(
+    def test_analyse_stores_ranks_words_and_groups(
         self, db: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["analyse", "--db", str(db)]) == 0
@@ -146,13 +146,13 @@ class TestAnalyse:
         near = rows(db, "SELECT first, copies, url, distance <= 3 FROM near_duplicates")
         assert near == [(f"{SITE}/a", 2, f"{SITE}/a", 1), (f"{SITE}/a", 2, f"{SITE}/b", 1)]
 
-    def test_a_second_time_replaces_the_first(self, db: Path) -> None:
+    def test_a_second_analyse_replaces_the_results_of_the_first(self, db: Path) -> None:
         main(["analyse", "--db", str(db)])
         main(["analyse", "--db", str(db)])
 
         assert rows(db, "SELECT count(*) FROM analysis") == [(5,)]
 
-    def test_what_came_later_is_told_beside_the_report(
+    def test_pages_fetched_after_analyse_are_noted_beside_the_report(
         self, db: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         main(["analyse", "--db", str(db)])
@@ -166,7 +166,7 @@ class TestAnalyse:
         assert main(["report", "top_pages", "--db", str(db)]) == 0
         assert "run it again" in capsys.readouterr().err
 
-    def test_a_running_crawl_is_left_alone(self, db: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_analyse_refuses_a_running_crawl(self, db: Path, capsys: pytest.CaptureFixture[str]) -> None:
         lock = FileLock.acquire(db)
         try:
             assert main(["analyse", "--db", str(db)]) == 75
@@ -175,11 +175,11 @@ class TestAnalyse:
 
         assert "another crawl is running" in capsys.readouterr().err
 
-    def test_a_file_that_is_not_there_is_not_made(self, tmp_path: Path) -> None:
+    def test_analyse_does_not_create_a_missing_file(self, tmp_path: Path) -> None:
         assert main(["analyse", "--db", str(tmp_path / "typo.db")]) == 2
         assert list(tmp_path.iterdir()) == []
 
-    def test_without_bodies_like_texts_cannot_be_asked_for(
+    def test_near_duplicates_is_refused_without_saved_bodies(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         path = tmp_path / "crawl.db"

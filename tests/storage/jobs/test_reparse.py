@@ -79,7 +79,9 @@ def crawled(web: SyntheticWeb, db: Path, **options: Any) -> None:
 
 
 class TestReparse:
-    def test_it_leaves_what_a_crawl_with_these_rules_leaves(self, tmp_path: Path, shell: Shell) -> None:
+    def test_a_reparse_stores_what_a_crawl_with_the_same_rules_stores(
+        self, tmp_path: Path, shell: Shell
+    ) -> None:
         async def run() -> None:
             async with shop(8).serve() as url:
                 await crawl(seeds=[url], db=shell.db.with_name("bare.db"), save_bodies=True)
@@ -97,7 +99,7 @@ class TestReparse:
         assert len(mine["extracted"]) > 30
         assert check_invariants(bare.db) == []
 
-    def test_done_again_it_changes_nothing(self, shell: Shell) -> None:
+    def test_a_repeated_reparse_changes_nothing(self, shell: Shell) -> None:
         assert shell.types("reparse", *ALL) == 0
         first = everything(shell.db)
         assert shell.types("reparse", *ALL) == 0
@@ -114,7 +116,7 @@ class TestReparse:
         assert {row[1] for row in extracted(shell.db)} == {"name"}
         assert everything(shell.db) | {"extracted": []} == before | {"extracted": []}
 
-    def test_nothing_is_fetched_and_no_run_is_noted(self, shell: Shell) -> None:
+    def test_a_reparse_fetches_nothing_and_adds_no_run(self, shell: Shell) -> None:
         """The server is gone, and the plugin's links are not taken."""
         urls = rows(shell.db, "SELECT * FROM urls")
         assert shell.types("reparse", "--plugin", "tests.support.plugin_examples:on_page") == 0
@@ -130,7 +132,7 @@ class TestReparse:
         assert shell.types("reparse", "--config", str(file)) == 0
         assert len(extracted(shell.db)) == 8
 
-    def test_the_headers_charset_counts_as_it_did(self, shell: Shell, tmp_path: Path) -> None:
+    def test_a_reparse_uses_the_charset_of_the_stored_header(self, shell: Shell, tmp_path: Path) -> None:
         web = website({"/": ""})
         web.resources["/"].raw = "<h1>grün</h1>".encode("iso-8859-2")
         web.resources["/"].content_type = "text/html; charset=iso-8859-2"
@@ -169,13 +171,13 @@ class TestCutOff:
     def content(self, page: SavedBody, value: str) -> Content:
         return Content(extraction=ExtractionResult(values=[Value("x", value)]))
 
-    async def test_it_goes_on_behind_what_is_done(self, kept: Path) -> None:
+    async def test_an_interrupted_reparse_continues_after_the_last_batch(self, kept: Path) -> None:
         assert await self.some(kept, self.WANTED, "one") == (False, 1)
         assert await self.some(kept, self.WANTED, "two") == (True, 4)
 
         assert [row[3] for row in extracted(kept)].count("one") == 3
 
-    async def test_with_other_rules_or_when_asked_it_begins_anew(self, kept: Path) -> None:
+    async def test_a_reparse_with_other_rules_or_anew_starts_from_the_beginning(self, kept: Path) -> None:
         other = ReparseRequest(plan="b", values=True, structured=True, search=False)
         await self.some(kept, self.WANTED, "one")
 
@@ -183,7 +185,7 @@ class TestCutOff:
         assert await self.some(kept, other, "three", anew=True) == (False, 1)
         assert {row[3] for row in extracted(kept)} == {"three"}
 
-    async def test_once_finished_it_begins_anew(self, kept: Path) -> None:
+    async def test_a_reparse_after_a_finished_one_starts_from_the_beginning(self, kept: Path) -> None:
         store = await ReparseStore.open(kept, self.WANTED)
         while batch := await store.next():
             await store.save([(page, None) for page in batch])
@@ -192,7 +194,9 @@ class TestCutOff:
 
         assert await self.some(kept, self.WANTED, "one") == (False, 1)
 
-    def test_ctrl_c_says_how_to_go_on(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_ctrl_c_prints_the_command_that_resumes_the_reparse(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         async def interrupted(*_: object) -> None:
             raise KeyboardInterrupt
 
@@ -216,12 +220,14 @@ class TestRefusals:
             (("--plugin", "no_such_module:f"), "No module named"),
         ],
     )
-    def test_what_is_wrong_is_one_line(self, shell: Shell, words: tuple[str, ...], said: str) -> None:
+    def test_a_mistake_in_the_options_of_reparse_is_one_line(
+        self, shell: Shell, words: tuple[str, ...], said: str
+    ) -> None:
         assert shell.types("reparse", *words) == 2
         assert shell.err.count("\n") == 1
         assert said in shell.err
 
-    def test_without_saved_bodies_the_way_to_them_is_told(self, shell: Shell, tmp_path: Path) -> None:
+    def test_a_reparse_without_saved_bodies_names_the_way_to_them(self, shell: Shell, tmp_path: Path) -> None:
         async def run() -> None:
             async with shop(1).serve() as url:
                 await crawl(seeds=[url], db=tmp_path / "bare.db")
@@ -232,13 +238,13 @@ class TestRefusals:
         assert bare.types("reparse", "--search") == 2
         assert "crawl with --save-bodies" in bare.err
 
-    def test_a_file_that_is_not_there_is_not_made(self, shell: Shell, tmp_path: Path) -> None:
+    def test_a_reparse_does_not_create_a_missing_file(self, shell: Shell, tmp_path: Path) -> None:
         nowhere = Shell(tmp_path / "nowhere.db", shell.capture)
 
         assert nowhere.types("reparse", "--search") == 2
         assert not nowhere.db.exists()
 
-    def test_a_crawl_that_is_running_is_left_alone(self, shell: Shell) -> None:
+    def test_a_reparse_refuses_a_running_crawl(self, shell: Shell) -> None:
         lock = FileLock.acquire(shell.db)
         try:
             assert shell.types("reparse", "--search") == 2

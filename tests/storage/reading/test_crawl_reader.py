@@ -110,7 +110,7 @@ class TestOpening:
 
         assert "is damaged" in refusal(path)
 
-    def test_damage_that_is_met_later_is_named_too(self, path: Path) -> None:
+    def test_damage_that_a_later_query_meets_is_named(self, path: Path) -> None:
         self.alter(path, "PRAGMA journal_mode = DELETE")
         with path.open("r+b") as file:
             file.seek(4096)  # past the page with the schema's root
@@ -165,7 +165,7 @@ class TestSealedFiles:
         monkeypatch.setattr(os, "access", lambda path, mode: mode == os.R_OK)
         return path
 
-    def test_it_is_read_as_it_stands_and_the_person_is_told(self, sealed: Path) -> None:
+    def test_a_file_in_a_read_only_folder_is_read_with_a_note(self, sealed: Path) -> None:
         with open_reader(sealed) as reader:
             assert list(reader.select("SELECT count(*) FROM pages")) == [(2,)]
             assert reader.note is not None
@@ -207,7 +207,9 @@ class TestReadingOnly:
             "PRAGMA wal_checkpoint(TRUNCATE)",
         ],
     )
-    def test_what_would_change_something_is_refused(self, path: Path, reader: CrawlReader, sql: str) -> None:
+    def test_sql_that_would_change_something_is_refused(
+        self, path: Path, reader: CrawlReader, sql: str
+    ) -> None:
         before = path.read_bytes()
 
         assert "read" in query_refusal(reader, sql)
@@ -237,7 +239,7 @@ class TestReadingOnly:
 
         assert columns == 7
 
-    def test_the_schema_may_be_looked_at(self, reader: CrawlReader) -> None:
+    def test_a_query_may_read_the_schema(self, reader: CrawlReader) -> None:
         assert len(list(reader.select("PRAGMA table_info(pages)"))) > 10
         assert len(list(reader.select("SELECT name FROM pragma_table_info('pages')"))) > 10
         assert list(reader.select("SELECT value FROM json_each('[1]')")) == [(1,)]
@@ -246,7 +248,7 @@ class TestReadingOnly:
         assert "several statements" in query_refusal(reader, "SELECT 1; DROP TABLE url")
 
     @pytest.mark.parametrize("sql", ["", "-- nothing", "COMMIT"])
-    def test_what_gives_no_rows_is_refused(self, reader: CrawlReader, sql: str) -> None:
+    def test_sql_that_returns_no_rows_is_refused(self, reader: CrawlReader, sql: str) -> None:
         assert query_refusal(reader, sql)
 
 
@@ -264,14 +266,14 @@ class TestMistakes:
         assert "pages has url, status, depth, title" in line
         assert "links has" not in line
 
-    def test_bad_syntax_is_told_in_sqlites_words(self, reader: CrawlReader) -> None:
+    def test_a_syntax_error_is_shown_with_sqlites_message(self, reader: CrawlReader) -> None:
         assert "syntax error" in query_refusal(reader, "SELEC 1")
 
     def test_sql_that_is_no_text_is_refused(self, reader: CrawlReader) -> None:
         """A shell may pass any bytes; Python makes lone surrogates of them."""
         assert "UTF-8" in query_refusal(reader, "SELECT '\udcff'")
 
-    def test_an_error_in_the_middle_of_the_rows_is_told_too(self, reader: CrawlReader) -> None:
+    def test_an_error_in_the_middle_of_the_rows_is_translated(self, reader: CrawlReader) -> None:
         sql = "SELECT abs(x) FROM (SELECT 1 AS x UNION ALL SELECT -9223372036854775807 - 1)"
 
         assert "integer overflow" in query_refusal(reader, sql)
@@ -387,7 +389,7 @@ class TestTheWayToAUrl:
         with open_reader(path) as reader, reader.snapshot() as connection:
             return [(step.how, step.url, step.text) for step in explain_url(connection, url).path]
 
-    def test_it_leads_over_links_and_redirects_from_a_seed(self, path: Path) -> None:
+    def test_the_path_to_a_url_leads_over_links_and_redirects_from_a_seed(self, path: Path) -> None:
         db = path.with_name("way.db")
         with CrawlFile(db) as crawl:
             crawl.page(HOME, depth=0, seed=True)
@@ -404,7 +406,7 @@ class TestTheWayToAUrl:
             ("link", f"{SITE}/end", "on"),
         ]
 
-    def test_it_does_not_turn_in_a_circle_of_redirects(self, path: Path) -> None:
+    def test_the_path_to_a_url_leaves_out_redirect_loops(self, path: Path) -> None:
         """/b and /c redirect to each other, and each sorts before the page that links to /c."""
         db = path.with_name("circle.db")
         with CrawlFile(db) as crawl:
@@ -420,7 +422,7 @@ class TestTheWayToAUrl:
         ]
         assert self.path(db, f"{SITE}/c")[-1] == ("link", f"{SITE}/c", "in")
 
-    def test_its_last_step_is_discovered_from(self, path: Path) -> None:
+    def test_the_last_step_of_the_path_is_discovered_from(self, path: Path) -> None:
         db = path.with_name("parents.db")
         with CrawlFile(db) as crawl:
             crawl.page(HOME, depth=0, seed=True)
@@ -432,7 +434,7 @@ class TestTheWayToAUrl:
 
         assert self.path(db, f"{SITE}/end")[-2][1] == f"{SITE}/a"
 
-    def test_a_url_that_nothing_leads_to_has_no_way(self, path: Path) -> None:
+    def test_a_url_that_nothing_leads_to_has_no_path(self, path: Path) -> None:
         db = path.with_name("lost.db")
         with CrawlFile(db) as crawl:
             crawl.page(f"{SITE}/lost")

@@ -70,7 +70,7 @@ class TestDiff:
             ["200", ""], ["404", ""],
         ]  # fmt: skip
 
-    def test_the_counts_are_told_beside_the_rows(self, shell: Shell) -> None:
+    def test_the_counts_of_a_diff_are_printed_beside_its_rows(self, shell: Shell) -> None:
         shell.types("--limit", "1", "--format", "jsonl")
 
         assert shell.out.count("\n") == 1
@@ -94,9 +94,7 @@ class TestDiff:
             ("failed", 5),
         ],
     )
-    def test_a_check_that_is_true_has_an_exit_code_of_its_own(
-        self, shell: Shell, check: str, code: int
-    ) -> None:
+    def test_diff_exits_with_5_only_if_a_fail_if_is_true(self, shell: Shell, check: str, code: int) -> None:
         assert shell.types("--fail-if", "0", "--fail-if", check) == code
         assert (f"--fail-if: {check}:" in shell.err) == bool(code)
         assert "added" in shell.out
@@ -112,13 +110,15 @@ class TestDiff:
             ("top_pages", "run analyse first"),
         ],
     )
-    def test_what_is_no_check_is_one_line_and_exit_2(self, shell: Shell, check: str, said: str) -> None:
+    def test_an_invalid_fail_if_is_refused_in_one_line_with_exit_2(
+        self, shell: Shell, check: str, said: str
+    ) -> None:
         assert shell.types("--fail-if", check) == 2
         assert said in shell.err
         assert shell.err.count("\n") == 1
         assert shell.out == ""
 
-    def test_a_missing_file_is_named(self, shell: Shell) -> None:
+    def test_a_diff_names_the_file_that_is_missing(self, shell: Shell) -> None:
         shell.new = shell.new.with_name("typo.db")
 
         assert shell.types() == 2

@@ -31,7 +31,7 @@ def analysed(crawl: CrawlFile, url: str, **facts: object) -> None:
 
 
 class TestTitles:
-    def test_missing_is_none_or_empty_on_a_good_html_page(self, crawl: CrawlFile) -> None:
+    def test_missing_titles_holds_good_html_pages_with_no_or_an_empty_title(self, crawl: CrawlFile) -> None:
         crawl.page(f"{SITE}/none", title=None)
         crawl.page(f"{SITE}/empty", title="")
         crawl.page(f"{SITE}/titled")
@@ -60,7 +60,7 @@ class TestCanonicalConflicts:
     QUERY = "SELECT url, canonical, problem, reason, leads_to FROM canonical_conflicts"
 
     @pytest.mark.parametrize("port", ["", ":8443"])
-    def test_a_page_that_stands_for_itself_or_names_one_that_does_is_none(
+    def test_a_page_that_names_itself_or_a_good_page_is_no_canonical_conflict(
         self, crawl: CrawlFile, port: str
     ) -> None:
         site = f"{SITE}{port}"
@@ -71,7 +71,7 @@ class TestCanonicalConflicts:
 
         assert rows(crawl, self.QUERY) == []
 
-    def test_what_became_of_the_named_page_is_the_problem(self, crawl: CrawlFile) -> None:
+    def test_the_state_of_the_canonical_url_is_the_problem(self, crawl: CrawlFile) -> None:
         crawl.page(f"{SITE}/gone", status=404, error="http_404")
         crawl.redirect(f"{SITE}/old", f"{SITE}/new")
         crawl.url(f"{SITE}/later", "pending")
@@ -107,7 +107,9 @@ class TestCanonicalConflicts:
 
 
 class TestSizes:
-    def test_thin_is_by_words_where_they_were_counted_and_by_bytes_elsewhere(self, crawl: CrawlFile) -> None:
+    def test_thin_pages_are_judged_by_words_if_they_were_counted_and_else_by_bytes(
+        self, crawl: CrawlFile
+    ) -> None:
         for path, size in (("few", 5000), ("many", 100), ("small", 2047), ("large", 2048)):
             crawl.page(f"{SITE}/{path}", body=b"x" * size)
         crawl.page(f"{SITE}/image", body=b"x", content_type="image/png")
@@ -119,7 +121,7 @@ class TestSizes:
             (f"{SITE}/few", 199, 5000),
         ]
 
-    def test_large_and_deep_begin_with_the_most(self, crawl: CrawlFile) -> None:
+    def test_large_pages_and_deep_pages_begin_with_the_highest_value(self, crawl: CrawlFile) -> None:
         for path, size in (("a", 5), ("b", 500), ("c", 50)):
             crawl.page(f"{SITE}/{path}", body=b"x" * size, depth=size)
         crawl.page(f"{SITE}/none", body=None, status=404, error="http_404")

@@ -61,16 +61,16 @@ class TestFinding:
         assert found(shell, "headings: boiling") == ["/kettle"]
         assert found(shell, "nothing") == []
 
-    def test_accents_and_case_are_no_difference(self, shell: Shell) -> None:
+    def test_a_search_ignores_accents_and_case(self, shell: Shell) -> None:
         assert found(shell, "CAFE") == ["/kettle"]
 
-    def test_markup_within_a_word_does_not_part_it(self, shell: Shell) -> None:
+    def test_inline_markup_does_not_split_a_word(self, shell: Shell) -> None:
         assert found(shell, "teapots") == ["/"]
 
-    def test_scripts_are_no_text(self, shell: Shell) -> None:
+    def test_the_text_of_scripts_is_not_found(self, shell: Shell) -> None:
         assert rows(shell.db, "SELECT count(*) FROM page_text WHERE text LIKE '%x()%'") == [(0,)]
 
-    def test_the_limit_holds(self, shell: Shell) -> None:
+    def test_a_search_returns_no_more_hits_than_its_limit(self, shell: Shell) -> None:
         assert shell.types("search", "kettle* OR words", "--limit", "1", "--format", "jsonl") == 0
         assert shell.out.count("\n") == 1
 
@@ -90,7 +90,7 @@ class TestShowing:
         assert "[odd]" in shell.out.lower()
         assert [sign for sign in NEVER_RAW if sign in shell.out.replace("\n", "")] == []
 
-    def test_no_pages_are_said_to_be_none(self, shell: Shell) -> None:
+    def test_a_search_without_hits_says_so(self, shell: Shell) -> None:
         assert shell.types("search", "nothing") == 0
         assert shell.out == "(no pages)\n"
 
@@ -114,21 +114,21 @@ class TestRefusals:
             "x" * 501,
         ],
     )
-    def test_what_is_no_query_is_one_line(self, shell: Shell, query: str) -> None:
+    def test_an_invalid_search_query_is_refused_in_one_line(self, shell: Shell, query: str) -> None:
         assert shell.types("search", query) == 2
         assert (shell.out, shell.err.count("\n")) == ("", 1)
         assert shell.err.isprintable() or shell.err[:-1].isprintable()
         assert len(shell.err) < 300
         assert "the query is" in shell.err or "is not a valid search query" in shell.err
 
-    def test_quotes_make_words_of_signs(self, shell: Shell) -> None:
+    def test_a_quoted_word_may_contain_punctuation(self, shell: Shell) -> None:
         assert found(shell, '"c++"') == ["/odd"]
 
     @pytest.mark.parametrize("limit", ["0", "-1", "x", "9" * 5000])
-    def test_a_limit_is_a_whole_number(self, shell: Shell, limit: str) -> None:
+    def test_a_limit_of_a_search_is_a_whole_number(self, shell: Shell, limit: str) -> None:
         assert shell.types("search", "a", "--limit", limit) == 2
 
-    async def test_without_an_index_the_way_to_one_is_told(
+    async def test_a_search_without_an_index_names_the_way_to_one(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         bare, kept = Shell(tmp_path / "bare.db", capsys), Shell(tmp_path / "kept.db", capsys)

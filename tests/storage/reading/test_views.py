@@ -66,13 +66,17 @@ class TestDiscoveredFrom:
         found = crawl.db.execute("SELECT discovered_from FROM urls WHERE url = ?", (url,)).fetchone()
         return found[0]
 
-    def test_a_seed_has_none_even_if_another_seed_redirects_to_it(self, crawl: CrawlFile) -> None:
+    def test_a_seed_has_no_discovered_from_even_if_another_seed_redirects_to_it(
+        self, crawl: CrawlFile
+    ) -> None:
         crawl.redirect(f"{SITE}/a", f"{SITE}/b", depth=0, seed=True)
         crawl.page(f"{SITE}/b", depth=0, seed=True)
 
         assert self.origin(crawl, f"{SITE}/b") is None
 
-    def test_the_parent_that_sorts_first_wins_whatever_was_found_first(self, crawl: CrawlFile) -> None:
+    def test_discovered_from_is_the_parent_whose_url_sorts_first_in_any_order_of_arrival(
+        self, crawl: CrawlFile
+    ) -> None:
         """So it does not depend on the order of arrival."""
         crawl.page(f"{SITE}/b")
         crawl.page(f"{SITE}/a")
@@ -82,7 +86,7 @@ class TestDiscoveredFrom:
 
         assert self.origin(crawl, f"{SITE}/target") == f"{SITE}/a"
 
-    def test_whole_urls_are_compared_scheme_first(self, crawl: CrawlFile) -> None:
+    def test_parents_are_compared_by_their_whole_url_scheme_first(self, crawl: CrawlFile) -> None:
         crawl.page("https://a.example/", depth=1)
         crawl.page("http://z.example/", depth=1)
         crawl.url(f"{SITE}/target", depth=2)
@@ -143,7 +147,7 @@ class TestDiscoveredFrom:
 
 
 class TestPages:
-    def test_a_page_says_what_the_contract_promises(self, crawl: CrawlFile) -> None:
+    def test_a_row_of_pages_has_every_column_of_the_contract(self, crawl: CrawlFile) -> None:
         crawl.page(HOME, depth=0, seed=True, title="", body=b"hello", elapsed_ms=7)
 
         [found] = rows(
@@ -156,7 +160,7 @@ class TestPages:
         moment = "2026-11-20T10:53:26.123Z"
         assert found == (HOME, 200, 0, "", "text/html", 5, 7, moment, digest, None, None, 1, "site.example")
 
-    def test_no_body_has_no_hash(self, crawl: CrawlFile) -> None:
+    def test_a_page_without_a_body_has_no_content_hash(self, crawl: CrawlFile) -> None:
         """hex(NULL) is '' in SQLite, and '' is not NULL."""
         crawl.page(HOME, body=None)
 
@@ -170,7 +174,7 @@ class TestPages:
 
         assert found == [(f"{SITE}/b",), ("mailto:me@site.example",)]
 
-    def test_the_newest_generation_is_shown(self, crawl: CrawlFile) -> None:
+    def test_pages_shows_the_newest_generation(self, crawl: CrawlFile) -> None:
         number = crawl.page(HOME, title="old", generation=1)
         crawl.db.execute(
             "INSERT INTO fetch (url_id, generation, status, title) VALUES (?, 2, 200, 'new')", (number,)
@@ -178,14 +182,14 @@ class TestPages:
 
         assert rows(crawl, "SELECT title FROM pages") == [("new",)]
 
-    def test_a_url_that_was_not_requested_is_no_page(self, crawl: CrawlFile) -> None:
+    def test_a_url_that_was_not_requested_is_not_in_pages(self, crawl: CrawlFile) -> None:
         crawl.url(HOME, "skipped", reason="robots")
 
         assert rows(crawl, "SELECT * FROM pages") == []
 
 
 class TestLinks:
-    def test_no_text_and_no_rel_are_empty_not_null(self, crawl: CrawlFile) -> None:
+    def test_a_link_without_text_or_rel_has_empty_strings_not_null(self, crawl: CrawlFile) -> None:
         """So that an equal crawl is equal however it stores them."""
         crawl.page(HOME)
         crawl.link(HOME, f"{SITE}/a")
@@ -195,7 +199,7 @@ class TestLinks:
 
         assert found == [(HOME, f"{SITE}/a", "", "", 1), (HOME, f"{SITE}/b", "B", "nofollow ugc", 0)]
 
-    def test_there_is_no_row_that_is_no_link(self, crawl: CrawlFile) -> None:
+    def test_links_has_no_row_but_the_stored_links(self, crawl: CrawlFile) -> None:
         """The view has a second arm without rows; see the head of its file."""
         assert rows(crawl, "SELECT count(*) FROM links") == [(0,)]
 
@@ -218,7 +222,7 @@ class TestReports:
             ("too_large", 200, False),
         ],
     )
-    def test_broken_is_what_does_not_answer_and_not_what_refuses(
+    def test_broken_links_holds_targets_that_do_not_answer_and_none_that_refuse(
         self, crawl: CrawlFile, reason: str, status: int | None, is_broken: bool
     ) -> None:
         crawl.page(HOME, depth=0)
@@ -229,7 +233,7 @@ class TestReports:
 
         assert found == ([(HOME, f"{SITE}/x", status, reason, "a link")] if is_broken else [])
 
-    def test_a_broken_target_is_shown_with_every_page_it_stands_on(self, crawl: CrawlFile) -> None:
+    def test_a_broken_target_is_shown_with_every_page_that_links_to_it(self, crawl: CrawlFile) -> None:
         crawl.page(f"{SITE}/x", status=404, error="http_404")
         for path, text in (("b", "second"), ("a", "first")):
             crawl.page(f"{SITE}/{path}")
@@ -239,7 +243,7 @@ class TestReports:
 
         assert found == [(f"{SITE}/a", "first"), (f"{SITE}/b", "second")]
 
-    def test_redirects_tell_what_became_of_their_targets(self, crawl: CrawlFile) -> None:
+    def test_redirects_show_the_state_of_their_targets(self, crawl: CrawlFile) -> None:
         crawl.redirect(f"{SITE}/a", f"{SITE}/gone", status=301)
         crawl.page(f"{SITE}/gone", status=404, error="http_404")
         crawl.redirect(f"{SITE}/b", "https://other.example/", status=302)
@@ -258,7 +262,7 @@ class TestReports:
             (f"{SITE}/d", 307, "ftp://site.example/", None, None, None),
         ]
 
-    def test_skipped_and_failed_tell_reason_and_origin(self, crawl: CrawlFile) -> None:
+    def test_skipped_and_failed_show_reason_and_origin(self, crawl: CrawlFile) -> None:
         crawl.page(HOME, depth=0, seed=True)
         crawl.url("https://other.example/", "skipped", reason="scope")
         crawl.page(f"{SITE}/x", status=500, error="http_500")
@@ -310,7 +314,7 @@ class TestReports:
             (404, "http_404", 1),
         ]
 
-    def test_an_orphan_is_reached_by_nothing_but_perhaps_itself(self, crawl: CrawlFile) -> None:
+    def test_an_orphan_has_no_link_or_redirect_to_it_but_from_itself(self, crawl: CrawlFile) -> None:
         crawl.page(HOME, depth=0, seed=True)
         crawl.page(f"{SITE}/linked")
         crawl.page(f"{SITE}/redirected")
@@ -340,7 +344,7 @@ class TestRedirectChains:
 
         assert rows(crawl, self.QUERY) == []
 
-    def test_a_loop_is_one_row_that_says_so(self, crawl: CrawlFile) -> None:
+    def test_a_redirect_loop_is_one_row_with_the_result_loop(self, crawl: CrawlFile) -> None:
         for source, target in (("a", "b"), ("b", "c"), ("c", "a")):
             crawl.redirect(f"{SITE}/{source}", f"{SITE}/{target}")
 
@@ -353,7 +357,7 @@ class TestRedirectChains:
 
         assert rows(crawl, self.QUERY) == [(f"{SITE}/a", 1, f"{SITE}/a", 301, "loop", "")]
 
-    def test_a_way_into_a_loop_ends_where_the_loop_closes(self, crawl: CrawlFile) -> None:
+    def test_a_chain_into_a_loop_ends_where_the_loop_closes(self, crawl: CrawlFile) -> None:
         for source, target in (("in", "a"), ("a", "b"), ("b", "a")):
             crawl.redirect(f"{SITE}/{source}", f"{SITE}/{target}")
 
@@ -361,7 +365,7 @@ class TestRedirectChains:
 
         assert (f"{SITE}/in", 3, f"{SITE}/a", "loop") in found
 
-    def test_a_chain_may_end_outside_the_web(self, crawl: CrawlFile) -> None:
+    def test_a_chain_may_end_at_a_url_without_a_row(self, crawl: CrawlFile) -> None:
         crawl.redirect(f"{SITE}/a", f"{SITE}/b")
         crawl.page(f"{SITE}/b", status=302, redirect_text="mailto:me@site.example")
 
@@ -413,7 +417,7 @@ class TestSpeed:
     """A naive plan of these takes minutes to hours; what is tested is the plan, not the machine."""
 
     @pytest.mark.parametrize("view", [*TABLES, *REPORTS])
-    def test_every_view_is_read_at_once(self, large: sqlite3.Connection, view: str) -> None:
+    def test_every_view_is_read_within_seconds(self, large: sqlite3.Connection, view: str) -> None:
         self.took(large, f"SELECT * FROM {view}")
 
     @pytest.mark.parametrize(
@@ -427,7 +431,9 @@ class TestSpeed:
             "SELECT count(*) FROM pages JOIN urls USING (url)",
         ],
     )
-    def test_joining_on_url_text_does_not_try_every_pair(self, large: sqlite3.Connection, sql: str) -> None:
+    def test_a_join_on_url_text_does_not_compare_every_pair(
+        self, large: sqlite3.Connection, sql: str
+    ) -> None:
         self.took(large, sql)
 
     @pytest.mark.parametrize("view", ["pages", "urls"])
