@@ -102,8 +102,13 @@ class Folder:
         return text
 
     def _from_loopback(self, text: str) -> str:
-        names = [*self.sites.items(), *((a[8:], b[7:]) for a, b in self.sites.items())]
-        return realigned(text.replace(str(self.path), "/home/you"), {base: name for name, base in names})
+        names = [
+            *self.sites.items(),
+            *((a.partition("://")[2], b.partition("://")[2]) for a, b in self.sites.items()),
+        ]
+        return realigned(
+            text.replace(str(self.path), "/home/you"), {base: name for name, base in reversed(names)}
+        )
 
 
 def is_run(block: Block) -> bool:

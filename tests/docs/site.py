@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 
 class Answer(NamedTuple):
@@ -142,7 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        answer = self.server.site.get(self.path, page("Not found")._replace(status=404))
+        path = urlsplit(self.path).path  # a proxy is sent the whole URL
+        answer = self.server.site.get(path, page("Not found")._replace(status=404))
         wanted = self.server.authorization
         if wanted is not None and self.headers["Authorization"] != wanted:
             answer = page("Who are you?")._replace(status=401)
@@ -164,15 +166,18 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serve() -> Iterator[dict[str, str]]:
     """The address on loopback of each placeholder."""
+    shop = _Server(_shop())
     servers = {
-        "https://example.com": _Server(_shop()),
+        "https://example.com": shop,
         "https://intranet.example": _Server(_intranet(), "user:password"),
+        "http://proxy-1.example:8080": shop,  # as a proxy it answers itself
+        "http://proxy-2.example:8080": shop,
     }
-    for server in servers.values():
+    for server in set(servers.values()):
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
         yield {placeholder: server.base for placeholder, server in servers.items()}
     finally:
-        for server in servers.values():
+        for server in set(servers.values()):
             server.shutdown()
             server.server_close()
