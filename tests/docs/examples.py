@@ -102,13 +102,12 @@ class Folder:
         return text
 
     def _from_loopback(self, text: str) -> str:
-        names = [
-            *self.sites.items(),
-            *((a.partition("://")[2], b.partition("://")[2]) for a, b in self.sites.items()),
-        ]
-        return realigned(
-            text.replace(str(self.path), "/home/you"), {base: name for name, base in reversed(names)}
-        )
+        names: dict[str, str] = {}
+        for name, base in self.sites.items():  # the first name of an address counts
+            names.setdefault(base, name)
+        for name, base in self.sites.items():
+            names.setdefault(base.partition("://")[2], name.partition("://")[2])
+        return realigned(text.replace(str(self.path), "/home/you"), names)
 
 
 def is_run(block: Block) -> bool:
