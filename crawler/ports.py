@@ -4,8 +4,8 @@ May touch: messages, snapshot, msgspec for the shape of values. `stages/` and `s
 import one another; they meet as objects behind these. URLs cross a port as text, never as the
 row numbers of a database.
 
-Each method says what it raises; one that says nothing raises nothing for what the web does.
-`StorageFailed` ends the run, from any method that reads or writes the crawl's file.
+A docstring names what its method raises. What the web does wrong is never an exception. Any method
+that reads or writes the crawl's file may raise StorageFailed, which ends the run.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class HostView(NamedTuple):
     held_back: bool = False  # it answered slowly, with 429s or never
 
 
-class Event(NamedTuple):
+class LiveEvent(NamedTuple):
     at: float  # unix seconds
     text: str  # one line; parts of it come from the web
 
@@ -81,7 +81,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     busiest: Sequence[HostView] = ()  # a few hosts, those held back first
     answers: Mapping[str, int] = field(default_factory=dict)  # run: by class of status, or `none`
     failures: Mapping[str, int] = field(default_factory=dict)  # run: by reason
-    events: Sequence[Event] = ()  # the last few, the newest last
+    events: Sequence[LiveEvent] = ()  # the last few, the newest last
     lag_ms: float = 0.0  # of the event loop
     loop_busy: float = 0.0  # share of one core that the event loop took
     stopping: str | None = None  # the reason, once the crawl winds down
@@ -98,7 +98,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             }
             values["stages"] = {name: StageView(*row) for name, row in values["stages"].items()}
             values["busiest"] = [HostView(*row) for row in values["busiest"]]
-            values["events"] = [Event(*row) for row in values["events"]]
+            values["events"] = [LiveEvent(*row) for row in values["events"]]
             return cls(**values)
         except (AttributeError, KeyError, RecursionError, TypeError) as error:
             raise ValueError(f"no snapshot: {error}") from None

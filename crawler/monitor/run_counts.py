@@ -10,7 +10,7 @@ from collections import Counter, deque
 
 from penstock.crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict, is_internal
 from penstock.crawler.ports import Saved, Totals
-from penstock.crawler.snapshot import Event
+from penstock.crawler.snapshot import LiveEvent
 
 EVENTS_KEPT = 3
 
@@ -31,7 +31,7 @@ class RunCounts:
         self.settled_urls = 0  # URLs that will not be requested again
         self.answers: Counter[str] = Counter()  # by class of status, or `none`
         self.failures: Counter[str] = Counter()  # by reason
-        self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        self.events: deque[LiveEvent] = deque(maxlen=EVENTS_KEPT)
 
     def start_from(self, totals: Totals) -> None:
         """Start from the counts of the whole crawl, as earlier runs left them."""
@@ -75,7 +75,7 @@ class RunCounts:
                 self.failed += 1
                 self.internal += is_internal(reason)
                 self.failures[reason] += 1
-                self.events.append(Event(time.time(), f"failed {reason}  {task.url}"))
+                self.events.append(LiveEvent(time.time(), f"failed {reason}  {task.url}"))
         self.pending -= 1
         self.settled_urls += 1
 

@@ -21,7 +21,7 @@ from penstock.crawler.monitor.estimates import Progress, RemainingBudget, Throug
 from penstock.crawler.monitor.run_counts import RunCounts
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.scheduler.frontier import Frontier
-from penstock.crawler.snapshot import Event, HostView, Sample, Snapshot, StageView
+from penstock.crawler.snapshot import HostView, LiveEvent, Sample, Snapshot, StageView
 
 MEASURE_EVERY = 0.1  # seconds
 MEASUREMENTS_PER_SAMPLE = 10
@@ -62,7 +62,7 @@ class Telemetry:
         self._loop_busy = 0.0
         self._hosts: dict[str, HostView] = {}
         self._busiest: Sequence[HostView] = ()
-        self._host_events: deque[Event] = deque(maxlen=HOST_EVENTS)
+        self._host_events: deque[LiveEvent] = deque(maxlen=HOST_EVENTS)
         self._broken = False
         self._unwritten: deque[Sample] = deque(maxlen=MAX_UNWRITTEN)
 
@@ -160,7 +160,9 @@ class Telemetry:
         for host in self._frontier.hosts_at_work():
             self._hosts[host.name] = host
             if (before := hosts_before.get(host.name)) is not None:
-                self._host_events += [Event(time.time(), line) for line in describe_slowdown(before, host)]
+                self._host_events += [
+                    LiveEvent(time.time(), line) for line in describe_slowdown(before, host)
+                ]
         self._busiest = heapq.nsmallest(HOSTS_SHOWN, self._hosts.values(), key=prominence)
         now = self.snapshot()
         return Sample(

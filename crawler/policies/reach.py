@@ -47,7 +47,7 @@ class Reach(NamedTuple):
 UNREACHED = 1 << 30
 """The depth of what only a sitemap leads to: no number of links from a seed does."""
 AFTER_ALL = UNREACHED + 1
-"""The depth of what is no page: its turn comes after that of the pages of its host."""
+"""The depth of a resource: it comes after all pages of its host."""
 SEED = Reach(0, 0, True)
 LISTED = Reach(UNREACHED, 0, True, True)
 RUNS_FROM = 20

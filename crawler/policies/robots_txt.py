@@ -65,7 +65,7 @@ _BLANK = " \t\v\f"
 # Section 2.2.1 knows letters, _ and -. Digits too are read, for the names that have them (008,
 # 360Spider); anything behind the token (a version, a second word) is not compared, as Google has it.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+(?![A-Za-z0-9_-]|[^\0-\x7F])")
-_EVERYBODY = re.compile(r"\*(?![A-Za-z0-9_-])")
+_ALL_CRAWLERS = re.compile(r"\*(?![A-Za-z0-9_-])")
 _COMPATIBLE = re.compile(r"\bcompatible; *([A-Za-z0-9_-]+)")  # Mozilla/5.0 (compatible; Name/1.0)
 _SECONDS = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 
@@ -99,12 +99,12 @@ class RobotsTxt(Struct, frozen=True):
 
     rules: RuleBook
     crawl_delay: float | None  # seconds
-    sitemaps: tuple[CanonicalUrl, ...]  # for everybody; in the file's order, each once
+    sitemaps: tuple[CanonicalUrl, ...]  # for all crawlers; in the file's order, each once
 
 
 def read(body: bytes, token: str = PRODUCT_TOKEN) -> RobotsTxt:
     """Read a robots.txt for the crawler with this product token. Does not raise."""
-    own, everybody = _Group(), _Group()
+    own, all_crawlers = _Group(), _Group()
     sitemaps: dict[CanonicalUrl, None] = {}
     addressed: set[_Group] = set()
     naming = False  # the line before, blank and other lines aside, was a user-agent line
@@ -117,8 +117,8 @@ def read(body: bytes, token: str = PRODUCT_TOKEN) -> RobotsTxt:
             if found is not None and found[0].lower() == token.lower():
                 addressed.add(own)
                 own.exists = True
-            elif _EVERYBODY.match(value):
-                addressed.add(everybody)
+            elif _ALL_CRAWLERS.match(value):
+                addressed.add(all_crawlers)
         elif kind is Field.SITEMAP:
             # Like Crawl-delay it is not part of the RFC, and so it must not end a group (section 2.2.4).
             if len(sitemaps) < MAX_SITEMAPS:
@@ -134,7 +134,7 @@ def read(body: bytes, token: str = PRODUCT_TOKEN) -> RobotsTxt:
             if value:  # an empty pattern matches nothing
                 for group in addressed:
                     group.lines.append((line, kind is Field.ALLOW, value))
-    group = own if own.exists else everybody
+    group = own if own.exists else all_crawlers
     return RobotsTxt(
         RuleBook(rule(*line) for line in group.lines), next(iter(group.delays), None), tuple(sitemaps)
     )

@@ -1,9 +1,9 @@
-"""Fakes: small honest stand-ins for what lies behind the ports, and a time that costs none.
+"""Fakes: small implementations of the ports, and a virtual time.
 
 `MemoryCrawl` stands for the file; tests/crawler/scheduler/test_frontier_contract.py holds both to one
 contract. `@in_virtual_time` runs a class of async tests on a loop whose clock jumps to
-the next timer whenever everybody waits, so a test of an hour takes a millisecond, and a
-hang is an error at once.
+the next timer when every task waits. So a test of an hour takes a millisecond, and a hang is
+an error at once.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def robots_answer(of: RobotsTask, body: str = "", *, status: int | None = 200, a
 
 
 class FakeClock(Clock):
-    """Stands still until it is told."""
+    """Stands still until `advance`."""
 
     def __init__(self, now: float = START) -> None:
         self._now = now
@@ -107,11 +107,11 @@ class LoopClock(Clock):
 
 
 class Stuck(Exception):
-    """Everybody waits and nothing is left that could wake anybody, or somebody never waits at all."""
+    """All tasks wait and no timer is left to wake one, or a task never waits."""
 
 
 class _JumpingSelector(selectors.SelectSelector):
-    """In place of sleeping, moves the time."""
+    """Moves the virtual time instead of sleeping."""
 
     MOST_STEPS = 100_000  # of the loop at one and the same moment
 
@@ -191,11 +191,11 @@ def _key(address: str, kind: Kind) -> str:
 
 @dataclass(slots=True)
 class MemoryCrawl:
-    """The file, as the frontier and the store stage see it: `FrontierStore` and `VerdictStore` in a dict.
+    """The crawl's file as a dict, with the ports `FrontierStore` and `VerdictStore`.
 
-    Knows no scope and no depth limit, and relaxes no depths: the window never asks for that.
-    One question or commit at a time, each after `pace` seconds; `before` is called with the
-    name of every question, for a test that has something happen meanwhile.
+    Without scope, depth limit and relaxed depths, which the window does not need. One read or
+    commit at a time, each after `pace` seconds; `before` is called with the name of every read, so
+    that a test can make something happen meanwhile.
     """
 
     rows: dict[str, _Row] = field(default_factory=dict)
@@ -257,7 +257,7 @@ class MemoryCrawl:
 
     @asynccontextmanager
     async def _asked(self, question: str) -> AsyncIterator[None]:
-        """As on disk: a commit that came before the look counts, one that came later does not."""
+        """As on disk: a commit before the read counts, a later one does not."""
         self.asked.append(question)
         self.before(question)
         async with self.lock:
@@ -366,7 +366,7 @@ class FakeFetcher:
 
 
 class FakeGate:
-    """Remembers what the hosts' gate was told."""
+    """Keeps the calls of the host gate."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[str, Fetched | Failed]] = []

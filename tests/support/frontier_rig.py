@@ -1,4 +1,4 @@
-"""A frontier over a crawl in memory, and the workers' part of the work. For virtual time."""
+"""A frontier over a crawl in memory, and what the workers do for it. For virtual time."""
 
 from __future__ import annotations
 
@@ -114,18 +114,20 @@ class Rig:
             at = asyncio.get_running_loop().time() + again_in
             await self.settle(RetryAt(task=task, at=at, reason="refused"))
 
-    async def robots_say(self, task: RobotsTask, body: str = "", *, status: int | None = 200) -> None:
+    async def answer_robots(self, task: RobotsTask, body: str = "", *, status: int | None = 200) -> None:
         self.frontier.robots_answered(task.host)
         at = asyncio.get_running_loop().time()
         await self.settle(RobotsAnswer(task=task, fetched_at=at, status=status, body=body.encode()))
 
-    async def refuse(self, refused: Rejected) -> None:
-        if refused.state == "pending":
-            await self.settle(RetryAt(task=refused.task, at=math.inf, reason=refused.reason, requested=False))
-        elif refused.state == "skipped":
-            await self.settle(Skipped(task=refused.task, reason=refused.reason))
+    async def reject(self, rejected: Rejected) -> None:
+        if rejected.state == "pending":
+            await self.settle(
+                RetryAt(task=rejected.task, at=math.inf, reason=rejected.reason, requested=False)
+            )
+        elif rejected.state == "skipped":
+            await self.settle(Skipped(task=rejected.task, reason=rejected.reason))
         else:
-            await self.settle(Dead(task=refused.task, reason=refused.reason, requested=False))
+            await self.settle(Dead(task=rejected.task, reason=rejected.reason, requested=False))
 
     async def crawl(
         self,
@@ -143,10 +145,10 @@ class Rig:
         async def work(message: FetchTask | RobotsTask | Rejected) -> None:
             match message:
                 case Rejected():
-                    await self.refuse(message)
+                    await self.reject(message)
                 case RobotsTask():
                     status, body = robots(message)
-                    await self.robots_say(message, body, status=status)
+                    await self.answer_robots(message, body, status=status)
                 case FetchTask(url=url):
                     await asyncio.sleep(latency(url))
                     if fails(message):

@@ -1,4 +1,4 @@
-"""Windows: build a `HostWindow`, fill it as the disk would, and start what it hands out."""
+"""Windows: build a `HostWindow`, fill it as the disk would, and start the URLs that it returns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def pending(host: str, path: str = "", depth: int = 0) -> Pending:
 
 
 def window_of(*found: Pending, first_limit: int = 8, max_hosts: int = 100) -> HostWindow:
-    """A window that holds these URLs, and knows that the disk has no more."""
+    """Return a window that holds these URLs and knows that the disk has no more."""
     window = HostWindow(first_limit=first_limit, max_hosts=max_hosts)
     for name in dict.fromkeys(one.host for one in found):
         window.note_new_urls(name)
@@ -27,7 +27,7 @@ def window_of(*found: Pending, first_limit: int = 8, max_hosts: int = 100) -> Ho
 
 
 def feed(window: HostWindow, found: Iterable[Pending], *, more: bool = False) -> None:
-    """Answer the hungry hosts out of `found`."""
+    """Refill the hosts that run low from `found`."""
     rows = list(found)
     for host in window.take_low():
         window.refill(host, [row for row in rows if row.host == host.name], more=more)

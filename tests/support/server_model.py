@@ -1,7 +1,7 @@
-"""A server with a known capacity, for a throttle to find out. For virtual time, or any other.
+"""A server with a known capacity, which a throttle has to find. For virtual time, or any other.
 
 Beyond `capacity` requests at once every answer takes longer, as on a machine whose cores are
-shared; beyond `per_second` starts a second it says 429. It keeps count of what it did.
+shared; beyond `per_second` starts a second it answers 429. It records what it did.
 """
 
 from __future__ import annotations

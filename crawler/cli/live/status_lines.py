@@ -16,7 +16,7 @@ from penstock.crawler.output.number_formats import (
     plural,
 )
 from penstock.crawler.output.terminal import escape_control_chars
-from penstock.crawler.snapshot import Event, HostView, Snapshot, StageView
+from penstock.crawler.snapshot import HostView, LiveEvent, Snapshot, StageView
 
 REASONS_SHOWN = 6
 _WITH_TIMES = 54  # columns; with fewer the times of a stage are left out
@@ -98,7 +98,7 @@ def host_lines(views: Sequence[HostView], width: int) -> list[str]:
     ]
 
 
-def event_line(event: Event) -> str:
+def event_line(event: LiveEvent) -> str:
     moment = datetime.fromtimestamp(event.at).astimezone()
     return f"{moment:%H:%M:%S}  {escape_control_chars(event.text)}"
 

@@ -17,7 +17,7 @@ from penstock.crawler.cli.live.status_lines import all_lines, counts, load, pack
 from penstock.crawler.config.crawl_config import OutputConfig
 from penstock.crawler.output import logs, terminal
 from penstock.crawler.output.number_formats import format_duration, format_rate, format_size
-from penstock.crawler.snapshot import Event, HostView, Snapshot, StageView
+from penstock.crawler.snapshot import HostView, LiveEvent, Snapshot, StageView
 from tests.crawler.cli.test_table_formats import HOSTILE, NEVER_RAW
 
 Capture = pytest.CaptureFixture[str]
@@ -39,7 +39,7 @@ BUSY = Snapshot(
     stages={name: StageView(64, 64, 32.1, 64, 1_300_000, 12.3, 1234) for name in ("fetch", "parse", "store")},
     busiest=[HostView("docs.example.org", 4, 8, 2.5, 61.0, True), HostView("x" * 200, 1, 1)],
     failures={f"http_{status}": status for status in range(400, 420)},
-    events=[Event(1_795_172_006, "failed http_404  http://example.com/" + "y" * 300)],
+    events=[LiveEvent(1_795_172_006, "failed http_404  http://example.com/" + "y" * 300)],
     loop_busy=0.87,
     lag_ms=3.4,
 )
@@ -304,7 +304,7 @@ class TestStatusLines:
         assert row.split(maxsplit=1)[1] == "4 of 8 requests  at most 2.5/s  paused 0:01:01"
 
     def test_the_newest_event_comes_first(self) -> None:
-        events = [Event(1_795_172_006 + number, f"event {number}") for number in range(3)]
+        events = [LiveEvent(1_795_172_006 + number, f"event {number}") for number in range(3)]
         shown = all_lines(replace(BUSY, events=events), 80)
 
         assert [line.split("  ")[1] for line in shown[-3:]] == ["event 2", "event 1", "event 0"]
@@ -316,7 +316,7 @@ class TestStatusLines:
             stopping=HOSTILE,
             busiest=[HostView(HOSTILE, 1, 1)],
             failures={HOSTILE: 1},
-            events=[Event(0, HOSTILE)],
+            events=[LiveEvent(0, HOSTILE)],
         )
 
         assert not any(character in line for line in all_lines(hostile, 200) for character in NEVER_RAW)

@@ -20,7 +20,7 @@ from penstock.crawler.monitor.run_counts import RunCounts
 from penstock.crawler.monitor.telemetry import MAX_UNWRITTEN, WRITE_AFTER, Telemetry, describe_slowdown
 from penstock.crawler.ports import Saved, Totals
 from penstock.crawler.scheduler.frontier import Frontier
-from penstock.crawler.snapshot import Event, HostView, Sample, Snapshot, StageView
+from penstock.crawler.snapshot import HostView, LiveEvent, Sample, Snapshot, StageView
 from penstock.storage.database.database import Database
 from penstock.storage.writing.telemetry_samples import TelemetrySamples
 from tests.support.crawls import crawl, rows
@@ -171,7 +171,7 @@ SNAPSHOT = Snapshot(
     elapsed_s=1.5,
     stages={"fetch": IDLE},
     busiest=[HostView("h", 1, 2, None, 0.5, True)],
-    events=[Event(1.0, "x")],
+    events=[LiveEvent(1.0, "x")],
     failures={"dns": 2},
 )
 

@@ -148,14 +148,14 @@ class TestRobots:
 
     async def test_the_request_for_robots_txt_counts_as_an_open_request(self) -> None:
         rig = Rig(site(3), robots=RobotsPolicy(), politeness=Politeness(per_host=1, adaptive=False))
-        await rig.robots_say(await rig.ask_robots())
+        await rig.answer_robots(await rig.ask_robots())
         await rig.lease()
 
         (await still_waiting(rig.frontier.next())).cancel()
 
     async def test_a_forbidden_url_is_skipped_without_a_request(self) -> None:
         rig = Rig(site(3), robots=RobotsPolicy())
-        await rig.robots_say(await rig.ask_robots(), "User-agent: *\nDisallow: /1\n")
+        await rig.answer_robots(await rig.ask_robots(), "User-agent: *\nDisallow: /1\n")
 
         assert (await rig.lease()).url == "http://h/0"
         refused = await rig.frontier.next()
@@ -231,7 +231,7 @@ class TestRobots:
         """A kill between two attempts must not be worse for the site than no kill."""
         memory = site(1)
         before = Rig(memory, robots=RobotsPolicy())
-        await before.robots_say(await before.ask_robots(), status=503)
+        await before.answer_robots(await before.ask_robots(), status=503)
 
         after = Rig(memory, robots=RobotsPolicy())
 
@@ -319,7 +319,7 @@ class TestRobots:
         memory.discover(["http://h/sitemap.xml"], depth=0, kind="sitemap")
         memory.discover(["http://h/sitemap.xml"], depth=0)
         rig = Rig(memory, robots=RobotsPolicy())
-        await rig.robots_say(await rig.ask_robots(), "User-agent: *\nDisallow: /\n")
+        await rig.answer_robots(await rig.ask_robots(), "User-agent: *\nDisallow: /\n")
 
         sitemap, page = await rig.frontier.next(), await rig.frontier.next()
 
