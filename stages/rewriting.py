@@ -1,4 +1,4 @@
-"""Rewriting: apply the operator's URL rules to all that an answer names, before anybody compares it.
+"""Rewriting: apply the operator's URL rules to all URLs of an answer, before they are compared.
 
 May touch: messages, the rewrite policy. Pure.
 
@@ -18,8 +18,8 @@ Rewrite = Callable[[CanonicalUrl], CanonicalUrl]
 
 
 def rewrite_answer(answer: Answer, rewrite: Rewrite, url: CanonicalUrl) -> Answer:
-    """`url` is what was asked for. Where it redirects to a spelling that the rules fold back into it
-    (`/` to `/index.html`), the target keeps its own: else the page would never be fetched."""
+    """Rewrite the target of a redirect from `url`. A target that the rules would turn back into `url`
+    (`/` to `/index.html`) stays as it is: otherwise the page would never be fetched."""
     if answer.location is None or not is_http(answer.location):
         return answer
     target = rewrite(CanonicalUrl(answer.location))
@@ -31,7 +31,7 @@ def rewrite_content(content: Content, rewrite: Rewrite) -> Content:
 
 
 def rewrite_sitemap(sitemap: Sitemap, rewrite: Rewrite) -> Sitemap:
-    """An index keeps its entries: they are files to be read, as robots.txt and the operator name them."""
+    """Rewrite the entries, but not those of an index: they are files, and are fetched as they are named."""
     if sitemap.kind == "index":
         return sitemap
     found: dict[CanonicalUrl, str | None] = {}

@@ -1,12 +1,12 @@
 """Fields: values that the operator wants of a page besides its links.
 
-collector        what is taken from one page, in bounds, whoever takes it.
-field_extractor  what the operator wants of each page besides its links, gathered from the tree that is
-maintext         the article of a page without its menus and footers, if an extractor for it is installe
-microdata        the items of a document, as the HTML standard writes them in JSON.
-page             a parsed document as a plugin sees it, and the text of it that a reader sees.
-page_resources   what a browser loads to show a page, besides the page.
-plan             what is wanted of each page besides its links, in words that another process understand
-select           rules at work on a document.
-structured       what a page says of itself for machines, as JSON.
+collector        the values and errors of one page, within bounds
+field_extractor  carry out a plan on a page: rules, plugins, structured data, text, resources
+maintext         the article of a page, without menus and footers
+microdata        microdata items as JSON
+page             a page as a plugin sees it, and its text as a reader sees it
+page_resources   images, scripts, styles and fonts that a browser loads for a page
+plan             what is wanted of each page, in a form that another process can read
+select           apply rules (CSS selectors) to a page
+structured       JSON-LD, OpenGraph, Twitter cards and microdata as JSON
 """

@@ -1,8 +1,8 @@
-"""Main text: the article of a page without its menus and footers, if an extractor for it is installed.
+"""Main text: the article of a page, without menus and footers, if the extra `maintext` is installed.
 
-May touch: resiliparse, which nobody else imports; it comes with the extra `maintext`.
+May touch: resiliparse, which nobody else imports.
 
-Of those that are kept up, trafilatura takes 17 ms a page of 28 kB, all of it on the event
+Of the maintained libraries, trafilatura takes 17 ms a page of 28 kB, all of it on the event
 loop, and resiliparse (Apache-2.0) 0.9 ms for the same amount of text.
 """
 
@@ -12,12 +12,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-ENOUGH = 400  # characters of main text that need no second look
-LEAST_SHARE = 0.05  # of the visible text; less than that is a page that has no article
+ENOUGH = 400  # characters of main text that are accepted without a comparison
+LEAST_SHARE = 0.05  # of the visible text; with less, the page has no article
 
 
 def main_text(utf8: bytes, visible: Callable[[], str]) -> str:
-    """The main part of the page, or what is `visible` where none is found or none can be looked for."""
+    """The article of the page; the `visible` text if none is found or the library is missing."""
     extract = extractor()
     if extract is None:
         return visible()
@@ -31,7 +31,7 @@ def main_text(utf8: bytes, visible: Callable[[], str]) -> str:
 
 @cache
 def extractor() -> Any:
-    """resiliparse's function, or None if the extra is not installed. Loaded when first needed."""
+    """resiliparse's function, imported at the first call; None if the extra is not installed."""
     try:
         from resiliparse.extract.html2text import extract_plain_text
     except ImportError:

@@ -1,4 +1,4 @@
-"""Microdata: the items of a document, as the HTML standard writes them in JSON.
+"""Microdata: the items of a document as JSON, in the form of the HTML standard.
 
 May touch: selectolax, urls.
 Never: raise for what a page contains; follow an itemref in a circle.
@@ -34,7 +34,7 @@ _URL_ATTRIBUTES = (
 
 
 def read_microdata(tree: LexborHTMLParser, url: str) -> list[dict[str, Any]]:
-    """The items that are no property of another one, in document order."""
+    """The top-level items, in document order."""
     nodes = matches(tree, "[itemscope],[itemprop]")
     return _Reading(tree, url, nodes).top() if nodes else []
 
@@ -115,7 +115,7 @@ class _Reading:
 
 
 def _owner(node: LexborNode, scopes: set[int]) -> int | None:
-    """The item that a property belongs to by its place."""
+    """The item that a property belongs to by its position in the tree."""
     parent = node.parent
     for _ in range(MAX_CLIMB):
         if parent is None:

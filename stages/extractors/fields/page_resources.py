@@ -1,7 +1,7 @@
-"""Resources: what a browser loads to show a page, besides the page.
+"""Page resources: images, scripts, styles and fonts that a browser loads to show a page.
 
 May touch: selectolax.
-Never: a frame, which is a page of its own; what a stylesheet or a script names.
+Never: a frame, which is a page of its own; URLs inside stylesheets or scripts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from penstock.crawler.messages import CanonicalUrl, Resource
 from penstock.crawler.urls import is_http, without_fragment
 from penstock.stages.extractors.text.markup import HTML_SPACE, tokens
 
-# What a page may name; the rest is left out. An album with a thousand pictures in eight sizes fits.
+# Limits for one page; the rest is left out. An album with a thousand pictures in eight sizes fits.
 MAX_RESOURCES = 10_000
 MAX_RESOURCE_CHARS = 2 << 20  # of all their URLs
 
@@ -28,7 +28,7 @@ _USE_OF_REL = {
     "mask-icon": "icon",
     "modulepreload": "script",
 }
-_USE_OF_AS = {  # of link[rel=preload]; what is not here is fetched by scripts, if at all
+_USE_OF_AS = {  # of link[rel=preload]; other values are only for scripts
     "image": "image",
     "script": "script",
     "style": "style",
@@ -46,9 +46,9 @@ Attributes = Mapping[str, str | None]
 
 
 def read_resources(tree: LexborHTMLParser, resolve: Callable[[str], str]) -> tuple[Resource, ...]:
-    """The distinct http(s) resources of a document, in its order.
+    """The distinct http(s) resources of a document, in document order.
 
-    `resolve` makes a canonical URL of a spelling without a fragment, or something that is none.
+    `resolve` returns the canonical URL of a reference without fragment, or a text that is no http(s) URL.
     """
     found: dict[Resource, None] = {}
     known: dict[str, str] = {}
@@ -87,7 +87,7 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 
 def _mentions(tree: LexborHTMLParser) -> Iterator[tuple[str, str]]:
-    """Spelling and use, as often as they come."""
+    """Every reference with its use, repeats included."""
     for node in tree.css(_WANTED):
         attributes: Attributes = node.attributes
         source = attributes.get("src") or ""

@@ -1,4 +1,4 @@
-"""Select: rules at work on a document.
+"""Select: apply rules to a document.
 
 May touch: selectolax; the rules and values of `crawler/`.
 Never: raise for what a page contains.
@@ -24,7 +24,7 @@ MAX_SEARCHED = 10_000  # characters that a rule's regular expression sees
 
 
 def check_selector(css: str) -> None:
-    """Raises ValueError, one line, if `css` is no selector that this parser knows."""
+    """Raise ValueError, one line, if this parser does not know the selector."""
     try:
         _NOWHERE.css(css)
     except (SelectolaxError, UnicodeError):
@@ -34,14 +34,14 @@ def check_selector(css: str) -> None:
 
 
 def matches(root: LexborHTMLParser | LexborNode, css: str) -> Sequence[LexborNode]:
-    """The elements that match, in document order, each once: the parser gives one that matches
-    two members of a list (`a, .x`) twice."""
+    """The elements that match, in document order, each once. (The parser returns an element twice if
+    it matches two members of a selector list such as `a, .x`.)"""
     nodes = root.css(css)
     return list({node.mem_id: node for node in nodes}.values()) if "," in css else nodes
 
 
 def check_rules(rules: Sequence[SelectRule]) -> None:
-    """Raises BadConfig, one line for all selectors that are none."""
+    """Raise BadConfig, one line for all invalid selectors."""
     problems: list[str] = []
     for rule in rules:
         for pick in rule.picks:
@@ -62,14 +62,14 @@ class _Compiled:
 
 
 class Selection:
-    """All rules, ready for pages. Raises BadConfig for a selector that is none."""
+    """All rules, compiled. Raises BadConfig for an invalid selector."""
 
     def __init__(self, rules: Sequence[SelectRule]) -> None:
         check_rules(rules)
         self._rules = list(map(_compiled, rules))
 
     def take(self, tree: LexborHTMLParser, url: str, collector: Collector) -> None:
-        """Put into `collector` what the rules find."""
+        """Put the values that the rules find into `collector`."""
         for compiled in self._rules:
             if compiled.pages is None or compiled.pages(url):
                 _apply(compiled, tree, collector)
@@ -88,7 +88,7 @@ def _compiled(rule: SelectRule) -> _Compiled:
 
 
 def _apply(compiled: _Compiled, tree: LexborHTMLParser, collector: Collector) -> None:
-    """Take what the first selector that yields anything yields."""
+    """Take the values of the first selector that has any."""
     rule = compiled.rule
     unread: str | None = None
     for pick in compiled.picks:

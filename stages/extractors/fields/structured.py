@@ -1,12 +1,12 @@
-"""Structured data: what a page says of itself for machines, as JSON.
+"""Structured data: JSON-LD, OpenGraph, Twitter cards and microdata of a page, as JSON.
 
 May touch: selectolax; `microdata` beside it.
 Never: raise for what a page contains; trust its JSON.
 
 JSON-LD (one item for each script, or each member of an array there), OpenGraph and
 Twitter cards (one item each, all their properties), microdata (one for each item at the
-top). extruct does the same with lxml and rdflib, as a second parse of every page; these
-formats are small enough to be read from the tree that is there already.
+top). extruct does the same with lxml and rdflib, but parses every page a second time. These formats are
+small enough to be read from the tree that exists already.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from selectolax.lexbor import LexborHTMLParser
 
 from penstock.crawler.extraction import Item
+from penstock.stages.extractors.fields.collector import as_unicode
 from penstock.stages.extractors.fields.microdata import read_microdata
 from penstock.stages.extractors.text.markup import HTML_SPACE, collapse
 
@@ -72,7 +73,7 @@ def _json_ld(tree: LexborHTMLParser) -> Iterator[Raw]:
 
 
 def _read(text: str) -> tuple[Any, str | None]:
-    """A script's JSON, or why it is none."""
+    """The value of a script's JSON, or the reason why it cannot be read."""
     if len(text) > MAX_SOURCE:
         return None, "too_large"
     text = text.strip()
@@ -93,14 +94,14 @@ def _no_number(name: str) -> None:
 
 
 def _written(value: Any) -> tuple[str | None, str | None]:
-    """A value as compact JSON that SQLite can read, or why there is none."""
+    """A value as compact JSON that SQLite can read, or the reason why it cannot be stored."""
     if _is_deep(value):
         return None, "too_deep"
     try:
         data = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    except ValueError:  # 1e999 is read as infinity, which JSON cannot say
+    except ValueError:  # 1e999 is read as infinity, which JSON does not have
         return None, "bad_json"
-    return (None, "too_large") if len(data) > MAX_ITEM else (data, None)
+    return (None, "too_large") if len(data) > MAX_ITEM else (as_unicode(data), None)
 
 
 def _is_deep(value: Any) -> bool:
@@ -130,5 +131,5 @@ def _cards(tree: LexborHTMLParser) -> Iterator[Raw]:
 
 
 def _single(properties: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
-    """A property that is given once is a text, one that is repeated a list."""
+    """A property is a text if it is given once, else a list."""
     return {name: values[0] if len(values) == 1 else values for name, values in properties.items()}

@@ -1,7 +1,7 @@
-"""Text: bytes of a document to characters, and what of them is visible.
+"""Text: character encodings, and the text of markup.
 
-charset       which encoding a page is in, decided as a browser decides it.
-markup        what the text of HTML elements and attributes means, and how many tags there may be.
-transcode     labels to encodings, bytes of any encoding to UTF-8, queries back again.
-visible_text  the text of a page that a reader sees, roughly, for counting and comparing.
+charset       detect the encoding of a page as a browser does
+markup        white space, tokens, refresh and robots directives; count tags
+transcode     encoding labels, conversion to UTF-8, percent-encoding of queries
+visible_text  the visible text of a page, fast and approximate, for counting and comparing
 """

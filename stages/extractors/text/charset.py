@@ -1,8 +1,8 @@
-"""Charset: which encoding a page is in, decided as a browser decides it.
+"""Charset: detect the encoding of a page as a browser does.
 
 May touch: the label table, through transcode.py.
 
-A page that says how it is encoded, in its headers or early on, costs next to nothing.
+A page that declares its encoding in the headers or early on costs almost nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _XML_ENCODING = re.compile(rb"[\x00-\x20]*=[\x00-\x20]*([\"'])")
 
 
 class _OutOfBytes(Exception):
-    """The prescan met the end of what it may look at."""
+    """The prescan reached the end of the bytes that it may read."""
 
 
 def sniff(body: bytes, header_label: str | None = None) -> str:
@@ -36,8 +36,8 @@ def sniff(body: bytes, header_label: str | None = None) -> str:
 
     The order of the HTML standard, 13.2.3.2: byte order mark, HTTP header, the prescan
     for a meta element. A browser that meets the meta element only later starts again with
-    what it says. Without any, the standard leaves room for detection, which we use for one
-    question: is it UTF-8? Text in another encoding hardly ever is, by accident. Does not raise.
+    its encoding. Without any declaration the standard leaves room for detection, which is used here
+    for UTF-8 alone: text in another encoding is hardly ever valid UTF-8 by accident. Does not raise.
     """
     for mark, name in BOMS:
         if body.startswith(mark):
@@ -69,7 +69,7 @@ def _declared_late(body: bytes) -> str | None:
     return prescan(body, LATE_BYTES) if b"charset" in body[PRESCAN_BYTES:LATE_BYTES].lower() else None
 
 
-# The pages of a site begin alike: as one began, up to its declaration, and what that said.
+# The pages of a site begin alike: the beginning of the last one, up to its declaration, and the result.
 _latest = (b"<meta charset=utf-8>", "utf-8")
 
 
@@ -115,7 +115,7 @@ def _read_meta(data: bytes, position: int) -> tuple[int, str | None]:
 
 
 def _as_declared(found: str | None) -> str | None:
-    """A page whose ASCII we just read is not in UTF-16, whatever it says."""
+    """A page that declares UTF-16 in ASCII is not in UTF-16."""
     if found in ("utf-16be", "utf-16le"):
         return "utf-8"
     return FALLBACK if found == "x-user-defined" else found
@@ -166,7 +166,7 @@ def _attribute(data: bytes, position: int) -> tuple[int, bytes, bytes]:
 
 
 def _past(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
-    """Move over what `pattern` matches (perhaps nothing) to a byte that is there."""
+    """The position after what `pattern` matches (perhaps nothing). Raises _OutOfBytes at the end."""
     position += len(_span(pattern, data, position))
     if position >= len(data):
         raise _OutOfBytes

@@ -1,4 +1,4 @@
-"""Markup: what the text of HTML elements and attributes means, and how many tags there may be.
+"""Markup: white space, tokens, refresh and robots directives of HTML; a bound on the number of tags.
 
 May touch: nothing. Pure text in, plain values out; does not raise.
 """
@@ -18,7 +18,7 @@ _REFRESH_NAME = re.compile(r"url[ \t\n\f\r]*=[ \t\n\f\r]*", re.IGNORECASE)
 
 
 def has_more_tags(body: bytes, count: int) -> bool:
-    """True if a document may have more tags than that.
+    """True if a document may have more than `count` tags.
 
     No tag has less than three bytes, and to count those of an ordinary page takes 7 us.
     """
@@ -26,7 +26,7 @@ def has_more_tags(body: bytes, count: int) -> bool:
 
 
 def collapse(text: str) -> str:
-    """Strip HTML white space, and make each run of it within one blank."""
+    """Strip HTML white space, and replace each run of it by one blank."""
     text = text.strip(HTML_SPACE)
     if text.isprintable() and "  " not in text:  # nearly always, and far cheaper than the pattern
         return text
@@ -39,7 +39,7 @@ def tokens(text: str | None) -> dict[str, None]:
 
 
 def refresh_target(content: str) -> str | None:
-    """Return where a meta refresh leads, as written; None for nowhere, or for the page itself.
+    """Return the target of a meta refresh, as written; None if there is none, or if it is the page itself.
 
     HTML standard, "shared declarative refresh steps". A browser heeds the first refresh of
     a document only; we take each as a link, since which of them fires is a matter of time.
@@ -57,13 +57,16 @@ def refresh_target(content: str) -> str | None:
 
 
 def directives(content: str) -> Sequence[str]:
-    """Split a meta robots at its commas, lower case."""
+    """Split the content of a meta robots at its commas, lower case."""
     parts = (collapse(part) for part in content.lower().split(","))
     return [part for part in parts if part]
 
 
 def is_nofollow(robots: Iterable[str]) -> bool:
-    """True if these directives say that no link of the page may be followed."""
+    """True if the directives of a meta robots forbid to follow any link of the page.
+
+    (For the header X-Robots-Tag, which names agents, see `policies.robots_tag.forbids_following`.)
+    """
     # "noindex nofollow", without the comma, is a common mistake whose meaning is plain; but
     # the "none" of "max-image-preview: none" is a value, not a directive.
     words = {word for directive in robots if ":" not in directive for word in directive.split()}

@@ -1,4 +1,4 @@
-"""Transcode: labels to encodings, bytes of any encoding to UTF-8, queries back again.
+"""Transcode: encoding labels, conversion to UTF-8, and the percent-encoding of queries.
 
 May touch: webencodings; nobody else imports it.
 Never: Python's codec registry with a name that a page chose. A label becomes an encoding
@@ -37,9 +37,9 @@ def lookup(label: str) -> str | None:
 
 
 def to_utf8(body: bytes, encoding: str) -> bytes:
-    """Return `body` as UTF-8 without its byte order mark; what is broken becomes U+FFFD.
+    """Return `body` as UTF-8 without its byte order mark; invalid bytes become U+FFFD.
 
-    Bytes said to be UTF-8 are returned as they are: the parser mends them itself.
+    UTF-8 is returned as it is: the parser replaces invalid bytes itself.
     """
     for mark, name in BOMS:
         if name == encoding and body.startswith(mark):

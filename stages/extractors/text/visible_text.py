@@ -1,10 +1,9 @@
-"""Visible: the text of a page that a reader sees, roughly, for counting and comparing.
+"""Visible text: the visible text of a page, fast and approximate, for counting and comparing.
 
 May touch: charset.py, transcode.py. Pure bytes in, text out; does not raise.
 
-No tree is built, so the time is linear in the length whatever the page says: a page over
-which the parser would take seconds is read as quickly as any other. The price is that a `>`
-within an attribute ends its tag early.
+No tree is built, so the time is linear in the length of any page, also of one on which the parser
+would take seconds. The price: a `>` within an attribute ends its tag early.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def _between_tags(html: str) -> Iterator[str]:
 
 
 def _after(html: str, start: int) -> int:
-    """Where text goes on after what begins with the `<` at `start`."""
+    """The position of the text after the markup that begins at `start`."""
     if html.startswith("<!--", start):
         return _behind(html, "-->", start + 4)
     name = _NAME.match(html, start + 1)

@@ -1,4 +1,4 @@
-"""Sitemap: read the URLs that a site lists of itself, in any of the forms of sitemaps.org.
+"""Sitemap: read the URLs that a site lists, in every form of sitemaps.org.
 
 May touch: the two halves of the work beside it (bytes to text, XML to entries), urls.
 Never: raise for what a file contains; hold more of it than a piece; open what it names.
@@ -36,13 +36,13 @@ class Location(NamedTuple):
 
 
 def read_sitemap(body: bytes, *, url: CanonicalUrl, charset: str | None = None) -> Sitemap:
-    """Read a file that is all there; arguments as SitemapReader's. Does not raise."""
+    """Read a whole file; arguments as of SitemapReader. Does not raise."""
     pieces = (body[start : start + _PIECE_BYTES] for start in range(0, len(body), _PIECE_BYTES))
     return read_chunks(pieces, url=url, charset=charset)
 
 
 def read_chunks(chunks: Iterable[bytes], *, url: CanonicalUrl, charset: str | None = None) -> Sitemap:
-    """Read a file in pieces, and stop taking them where reading stops. Raises what `chunks` raises."""
+    """Read a file in pieces, and take no more of them once reading stops. Raises what `chunks` raises."""
     reader = SitemapReader(url, charset)
     found: dict[CanonicalUrl, str | None] = {}
     for chunk in chunks:
