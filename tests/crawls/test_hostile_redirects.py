@@ -113,9 +113,9 @@ class TestLoops:
         }
         main(["why", "--db", str(db), f"{base}/in"])
         told = capsys.readouterr().out
-        assert f"redirects go round for ever: {base}/a -> {base}/b -> {base}/c -> ..." in told
+        assert f"its redirects form a loop: {base}/a -> {base}/b -> {base}/c -> ..." in told
         main(["why", "--db", str(db), f"{base}/"])
-        assert "for ever" not in capsys.readouterr().out
+        assert "form a loop" not in capsys.readouterr().out
 
     async def test_an_endless_chain_ends_at_the_limit(self, tmp_path: Path) -> None:
         site = Site(lambda path: to(f"/{int(path[1:] or 0) + 1}"))
