@@ -1,4 +1,4 @@
-"""Hostile: whatever a server sends ends as a stored page or a failure with a name, within bounds.
+"""Hostile: any answer of a server ends as a stored page or a named failure, within bounds.
 
     case.py        what a case is: an answer, and the outcome that is right
     framing.py codings.py timing.py markup.py characters.py odd_links.py    the cases

@@ -1,4 +1,4 @@
-"""The command: crawl every case beside ordinary pages, and print what became of it.
+"""The command: crawl every case beside ordinary pages, and print its outcome.
 
 Every case has a crawl of its own: the bad page on several hosts at once, as often as they may
 be asked (so that it holds most of the 64 fetchers), and an ordinary host beside them. Then

@@ -1,4 +1,4 @@
-"""Case: one way to misbehave, by name, and what has to become of it.
+"""Case: one kind of misbehaviour, by name, and its expected outcome.
 
 May touch: nothing.
 """

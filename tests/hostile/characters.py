@@ -1,4 +1,4 @@
-"""Characters: pages that say one encoding and are another, or name what is none.
+"""Characters: pages that declare one encoding and use another, or declare an unknown one.
 
 Sources: Encoding and HTML standards; Python's codec registry has `zlib`, `idna`, `rot13` and
 `unicode_escape` under names that a page may choose.

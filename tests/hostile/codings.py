@@ -1,4 +1,4 @@
-"""Codings: bodies that are not what Content-Encoding says, or far more than they seem.
+"""Codings: bodies that do not match Content-Encoding, or that decode to far more bytes.
 
 Sources: RFC 9110 section 8.4, RFC 1952; urllib3 CVE-2026-21441 (a bomb in a redirect),
 Scrapy CVE-2024-3572 and CVE-2025-6176; aiohttp's tests of member floods.

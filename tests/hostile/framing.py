@@ -1,4 +1,4 @@
-"""Framing: answers whose bytes do not add up to one HTTP message.
+"""Framing: answers whose bytes are not one complete HTTP message.
 
 Sources: RFC 9112 sections 4, 6, 7 and 11; the names of the tests of aiohttp, h11 and Scrapy's
 download handlers; aiohttp issue 13656 (answers that nobody

@@ -1,4 +1,4 @@
-"""Odd links: hrefs that are no page of this site. None raises, and nothing odd reaches the wire.
+"""Odd links: hrefs that lead to no page of this site. None raises, and none is requested.
 
 Sources: URL standard; Crawlee CVE-2026-46497 and GHSA-23j4-mw76-5v7h (schemes), CVE-2026-45409
 (hosts too long for IDNA), the classic parser-confusion list.

@@ -1,4 +1,4 @@
-"""Every case ends as it should, and nothing odd reaches the wire: all of them in one quick crawl."""
+"""Every case has its expected outcome, and no odd URL is requested: all cases in one short crawl."""
 
 from __future__ import annotations
 

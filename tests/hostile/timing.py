@@ -1,4 +1,4 @@
-"""Timing: servers that never finish. One deadline holds for the whole of a fetch.
+"""Timing: servers that never finish. One deadline applies to the whole fetch.
 
 Sources: the slow-loris family, turned on a client; Scrapy's download handler tests.
 """

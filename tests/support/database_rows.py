@@ -1,6 +1,6 @@
 """A crawl's file filled by hand, with the real schema and rows that a test knows.
 
-A URL is named by its text; whoever mentions it first creates its row.
+A URL is named by its text; its row is created when it is first mentioned.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A crawl's file, open for a run, and its tables as a test compares them: without row numbers."""
+"""Open store: a crawl's file that is open for a run, and its tables without row numbers, for comparison."""
 
 from __future__ import annotations
 

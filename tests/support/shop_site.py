@@ -1,4 +1,4 @@
-"""A shop on loopback, whose prices are known: for what is taken from pages."""
+"""Shop site: a shop on loopback with known prices, for tests of extraction."""
 
 from __future__ import annotations
 

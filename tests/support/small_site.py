@@ -1,4 +1,4 @@
-"""A site of a few lines on loopback, for traps and redirects: a function from path to reply.
+"""Small site: a function from path to reply, served on loopback, for traps and redirects.
 
     site = Site(lambda path: page("/a", "/b") if path == "/" else None)
     async with site.serve() as base: ...

@@ -1,4 +1,4 @@
-"""A seeded synthetic web on loopback that knows its own right answer.
+"""Synthetic web: drawn from a seed, served on loopback; it knows what a crawl must find.
 
     web = SyntheticWeb(seed=7, pages=200)
     async with web.serve() as url:      # or: with web.serve_in_thread() as url

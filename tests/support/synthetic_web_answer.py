@@ -1,4 +1,4 @@
-"""The right answer to a synthetic web: what a crawl of it must find, by plain relaxation.
+"""The expected result of a crawl of a synthetic web, computed by plain relaxation.
 
 It shares nothing with the crawler: targets were known when the documents were written,
 and the distances come from a loop that runs until nothing changes.

@@ -1,4 +1,4 @@
-"""Drawing a synthetic web from a seed: the same numbers give the same web, for ever.
+"""Draw a synthetic web from a seed: the same numbers always give the same web.
 
 A tree of pages (some of its edges run through redirects) decides what can be reached at
 all, extra links make shortcuts, and then every oddity that a crawler must survive is
