@@ -1,15 +1,14 @@
-"""Config: every option, where it comes from and whether it is valid.
+"""Config: every option, its sources and its checks.
 
-cookie_file    the operator's cookies, read once at the start.
-crawl_config   one crawl, as its operator asked for it. Built once, checked once.
-credentials    what is sent in the operator's name, checked and taken apart.
-domains        which part of a host name its owner registered, by the public suffix list.
-environment    the two options that had better not stand on a command line.
-option_checks  what a value of the configuration may be, one small question each.
-option_files   the same settings written in a file, or as text on a command line.
+crawl_config   the options of a crawl and of its output; one field declares all about an option.
+option_checks  how an option is declared, and which values it may have.
+option_files   options in TOML, and seeds in a text file.
+environment    the two options that should not be typed on a command line.
+seeds          check the URLs that a crawl starts from.
+credentials    headers, passwords, cookies and the proxy of the operator, checked and parsed.
 patterns       the operator's regular expressions, for URLs and for texts, matched in linear time.
-plugins        functions of the operator's own that read each page. What they see and may return.
-seeds          read what the operator wants to start from, or say what is wrong with it.
-select_rules   what is to be taken from each page, as the operator wrote it down.
-values         the text of a page, read as a number, a date or a truth.
+select_rules   the operator's rules for the values to extract from each page.
+values         the text of a page, parsed as a number, a date or a boolean.
+plugins        functions of the operator that read each page: their input and their results.
+domains        the registrable domain of a host name, by the public suffix list.
 """

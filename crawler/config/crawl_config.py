@@ -237,7 +237,7 @@ class CrawlConfig:
 
     @property
     def included(self) -> Callable[[str], bool] | None:
-        """Asks whether any of `include` is found in a URL; None: there are none."""
+        """A test whether any of `include` matches a URL; None: there are no patterns."""
         return _finder(self.include)
 
     @property
@@ -246,7 +246,7 @@ class CrawlConfig:
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """Names and values, secrets included: for the fetcher alone, and for `credential_origins`."""
+        """Names and values, secrets included: for the fetcher only, to send to `credential_origins`."""
         split = (text.partition(": ") for text in self.header)
         given = tuple((name, value) for name, _, value in split)
         return (
@@ -257,12 +257,12 @@ class CrawlConfig:
 
     @property
     def credential_origins(self) -> frozenset[str]:
-        """Who is sent headers, --auth and cookies."""
+        """The origins to which --header, --auth and --cookies are sent."""
         return frozenset(origin(CanonicalUrl(url)) for url in (*self.seeds, *self.credentials_to))
 
     @property
     def exit(self) -> credentials.Proxy | None:
-        """The way out of here that every request takes; None for the direct one."""
+        """The network path of every request: the parsed proxy, or None for a direct connection."""
         return None if self.proxy is None else credentials.parse_proxy(self.proxy)
 
     @property
@@ -271,7 +271,7 @@ class CrawlConfig:
 
     @property
     def plugin_names(self) -> list[str]:
-        """As --plugin takes them."""
+        """The names by which --plugin finds them."""
         if not self.plugins:
             return []
         from penstock.crawler.config.plugins import name_of
@@ -280,19 +280,19 @@ class CrawlConfig:
 
     @property
     def agent(self) -> str:
-        """The whole User-Agent."""
+        """The User-Agent header."""
         if self.user_agent is not None:
             return self.user_agent
         return f"Penstock/{VERSION} (+{self.contact})" if self.contact else f"Penstock/{VERSION}"
 
     def identity(self) -> dict[str, object]:
-        """What may never change between the runs of a crawl. Equal crawls have equal identities."""
-        # Absent unless asked for: the files of older versions do not know them.
+        """The options that must not change between runs. Equal crawls have equal identities."""
+        # Absent unless they are set: the files of older versions do not have them.
         asked = {name: True for name in _LATER_RULES if getattr(self, name)}
         return asked | {
             "seeds": sorted(self.seeds),
             "scope": self.scope,
-            "include": sorted(self.include),  # any of them may match, so their order says nothing
+            "include": sorted(self.include),  # any of them may match, so their order has no meaning
             "exclude": sorted(self.exclude),
             "strip_param": sorted(self.strip_param),
             "traps": not self.no_traps,
@@ -300,21 +300,21 @@ class CrawlConfig:
         }
 
     def public(self) -> dict[str, object]:
-        """All of it that may be stored and shown, ready for JSON: of secrets only that they were there."""
-        said: dict[str, object] = {"version": VERSION}
+        """All options, ready for JSON, to be stored and shown. Of secrets only their presence shows."""
+        public: dict[str, object] = {"version": VERSION}
         for name in (each_field.name for each_field in fields(self)):
             value = getattr(self, name)
-            said[name] = list(value) if isinstance(value, tuple) else value
-        said["db"] = str(self.db)
-        said["select"] = [rule.as_dict() for rule in self.select_rules]
-        said["plugins"] = self.plugin_names
-        said["header"] = [text.partition(":")[0] for text in self.header]
-        said["auth"] = None if self.auth is None else credentials.SET
-        said["cookies"] = None if self.cookies is None else str(self.cookies)
-        said["proxy"] = None if self.exit is None else self.exit.shown
-        said["seeds"] = list(self.seeds[:_SEEDS_SHOWN])  # one row per run must stay small
-        said["seeds_total"] = len(self.seeds)
-        return said
+            public[name] = list(value) if isinstance(value, tuple) else value
+        public["db"] = str(self.db)
+        public["select"] = [rule.as_dict() for rule in self.select_rules]
+        public["plugins"] = self.plugin_names
+        public["header"] = [text.partition(":")[0] for text in self.header]
+        public["auth"] = None if self.auth is None else credentials.SET
+        public["cookies"] = None if self.cookies is None else str(self.cookies)
+        public["proxy"] = None if self.exit is None else self.exit.shown
+        public["seeds"] = list(self.seeds[:_SEEDS_SHOWN])  # one row per run must stay small
+        public["seeds_total"] = len(self.seeds)
+        return public
 
 
 def _describe_unknown_option(name: str) -> str:
@@ -325,14 +325,14 @@ def _describe_unknown_option(name: str) -> str:
 
 
 def _contradictions(config: CrawlConfig) -> Iterator[str]:
-    """What is wrong with options that are good one by one."""
+    """Problems of options that are valid one by one."""
     if config.public_only and config.proxy is not None:
-        yield "--public-only: behind --proxy nobody sees which address is connected to; leave one out"
+        yield "--public-only: not possible with --proxy, which chooses the address itself; use one of the two"
     named = {name.partition(":")[0].lower() for name in config.header}
     if config.auth is not None and "authorization" in named:
-        yield "--auth: --header sets Authorization too; leave one out"
+        yield "--auth: --header sets Authorization too; use one of the two"
     if config.cookies is not None and "cookie" in named:
-        yield "--cookies: --header sets Cookie too; leave one out"
+        yield "--cookies: --header sets Cookie too; use one of the two"
 
 
 def _finder(expressions: Sequence[str]) -> Callable[[str], bool] | None:

@@ -1,4 +1,4 @@
-"""Rules: what is to be taken from each page, as the operator wrote it down.
+"""Select rules: the operator's rules for the values to extract from each page.
 
 May touch: checks, errors, values.
 Never: a page, a CSS parser (`stages/extractors/fields/select.py` tries the selectors, before the
@@ -28,12 +28,12 @@ from penstock.crawler.errors import BadConfig
 
 MAX_RULES = 1_000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}\Z")
-# No selector ends so: an @ has no meaning in one, and within a string a quote or ] comes after it.
+# No selector ends like this: @ has no meaning in selectors, and in a string a quote or ] follows.
 _ATTRIBUTE = re.compile(r"@([A-Za-z_:][A-Za-z0-9_.:-]*)\Z")
 
 
 class Pick(NamedTuple):
-    """One way to a value."""
+    """One selector of a rule, and what is taken from its elements."""
 
     css: str
     attr: str | None  # None: the element's text
@@ -41,21 +41,21 @@ class Pick(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectRule:
-    """One value, or several, to take from each page. Raises BadConfig, one line for all that is wrong.
+    """One value, or several, to extract from each page. Raises BadConfig, one line for all problems.
 
-    The ways in `css` are tried in order, and the first that yields anything counts; each
-    may name an attribute of its own (`meta[name=price]@content`).
+    The selectors in `css` are tried in order, and the first that finds a value is used; each
+    may name its own attribute (`meta[name=price]@content`).
     """
 
     name: str
     css: Sequence[str]
-    attr: str | None = None  # of the elements, where the selector names none; None: their text
-    regex: str | None = None  # searched in the text; its first group counts, or all of it
+    attr: str | None = None  # of the elements, if the selector names none; None: their text
+    regex: str | None = None  # searched in the text; its first group is the value, or the whole match
     type: str = "str"  # one of values.TYPES
-    url: str | None = None  # regular expression; only pages in whose canonical URL it is found
-    many: bool = False  # all that the selector finds, not the first alone
-    decimal: str | None = None  # "." or ","; None: judged by each number
-    format: str | None = None  # of a date, as strptime has it; None: ISO 8601 and its like
+    url: str | None = None  # regular expression; only pages whose canonical URL matches
+    many: bool = False  # all elements, not only the first
+    decimal: str | None = None  # "." or ","; None: guessed from each number
+    format: str | None = None  # of a date, for strptime; None: ISO 8601 and similar formats
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -74,7 +74,10 @@ class SelectRule:
         return tuple(_pick(css, self.attr) for css in self.css)
 
     def as_dict(self) -> dict[str, object]:
-        """What differs from the defaults, ready for TOML, JSON or another process; `of_table` reads it."""
+        """The fields that differ from their defaults, for TOML, JSON or another process.
+
+        `rule_from_table` reads them back.
+        """
         found: dict[str, object] = {"name": self.name, "css": list(self.css)}
         for field in fields(self)[2:]:
             if (value := getattr(self, field.name)) != field.default:
@@ -83,7 +86,7 @@ class SelectRule:
 
 
 def check_rules(flag: str, value: object) -> tuple[SelectRule, ...]:
-    """Settle a list of rules, each a text, a table or made already. Raises BadConfig, all in one line."""
+    """Check a list of rules, each a text, a table or a SelectRule. Raises BadConfig, one line for all."""
     single = isinstance(value, str | Mapping | SelectRule) or not isinstance(value, Iterable)
     items: Iterable[object] = (value,) if single else value  # type: ignore[assignment]
     settled: list[SelectRule] = []
@@ -94,22 +97,22 @@ def check_rules(flag: str, value: object) -> tuple[SelectRule, ...]:
         except BadConfig as problem:
             problems.append(f"{flag}: {problem}")
     if len(settled) > MAX_RULES:
-        problems.append(f"{flag}: {len(settled)} rules are more than the {MAX_RULES} that are possible")
+        problems.append(f"{flag}: {len(settled)} rules; the limit is {MAX_RULES}")
     if problems:
         raise BadConfig(join_problems(problems))
     return tuple(dict.fromkeys(settled))
 
 
 def rule_from_table(table: Mapping[str, object]) -> SelectRule:
-    """A rule from a table of a file of options."""
+    """A rule from a table of an option file."""
     known = [field.name for field in fields(SelectRule)]
     for key in table:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else f"; there are {', '.join(known)}"
-            raise BadConfig(f"a rule has no key {quote_value(key)}{hint}")
+            hint = f" (did you mean {near[0]}?)" if near else f"; the keys are {', '.join(known)}"
+            raise BadConfig(f"unknown key of a rule: {quote_value(key)}{hint}")
     if missing := [key for key in ("name", "css") if key not in table]:
-        raise BadConfig(f"the rule {quote_value(dict(table))} lacks {' and '.join(missing)}")
+        raise BadConfig(f"the rule {quote_value(dict(table))} has no {' and no '.join(missing)}")
     return SelectRule(**table)  # type: ignore[arg-type]
 
 
@@ -122,8 +125,10 @@ def _rule(item: object) -> SelectRule:
         raise BadConfig(f"a rule must be text or a table, not {type(item).__name__}")
     name, equals, css = item.partition("=")
     if not equals:
-        raise BadConfig(f"{quote_value(item)} must read NAME=CSS, such as price=.price, or image=img@src")
-    # A shell has no lists, so the name says whether all are wanted: tag[]=.tag
+        raise BadConfig(
+            f"{quote_value(item)} must have the form NAME=CSS, such as price=.price or image=img@src"
+        )
+    # A command line has no lists, so [] after the name asks for all matches: tag[]=.tag
     many = name.strip().endswith("[]")
     return SelectRule(name=name.strip().removesuffix("[]"), css=(css,), many=many)
 
@@ -135,7 +140,7 @@ def _pick(css: str, attr: str | None) -> Pick:
 
 def _name(key: str, value: object) -> str:
     if not isinstance(value, str) or not _NAME.match(value):
-        raise BadConfig(f"{quote_value(value)} is no name for a value: letters, digits and _ . : - are")
+        raise BadConfig(f"{quote_value(value)} is not a valid name: use letters, digits and _ . : -")
     return value
 
 

@@ -2,9 +2,9 @@
 
 May touch: nothing. Pure; what cannot be read is `NoValue`.
 
-Shops write 1,299.00 and 1.299,00 for the same price. The last of two different signs is
-the decimal one; a single comma before exactly three digits parts thousands, a single
-point never does. A rule's `decimal` settles it where that guess would be wrong.
+Shops write 1,299.00 and 1.299,00 for the same price. The last of two different signs is the
+decimal sign. A single comma before exactly three digits separates thousands; a single point never
+does. A rule's `decimal` overrides this guess.
 """
 
 from __future__ import annotations
@@ -21,34 +21,36 @@ _LARGEST = 2**63 - 1  # SQLite's
 _MOST_DIGITS = 40
 
 _GROUPING_BLANKS = " \u00a0\u202f\u2009'\u2019"
-# A minus counts if nothing but a currency sign stands between; that of "5-10" does not.
+# A minus sign counts if at most a currency sign follows it; that of "5-10" does not.
 _NUMBER = re.compile(
     r"(?P<minus>(?<!\w)[-\u2212][^\w\s]?[^\S\n]?)?"
     rf"(?P<digits>\.?[0-9](?:[0-9.,]|[{_GROUPING_BLANKS}](?=[0-9]{{3}}(?![0-9])))*)"
 )
 _NO_BLANKS = str.maketrans("", "", _GROUPING_BLANKS)
-_TRUTHS = dict.fromkeys(("true", "yes", "1", "on"), True) | dict.fromkeys(("false", "no", "0", "off"), False)
-# Those in which no day can be taken for a month.
+_BOOLEANS = dict.fromkeys(("true", "yes", "1", "on"), True) | dict.fromkeys(
+    ("false", "no", "0", "off"), False
+)
+# Only formats in which day and month cannot be confused.
 _DATE_FORMATS = ("%d %B %Y", "%B %d, %Y", "%d %b %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y", "%Y/%m/%d")
 
 
 class UnreadableValue(Exception):
-    """The text is none of this type. One line."""
+    """The text is not of this type. The message is one line."""
 
 
 def parse_value(text: str, type: str, *, decimal: str | None = None, format: str | None = None) -> Scalar:
     """Read `text`, stripped and on one line, as a `type` of TYPES. Raises NoValue.
 
-    Of a number's surroundings (currency, unit) nothing is kept. A date becomes ISO 8601:
-    YYYY-MM-DD, or a moment, in UTC (...Z) where the text names its time zone.
+    The text around a number (currency, unit) is dropped. A date becomes ISO 8601: YYYY-MM-DD, or
+    with a time, which is in UTC (...Z) if the text names a time zone.
     """
     if type == "str":
         return text
     if type == "bool":
-        truth = _TRUTHS.get(text.lower())
-        if truth is None:
+        value = _BOOLEANS.get(text.lower())
+        if value is None:
             raise UnreadableValue(f"neither true nor false: {_shown(text)}")
-        return truth
+        return value
     if type == "date":
         return _date(text, format)
     number = _number(text, decimal)
@@ -61,7 +63,7 @@ def parse_value(text: str, type: str, *, decimal: str | None = None, format: str
 
 
 def _number(text: str, decimal: str | None) -> str:
-    """The first number of a text, as Python writes it."""
+    """The first number of a text, in Python's notation."""
     found = _NUMBER.search(text)
     if found is None:
         raise UnreadableValue(f"no number: {_shown(text)}")
@@ -70,7 +72,7 @@ def _number(text: str, decimal: str | None) -> str:
     whole, _, rest = digits.partition(point) if point else (digits, "", "")
     grouped = re.fullmatch(r"[0-9]*|[0-9]{1,3}([.,])[0-9]{2,3}(\1[0-9]{2,3})*", whole)
     if not grouped or not (rest.isdigit() or not rest) or len(digits) > _MOST_DIGITS:
-        raise UnreadableValue(f"no number of any known spelling: {_shown(text)}")
+        raise UnreadableValue(f"no number in a known notation: {_shown(text)}")
     whole = re.sub("[.,]", "", whole) or "0"
     return f"{'-' if found['minus'] else ''}{whole}.{rest or 0}"
 

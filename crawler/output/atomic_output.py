@@ -1,10 +1,10 @@
-"""Outlet: the files that a command was asked to write. They appear whole, or not at all.
+"""Atomic output: files that a command writes. They appear completely or not at all.
 
 May touch: the file system, standard output.
 
-A file is written under another name in the same folder and gets its own at the end, so
-that whoever looks sees the old one or the new one. What is no regular file (a pipe, a
-device) is written to as it is.
+A file is written under a temporary name in the same folder and renamed at the end, so that a
+reader sees the old file or the new one. A target that is not a regular file (a pipe, a device)
+is written directly.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from typing import BinaryIO
 from penstock.crawler.errors import BadQuery, PenstockError
 
 _SQLITE = b"SQLite format 3\0"
-MANY_FILES = "this is too much for one file of the format: name a file, and parts go beside it"
+MANY_FILES = "the result needs several files: name a file, and the other parts are written beside it"
 _BESIDE_A_DATABASE = ("-wal", "-shm", "-journal", "-lock")
 
 
 class AtomicOutput:
-    """A main file and perhaps parts beside it. Made by `outlet` and `stdout`."""
+    """A main file, and perhaps parts beside it. Made by `open_output`."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self.name = target.name
-        self.alone = target.exists() and not target.is_file()  # a pipe or a device: nothing goes beside it
-        self._open: list[tuple[BinaryIO, Path, Path]] = []  # the file, its present name, its last one
+        self.alone = target.exists() and not target.is_file()  # a pipe or a device: no parts beside it
+        self._open: list[tuple[BinaryIO, Path, Path]] = []  # file, temporary name, final name
 
     def main(self) -> BinaryIO:
         return self._begin(self.target)
 
     def part(self, name: str) -> BinaryIO:
-        """One more file, named from the main one's folder; the folder it is in must be there."""
+        """One more file; the name is relative to the folder of the main file. Its folder must exist."""
         if self.alone:
             raise BadQuery(MANY_FILES)
         return self._begin(self.target.parent / name)
@@ -47,7 +47,7 @@ class AtomicOutput:
         if self.alone:
             return self._keep(path.open("wb"), path, path)
         beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-        # O_EXCL: no link that somebody laid there is followed. 0o666: as the umask has it.
+        # O_EXCL: a link planted under this name is not followed. 0o666: the umask applies.
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         return self._keep(os.fdopen(descriptor, "wb"), beside, path)
 
@@ -56,7 +56,7 @@ class AtomicOutput:
         return file
 
     def commit(self) -> int:
-        """Give every file its name, the main one last; return their bytes."""
+        """Rename every file to its final name, the main file last. Returns their bytes."""
         size = 0
         for file, now, then in self._open:
             file.flush()
@@ -80,8 +80,8 @@ class AtomicOutput:
 
 @contextlib.contextmanager
 def open_output(target: Path) -> Iterator[AtomicOutput]:
-    """Files for a block; whatever ends it early leaves what was there before."""
-    # A link stays what it is, and what it leads to is replaced; the link in /dev/stdout above all.
+    """Files for a block. An exception in it leaves the old files as they were."""
+    # A link is kept and its target replaced; this matters most for /dev/stdout.
     files = AtomicOutput(target.resolve() if target.is_file() else target)
     try:
         yield files
@@ -93,10 +93,10 @@ def open_output(target: Path) -> Iterator[AtomicOutput]:
 
 
 def check_target(path: Path) -> None:
-    """Raises BadQuery where a result would destroy a crawl, or has no place.
+    """Raise BadQuery if the path cannot be written, or if a crawl would be overwritten.
 
-    It opens the file, so ask before the database is opened: closing a descriptor of a
-    file drops the locks that SQLite holds on it in this process.
+    The file is opened here, so call this before the database is opened: closing a descriptor
+    of a file drops the locks that SQLite holds on it in this process.
     """
     try:
         if path.is_dir():
@@ -108,13 +108,13 @@ def check_target(path: Path) -> None:
         if path.exists() and stat.S_ISREG(path.stat().st_mode):
             with path.open("rb") as file:
                 if file.read(len(_SQLITE)) == _SQLITE:
-                    raise BadQuery(f"{path} is a database, and would be overwritten: name another file")
+                    raise BadQuery(f"{path} is a database and would be overwritten: name another file")
     except (OSError, ValueError) as error:
         raise BadQuery(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 class Stdout:
-    """Standard output in the place of a file."""
+    """Standard output in place of a file."""
 
     name = "-"
     alone = True

@@ -1,4 +1,4 @@
-"""Figures: numbers the way a person reads them.
+"""Number formats: numbers for people.
 
 May touch: nothing.
 """

@@ -1,9 +1,9 @@
-"""Cells: a value of the database as CSV and JSON have it.
+"""Safe cells: database values in CSV and JSON.
 
 May touch: nothing. Pure values in, plain values out; does not raise.
 
-The texts come from the web. In a CSV file none may be taken for a formula; in JSON none may
-carry raw what a terminal obeys.
+The texts come from the web. In CSV none may be read as a formula; in JSON none may contain
+unescaped control characters.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import math
 import re
 from collections.abc import Callable, Sequence
 
-# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV Injection), wide forms too.
+# Spreadsheets read a cell that begins so as a formula (OWASP, CSV Injection), full-width forms too.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-# No text has a use for these; a terminal that the file is shown on may obey them, and NUL ends
-# many a reader of CSV.
+# No text needs these. A terminal on which the file is shown may execute them, and NUL breaks
+# many readers of CSV.
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-# JSON escapes C0 controls only. The others that a terminal obeys: DEL and C1, bidi controls, line ends.
+# JSON escapes C0 controls only. Terminals also react to DEL and C1, bidi controls and line separators.
 _UNESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -34,7 +34,7 @@ def escape_csv_cell(value: object) -> object:
 def json_row_encoder(
     columns: Sequence[str], *, ascii_only: bool = False
 ) -> Callable[[Sequence[object]], str]:
-    """A function that writes a row as one line of JSON, without its line end."""
+    """Return a function that encodes a row as one line of JSON, without line end."""
     names = make_unique(columns)
     encode = json.JSONEncoder(ensure_ascii=ascii_only).encode
 
@@ -50,12 +50,12 @@ def json_row_encoder(
 def _json_value(value: object) -> object:
     if isinstance(value, bytes):
         return value.hex()
-    # SQLite knows infinity, JSON does not.
+    # SQLite has infinity, JSON has not.
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def make_unique(columns: Sequence[str]) -> list[str]:
-    """An object has each name once; of two columns `url` the second becomes `url_2`."""
+    """Make column names unique, as a JSON object needs: a second `url` becomes `url_2`."""
     names: list[str] = []
     for column in columns:
         name, count = column, 1
@@ -67,8 +67,8 @@ def make_unique(columns: Sequence[str]) -> list[str]:
 
 
 class LfLines:
-    """A text stream for the csv module, which quotes a carriage return only if its own lines
-    end in one; ours end in LF."""
+    """A text stream for the csv module that ends lines with LF. The module itself must write CRLF:
+    only then it quotes a carriage return in a value."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write

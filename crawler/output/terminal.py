@@ -1,10 +1,10 @@
-"""Terminal: the one way to standard error, for log lines and for what the commands say.
+"""Terminal: the only way to standard error, for log lines and for the messages of the commands.
 
 May touch: sys.stderr.
 Never: standard output (that is for results), or raw text from the web.
 
-Nothing here raises. A terminal that was closed or a reader that has gone away is no
-reason to end a crawl that may have run for days.
+Nothing here raises. A closed terminal, or a reader that has left, must not end a crawl that may
+have run for days.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _writer: Callable[[str], None] | None = None  # the live view, while there is on
 
 def write_stderr(text: str) -> None:
     """Write a line, or several, to standard error; above the live view if there is one."""
-    # Not print(): with a closed stderr (2>&-) sys.stderr is None, and print then takes stdout.
+    # Not print(): with a closed stderr (2>&-) sys.stderr is None, and print() then writes to stdout.
     with contextlib.suppress(Exception):
         if _writer is not None:
             _writer(text)
@@ -30,7 +30,7 @@ def write_stderr(text: str) -> None:
 
 @contextlib.contextmanager
 def redirect_lines(writer: Callable[[str], None]) -> Iterator[None]:
-    """Send every line to `writer` instead, so that lines and a live view do not tear each other."""
+    """Send every line to `writer` instead, so that lines and a live view do not overwrite each other."""
     global _writer
     before, _writer = _writer, writer
     try:
@@ -48,7 +48,7 @@ def is_terminal() -> bool:
 
 
 def escape_control_chars(text: str) -> str:
-    """Escape what a terminal might obey or hide: control characters, line breaks, bidi marks."""
+    """Escape the characters that a terminal executes or hides: controls, line breaks, bidi marks."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

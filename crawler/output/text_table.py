@@ -1,10 +1,9 @@
 """Text table: rows as lines of aligned columns, for a person.
 
 May touch: nothing but what it writes to.
-Never: a whole result in memory; a table looks ahead a thousand rows, for its widths.
+Never: a whole result in memory; a thousand rows are read ahead to choose the widths.
 
-The texts come from the web. None of them may be obeyed by a terminal (escape sequences), hidden
-or turned round (bidi controls), or break a line.
+The texts come from the web. Escape sequences, bidi controls and line breaks in them are escaped.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ Row = Sequence[object]
 
 SAMPLED_ROWS = 1000  # for the widths of a table's columns ...
 SAMPLED_CHARS = 1_000_000  # ... or fewer, where the cells are huge
-WIDEST = 120  # cells that a column is filled up to in a file; a longer cell is whole, and out of line
-NARROWEST = 8  # cells of a terminal; where a column would get less, each row becomes a block
+WIDEST = 120  # columns to which a cell is padded in a file; a longer cell is not cut
+NARROWEST = 8  # columns of a terminal; with less room for a cell, each row becomes a block of lines
 _GAP = "  "
-# Blanks that are no ASCII would be escaped as unprintable; in a table they are blanks.
+# Blanks other than ASCII would be escaped as unprintable; in a table they are shown as blanks.
 _BLANKS = dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " ")
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Row], out: TextIO, room: int | None) -> None:
-    """Write `rows` as they come, within `room` cells a line; None: cells are not shortened."""
+    """Write `rows` as they come, in lines of at most `room` columns; None: cells are not shortened."""
     rows = iter(rows)
     sample = _sample(rows)
     heads = [_text(column, room) for column in columns]
@@ -74,7 +73,7 @@ def _liner(widths: Sequence[int], numeric: Sequence[bool], *, cut: bool) -> Call
 
 
 def _blocks(heads: Sequence[str], rows: Iterable[Row], out: TextIO, room: int) -> None:
-    """More columns than the terminal has room for: a line per cell, an empty line after a row."""
+    """For more columns than fit on the terminal: a line per cell, an empty line after a row."""
     label = min(max(map(width, heads)), room // 3)
     for row in rows:
         for head, value in zip(heads, row, strict=True):
@@ -85,7 +84,7 @@ def _blocks(heads: Sequence[str], rows: Iterable[Row], out: TextIO, room: int) -
 
 
 def _text(value: object, room: int | None) -> str:
-    """A cell, harmless and on one line. `room` bounds the work on cells that are cut anyway."""
+    """A cell as escaped text on one line. `room` bounds the work on cells that will be cut."""
     if value is None:
         return ""
     if isinstance(value, bytes):
@@ -101,12 +100,12 @@ def _is_numeric(values: Iterable[object]) -> bool:
 
 
 def fitting(natural: Sequence[int], room: int) -> list[int] | None:
-    """Take from the widest columns until all fit into `room` cells; None if that leaves too little."""
+    """Shrink the widest columns until all fit into `room`; None if that leaves too little."""
     space = room - len(_GAP) * (len(natural) - 1)
     if sum(min(cells, NARROWEST) for cells in natural) > space:
         return None
     low, high = NARROWEST, max([NARROWEST, *natural])
-    while low < high:  # the largest bound on a column with which all of them fit
+    while low < high:  # the largest bound on a column with which all fit
         middle = (low + high + 1) // 2
         if sum(min(cells, middle) for cells in natural) <= space:
             low = middle
@@ -138,11 +137,11 @@ def shortened(text: str, room: int) -> str:
     """Cut `text` to `room` cells, with an ellipsis where something is missing."""
     if width(text) <= room and len(text) <= 4 * room:
         return text
-    if text.startswith(("http://", "https://")):  # its end tells more than its middle
+    if text.startswith(("http://", "https://")):  # the end of a URL is more useful than its middle
         head = (room - 1) // 3
         return f"{text[:head]}…{text[len(text) - (room - 1 - head) :]}"
     kept, used = [], 0
-    for character in text[: 4 * room]:  # marks take no room; a thousand on one letter are no text
+    for character in text[: 4 * room]:  # combining marks have no width; a thousand on one letter are not text
         used += _cells(character)
         if used > room - 1:
             break

@@ -1,6 +1,6 @@
 """HTML report: what `site` writes.
 
-charts       numbers as inline SVG, coloured by the style sheet of sheet.py.
-page         HTML that stands by itself, for what the commands show in a browser.
+charts       numbers as inline SVG, coloured by the style sheet of page.py.
+page         self-contained HTML pages and tables.
 site_report  the page that `site` writes, from top to bottom.
 """

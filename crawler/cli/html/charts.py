@@ -1,8 +1,8 @@
-"""Charts: numbers as inline SVG, coloured by the style sheet of sheet.py.
+"""Charts: numbers as inline SVG, coloured by the style sheet of page.py.
 
 May touch: nothing. Pure values in, markup out. Labels are escaped here.
 
-480 units wide, so that a chart on a phone shrinks its letters by a quarter and no more.
+480 units wide, so that text shrinks by at most a quarter on a phone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ROW = 26  # units of a horizontal bar with its label
 _HEIGHT = 190  # of a chart with upright columns, its axis included
 _FLOOR = _HEIGHT - 24
 
-Point = tuple[str, float, str]  # label, size, and how the size is written
+Point = tuple[str, float, str]  # label, size, the size as text
 
 
 def bars(rows: Sequence[tuple[str, int, str]], *, about: str) -> str:
@@ -38,7 +38,7 @@ def bars(rows: Sequence[tuple[str, int, str]], *, about: str) -> str:
 
 
 def columns(points: Sequence[Point], *, about: str, every: int = 1, values: bool = True) -> str:
-    """Upright columns. `every` how many of them a label stands; `values` above each, if there is room."""
+    """Vertical columns. Every `every`-th has a label; `values` are written above if there is room."""
     most = max((size for _, size, _ in points), default=0) or 1
     step = _WIDTH / max(len(points), 1)
     gap = min(step * 0.25, 6)
@@ -62,7 +62,7 @@ def columns(points: Sequence[Point], *, about: str, every: int = 1, values: bool
 
 
 def rising(amounts: Sequence[int], labels: tuple[str, str], *, about: str) -> str:
-    """An area under a sum that grows with time; `labels` of its beginning and its end."""
+    """An area under a cumulative sum over time; `labels` of its start and its end."""
     sums = [0, *accumulate(amounts)]
     most = sums[-1] or 1
     step = _WIDTH / max(len(amounts), 1)

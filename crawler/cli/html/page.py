@@ -1,8 +1,8 @@
-"""Sheet: HTML that stands by itself, for what the commands show in a browser.
+"""Page: self-contained HTML pages and tables.
 
-May touch: nothing but the stream it is given.
-Never: a script, or anything from elsewhere. The policy in the page's head forbids both, so
-that a title which found a way through the escaping would still find nothing to run.
+May touch: only the stream that it is given.
+Never: a script, or a resource from elsewhere. The content security policy in the head forbids
+both, so that text which got through the escaping still could not run.
 
 Every text that came from the web goes through `text` or `cell`.
 """
@@ -83,7 +83,7 @@ _POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none
 
 
 def text(value: str) -> str:
-    """Text of the web for a page: escaped, and what hides or turns other text round shown as it is."""
+    """Escape text from the web for a page; control and bidi characters become visible."""
     return escape(escape_control_chars(value))
 
 
@@ -101,7 +101,7 @@ END = "</body>\n</html>\n"
 
 
 def cell(value: object) -> str:
-    """What stands in a table's cell; an http(s) URL can be followed from there."""
+    """The HTML of a table cell; an http(s) URL becomes a link."""
     if value is None:
         return ""
     if isinstance(value, bytes):
@@ -117,7 +117,7 @@ def cell(value: object) -> str:
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], out: TextIO) -> int:
-    """Write the rows as they come; return how many there were."""
+    """Write the rows as they come. Returns their number."""
     rows = iter(rows)
     first = next(rows, None)
     labels = [text(column.replace("_", " ")) for column in columns]
@@ -141,7 +141,7 @@ def _kind(value: object) -> str:
 
 
 def write_page(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], out: TextIO) -> None:
-    """Write a page that is one table."""
+    """Write a page with one table."""
     out.write(head(title))
     out.write(f"<h1>{text(title.replace('_', ' '))}</h1>\n")
     count = write_table(columns, rows, out)

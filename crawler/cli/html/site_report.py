@@ -1,4 +1,4 @@
-"""Overview: the page that `site` writes, from top to bottom.
+"""Site report: the page that `site` writes, from top to bottom.
 
 May touch: the database, through the reader it is given; the files it is given.
 """
@@ -33,7 +33,7 @@ _KINDS = {"2": "good", "3": "moved", "4": "bad", "5": "worse"}  # colours, by th
 
 
 class Section(NamedTuple):
-    """One report: its first rows, and where all of them are."""
+    """One report: its first rows, and the number of all rows."""
 
     name: str
     about: str
@@ -52,7 +52,7 @@ def write_site(
     files: AtomicOutput,
     lists: PurePath,
 ) -> int:
-    """Write the page and the lists; return how many reports have rows."""
+    """Write the page and the lists. Returns the number of reports with rows."""
     sections, empty, unanswered = _sections(ask, reader, files, lists)
     out = io.TextIOWrapper(files.main(), "utf-8", newline="\n")
     _write_top(database, found, drawn, out)
@@ -63,7 +63,7 @@ def write_site(
     now = datetime.now(UTC)
     out.write(f"<footer>Penstock {VERSION}, {now:%Y-%m-%d %H:%M} UTC, from {text(database)}</footer>\n{END}")
     out.flush()
-    out.detach()  # the file stays open: it gets its name later
+    out.detach()  # keep the file open: it is renamed later
     return len(sections)
 
 
@@ -73,7 +73,7 @@ def write_site(
 def _sections(
     ask: Ask, reader: CrawlReader, files: AtomicOutput, lists: PurePath
 ) -> tuple[list[Section], list[str], list[str]]:
-    """Those with rows, the names of those without, and why others have no answer yet."""
+    """The reports with rows, the names of those without, and why others are not available yet."""
     from penstock.storage.reading.reports import REPORTS, describe_reports
 
     sections: list[Section] = []
@@ -98,7 +98,7 @@ def _sections(
 def _write_list(
     columns: Sequence[str], rows: Iterator[Sequence[object]], files: AtomicOutput, path: str
 ) -> tuple[list[Sequence[object]], int]:
-    """Write all rows as CSV, if there are any; return the first ones, and how many there are."""
+    """Write all rows as CSV, if there are any. Returns the first rows, and the number of all."""
     from penstock.storage.exports.csv import write_rows
 
     top = list(islice(rows, HEAD_ROWS))
@@ -115,7 +115,7 @@ def _write_contents(
         out.write(f'<a href="#{section.name}">{_words(section.name)} {format_count(section.total)}</a>\n')
     out.write("</nav>\n")
     if empty:
-        out.write(f'<p class="soft">Nothing found: {", ".join(map(_words, empty))}.</p>\n')
+        out.write(f'<p class="soft">No rows: {", ".join(map(_words, empty))}.</p>\n')
     for reason in unanswered:
         out.write(f'<p class="soft">{text(reason)}.</p>\n')
 
@@ -141,7 +141,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-# -- the figures
+# -- numbers and charts
 
 
 def _write_top(database: str, found: CrawlStatus, drawn: ChartData, out: TextIO) -> None:
@@ -155,16 +155,16 @@ def _write_top(database: str, found: CrawlStatus, drawn: ChartData, out: TextIO)
         ("pages", format_count(totals.pages)),
         ("URLs known", format_count(sum(totals.states.values()))),
         ("failed", format_count(totals.states["failed"])),
-        ("skipped by a rule", format_count(totals.states["skipped"])),
+        ("skipped", format_count(totals.states["skipped"])),
         ("pending", format_count(totals.states["pending"])),
         ("bodies", format_size(totals.bytes)),
-        ("time", format_duration(drawn.busy)),
+        ("crawl time", format_duration(drawn.busy)),
         (
             "requests per second",
             format_rate(totals.requests / drawn.busy).removesuffix("/s") if drawn.busy else "-",
         ),
-        ("median answer", "-" if drawn.median_ms is None else f"{format_count(drawn.median_ms)} ms"),
-        ("95 of 100 within", "-" if drawn.p95_ms is None else f"{format_count(drawn.p95_ms)} ms"),
+        ("median response", "-" if drawn.median_ms is None else f"{format_count(drawn.median_ms)} ms"),
+        ("95th percentile", "-" if drawn.p95_ms is None else f"{format_count(drawn.p95_ms)} ms"),
     ]
     out.write('<dl class="facts">\n')
     out.writelines(f"<div><dt>{label}</dt><dd>{text(value)}</dd></div>\n" for label, value in facts)
@@ -175,14 +175,13 @@ def _when(found: CrawlStatus) -> str:
     depth = "no depth limit" if found.depth is None else f"depth {found.depth}"
     rules = f"scope {found.identity.get('scope', 'not known')}, {depth}"
     if not found.runs:
-        return f"{rules}. Not begun."
+        return f"{rules}. Not started."
     last = found.runs[-1]
     if last.finished_at is None:
-        return (
-            f"{rules}. Begun {_shown(found.runs[0].started_at)}; not ended at {_shown(found.last_activity)}."
-        )
+        activity = f"running, or killed at {_shown(found.last_activity)}"
+        return f"{rules}. Started {_shown(found.runs[0].started_at)}; {activity}."
     ended = f"ended {_shown(last.finished_at)} ({last.stop_reason})"
-    return f"{rules}. Begun {_shown(found.runs[0].started_at)}, {ended}."
+    return f"{rules}. Started {_shown(found.runs[0].started_at)}, {ended}."
 
 
 def _shown(moment: str | None) -> str:
@@ -214,21 +213,21 @@ def _write_charts(drawn: ChartData, out: TextIO) -> None:
         (f"{stage} ({share:.0%} busy)", round(handled / max(drawn.busy, 0.001)), "none")
         for stage, handled, share in drawn.stages
     ]
-    by_stage = [("Throughput by stage, messages a second", charts.bars(stages, about="messages by stage"))]
+    by_stage = [("Throughput by stage, messages per second", charts.bars(stages, about="messages by stage"))]
     out.write('<div class="charts">\n')
     for caption, drawing in (
-        ("Answers by status", charts.bars(_most(statuses), about="URLs by status or error")),
+        ("Responses by status", charts.bars(_most(statuses), about="URLs by status or error")),
         (
             "Pages by depth",
             charts.columns(depths, about="pages by link hops from a seed", every=1 + len(depths) // 13),
         ),
-        ("Answer times (s is seconds, else ms)", charts.columns(times, about="answers by time")),
+        ("Response times (in ms, or s)", charts.columns(times, about="responses by time")),
         (
             "Pages over time",
             charts.rising(drawn.pages, (f"{began:{form}}", f"{ended:{form}} UTC"), about="pages so far"),
         ),
         (
-            f"Throughput, at most {format_size(most)}/s",
+            f"Throughput, peak {format_size(most)}/s",
             charts.columns(flow, about="bytes of bodies per second", every=12, values=False),
         ),
         *(by_stage if stages else []),
@@ -238,7 +237,7 @@ def _write_charts(drawn: ChartData, out: TextIO) -> None:
 
 
 def _most(rows: Sequence[tuple[str, int, str]]) -> Sequence[tuple[str, int, str]]:
-    """The most frequent ones, in their order; the rest as one."""
+    """The most frequent rows, in their order, and the sum of the others."""
     if len(rows) <= _STATUSES_SHOWN:
         return rows
     kept = set(sorted(rows, key=lambda row: -row[1])[: _STATUSES_SHOWN - 1])

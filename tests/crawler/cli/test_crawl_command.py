@@ -27,7 +27,7 @@ class TestDefaultCommand:
     def test_flags_alone_mean_crawl(self, command_line: CommandLine) -> None:
         assert command_line.config("--seed", SEED) == command_line.config("crawl", "--seed", SEED)
 
-    def test_no_words_at_all_say_what_is_missing(self, command_line: CommandLine) -> None:
+    def test_a_command_line_without_arguments_names_the_missing_seed(self, command_line: CommandLine) -> None:
         assert "--seed" in command_line.refusal()
 
     def test_a_command_must_come_first(self, command_line: CommandLine) -> None:
@@ -109,7 +109,7 @@ class TestHelp:
 
 
 class TestFlags:
-    def test_values_arrive(self, command_line: CommandLine) -> None:
+    def test_values_of_flags_reach_the_configuration(self, command_line: CommandLine) -> None:
         config = command_line.config(
             *(
                 "--seed",
@@ -216,7 +216,7 @@ class TestConfigFile:
 
         assert command_line.config("--config", path, "--seed", "http://b/").canonical_seeds == ("http://b/",)
 
-    def test_what_is_shown_may_be_set_there_too(self, command_line: CommandLine, tmp_path: Path) -> None:
+    def test_output_options_may_be_set_in_the_file(self, command_line: CommandLine, tmp_path: Path) -> None:
         command_line.config("--config", self.file(tmp_path, f'seed = "{SEED}"\nquiet = true'))
 
         assert command_line.err == ""

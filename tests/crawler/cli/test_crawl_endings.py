@@ -30,7 +30,7 @@ def command_line(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Iterator[C
 
 
 class TestSummary:
-    def test_its_numbers_are_those_of_the_database_and_add_up(self, command_line: CommandLine) -> None:
+    def test_the_numbers_of_the_summary_are_those_of_the_database(self, command_line: CommandLine) -> None:
         command_line.config("--seed", SEED, "--db", "some where.db")
 
         assert "1,239 = 1,000 done, 34 failed, 200 skipped, 5 pending" in command_line.err
@@ -234,7 +234,9 @@ class TestErrors:
             r"penstock: error: unexpected ValueError: \x1b[2J (--log-level debug"
         )
 
-    def test_its_traceback_is_there_for_who_asks(self, command_line: CommandLine, capsys: Capture) -> None:
+    def test_the_traceback_of_a_bug_is_shown_at_log_level_debug(
+        self, command_line: CommandLine, capsys: Capture
+    ) -> None:
         self.raising(command_line, ValueError("x"))
 
         assert main(["--seed", SEED, "--log-level", "debug"]) == 1

@@ -101,7 +101,9 @@ class TestKinds:
         assert asked[0] == 0.25
         assert "1,234,567 pages" in screen.words()
 
-    async def test_lines_are_had_on_a_terminal_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_progress_lines_shows_plain_lines_on_a_terminal(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         screen = Terminal()
         monkeypatch.setattr(sys, "stderr", screen)
 
@@ -114,7 +116,7 @@ class TestKinds:
         "view",
         [OutputConfig(progress="none"), OutputConfig(quiet=True), OutputConfig(progress="bar", quiet=True)],
     )
-    async def test_nothing_where_nothing_was_wanted(self, view: OutputConfig, capsys: Capture) -> None:
+    async def test_quiet_and_progress_none_show_nothing(self, view: OutputConfig, capsys: Capture) -> None:
         wait, _, asked = ticks(1)
 
         async with live_view(lambda: BUSY, view, wait=wait):
@@ -123,7 +125,7 @@ class TestKinds:
         assert asked == []
         assert capsys.readouterr().err == ""
 
-    async def test_events_where_the_logs_are_events(self, capsys: Capture) -> None:
+    async def test_json_logs_show_progress_as_events(self, capsys: Capture) -> None:
         """A program that reads standard error finds one JSON object per line and nothing else."""
         logs.configure(form="json")
         try:
@@ -140,7 +142,7 @@ class TestBar:
         return LiveBlock(screen, width=width, height=height, color_system=None)
 
     @pytest.mark.parametrize("width", [40, 41, 60, 80, 120, 200])
-    def test_it_fits_any_width_and_cuts_no_figure(self, width: int) -> None:
+    def test_the_live_block_fits_any_width_and_cuts_no_number(self, width: int) -> None:
         screen = Terminal()
         bar = self.bar(screen, width)
 
@@ -195,7 +197,7 @@ class TestBar:
 
         assert capsys.readouterr().err == "later\n"
 
-    def test_it_leaves_nothing_behind_if_it_was_never_shown(self) -> None:
+    def test_a_live_block_that_was_never_shown_leaves_nothing_behind(self) -> None:
         screen = Terminal()
 
         self.bar(screen).close()
@@ -215,7 +217,7 @@ class Gone(Terminal):
 
 class TestTheCrawlGoesOn:
     @pytest.mark.parametrize("view", [OutputConfig(progress="bar"), OutputConfig(progress="lines")])
-    async def test_when_the_terminal_has_gone(
+    async def test_a_terminal_that_was_closed_does_not_end_the_crawl(
         self, view: OutputConfig, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """rich would end the process at a broken pipe."""

@@ -291,7 +291,7 @@ class TestStatus:
         assert shell.types("status") == 0
         return [" ".join(line.split()) for line in shell.out.splitlines()]
 
-    def test_it_says_what_this_crawl_is(self, lines: list[str]) -> None:
+    def test_status_shows_the_seeds_and_rules_of_the_crawl(self, lines: list[str]) -> None:
         assert [f"seeds {HOME}", f"{SITE}/second", "scope host", "depth 3", "robots obeyed"] == lines[1:6]
 
     def test_states_add_up_to_the_urls_known(self, lines: list[str]) -> None:
@@ -305,7 +305,7 @@ class TestStatus:
             "2 pages of status 200",
         ]
 
-    def test_it_counts_the_reasons(self, lines: list[str]) -> None:
+    def test_status_counts_failed_and_skipped_urls_by_reason(self, lines: list[str]) -> None:
         assert "1 http_404" in lines
         assert "1 scope" in lines
 
@@ -314,7 +314,7 @@ class TestStatus:
         assert "state running or killed: run 2 has not ended" in lines
         assert any(line.startswith("1 ") and "sigint" in line for line in lines)
 
-    def test_a_run_that_speaks_shows_its_live_view(self, shell: Shell) -> None:
+    def test_a_run_with_a_recent_report_shows_its_live_view(self, shell: Shell) -> None:
         snapshot = Snapshot(elapsed_s=5, pages=4321, stages={"fetch": StageView(1, 64, 60, 64)})
         self.says(shell, time.time(), snapshot.to_json())
 
@@ -323,7 +323,7 @@ class TestStatus:
         assert "4,321 pages" in shell.out
         assert "60.0/64" in shell.out
 
-    def test_one_that_has_fallen_silent_was_killed(self, shell: Shell) -> None:
+    def test_a_run_without_a_recent_report_was_killed_or_suspended(self, shell: Shell) -> None:
         self.says(shell, time.time() - 3600, Snapshot(elapsed_s=5, pages=4321).to_json())
 
         assert shell.types("status") == 0
@@ -356,7 +356,7 @@ class TestStatus:
 
 
 class TestWhy:
-    def test_it_tells_state_reason_answer_and_the_way(self, shell: Shell) -> None:
+    def test_why_shows_state_reason_answer_and_path(self, shell: Shell) -> None:
         assert shell.types("why", f"{SITE}/gone") == 0
         assert "failed" in shell.out
         assert "http_404: the host answered with status 404" in shell.out

@@ -74,7 +74,7 @@ class CrawlReader(HTMLParser):
 
 
 class TestPage:
-    def test_it_holds_figures_five_charts_and_every_report_with_rows(self, site: Site) -> None:
+    def test_the_page_has_numbers_five_charts_and_every_report_with_rows(self, site: Site) -> None:
         page = site()
         reader, html = CrawlReader(page), page.read_text("utf-8")
 
@@ -82,7 +82,7 @@ class TestPage:
         named = {attributes["id"] for attributes in reader.all("section")}
         assert {"broken_links", "duplicate_titles", "skipped", "slow_pages"} <= named <= set(REPORTS)
         assert "The first 10 of 12 rows" in html
-        assert "Nothing found: redirects," in html
+        assert "No rows: redirects," in html
         assert '<p class="soft">top_pages needs the results of `analyse`' in html
         assert "<dd>13</dd>" in html
 
@@ -114,7 +114,7 @@ class TestPage:
         assert "\x1b" not in html
         assert r"\u202e\x1b[2J" in html
 
-    def test_it_asks_for_nothing_from_elsewhere_and_forbids_to(self, site: Site) -> None:
+    def test_the_page_loads_nothing_from_elsewhere_and_its_policy_forbids_it(self, site: Site) -> None:
         page = site()
         reader = CrawlReader(page)
         policy = next(m["content"] for m in reader.all("meta") if "content-security-policy" in str(m).lower())
@@ -140,7 +140,7 @@ class TestPage:
             pass
 
         assert main(["site", str(tmp_path / "x.html"), "--db", str(tmp_path / "new.db")]) == 0
-        assert "Not begun" in (tmp_path / "x.html").read_text()
+        assert "Not started" in (tmp_path / "x.html").read_text()
 
     def test_what_fails_leaves_nothing_behind(self, tmp_path: Path, db: Path) -> None:
         with closing(sqlite3.connect(db)) as connection, connection:

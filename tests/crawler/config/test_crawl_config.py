@@ -217,7 +217,7 @@ class TestHeaders:
 
 
 class TestAgent:
-    def test_it_names_the_product_and_its_version(self) -> None:
+    def test_the_default_user_agent_has_the_product_and_its_version(self) -> None:
         assert config().agent == f"Penstock/{VERSION}"
 
     def test_a_contact_is_added_for_the_sites_we_visit(self) -> None:
@@ -258,7 +258,7 @@ class TestIdentity:
 
         assert changed.identity() == config().identity()
 
-    def test_it_can_be_stored_as_json(self) -> None:
+    def test_the_public_configuration_can_be_stored_as_json(self) -> None:
         identity = config().identity()
 
         assert json.loads(json.dumps(identity)) == identity

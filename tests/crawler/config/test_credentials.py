@@ -15,7 +15,7 @@ class TestAuth:
     @pytest.mark.parametrize(
         "auth", ["bob:hunter2", "bob:a:b::c", "bob:", ":token", "bøb:pässwörd ключ", "bob: with blanks "]
     )
-    def test_it_is_sent_as_basic_in_utf8(self, auth: str) -> None:
+    def test_auth_is_sent_as_basic_authentication_in_utf8(self, auth: str) -> None:
         """RFC 7617; the first colon divides, so a password may have more of them."""
         ((name, value),) = config(auth=auth).headers
 
@@ -25,7 +25,7 @@ class TestAuth:
     @pytest.mark.parametrize(
         "auth", ["", ":", "hunter2", "bob:hun\nter2", "bob:hunter2\x00", "bob:hun\udcff", 5]
     )
-    def test_what_is_none_is_refused_and_not_repeated(self, auth: object) -> None:
+    def test_an_invalid_auth_is_refused_and_not_repeated(self, auth: object) -> None:
         message = refusal(auth=auth)
 
         assert message.startswith("--auth (or PENSTOCK_AUTH): ")
@@ -48,7 +48,9 @@ class TestProxy:
             ("socks5h://bob:hunter2@10.0.0.1:1080", "socks5h://10.0.0.1:1080", "bob", "hunter2"),
         ],
     )
-    def test_its_url_is_taken_apart(self, text: str, url: str, user: str, password: str) -> None:
+    def test_the_url_of_a_proxy_is_split_into_address_user_and_password(
+        self, text: str, url: str, user: str, password: str
+    ) -> None:
         found = parse_proxy(text)
 
         assert (found.url, found.user, found.password) == (url, user, password)
@@ -79,7 +81,7 @@ class TestProxy:
             3128,
         ],
     )
-    def test_what_is_none_is_refused_and_not_repeated(self, proxy: object) -> None:
+    def test_an_invalid_proxy_is_refused_and_not_repeated(self, proxy: object) -> None:
         message = refusal(proxy=proxy)
 
         assert message.startswith("--proxy (or PENSTOCK_PROXY): ")
@@ -96,7 +98,7 @@ class TestProxy:
 
 
 class TestRecipients:
-    def test_they_are_the_seeds_origins_and_those_that_are_named(self) -> None:
+    def test_credentials_go_to_the_origins_of_seeds_and_those_of_credentials_to(self) -> None:
         made = config(seeds=["http://a/x", "https://b:444/"], credentials_to=["http://C:80", "https://d/"])
 
         assert made.credential_origins == {"http://a", "https://b:444", "http://c", "https://d"}
@@ -124,14 +126,14 @@ SECRETS = {
 
 
 class TestSecrecy:
-    def test_what_is_stored_says_only_that_they_were_there(self) -> None:
+    def test_the_public_configuration_shows_only_that_credentials_were_given(self) -> None:
         public = config(**SECRETS).public()
 
         assert (public["auth"], public["header"]) == (SET, ["X-Mine"])
         assert (public["proxy"], public["cookies"]) == ("http://***@proxy:3128", "cookies.txt")
         assert "hunter2" not in json.dumps(public)
 
-    def test_they_are_no_part_of_the_identity(self) -> None:
+    def test_credentials_are_not_part_of_the_identity(self) -> None:
         assert config(**SECRETS).identity() == config().identity()
 
     def test_no_repr_shows_them(self) -> None:

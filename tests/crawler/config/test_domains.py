@@ -29,7 +29,7 @@ class TestConformance:
         assert len(compared) == 78
         assert disagreements(compared, {}) == []
 
-    def test_they_agree_in_the_spelling_of_canonical_urls(self) -> None:
+    def test_canonical_and_given_host_names_have_the_same_domain(self) -> None:
         """There a host is lower case and punycode, and what is no host never arrives."""
         compared = []
         for host, domain in cases():
@@ -50,7 +50,7 @@ class TestRegistrable:
         assert registrable_domain(host) is None
 
     @pytest.mark.parametrize("host", ["com", "co.uk", "github.io", "localhost", "intranet", "", ".", "a..b"])
-    def test_neither_does_a_suffix_nor_a_single_name(self, host: str) -> None:
+    def test_a_public_suffix_or_a_single_label_has_no_registrable_domain(self, host: str) -> None:
         """Who crawls one of them means that host alone."""
         assert registrable_domain(host) is None
 
@@ -67,7 +67,7 @@ class TestRegistrable:
             ("a.1e100.net", "1e100.net"),
         ],
     )
-    def test_it_is_the_suffix_and_one_label(self, host: str, domain: str) -> None:
+    def test_the_registrable_domain_is_the_suffix_and_one_label(self, host: str, domain: str) -> None:
         assert registrable_domain(host) == domain
 
     @given(st.text())

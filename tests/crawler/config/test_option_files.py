@@ -54,7 +54,7 @@ class TestOptionsFile:
         with pytest.raises(BadConfig, match="cannot be read: No such file"):
             read_options(str(tmp_path / "none.toml"), CRAWL_OPTIONS.keys())
 
-    def test_what_is_written_is_read_back(self, tmp_path: Path) -> None:
+    def test_options_that_were_written_are_read_back(self, tmp_path: Path) -> None:
         values = {
             "seeds": ["http://a/"],
             "include": ['a"\\\x7f\té'],
@@ -87,5 +87,5 @@ class TestNumber:
         assert parse_number(text) == value
 
     @pytest.mark.parametrize("text", ["", "x", "1_000", "٣", "nan", "inf", "1e999", "0x10", "9" * 5000])
-    def test_what_is_none_stays_text_to_be_refused_by_name(self, text: str) -> None:
+    def test_text_that_is_not_a_number_stays_text_for_the_check_to_refuse(self, text: str) -> None:
         assert parse_number(text) == text

@@ -55,7 +55,7 @@ class TestPatterns:
         assert "without lookaround and backreferences" in refusal(expression)
 
     @pytest.mark.parametrize("expression", ["(", "[", "a{1001}", r"\p{Foo}", "*", "(a{999}){999}", "\ud800"])
-    def test_what_is_wrong_is_one_line(self, expression: str) -> None:
+    def test_the_problem_of_a_pattern_is_one_line(self, expression: str) -> None:
         assert refusal(expression)
         assert "\n" not in refusal(expression)
 

@@ -306,6 +306,6 @@ class TestLoading:
         assert load_plugin("shop").hook is plugin_examples.headline
 
     @pytest.mark.parametrize("value", [7, [None], "two words", "a:b:c"])
-    def test_what_is_no_plugin_at_all_is_a_mistake_of_the_configuration(self, value: object) -> None:
+    def test_a_value_that_is_not_a_plugin_is_refused(self, value: object) -> None:
         with pytest.raises(BadConfig, match="--plugin: "):
             CrawlConfig(seeds="http://a/", plugins=value)  # type: ignore[arg-type]

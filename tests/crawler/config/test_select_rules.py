@@ -59,12 +59,12 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("item", "said"),
         [
-            ("price", "must read NAME=CSS"),
-            ("=.price", "no name for a value"),
-            ("two words=.price", "no name for a value"),
+            ("price", "must have the form NAME=CSS"),
+            ("=.price", "not a valid name"),
+            ("two words=.price", "not a valid name"),
             ("price=", "a selector is missing"),
             ("price=@content", "a selector is missing"),
-            ({"name": "a"}, "lacks css"),
+            ({"name": "a"}, "has no css"),
             ({"name": "a", "css": []}, "must be a selector"),
             ({"name": "a", "css": "x", "typ": "int"}, "did you mean type?"),
             ({"name": "a", "css": "x", "type": "number"}, "must be one of str, int, float, bool, date"),

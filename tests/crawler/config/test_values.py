@@ -45,7 +45,7 @@ class TestNumbers:
         assert parse_value("5-10", "int") == 5
 
     @pytest.mark.parametrize("text", ["", "sold out", "1.2.3", "1..2", "12,34,5", "9" * 50])
-    def test_what_is_no_number_is_no_value(self, text: str) -> None:
+    def test_a_text_without_a_number_cannot_be_parsed_as_one(self, text: str) -> None:
         with pytest.raises(UnreadableValue):
             parse_value(text, "float")
 

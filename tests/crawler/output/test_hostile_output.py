@@ -104,7 +104,7 @@ class TestTerminal:
         assert OBEYED.isdisjoint(shown)
 
     @pytest.mark.parametrize("words", [["query", ALL["pages"]], ["report", "failed"], ["status"]])
-    def test_nor_does_a_table_in_a_file_that_is_shown_later(self, look: Look, words: list[str]) -> None:
+    def test_a_table_in_a_file_has_no_control_characters_either(self, look: Look, words: list[str]) -> None:
         assert OBEYED.isdisjoint(look(*words, tty=False))
 
     def test_a_row_is_a_line(self, look: Look) -> None:
