@@ -31,6 +31,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from penstock.crawler.cli.arguments import Parser, unexpected_arguments
 from penstock.crawler.errors import PenstockError
 from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 from penstock.crawler.version import VERSION
@@ -102,8 +103,6 @@ def write_stdout(text: str = "") -> None:
 
 
 def _run(words: list[str], args: argparse.Namespace) -> int:
-    from penstock.crawler.cli.arguments import unexpected_arguments
-
     first = words[0] if words else ""
     if first in ("-h", "--help"):
         write_stdout(_help(args.program))
@@ -118,12 +117,8 @@ def _run(words: list[str], args: argparse.Namespace) -> int:
     return int(args.run(args))
 
 
-def build_parsers(
-    name: str, program: Sequence[str]
-) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+def build_parsers(name: str, program: Sequence[str]) -> tuple[Parser, Parser]:
     """The parser of the program with one command, and that command's own."""
-    from penstock.crawler.cli.arguments import Parser
-
     parser = Parser(prog=" ".join(program))
     parser.add_argument("--version", action="version", version=f"Penstock {VERSION}")
     subparsers: Any = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
