@@ -16,7 +16,7 @@ from penstock.crawler.output.number_formats import format_count
 from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 
 if TYPE_CHECKING:
-    from penstock.storage.reading.crawl_diff import CrawlDiff, DiffCounts
+    from penstock.storage.reading.crawl_diff import CrawlDiff
     from penstock.storage.reading.crawl_reader import CrawlReader
 
 CHECK_FAILED = 5  # exit code: a --fail-if is true
@@ -61,7 +61,10 @@ def run(args: argparse.Namespace) -> int:
             found = stack.enter_context(compare_crawls(before, after, on_record))
         failures = _failures(args.fail_if, found, after)
         show(COLUMNS, found.rows(args.limit), args.format, title="diff")
-        write_stderr(_counted(found.counts()))
+        counts = found.counts()
+        kinds = ", ".join(f"{format_count(number)} {kind}" for kind, number in counts.kinds.items())
+        fields = ", ".join(f"{field} {format_count(number)}" for field, number in counts.fields.items())
+        write_stderr(f"{kinds} ({fields})")
     for failure in failures:
         write_stderr(escape_control_chars(f"penstock: --fail-if: {failure}"))
     return CHECK_FAILED if failures else 0
@@ -84,9 +87,3 @@ def _failures(checks: Sequence[str], found: CrawlDiff, after: CrawlReader) -> li
         if rows:
             failures.append(f"{check}: {format_count(rows)} {'row' if rows == 1 else 'rows'}")
     return failures
-
-
-def _counted(counts: DiffCounts) -> str:
-    kinds = ", ".join(f"{format_count(number)} {kind}" for kind, number in counts.kinds.items())
-    fields = ", ".join(f"{field} {format_count(number)}" for field, number in counts.fields.items())
-    return f"{kinds} ({fields})"

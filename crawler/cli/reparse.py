@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from penstock.crawler.cli.open_database import add_database
@@ -66,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
     """Reparse and print the counts. Raises BadConfig and BadDatabase."""
     import asyncio
 
+    from penstock.crawler.cli.summary import resume_lines
     from penstock.crawler.output import logs
     from penstock.stages.extractors.fields.plan import Plan
 
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         counts = asyncio.run(_reparse(args, plan))
     except KeyboardInterrupt:
-        write_stderr("stopped: the same command continues here")
+        write_stderr("\n".join(resume_lines("sigint", [*args.program, *args.words])))
         raise
     write_stderr(
         f"reparsed {counts['pages']:,} pages: {counts['values']:,} values, {counts['items']:,} items of "
@@ -112,6 +113,7 @@ def _collect_options(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
+    import asyncio
     from pathlib import Path
 
     from penstock.crawler.monitor.watchdog import warn_of_slow_plugin
@@ -144,7 +146,8 @@ async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
     counts: Counter[str] = Counter()
     try:
         while batch := await store.next():
-            pages = await _read(stage, batch)
+            contents = await asyncio.gather(*(_content(stage, page) for page in batch))
+            pages = list(zip(batch, contents, strict=True))
             await store.save(pages)
             for _, content in pages:
                 _count(counts, content)
@@ -171,13 +174,6 @@ class _NoMarks:
 
     def end(self, mark: int) -> None:
         return
-
-
-async def _read(stage: ParseStage, batch: Sequence[SavedBody]) -> list[tuple[SavedBody, Content | None]]:
-    import asyncio
-
-    contents = await asyncio.gather(*(_content(stage, page) for page in batch))
-    return list(zip(batch, contents, strict=True))
 
 
 async def _content(stage: ParseStage, page: SavedBody) -> Content | None:

@@ -27,8 +27,8 @@ def handle_signals(stop: Callable[[str], None], describe: Callable[[], None] | N
     installed: list[signal.Signals] = []
     for name in _NAMES:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is None or _is_nohup(number):
-            continue
+        if number is None or (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
+            continue  # ignored already: nohup asked that a closed terminal should not matter
         # NotImplementedError: a loop without signals (Windows). The others: this is not the main thread.
         with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
             loop.add_signal_handler(number, stop, name.lower())
@@ -57,8 +57,3 @@ def restore_handlers() -> Iterator[None]:
             # ValueError: this is not the main thread, and nothing was changed.
             with contextlib.suppress(ValueError):
                 signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-
-
-def _is_nohup(number: signal.Signals) -> bool:
-    """True if the parent process (nohup) asked to ignore a closed terminal."""
-    return number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN

@@ -48,11 +48,14 @@ _PLAIN_HEADERS = frozenset({"accept", "accept-language", "cache-control", "dnt",
 def summary_lines(report: Report, *, database: str, program: Sequence[str]) -> list[str]:
     """The last lines; `program` is how the command is called, without arguments."""
     totals = report.totals
+    pages = report.this_run.pages
+    speed = format_rate(pages / report.elapsed_s if report.elapsed_s > 0 else 0)
+    this_run = f"; {format_count(pages)} in this run, {speed}" if report.resumed else f", {speed}"
     query = "SELECT url, status, title FROM pages LIMIT 10"
     rows = [
         ("urls", _sum(totals.states)),
         *([("resources", _sum(totals.resources))] if totals.resources else []),
-        ("pages", f"{format_count(totals.pages)} of status 200{_this_run(report)}"),
+        ("pages", f"{format_count(totals.pages)} of status 200{this_run}"),
         (
             "requests",
             f"{format_count(totals.requests)}, including {plural(totals.retries, 'retry', 'retries')}; "
@@ -110,7 +113,7 @@ def resume_lines(stop_reason: str, called: Sequence[str]) -> list[str]:
     changes = [f"raise --{stop_reason.replace('_', '-')}"] if stop_reason in _RAISE_FIRST else []
     if hidden:
         changes.append(f"put back the value of {' and '.join(hidden)}")
-    if _reads_stdin(called):
+    if "--seeds=-" in called or ("--seeds", "-") in pairwise(called):
         changes.append("give the same seeds on standard input")
     first = [f"before you resume: {', '.join(changes)}"] if changes else []
     return [*first, f"resume with: {_shell(shown)}"]
@@ -128,12 +131,6 @@ def _headline(report: Report) -> str:
         return "no seed could be stored: `why URL` shows the reason"
     ending = _ENDINGS.get(report.stop_reason, f"stopped: {escape_control_chars(report.stop_reason)}")
     return f"{ending} (resumed)" if report.resumed and report.stop_reason == "finished" else ending
-
-
-def _this_run(report: Report) -> str:
-    pages = report.this_run.pages
-    speed = format_rate(pages / report.elapsed_s) if report.elapsed_s > 0 else format_rate(0)
-    return f"; {format_count(pages)} in this run, {speed}" if report.resumed else f", {speed}"
 
 
 def _without_secrets(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -163,10 +160,6 @@ def _shown_value(flag: str, value: str) -> str:
     if flag == "--auth" or not colon:
         return "..."
     return value if name.strip().lower() in _PLAIN_HEADERS else f"{name}: ..."
-
-
-def _reads_stdin(words: Sequence[str]) -> bool:
-    return "--seeds=-" in words or ("--seeds", "-") in pairwise(words)
 
 
 def _shell(words: Sequence[str]) -> str:

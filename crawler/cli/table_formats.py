@@ -24,13 +24,16 @@ from penstock.crawler.output.text_table import Row, write_table
 def show(columns: Sequence[str], rows: Iterable[Row], form: str, *, title: str = "query") -> None:
     """Print `rows` in the format `form`, as they come. If the reader leaves, it ends without an error."""
     if form == "parquet":
-        _parquet(columns, rows)
+        from penstock.storage.exports.parquet import write_rows  # pyarrow is slow to load, and an extra
+
+        with binary_results("parquet") as out:
+            write_rows(columns, rows, out, {})
         return
     with results() as out:
         if form == "csv":
             _csv(columns, rows, out)
         elif form == "jsonl":
-            _jsonl(columns, rows, out)
+            out.writelines(f"{line}\n" for line in _objects(columns, rows, out))
         elif form == "json":
             _json(columns, rows, out)
         elif form == "html":
@@ -56,18 +59,6 @@ def _csv(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
 def _csv_cell_shown(value: object) -> object:
     cell = escape_csv_cell(value)
     return escape_control_chars(cell) if isinstance(cell, str) else cell
-
-
-def _parquet(columns: Sequence[str], rows: Iterable[Row]) -> None:
-    from penstock.storage.exports.parquet import write_rows  # pyarrow is slow to load, and an extra
-
-    with binary_results("parquet") as out:
-        write_rows(columns, rows, out, {})
-
-
-def _jsonl(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
-    for line in _objects(columns, rows, out):
-        out.write(line + "\n")
 
 
 def _json(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:

@@ -37,7 +37,9 @@ def check_seed(flag: str, text: str) -> str:
     if "@" in _authority(text):
         hint = "remove it, and use --auth or PENSTOCK_AUTH if the site needs one"
         raise BadConfig(f"{flag}: {checks.quote_value(hide_user(text))} contains a user name; {hint}")
-    if not _is_possible(host_name(split(CanonicalUrl(url)).host)):
+    # The URL standard allows host names that the DNS cannot hold.
+    host = host_name(split(CanonicalUrl(url)).host)
+    if len(host) > 253 or not all(0 < len(label) <= 63 for label in host.removesuffix(".").split(".")):
         problem = "has a host name with an empty or too long part (RFC 1035 section 2.3.4)"
         raise BadConfig(f"{flag}: {checks.quote_value(url)} {problem}")
     if len(url) > MAX_URL_CHARS:
@@ -63,11 +65,6 @@ def parse_seed_lines(lines: Iterable[str]) -> list[str]:
 def hide_user(text: str) -> str:
     """Hide the text before an `@`, wherever that is: for messages only."""
     return _BEFORE_AT.sub(r"\1***@", text)
-
-
-def _is_possible(host: str) -> bool:
-    """True if the DNS can hold the name; the URL standard allows others too."""
-    return len(host) <= 253 and all(0 < len(label) <= 63 for label in host.removesuffix(".").split("."))
 
 
 def _authority(text: str) -> str:

@@ -52,7 +52,9 @@ def columns(points: Sequence[Point], *, about: str, every: int = 1, values: bool
             f'height="{tall:.1f}"><title>{text(label)}: {text(written)}</title></rect>'
         )
         if i % every == 0:
-            parts.append(_under(label, middle))
+            parts.append(
+                f'<text x="{middle:.1f}" y="{_HEIGHT - 6}" text-anchor="middle">{text(label)}</text>'
+            )
         if values and size and len(written) * 8 <= step + 4:
             parts.append(
                 f'<text class="value" x="{middle:.1f}" y="{_FLOOR - tall - 5:.1f}" '
@@ -79,10 +81,6 @@ def rising(amounts: Sequence[int], labels: tuple[str, str], *, about: str) -> st
         f'<text class="value" x="{_WIDTH}" y="14" text-anchor="end">{sums[-1]:,}</text>',
     ]
     return _svg(parts, _HEIGHT, about)
-
-
-def _under(label: str, x: float) -> str:
-    return f'<text x="{x:.1f}" y="{_HEIGHT - 6}" text-anchor="middle">{text(label)}</text>'
 
 
 def _svg(parts: Sequence[str], height: float, about: str) -> str:

@@ -106,7 +106,7 @@ class TestDiff:
             ("(SELECT 1", "--fail-if"),
             ("load_extension('x')", "--fail-if"),
             ("1; DROP TABLE diff", "--fail-if"),
-            ("broken_link", "there is no report 'broken_link'"),
+            ("broken_link", "no report is named 'broken_link'"),
             ("top_pages", "run analyse first"),
         ],
     )
