@@ -264,7 +264,7 @@ class TestAdmission:
         assert self.DOOR.sitemap_rule(CanonicalUrl("http://h/secret/a/b/c/d/e")) is None
         assert self.DOOR.sitemap_rule(CanonicalUrl("http://other/sitemap.xml")) == "scope"
 
-    def test_it_is_widened_once(self) -> None:
+    def test_the_scope_is_widened_once_for_a_host(self) -> None:
         door = Admission(scope("host", "http://h/"), Horizon(depth=2))
 
         assert [door.widen(CanonicalUrl(f"http://new/{path}")) for path in "ab"] == [True, False]

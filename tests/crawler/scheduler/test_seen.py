@@ -72,7 +72,7 @@ class TestSeenFilter:
 
         assert wrong < 50
 
-    def test_its_mistakes_are_counted_once_it_is_loaded(self) -> None:
+    def test_false_hits_are_counted_after_the_filter_is_loaded(self) -> None:
         """Before, "maybe" is no mistake but the only answer."""
         filter_ = SeenFilter(loaded=False)
         filter_.was_new()

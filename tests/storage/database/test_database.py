@@ -321,7 +321,7 @@ class TestTransaction:
 
         assert await self.notes(db) == ["b", "c", "d"]
 
-    async def test_it_is_said_in_one_visit_to_the_thread_of_the_database(
+    async def test_a_transaction_is_executed_in_one_call_to_the_sqlite_thread(
         self, db: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A visit costs as much as fifty rows, on both sides."""

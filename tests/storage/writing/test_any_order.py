@@ -204,7 +204,7 @@ class TestAnyOrder:
 
     @EXAMPLES
     @given(sites(), st.integers(0, 10**6))
-    def test_also_if_the_seen_set_knows_nothing(self, site: Site, order: int) -> None:
+    def test_the_tables_are_right_if_the_seen_set_knows_nothing(self, site: Site, order: int) -> None:
         """And if the writer's own memory is smaller than a single page needs."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("penstock.storage.writing.url_table.CACHED_URLS", 1)
@@ -215,7 +215,7 @@ class TestAnyOrder:
 
     @EXAMPLES
     @given(sites(), st.integers(0, 10**6))
-    def test_also_if_all_digests_are_the_same(self, site: Site, order: int) -> None:
+    def test_the_tables_are_right_if_all_digests_are_the_same(self, site: Site, order: int) -> None:
         """They only say where to look."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("penstock.storage.writing.url_table.CACHED_URLS", 1)

@@ -137,7 +137,7 @@ class TestIdentity:
 
 
 class TestResuming:
-    async def test_it_goes_on_where_it_was(self, path: Path) -> None:
+    async def test_a_second_run_continues_where_the_first_stopped(self, path: Path) -> None:
         async with stored(path, end=None) as file:
             await file.save(done(task(SEED), A, B))
         async with stored(path) as file:
@@ -245,7 +245,7 @@ class TestDepth:
             C: ("skipped", "depth"),
         }
 
-    async def test_it_keeps_out_what_waits_for_a_retry_too(self, path: Path) -> None:
+    async def test_a_smaller_depth_skips_urls_that_wait_for_a_retry(self, path: Path) -> None:
         async with stored(path, depth=2) as file:
             await chain(file, SEED, A, B)
             await file.save(RetryAt(task=task(B, depth=2), at=START, reason="timeout"))
@@ -356,11 +356,11 @@ class TestSitemaps:
 
         assert found == [(SEED, "page"), (self.NAMED, "sitemap")]
 
-    async def test_it_may_lie_out_of_scope(self, path: Path) -> None:
+    async def test_a_sitemap_named_by_the_operator_may_be_out_of_scope(self, path: Path) -> None:
         async with stored(path, kind="host", sitemaps=["http://cdn/sitemap.xml"]) as file:
             assert await file.pending("cdn") == ["http://cdn/sitemap.xml"]
 
-    async def test_it_is_no_url_of_the_crawl(self, path: Path) -> None:
+    async def test_a_sitemap_is_no_url_of_the_crawl(self, path: Path) -> None:
         async with stored(path, sitemaps=[self.NAMED]) as file:
             totals = await file.store.totals()
 
@@ -385,7 +385,7 @@ class TestClock:
 
 
 class TestClosing:
-    async def test_it_may_be_closed_before_anything_began(self, path: Path) -> None:
+    async def test_a_store_may_be_closed_before_a_run_began(self, path: Path) -> None:
         store = await CrawlStore.open(path, settings(SEED))
         await store.close()
 

@@ -81,7 +81,7 @@ class TestDepth:
 
         assert depths(path)[X] == 1
 
-    async def test_it_flows_on_along_what_is_stored(self, path: Path) -> None:
+    async def test_a_shorter_depth_flows_on_along_stored_links_and_redirects(self, path: Path) -> None:
         """Without fetching anything again: through links, a redirect and links again."""
         way = [page(SEED, A, D), page(A, B), page(B, C), page(C, X)]
         beyond = [page(X, X + "1"), redirect(X + "1", X + "2"), page(X + "2", X + "3")]
@@ -94,7 +94,7 @@ class TestDepth:
 
         assert [depths(path)[X + n] for n in ("", "1", "2", "3")] == [2, 3, 3, 4]
 
-    async def test_it_flows_on_within_one_commit_whatever_its_order(self, path: Path) -> None:
+    async def test_a_shorter_depth_flows_on_within_one_commit_in_any_order(self, path: Path) -> None:
         chain = [page(SEED, A, D), page(A, B), page(B, C), page(C, X), page(X, X + "1")]
         async with stored(path) as file:
             for found in chain[:3]:
@@ -159,7 +159,7 @@ class TestVerdict:
         assert saved == Saved(grown=frozenset({"h"}), pending=1, skipped=-1)
         assert await file.pending() == [C]
 
-    async def test_so_does_a_way_that_is_shorter_further_up(self, path: Path, file: Stored) -> None:
+    async def test_a_way_that_is_shorter_further_up_lifts_depth(self, path: Path, file: Stored) -> None:
         """X is skipped at depth 3, its source then turns out to be at depth 1."""
         await self.settle(file, page(SEED, A, D), page(A, B), page(B, X))
         assert states(path)[X] == ("skipped", "depth")
@@ -266,14 +266,14 @@ class TestListed:
         async with stored(path, depth=1, kind="host", sitemaps=[f"{SEED}sitemap.xml"]) as opened:
             yield opened
 
-    async def test_it_is_let_in_at_no_depth(self, path: Path, file: Stored) -> None:
+    async def test_a_listed_url_is_admitted_at_no_depth(self, path: Path, file: Stored) -> None:
         saved = await self.listed(file, X)
 
         assert states(path) == {SEED: ("pending", None), X: ("pending", None)}
         assert saved == Saved(grown=frozenset({"h"}), pending=1)
         assert depths(path)[X] is None
 
-    async def test_what_it_links_to_is_out_of_reach(self, path: Path, file: Stored) -> None:
+    async def test_what_a_listed_page_links_to_is_out_of_reach(self, path: Path, file: Stored) -> None:
         await self.listed(file, X)
         await file.save(page(X, A))
 
@@ -287,7 +287,7 @@ class TestListed:
         assert (depths(path)[X], depths(path)[A]) == (0, 1)
         assert states(path)[A] == ("pending", None)
 
-    async def test_it_lifts_depth_and_nofollow(self, path: Path, file: Stored) -> None:
+    async def test_a_sitemap_lifts_depth_and_nofollow(self, path: Path, file: Stored) -> None:
         await file.save(nofollow(SEED, B, A))
         await file.save(page(A, X))
         assert [states(path)[one][1] for one in (B, X)] == ["nofollow", "depth"]
@@ -319,7 +319,7 @@ class TestMovingSeed:
 
     NEW = "http://new.example/"
 
-    async def test_its_new_home_is_in_scope(self, path: Path, file: Stored) -> None:
+    async def test_where_a_seed_redirects_to_is_in_scope(self, path: Path, file: Stored) -> None:
         await file.save(redirect(SEED, self.NEW))
         await file.save(page(self.NEW, f"{self.NEW}a", A, "http://other/"))
 
@@ -328,7 +328,7 @@ class TestMovingSeed:
             "skipped"
         ]
 
-    async def test_so_is_what_had_been_kept_out_there(self, path: Path) -> None:
+    async def test_urls_that_the_scope_had_kept_out_there_are_admitted(self, path: Path) -> None:
         async with stored(path, SEED, D, kind="host") as file:
             await file.save(page(SEED, f"{self.NEW}a", f"{self.NEW}b", "http://other/"))
             assert states(path)[f"{self.NEW}a"] == ("skipped", "scope")
@@ -338,7 +338,7 @@ class TestMovingSeed:
             assert saved == Saved(grown=frozenset({"new.example"}), pending=3, skipped=-2)
         assert states(path)["http://other/"] == ("skipped", "scope")
 
-    async def test_also_on_other_hosts_of_its_domain(self, path: Path) -> None:
+    async def test_other_hosts_of_the_new_domain_are_in_scope(self, path: Path) -> None:
         """Or it would depend on what was found first."""
         async with stored(path, SEED, D, kind="domain") as file:
             await file.save(page(SEED, "http://shop.new.example/"))
@@ -348,7 +348,9 @@ class TestMovingSeed:
         assert states(path)["http://blog.new.example/"] == ("pending", None)
         assert states(path)["http://shop.new.example/"] == ("pending", None)
 
-    async def test_so_is_a_sitemap_that_had_been_kept_out_there(self, path: Path, file: Stored) -> None:
+    async def test_a_sitemap_that_the_scope_had_kept_out_there_is_admitted(
+        self, path: Path, file: Stored
+    ) -> None:
         """Asked for before the seed itself, the old home's robots.txt often names the new one's sitemap."""
         sitemap = url(f"{self.NEW}sitemap.xml")
         of = RobotsTask(origin="http://h", host="h")
@@ -415,7 +417,7 @@ class TestTraps:
 
         assert states(path)[f"{SEED}4"] == ("pending", None)
 
-    async def test_even_one_that_is_no_shorter(self, path: Path, file: Stored) -> None:
+    async def test_another_way_lifts_a_trap_even_if_it_is_no_shorter(self, path: Path, file: Stored) -> None:
         await self.endless(file)
         for source, target in pairwise([D, A, B, C, f"{SEED}4"]):
             await file.save(page(source, target))
@@ -440,7 +442,7 @@ class TestCounting:
         query = "SELECT target, text, rel, followed FROM links ORDER BY 1"
         assert rows(path, query) == [(A, "text", "a b", 1), ("http://other/", "", "", 0)]
 
-    async def test_so_are_those_of_a_page_that_has_many(self, path: Path, file: Stored) -> None:
+    async def test_links_of_a_page_with_very_many_are_recorded(self, path: Path, file: Stored) -> None:
         """They are noted a part at a time."""
         last = CHUNK_SIZE + 4
         found = [Link(url(f"{SEED}{n:05}"), f"{n}", "", True) for n in range(last)]

@@ -236,6 +236,25 @@ class TestGroupCommit:
                         await file.save(done(address))
 
 
+class TestLog:
+    async def test_each_commit_is_one_debug_event_with_its_counts(
+        self, file: Stored, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("DEBUG", logger="penstock")
+        await file.save(done(PAGE, A, B))
+
+        [line] = [each.getMessage() for each in caplog.records if "committed" in each.getMessage()]
+        assert "committed verdicts=1 pages=1 links=2 ms=" in line
+
+    async def test_at_other_levels_a_commit_logs_nothing(
+        self, file: Stored, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO", logger="penstock")
+        await file.save(done(PAGE, A))
+
+        assert caplog.records == []
+
+
 class TestVerdicts:
     async def test_a_retry_waits_and_counts_its_attempt(self, path: Path, file: Stored) -> None:
         await file.save(RetryAt(task=PAGE, at=START + 5, reason="timeout"))
