@@ -64,8 +64,10 @@ class _RunInThread:
     def result(self) -> Report:
         """Wait for the end, passing interrupts on. Raises what the run raises, or KeyboardInterrupt."""
         interrupted = False
-        while not self._report.done():
+        while True:
             try:
+                if self._report.done():
+                    break
                 wait([self._report], timeout=LOOK_EVERY)
             except KeyboardInterrupt:
                 interrupted = True

@@ -72,7 +72,7 @@ class TestOneCall:
     def test_ctrl_c_stops_it_gently_and_the_same_call_resumes_it(self, tmp_path: Path) -> None:
         web = SyntheticWeb(pages=0)
         web.page("/", "/slow")
-        web.page("/slow", "/end", delay=0.5)
+        web.page("/slow", "/end", delay=3)
         web.page("/end")
         with web.serve_in_thread() as url:
             options = f"depth=5, db={str(tmp_path / 'a.db')!r}, **{dict(QUICK)!r}"
