@@ -8,6 +8,7 @@ element tells whether it is a feed. What comes before an error in the file is ke
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -28,16 +29,16 @@ def read(document: Document) -> Content | None:
     """Read one feed; None if the root element is that of another document. Does not raise."""
     from penstock.crawler.urls import resolve  # slow to load, and many crawls meet no XML
     from penstock.stages.extractors.xml.text_stream import TextStream
-    from penstock.stages.extractors.xml.xml_reader import Entry, Stopped, XmlReader
+    from penstock.stages.extractors.xml.xml_reader import Stopped, XmlReader
     from penstock.stages.http.content_coding import CodingError
 
     links = LinkCollector(document)
 
-    def add(entry: Entry) -> None:
+    def add(location: str, lastmod: str | None, title: str, bases: Sequence[str]) -> None:
         base: str = document.url
-        for reference in entry.bases:
+        for reference in bases:
             base = resolve(base, reference) or base
-        links.add(entry.location, entry.title, base=base)
+        links.add(location, title, base=base)
         if links.dropped:
             raise Stopped("too_many")
 

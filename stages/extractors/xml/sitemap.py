@@ -18,7 +18,7 @@ from typing import NamedTuple
 from penstock.crawler.messages import CanonicalUrl, Sitemap
 from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http, resolve
 from penstock.stages.extractors.xml.text_stream import BLANK, TextStream
-from penstock.stages.extractors.xml.xml_reader import MAX_TEXT, AddEntry, Entry, Stopped, XmlReader
+from penstock.stages.extractors.xml.xml_reader import MAX_TEXT, AddEntry, Stopped, XmlReader
 from penstock.stages.http.content_coding import CodingError
 
 MAX_BYTES = 50 * 1024 * 1024  # sitemaps.org: 52,428,800, uncompressed
@@ -123,12 +123,13 @@ class SitemapReader:
         if self._form.kind == "text" and self._entries == self.other:
             raise Stopped("not_a_sitemap")
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, location: str, lastmod: str | None, title: str, bases: Sequence[str]) -> None:
         if self._entries >= MAX_ENTRIES:
             raise Stopped("too_many")
         self._entries += 1
-        text, lastmod = entry.location, entry.lastmod
-        url = self._resolve(text, entry.bases) if self.kind == "atom" else canonical(text)
+        form = self._form
+        is_atom = form is not None and form.kind == "atom"
+        url = self._resolve(location, bases) if is_atom else canonical(location)
         if url is None or not is_http(url):
             self.other += 1
             if self.kind == "text" and self._entries == self.other > _MAX_STRAY_LINES:
@@ -179,4 +180,4 @@ class _LineReader:
     def _read(self, line: str) -> None:
         line = line.strip(BLANK)
         if line:
-            self._add(Entry(line, None, "", ()))
+            self._add(line, None, "", ())

@@ -42,17 +42,13 @@ class Stopped(Exception):
         self.reason = reason
 
 
-class Entry(NamedTuple):
-    """One entry, as written; '' for a location or a title that it has not."""
-
-    location: str
-    lastmod: str | None
-    title: str
-    bases: Sequence[str]  # the values of xml:base around it, outermost first
-
-
 class AddEntry(Protocol):
-    def __call__(self, entry: Entry) -> None: ...
+    def __call__(self, location: str, lastmod: str | None, title: str, bases: Sequence[str]) -> None:
+        """Take one entry, as written; '' for a location or a title that it has not.
+
+        `bases`: the values of xml:base around it, outermost first.
+        """
+        ...
 
 
 _OWN_TEXT = ""  # of an entry, before its first child; some write the location straight into it
@@ -199,7 +195,7 @@ class XmlReader:
         form, found = self._form, entry.found
         location = found.get(form.location) or found.get(form.instead, "")
         title = found.get(form.title, "") if form.title is not None else ""
-        self._add(Entry(location, found.get(form.lastmod), title, entry.bases))
+        self._add(location, found.get(form.lastmod), title, entry.bases)
 
     def _collect(self, child: str) -> None:
         self._child, self._texts, self._room = child, [], MAX_TEXT
@@ -213,7 +209,8 @@ class XmlReader:
     def _keep_text(self, entry: _OpenEntry) -> None:
         if self._child is not None and (text := "".join(self._texts).strip()):
             entry.found[self._child] = text
-        self._stop_collecting()
+        self._parser.CharacterDataHandler = None
+        self._child = None
 
     def _stop_collecting(self) -> None:
         self._parser.CharacterDataHandler = None
