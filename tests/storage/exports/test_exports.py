@@ -412,7 +412,7 @@ class TestFiles:
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
 
         assert shell.types("jsonl", "-") == 2
-        assert "not for a terminal" in shell.err
+        assert "cannot be shown on a terminal" in shell.err
 
     @pytest.mark.parametrize(("form", "library"), [("parquet", "pyarrow"), ("warc", "warcio")])
     def test_a_missing_library_is_named_with_its_extra(
