@@ -83,3 +83,18 @@ class TestSite:
         text = (ROOT / "README.md").read_text("utf-8")
 
         assert (text.count("<!-- crawl command -->"), text.count("<!-- test command -->")) == (1, 1)
+
+
+def test_the_messages_in_troubleshooting_are_those_of_the_code() -> None:
+    """People search for the message that they see."""
+    table = (ROOT / "docs/operate.md").read_text("utf-8").partition("## Troubleshooting")[2]
+    seen = [row.split("|")[1] for row in table.splitlines() if row.startswith("| ")]
+    messages = [text for cell in seen for text in _CODE.findall(cell) if text.count(" ") > 1 or "_" in text]
+    sources = "".join(
+        path.read_text("utf-8")
+        for folder in ("crawler", "stages", "storage")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+
+    assert len(messages) > 5
+    assert [text for text in messages if text not in sources and not text.startswith("http_")] == []
