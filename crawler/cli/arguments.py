@@ -113,6 +113,12 @@ class Parser(argparse.ArgumentParser):
         # No abbreviations: `--max` of today would mean something else with tomorrow's flags.
         super().__init__(*args, **{**kwargs, "allow_abbrev": False})
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        # Since Python 3.12 argparse reads `-hunter2` as `-h` and prints the help with exit code 0.
+        if any(word.startswith("-h") and word != "-h" for word in args or ()):
+            self.error("an argument begins with -h but is no option (not shown: it may be part of a secret)")
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         raise BadConfig(f"{message} (see {self.prog} --help)")
 
