@@ -130,19 +130,20 @@ class _Patterns:
         exact: dict[str, Rule] = {}  # /a$
         heads: dict[str, Rule] = {}  # /a
         open_heads: dict[str, Rule] = {}  # /a*, which has one octet more
+        ended_heads: dict[str, Rule] = {}  # /a*$, which has two octets more
         wild: dict[str, Rule] = {}
         for new in rules:
             head, *rest = new.parts
             if not rest:
                 _keep(exact if new.ends else heads, head, new)
             elif rest == [""]:
-                _keep(open_heads, head, new)
+                _keep(ended_heads if new.ends else open_heads, head, new)
             else:
                 _keep(wild, "\0".join((*new.parts, "$" if new.ends else "")), new)
         self._exact = exact
-        self._prefixes = [
-            (found, sorted(set(map(len, found)), reverse=True)) for found in (heads, open_heads) if found
-        ]
+        # Within one kind the longest head that matches has the highest rank.
+        kinds = (heads, open_heads, ended_heads)
+        self._prefixes = [(found, sorted(set(map(len, found)), reverse=True)) for found in kinds if found]
         self._wild = _Wild(list(wild.values())) if wild else None
 
     def best(self, path: str) -> Rule | None:

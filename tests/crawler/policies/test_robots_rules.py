@@ -37,6 +37,8 @@ class TestPrecedence:
         ("lines", "path"),
         [
             ("Disallow: /a\nAllow: /a", "/a"),
+            ("Disallow: /*\nAllow: *$", "/a"),
+            ("Disallow: /a*\nAllow: /*$", "/a"),
             ("Disallow: /a?b\nAllow: /a*b", "/a?b"),
             ("Disallow: /aa\nAllow: /a*", "/aa"),
             ("Disallow: /aa\nAllow: /a$", "/a"),
