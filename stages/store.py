@@ -38,7 +38,7 @@ from penstock.crawler.messages import (
 )
 from penstock.crawler.policies.retry import RETRY_AFTER_TOO_LONG, GiveUp, Retry
 from penstock.crawler.ports import Saved, VerdictStore
-from penstock.crawler.scheduler.clock import Clock
+from penstock.crawler.scheduler.throttle import Clock
 
 MAX_INTERNAL_FAILURES_IN_A_ROW = 20
 

@@ -37,11 +37,11 @@ from penstock.crawler.policies.scope import Scope
 from penstock.crawler.policies.sessions import Sessions
 from penstock.crawler.policies.traps import Traps
 from penstock.crawler.ports import Fetcher, Saved, Totals, VerdictStore
-from penstock.crawler.scheduler.admission import Admission
-from penstock.crawler.scheduler.clock import Clock
+from penstock.crawler.scheduler.discovery import Admission
 from penstock.crawler.scheduler.frontier import Frontier
 from penstock.crawler.scheduler.robots_cache import RobotsRules
 from penstock.crawler.scheduler.seen import SeenFilter
+from penstock.crawler.scheduler.throttle import Clock
 from penstock.stages.extractors import DocumentTable
 from penstock.stages.extractors.fields.plan import Plan, plan_of
 from penstock.stages.extractors.html import HtmlExtractor

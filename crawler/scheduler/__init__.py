@@ -1,11 +1,9 @@
 """Scheduler: which URL is fetched next, and when its host may be asked.
 
-admission     whether a URL may enter the frontier, and if not, by which rule. All URLs pass it.
-clock         the time of a run, which no adjustment of the machine's clock can bend
-discovery     which URLs a page leads to, whether each is admitted, and at what depth
+discovery     which URLs a page leads to, whether each is admitted, or by which rule not, and at what depth
 frontier      the window in memory onto the frontier on disk; which URL is next, which ones are deferred
 host_window   one queue of URLs per host, the places that a host moves through, and which host is next
 robots_cache  the rules of each origin, and when its robots.txt is requested
 seen          a set that answers "surely new" or "maybe seen"; the rows on disk decide
-throttle      when each host may be asked next, and by how many requests at once
+throttle      when each host may be asked next, and by how many requests at once; the clock of a run
 """

@@ -1,6 +1,6 @@
 """Discovery: which URLs a page leads to, whether each is admitted, and at what depth.
 
-May touch: admission, policies, messages, ports, urls.
+May touch: policies, messages, ports, urls.
 Never: SQL, row numbers, await. The caller gives the event loop its turns: it calls with parts of a long list.
 
 Storage calls Discovery with what the pages of one commit contain and then writes what changed: `new`,
@@ -8,6 +8,13 @@ Storage calls Discovery with what the pages of one commit contain and then write
 them: `take_spreading` (better reaches flow on along stored links and redirects) and `take_widened`
 (a seed's redirect has widened the scope). Depth and hops are minima, so the result does not depend on
 the order in which the pages arrive.
+
+`Admission` is the one door for URLs; seeds, links and redirects all pass it:
+canonical → scheme → scope → include/exclude → traps → depth → seen. The first two are checked where
+a URL is read (`penstock.crawler.urls`: a URL that is not canonical http(s) is dropped there, and
+`is_too_long` is counted there). The middle ones are checked here. The last is the frontier's unique
+key, behind the seen set. Discovery asks once per URL, when the URL is new, and again only when a
+better way to the URL is found.
 """
 
 from __future__ import annotations
@@ -17,10 +24,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Generic, Protocol, TypeVar, cast
 
+from msgspec import Struct
+
 from penstock.crawler.messages import Answer, CanonicalUrl, Links
-from penstock.crawler.policies.reach import AFTER_ALL, LISTED, RUNS_FROM, SEED, UNREACHED, Horizon, Reach
+from penstock.crawler.policies.reach import (
+    AFTER_ALL,
+    DYNAMIC_RULES,
+    LISTED,
+    RUNS_FROM,
+    SEED,
+    UNREACHED,
+    Horizon,
+    Reach,
+)
+from penstock.crawler.policies.scope import Scope
+from penstock.crawler.policies.traps import Traps, run_of, shape
 from penstock.crawler.ports import Saved
-from penstock.crawler.scheduler.admission import Admission
 from penstock.crawler.urls import MAX_URL_CHARS, host_of, is_http
 
 MAX_SITEMAP_NESTING = 3  # the protocol knows one level of index; some sites have two
@@ -286,3 +305,38 @@ def redirect_target(answer: Answer) -> CanonicalUrl | None:
     if location is None or not is_http(location) or len(location) > MAX_URL_CHARS:
         return None
     return CanonicalUrl(location)
+
+
+class Admission(Struct):
+    """Name the rule that keeps a URL out; None lets it in."""
+
+    scope: Scope
+    horizon: Horizon
+    traps: Traps | None = None
+
+    def rule(self, url: CanonicalUrl, reach: Reach) -> str | None:
+        """The rule for a new URL with this reach."""
+        if (rule := self.scope.rule(url)) is not None:
+            return rule
+        if self.traps is not None and (rule := self.traps.rule(url) or self.traps.rule_along(reach.run)):
+            return rule
+        return self.horizon.rule(reach)
+
+    def run(self, source: CanonicalUrl, run: int, target: CanonicalUrl, *, hops: int) -> int:
+        """Hops in a row along one shape that lead to `target` through `source`, whose own number is `run`."""
+        return 0 if self.traps is None else run_of(run, shape(source), shape(target), hops=hops)
+
+    def rule_again(self, rule: str | None, url: CanonicalUrl, reach: Reach) -> str | None:
+        """The rule for a URL that `rule` keeps out and to which a better way was found."""
+        return self.rule(url, reach) if rule in DYNAMIC_RULES else rule
+
+    def sitemap_rule(self, url: CanonicalUrl) -> str | None:
+        """The rule for a sitemap that a site, not the operator, names: it must be in scope."""
+        return None if self.scope.inside(url) else "scope"
+
+    def widen(self, url: CanonicalUrl) -> bool:
+        """Extend the scope by the target of a seed's redirect. False if the target was in scope already."""
+        if self.scope.inside(url):
+            return False
+        self.scope = self.scope.with_seed(url)
+        return True

@@ -34,10 +34,9 @@ from penstock.crawler.policies.retry import Retry
 from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.policies.sessions import Sessions, may_carry_session
 from penstock.crawler.ports import FrontierStore, HostThrottle, Pending, Saved, Totals
-from penstock.crawler.scheduler.clock import Clock
 from penstock.crawler.scheduler.host_window import MAX_URLS, HostQueue, HostWindow
 from penstock.crawler.scheduler.robots_cache import ALLOW_ALL, RobotsCache, RobotsRules
-from penstock.crawler.scheduler.throttle import Throttle
+from penstock.crawler.scheduler.throttle import Clock, Throttle
 from penstock.crawler.snapshot import HostView
 from penstock.crawler.urls import origin
 

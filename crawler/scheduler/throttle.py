@@ -1,7 +1,7 @@
 """Throttle: when each host may be asked next, and by how many requests at once.
 
-May touch: the host window's queues, policies, messages, ports, snapshot. Synchronous, without a
-clock of its own.
+May touch: the host window's queues, policies, messages, ports, snapshot, time (the `Clock`
+alone). Synchronous: `Throttle` gets the time as an argument.
 
 Each policy knows one state of one host. They meet here: the breaker for a host that never
 answers, congestion for the number of open requests, pacing for the requests a second,
@@ -10,6 +10,7 @@ politeness for what the operator asked for.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from penstock.crawler.messages import Failed, Fetched
@@ -134,3 +135,16 @@ class Throttle:
             return 0.0
         host.rate = self._pacing.update(host.rate, rate_limited=status == 429, now=now, in_flight=in_flight)
         return host.rate.pause if status == 429 else 0.0
+
+
+class Clock:
+    """Unix seconds that only move forward: wall time at the start, then the monotonic clock.
+
+    So an adjustment of the machine's clock does not change the time of a run.
+    """
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def now(self) -> float:
+        return time.monotonic() + self._offset

@@ -21,8 +21,7 @@ from msgspec import Struct
 from penstock.crawler.errors import BadDatabase, StorageFailed
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.ports import Saved, Totals
-from penstock.crawler.scheduler.admission import Admission
-from penstock.crawler.scheduler.discovery import Discovery, UrlKind
+from penstock.crawler.scheduler.discovery import Admission, Discovery, UrlKind
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.urls import unsplit
 from penstock.storage.database.database import Database

@@ -17,8 +17,7 @@ from msgspec import Struct
 from penstock.crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.ports import Saved, TelemetrySource, ThrottleSource
-from penstock.crawler.scheduler.admission import Admission
-from penstock.crawler.scheduler.discovery import Discovery, UrlKind, redirect_target
+from penstock.crawler.scheduler.discovery import Admission, Discovery, UrlKind, redirect_target
 from penstock.storage.database.cooperative import chunkwise
 from penstock.storage.database.database import Database
 from penstock.storage.writing.discovered_urls import DiscoveredUrls

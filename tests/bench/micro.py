@@ -34,7 +34,7 @@ from penstock.crawler.messages import (
 from penstock.crawler.policies.reach import SEED, Horizon
 from penstock.crawler.policies.scope import Scope
 from penstock.crawler.ports import Pending
-from penstock.crawler.scheduler.admission import Admission
+from penstock.crawler.scheduler.discovery import Admission
 from penstock.crawler.scheduler.host_window import HostWindow
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.urls import Joiner, resolve

@@ -35,7 +35,7 @@ STAGES = {
     "crawler/urls.py": "parse",
     "stages/store": "store, in the loop",
     "storage/": "store, in the loop",
-    "crawler/scheduler/admission.py": "store, in the loop",
+    "crawler/scheduler/discovery.py": "store, in the loop",
     "crawler/policies/": "store, in the loop",
     "crawler/scheduler/seen.py": "store, in the loop",
     "crawler/monitor/run_counts.py": "store, in the loop",

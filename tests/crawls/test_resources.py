@@ -18,8 +18,8 @@ from penstock.crawler.messages import CanonicalUrl, Dead, Document, Failed, Pars
 from penstock.crawler.policies.retry import Retry
 from penstock.crawler.policies.sessions import Sessions
 from penstock.crawler.ports import Pending
-from penstock.crawler.scheduler.clock import Clock
 from penstock.crawler.scheduler.frontier import DeferredUrls
+from penstock.crawler.scheduler.throttle import Clock
 from penstock.stages.extractors.fields.field_extractor import FieldExtractor
 from penstock.stages.extractors.fields.page_resources import MAX_RESOURCE_CHARS, MAX_RESOURCES, candidates
 from penstock.stages.extractors.fields.plan import Plan

@@ -39,7 +39,7 @@ from penstock.crawler.messages import (
     Verdict,
 )
 from penstock.crawler.ports import HostThrottle, Pending, Saved, SessionPage, ThrottleSource
-from penstock.crawler.scheduler.clock import Clock
+from penstock.crawler.scheduler.throttle import Clock
 from penstock.crawler.urls import split
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from penstock.crawler.policies.reach import Horizon
 from penstock.crawler.policies.scope import Scope
 from penstock.crawler.policies.traps import Traps
 from penstock.crawler.ports import Saved, TelemetrySource, ThrottleSource
-from penstock.crawler.scheduler.admission import Admission
+from penstock.crawler.scheduler.discovery import Admission
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.storage.writing.crawl_store import CrawlSettings, CrawlStore, OpenRun
 

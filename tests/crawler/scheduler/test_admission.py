@@ -14,7 +14,7 @@ from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.policies.reach import DYNAMIC_RULES, LISTED, SEED, UNREACHED, Horizon, Reach
 from penstock.crawler.policies.scope import Scope
 from penstock.crawler.policies.traps import Traps
-from penstock.crawler.scheduler.admission import Admission
+from penstock.crawler.scheduler.discovery import Admission
 from tests.support.open_store import registrable
 
 REACHES = st.builds(

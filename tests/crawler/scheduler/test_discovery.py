@@ -17,9 +17,9 @@ from penstock.crawler.policies.reach import UNREACHED, Reach
 from penstock.crawler.policies.traps import Traps
 from penstock.crawler.ports import Saved
 from penstock.crawler.scheduler import discovery as module
-from penstock.crawler.scheduler.admission import Admission
 from penstock.crawler.scheduler.discovery import (
     MAX_SITEMAP_NESTING,
+    Admission,
     Discovery,
     UrlKind,
     UrlState,
