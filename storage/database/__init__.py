@@ -1,7 +1,6 @@
 """Database: the file, its lock, its one writing connection and its migrations.
 
-batching     SQL statements with their parameters, executed in order in one call to the SQLite thread
-cooperative  long loops in chunks, so that other tasks of the event loop run in between
+batching     SQL statements executed in batches on the SQLite thread; long loops in chunks on the event loop
 database     the open file and its one writing connection
 digests      short numbers by which long texts are looked up
 file_lock    one crawl per database file

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from penstock.crawler.messages import Dead, Done, Links, RetryAt, Skipped
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind
-from penstock.storage.database.cooperative import CHUNK_SIZE, chunkwise, in_chunks
+from penstock.storage.database.batching import CHUNK_SIZE, chunkwise, in_chunks
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.interned_strings import InternedStrings

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from penstock.storage.database.cooperative import in_chunks
+from penstock.storage.database.batching import in_chunks
 from penstock.storage.database.database import Database
 from penstock.storage.database.digests import digest_of_text
 from penstock.storage.writing import statements as sql

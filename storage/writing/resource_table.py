@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from penstock.crawler.messages import Dead, Done, Resource, RetryAt, Skipped
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind, UrlState, redirect_target
-from penstock.storage.database.cooperative import in_chunks
+from penstock.storage.database.batching import in_chunks
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.interned_strings import InternedStrings, storable

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from penstock.crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Sitemap, Skipped
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind, redirect_target
-from penstock.storage.database.cooperative import in_chunks
+from penstock.storage.database.batching import in_chunks
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.rows import UrlRow

@@ -17,7 +17,7 @@ from penstock.crawler.policies.reach import Reach
 from penstock.crawler.scheduler.discovery import UrlKind, UrlState
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.urls import split, unsplit
-from penstock.storage.database.cooperative import in_chunks
+from penstock.storage.database.batching import in_chunks
 from penstock.storage.database.database import Database
 from penstock.storage.database.digests import digest_of_path
 from penstock.storage.writing import statements as sql

@@ -18,7 +18,7 @@ from penstock.crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.ports import Saved, TelemetrySource, ThrottleSource
 from penstock.crawler.scheduler.discovery import Admission, Discovery, UrlKind, redirect_target
-from penstock.storage.database.cooperative import chunkwise
+from penstock.storage.database.batching import chunkwise
 from penstock.storage.database.database import Database
 from penstock.storage.writing.discovered_urls import DiscoveredUrls
 from penstock.storage.writing.extraction_tables import ExtractionTables, names_of

@@ -22,7 +22,7 @@ from penstock.crawler.messages import (
 )
 from penstock.crawler.policies.traps import Traps
 from penstock.crawler.ports import Saved
-from penstock.storage.database.cooperative import CHUNK_SIZE
+from penstock.storage.database.batching import CHUNK_SIZE
 from tests.support.fakes import START, answer, done, task, url
 from tests.support.open_store import SEED, AlwaysMaybe, Stored, depths, rows, states, stored
 

@@ -1,13 +1,13 @@
-"""Turns: all of it, in order, and others have theirs in between."""
+"""Chunked loops: every item, in order, and other tasks run between two chunks."""
 
 from __future__ import annotations
 
 import asyncio
 
-from penstock.storage.database.cooperative import in_chunks
+from penstock.storage.database.batching import in_chunks
 
 
-class TestInTurns:
+class TestInChunks:
     async def test_everything_comes_once_and_in_order(self) -> None:
         for count in (0, 1, 9, 10, 11, 35):
             taken = [list(some) async for some in in_chunks(iter(range(count)), 10)]
@@ -15,7 +15,7 @@ class TestInTurns:
             assert [item for some in taken for item in some] == list(range(count))
             assert all(len(some) == 10 for some in taken[:-1])
 
-    async def test_between_two_of_them_others_have_a_turn(self) -> None:
+    async def test_other_tasks_run_between_two_chunks(self) -> None:
         ticks: list[int] = []
 
         async def tick() -> None:
