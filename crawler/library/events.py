@@ -54,8 +54,7 @@ class StoredPage:
         """The body as text, decoded as a browser would; None unless bodies were asked for."""
         if self.body is None:
             return None
-        from penstock.stages.extractors.text.charset import sniff
-        from penstock.stages.extractors.text.transcode import to_utf8
+        from penstock.stages.extractors.text.charset import sniff, to_utf8
 
         return to_utf8(self.body, sniff(self.body, self._charset)).decode("utf-8", "replace")
 

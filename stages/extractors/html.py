@@ -19,7 +19,7 @@ from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNod
 from penstock.crawler.messages import CanonicalUrl, Content, Document, Links
 from penstock.crawler.urls import MAX_URL_CHARS, Joiner, is_http, without_fragment
 from penstock.stages.extractors import MAX_LINK_CHARS, MAX_LINKS
-from penstock.stages.extractors.text.charset import sniff
+from penstock.stages.extractors.text.charset import escape_query, sniff, to_utf8
 from penstock.stages.extractors.text.markup import (
     HTML_SPACE,
     collapse,
@@ -28,7 +28,6 @@ from penstock.stages.extractors.text.markup import (
     refresh_target,
     tokens,
 )
-from penstock.stages.extractors.text.transcode import escape_query, to_utf8
 
 if TYPE_CHECKING:
     from penstock.stages.extractors.fields.field_extractor import FieldExtractor

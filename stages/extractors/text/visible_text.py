@@ -1,6 +1,6 @@
 """Visible text: the visible text of a page, fast and approximate, for counting and comparing.
 
-May touch: charset.py, transcode.py. Pure bytes in, text out; does not raise.
+May touch: charset.py. Pure bytes in, text out; does not raise.
 
 No tree is built, so the time is linear in the length of any page, also of one on which the parser
 would take seconds. The price: a `>` within an attribute ends its tag early.
@@ -12,8 +12,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 
-from penstock.stages.extractors.text.charset import sniff
-from penstock.stages.extractors.text.transcode import to_utf8
+from penstock.stages.extractors.text.charset import sniff, to_utf8
 
 _UNSEEN = frozenset({"script", "style", "title", "template", "textarea", "svg"})
 _NAME = re.compile("[a-zA-Z]+")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import webencodings
 
-from penstock.stages.extractors.text.transcode import BOMS, lookup
+from penstock.stages.extractors.text.charset import BOMS, lookup
 from penstock.stages.http.content_coding import CodingError, Decoder
 
 _HEAD_BYTES = 1024  # an encoding is declared within these

@@ -9,8 +9,7 @@ import random
 import pytest
 
 from penstock.crawler.urls import resolve
-from penstock.stages.extractors.text.charset import prescan, sniff
-from penstock.stages.extractors.text.transcode import escape_query, lookup, to_utf8
+from penstock.stages.extractors.text.charset import escape_query, lookup, prescan, sniff, to_utf8
 from tests.support.conformance import Compared, disagreements, read_bytes, read_cases, read_html5lib
 
 META = b'<!DOCTYPE html><meta charset="koi8-r">'

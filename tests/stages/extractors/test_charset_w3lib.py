@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.stages.extractors.text.charset import prescan, sniff
-from penstock.stages.extractors.text.transcode import lookup, to_utf8
+from penstock.stages.extractors.text.charset import lookup, prescan, sniff, to_utf8
 from penstock.stages.http.mime import parse_mime
 from tests.support.conformance import Compared, as_bytes, disagreements, read_cases
 

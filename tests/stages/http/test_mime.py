@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.stages.extractors.text.transcode import lookup
+from penstock.stages.extractors.text.charset import lookup
 from penstock.stages.http.mime import MAX_CHARS, UNKNOWN, Mime, is_html, parse_mime
 from tests.support.conformance import Compared, disagreements, read_cases
 
