@@ -24,8 +24,7 @@ from msgspec import Struct, field
 
 from penstock.crawler.messages import Content, Document, Failed, Fetched, Hold, Message, ParsedPage, Sitemap
 from penstock.crawler.output.logs import get_logger
-from penstock.crawler.policies.robots_tag import forbids_following
-from penstock.crawler.policies.robots_txt import PRODUCT_TOKEN
+from penstock.crawler.policies.robots_txt import PRODUCT_TOKEN, forbids_following
 from penstock.crawler.policies.sessions import fingerprint
 from penstock.crawler.ports import ByteBudget, ByteHold, ParseMarker
 from penstock.stages.extractors import DocumentTable, LoadedKind

@@ -11,8 +11,7 @@ reach         how far a URL is from the seeds, and whether that is near enough
 retry         whether a failed request is worth another one, and when
 rewrite       URL rules that the operator may ask for, on top of the canonical form
 robots_rules  which line of a robots.txt decides about a path (RFC 9309)
-robots_tag    which rules of the X-Robots-Tag headers bind one crawler
-robots_txt    what the answer to a robots.txt request means, and the rules in its body (RFC 9309)
+robots_txt    what the answer to a robots.txt request means, its rules (RFC 9309), and those of X-Robots-Tag
 scope         where a crawl may go, by the URL alone
 sessions      URL parameters that are session ids, found by comparing pages
 traps         URLs that a site can go on inventing for ever, recognised by their spelling

@@ -1,10 +1,17 @@
-"""Robots text: what the answer to a robots.txt request means, by RFC 9309. Bytes in, rules out.
+"""Robots text: what a robots.txt answer (RFC 9309) and X-Robots-Tag headers say. Bytes in, rules out.
 
 May touch: messages, urls, robots_rules.
 
 Every body can be read: a line without meaning is passed over and costs no other line. Text is
 held with one character per octet (latin-1), because the RFC compares octets, and because that
 decoding cannot fail.
+
+The X-Robots-Tag headers of a page are read here too (`rules_for`). A header line may begin with the
+name of an agent, and then it binds that agent alone: `googlebot: noindex, nofollow`. A proxy that
+joins header lines (RFC 9110 section 5.3 allows it) leaves names in the middle of a line, so a name
+counts wherever a rule may begin, up to the end of its line. Not every word before a colon is a name:
+some rules have values, and one of these is a date that may contain commas. No standard defines any of
+this; Google's documentation does.
 """
 
 from __future__ import annotations
@@ -189,3 +196,28 @@ def _lines(body: bytes) -> list[str]:
             body = body[length:]
             break
     return body.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+_RULES_WITH_VALUE = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
+# A name as in robots.txt, or `otherbot/1.0`, or `other.bot`; text with a blank in it is a date.
+_AGENT = re.compile(r"([A-Za-z0-9_.*/-]*[A-Za-z*][A-Za-z0-9_.*/-]*)[ \t]*:")
+
+
+def forbids_following(lines: str | None, token: str) -> bool:
+    """True if one of the header `lines` (separated by line feeds) forbids the crawler whose product
+    token is `token` to follow any link of the page."""
+    return lines is not None and not {"nofollow", "none"}.isdisjoint(rules_for(lines, token))
+
+
+def rules_for(lines: str, token: str) -> Iterator[str]:
+    """Return the rules in X-Robots-Tag `lines` that bind `token`, lower case, in order."""
+    ours = ("*", token.lower())
+    for line in lines.lower().split("\n"):
+        binds = True
+        for part in line.split(","):
+            name = _AGENT.match(part.strip())
+            if name is not None and name[1] not in _RULES_WITH_VALUE:
+                binds = name[1].partition("/")[0] in ours
+                part = part.partition(":")[2]
+            if binds and part.strip():
+                yield part.strip()

@@ -65,7 +65,7 @@ def directives(content: str) -> Sequence[str]:
 def is_nofollow(robots: Iterable[str]) -> bool:
     """True if the directives of a meta robots forbid to follow any link of the page.
 
-    (For the header X-Robots-Tag, which names agents, see `policies.robots_tag.forbids_following`.)
+    (For the header X-Robots-Tag, which names agents, see `policies.robots_txt.forbids_following`.)
     """
     # "noindex nofollow", without the comma, is a common mistake whose meaning is plain; but
     # the "none" of "max-image-preview: none" is a value, not a directive.

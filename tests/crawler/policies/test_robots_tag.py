@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.crawler.policies.robots_tag import forbids_following, rules_for
+from penstock.crawler.policies.robots_txt import forbids_following, rules_for
 
 
 class TestRobotsTag:
