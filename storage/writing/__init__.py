@@ -7,11 +7,9 @@ discovered_urls        rows of `url`, `host` and `link`, as Discovery decides th
 url_table              rows of `url` and `host`: looked up, cached, added and written in batches
 rows                   one row of `url` in memory, and the bounded cache of such rows
 interned_strings       repeated texts (anchor texts, rel values, content types), stored once each
-fetch_tables           rows of `fetch`, `body` and `session_page`
-robots_and_sitemaps    rows of `robots` and `sitemap`
+verdict_tables         what a verdict writes: states, answers, bodies, robots, sitemaps, clocks, counts
 resource_table         resources of pages and their answers
 extraction_tables      extracted values, structured data, the text for the search index
-progress_tables        states of URLs, clocks of hosts, counts of the run
 telemetry_samples      a run's samples on disk, bounded in number
 statements             SQL for URLs, pages, links, the frontier, the crawl and its runs, and telemetry
 extraction_statements  SQL for the extraction tables

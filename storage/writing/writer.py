@@ -22,15 +22,20 @@ from penstock.storage.database.batching import chunkwise
 from penstock.storage.database.database import Database
 from penstock.storage.writing.discovered_urls import DiscoveredUrls
 from penstock.storage.writing.extraction_tables import ExtractionTables, names_of
-from penstock.storage.writing.fetch_tables import FetchTables
 from penstock.storage.writing.group_commit import GroupCommit
 from penstock.storage.writing.interned_strings import InternedStrings
-from penstock.storage.writing.progress_tables import HostClockTable, RunCounts, UrlStates
 from penstock.storage.writing.resource_table import ResourceTable
-from penstock.storage.writing.robots_and_sitemaps import RobotsTable, SitemapTable
 from penstock.storage.writing.rows import KIND_NUMBERS, Key, UrlRow, key_of
 from penstock.storage.writing.telemetry_samples import TelemetrySamples
 from penstock.storage.writing.url_table import UrlTable
+from penstock.storage.writing.verdict_tables import (
+    FetchTables,
+    HostClockTable,
+    RobotsTable,
+    RunCounts,
+    SitemapTable,
+    UrlStates,
+)
 
 PAGES_IN_A_CHUNK = 20  # 2 ms with 80 links each
 
