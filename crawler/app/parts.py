@@ -28,8 +28,7 @@ from penstock.crawler.monitor.watchdog import warn_of_slow_plugin
 from penstock.crawler.output.logs import is_enabled
 from penstock.crawler.plugs import given_plugs
 from penstock.crawler.policies.breaker import Breaker
-from penstock.crawler.policies.budget import Budget
-from penstock.crawler.policies.politeness import Bandwidth, Politeness
+from penstock.crawler.policies.politeness import Bandwidth, Budget, Politeness
 from penstock.crawler.policies.reach import Horizon
 from penstock.crawler.policies.retry import Retry
 from penstock.crawler.policies.robots_txt import RobotsPolicy, product_token

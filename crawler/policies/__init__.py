@@ -2,11 +2,10 @@
 
 addresses     which IP addresses belong to the public internet, for `--public-only`
 breaker       when a host that never answers is left alone for a while
-budget        how much a crawl may spend over its whole life, all runs together
 congestion    how many requests a host may have open, learnt from how it answers
 cookies       which of the operator's cookies belong to a request (RFC 6265)
 pacing        how many requests a second a host accepts, learnt from its 429s
-politeness    what the operator allows: open requests, pauses, request rate, bandwidth
+politeness    what the operator allows: open requests, pauses, request rate, bandwidth, pages and bytes in all
 reach         how far a URL is from the seeds, and whether that is near enough
 retry         whether a failed request is worth another one, and when
 rewrite       URL rules that the operator may ask for, on top of the canonical form

@@ -22,8 +22,7 @@ from penstock.crawler.messages import (
     Verdict,
 )
 from penstock.crawler.policies.breaker import Breaker
-from penstock.crawler.policies.budget import Budget
-from penstock.crawler.policies.politeness import Politeness
+from penstock.crawler.policies.politeness import Budget, Politeness
 from penstock.crawler.policies.retry import Retry
 from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.policies.sessions import Sessions, fingerprint

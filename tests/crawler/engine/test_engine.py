@@ -24,8 +24,7 @@ from penstock.crawler.messages import (
     RobotsTask,
     Verdict,
 )
-from penstock.crawler.policies.budget import Budget
-from penstock.crawler.policies.politeness import Politeness
+from penstock.crawler.policies.politeness import Budget, Politeness
 from penstock.crawler.policies.retry import Retry
 from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.ports import Saved, Stage

@@ -8,8 +8,7 @@ from __future__ import annotations
 import pytest
 
 from penstock.crawler.messages import CanonicalUrl, RobotsAnswer, RobotsTask
-from penstock.crawler.policies.budget import Budget
-from penstock.crawler.policies.politeness import Politeness
+from penstock.crawler.policies.politeness import Budget, Politeness
 from penstock.crawler.policies.retry import RETRIED_REASONS, GiveUp, Retry, Wait
 from penstock.crawler.policies.robots_txt import RobotsMeaning, RobotsPolicy
 from penstock.crawler.scheduler.robots_cache import ALLOW_ALL, RobotsRules

@@ -9,8 +9,7 @@ from random import Random
 import pytest
 
 from penstock.crawler.messages import RetryAt, RobotsAnswer, Skipped
-from penstock.crawler.policies.budget import Budget
-from penstock.crawler.policies.politeness import Politeness
+from penstock.crawler.policies.politeness import Budget, Politeness
 from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.policies.sessions import Sessions
 from tests.support.fakes import START, MemoryCrawl, in_virtual_time

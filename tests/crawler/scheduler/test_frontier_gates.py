@@ -9,8 +9,7 @@ import pytest
 
 from penstock.crawler.messages import Dead, FetchTask, Rejected, RetryAt, RobotsAnswer, RobotsTask
 from penstock.crawler.policies.breaker import Breaker
-from penstock.crawler.policies.budget import Budget
-from penstock.crawler.policies.politeness import Politeness
+from penstock.crawler.policies.politeness import Budget, Politeness
 from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.ports import Totals
 from tests.support.fakes import (
