@@ -9,9 +9,9 @@ once, when its host may be asked. It is no part of pages, links and urls.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from penstock.crawler.messages import Dead, Done, Resource, RetryAt, Skipped
+from penstock.crawler.messages import Dead, Done, RetryAt, Skipped
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind, UrlState, redirect_target
 from penstock.storage.database.batching import in_chunks
 from penstock.storage.database.database import Database
@@ -35,13 +35,10 @@ class ResourceTable:
             if isinstance(verdict, Done | Dead):
                 self._note_answer(verdict, row)
         elif isinstance(verdict, Done) and verdict.content is not None and verdict.content.resources:
-            await self._note_uses(verdict.content.resources, row)
-
-    async def _note_uses(self, resources: Sequence[Resource], page: UrlRow) -> None:
-        async for chunk in in_chunks(resources):
-            for resource in chunk:
-                row = self._discovery.add_resource(resource.url)
-                self._uses.append((page.id, row.id, self._strings.recent[resource.use]))
+            async for chunk in in_chunks(verdict.content.resources):
+                for resource in chunk:
+                    used = self._discovery.add_resource(resource.url)
+                    self._uses.append((row.id, used.id, self._strings.recent[resource.use]))
 
     def _note_answer(self, verdict: Done | Dead, row: UrlRow) -> None:
         answer = verdict.answer

@@ -261,7 +261,12 @@ class SitemapTable:
                 self._discovery.follow_redirect(row, target)
             if verdict.sitemap is not None:
                 sitemap = verdict.sitemap
-                await self._note_locations(sitemap, row)
+                if sitemap.kind == "index":  # it names sitemaps; any other sitemap names pages
+                    for url in sitemap.locations:
+                        self._discovery.add_sitemap(url, row)
+                else:
+                    async for chunk in in_chunks(sitemap.locations):
+                        self._discovery.add_listed(chunk)
         self._rows.append(
             (
                 row.id,
@@ -273,15 +278,6 @@ class SitemapTable:
                 round(answer.fetched_at * 1000) if answer is not None else None,
             )
         )
-
-    async def _note_locations(self, sitemap: Sitemap, row: UrlRow) -> None:
-        """An index names sitemaps, any other sitemap names pages."""
-        if sitemap.kind == "index":
-            for url in sitemap.locations:
-                self._discovery.add_sitemap(url, row)
-            return
-        async for chunk in in_chunks(sitemap.locations):
-            self._discovery.add_listed(chunk)
 
     async def write(self) -> None:
         if self._rows:
