@@ -38,7 +38,9 @@ csv and jsonl have no place for metadata of the crawl; it is written to FILE.met
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("form", metavar="FORMAT", help="one of the formats below")
+    parser.add_argument(
+        "form", metavar="FORMAT", help="one of the formats below, or one of an installed package"
+    )
     parser.add_argument("file", metavar="FILE", help="written completely or not at all; - is standard output")
     parser.add_argument("--table", metavar="NAME", help="pages, urls, links or a report (default: pages)")
     parser.add_argument("--sql", metavar="SQL", help="export the rows of this SELECT instead of a table")

@@ -31,7 +31,9 @@ words that begin so; title: word, headings: word or text: word looks in that par
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", metavar="QUERY", help="words, in the query language of SQLite's FTS5")
-    parser.add_argument("--limit", type=_limit, default=10, metavar="N", help="most pages (default: 10)")
+    parser.add_argument(
+        "--limit", type=_limit, default=10, metavar="N", help="maximum number of pages (default: 10)"
+    )
     add_database(parser)
     add_format(parser)
 

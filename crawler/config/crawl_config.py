@@ -91,33 +91,33 @@ class CrawlConfig:
     db: str | Path = field(default="crawl.db", metadata=option(START, "PATH", checks.check_database_path,
         "the SQLite file of the crawl; an unfinished crawl in it is resumed"))
     depth: int | None = field(default=2, metadata=option(SCOPE, "N", checks.check_depth,
-        "most link hops from the nearest seed; 0 = only the seeds, inf = no limit"))
+        "maximum number of link hops from the nearest seed; 0 = only the seeds, inf = no limit"))
     scope: Literal["host", "domain", "prefix", "any"] = field(default="host", metadata=option(
         SCOPE, "RULE", one_of("host", "domain", "prefix", "any"),
         "host: host and port of a seed; domain: all hosts under its registered domain; prefix: URLs that "
         "begin with a seed up to its last /; any: no limit"))
     include: Sequence[str] = field(default=(), metadata=option(SCOPE, "REGEX", each(checks.check_pattern),
-        "crawl only URLs in which one of these is found (RE2, in the canonical URL; seeds always pass); "
-        "repeatable"))
+        "crawl only URLs that match at least one of these patterns (RE2, anywhere in the canonical URL; "
+        "seeds always pass); repeatable"))
     exclude: Sequence[str] = field(default=(), metadata=option(SCOPE, "REGEX", each(checks.check_pattern),
-        "crawl no URL in which one of these is found (as --include; seeds always pass); repeatable"))
+        "crawl no URL that matches at least one of these patterns (as --include; seeds always pass); "
+        "repeatable"))
     resources: bool = field(default=False, metadata=option(SCOPE, "", boolean,
         "also check images, scripts, stylesheets and media of the pages, on any host"))
     public_only: bool = field(default=False, metadata=option(SCOPE, "", boolean,
         "connect to public IP addresses only"))
     no_traps: bool = field(default=False, metadata=option(SCOPE, "", boolean,
-        "also follow URLs that look generated without end (calendars, repeated path segments, session "
-        "ids)"))
+        "also follow URLs that look like an endless site (calendars, repeated path segments, session ids)"))
     max_pages: int | None = field(default=None, metadata=option(BUDGETS, "N", optional(whole(1, _MOST)),
-        "most pages of status 200, in all runs of the crawl", unset="no limit"))
+        "maximum number of pages with status 200, over the crawl's life", unset="no limit"))
     max_pages_per_host: int | None = field(default=None, metadata=option(
         BUDGETS, "N", optional(whole(1, _MOST)),
-        "the same for each host; the other hosts continue", unset="no limit"))
+        "stop a host after N pages of status 200; the other hosts continue", unset="no limit"))
     max_time: float | None = field(default=None, metadata=option(
         BUDGETS, "SECONDS", optional(number(0.001, 1000 * _DAY)),
         "longest duration of this run", unset="no limit"))
     max_bytes: int | None = field(default=None, metadata=option(BUDGETS, "BYTES", optional(whole(1, _MOST)),
-        "most bytes of bodies, in all runs of the crawl", unset="no limit"))
+        "maximum number of bytes of bodies, over the crawl's life", unset="no limit"))
     grace: float = field(default=10.0, metadata=option(BUDGETS, "SECONDS", number(0, _DAY),
         "time for work in flight to end after the first Ctrl-C; 0 = none"))
     throttle: Literal["adaptive", "fixed"] = field(default="adaptive", metadata=option(
@@ -125,17 +125,17 @@ class CrawlConfig:
         "adaptive: slow down when a host slows down or refuses; fixed: keep exactly --per-host and "
         "--delay"))
     per_host: int = field(default=8, metadata=option(POLITENESS, "N", whole(1, 10_000),
-        "most connections to one host"))
+        "maximum number of connections to one host"))
     delay: float = field(default=0.0, metadata=option(POLITENESS, "SECONDS", number(0, _DAY),
         "shortest time between the starts of two requests to one host; 0 = none"))
     rate: float | None = field(default=None, metadata=option(
         POLITENESS, "N", optional(number(0.000_1, 1e6, of="requests per second")),
-        "most requests per second, all hosts together", unset="no limit"))
+        "maximum number of requests per second, all hosts together", unset="no limit"))
     bandwidth: float | None = field(default=None, metadata=option(
         POLITENESS, "BYTES", optional(number(1, 1e12, of="bytes per second")),
-        "most bytes of bodies per second, all hosts together", unset="no limit"))
+        "maximum number of bytes of bodies per second, all hosts together", unset="no limit"))
     max_retry_after: float = field(default=60.0, metadata=option(POLITENESS, "SECONDS", number(0, _DAY),
-        "longest wait that a host may ask for; a longer Retry-After fails the URL at once"))
+        "longest Retry-After to wait for, in seconds; if a host asks for more, the URL fails at once"))
     no_robots: bool = field(default=False, metadata=option(POLITENESS, "", boolean,
         "neither request nor obey robots.txt"))
     user_agent: str | None = field(default=None, metadata=option(
@@ -155,7 +155,7 @@ class CrawlConfig:
     search: bool = field(default=False, metadata=option(STORE, "", boolean,
         "store the text of pages with a full-text index, for the command search"))
     save_bodies: bool = field(default=False, metadata=option(STORE, "", boolean,
-        "store bodies and response headers, compressed; other types than HTML are downloaded too"))
+        "store bodies and response headers, compressed; also download types other than HTML"))
     durable: bool = field(default=False, metadata=option(STORE, "", boolean,
         "fsync at every commit: a power failure loses nothing"))
     tiers: Sequence[str] = field(default=("plain",), metadata=option(REQUESTS, "NAME", checks.check_tiers,
@@ -165,11 +165,11 @@ class CrawlConfig:
     max_body: int = field(default=10 * MIB, metadata=option(REQUESTS, "BYTES", whole(1, 1_000_000_000),
         "largest body, after content-coding; a larger one fails the URL"))
     retries: int = field(default=3, metadata=option(REQUESTS, "N", whole(0, 100),
-        "most further requests after a temporary error; 0 = none"))
+        "maximum number of retries after a temporary error; 0 = none"))
     retry_delay: float = field(default=1.0, metadata=option(REQUESTS, "SECONDS", number(0, _DAY),
         "wait before the first retry; it doubles with each further one; 0 = none"))
     retry_failed: bool = field(default=False, metadata=option(REQUESTS, "", boolean,
-        "request the URLs again that failed in earlier runs"))
+        "request again the URLs that failed in earlier runs"))
     header: Sequence[str] = field(default=(), repr=False, metadata=option(
         CREDENTIALS, "'K: V'", each(checks.check_header),
         "send this header to the origins of the seeds; repeatable"))
@@ -197,11 +197,11 @@ class CrawlConfig:
     fetchers: int = field(default=64, metadata=option(WORKERS, "N", whole(1, 10_000),
         "concurrent requests, all hosts together"))
     parsers: int = field(default=64, metadata=option(WORKERS, "N", whole(1, 1_000),
-        "pages that may wait for or be in parsing at once"))
+        "maximum number of pages waiting for, or in, the parser"))
     storers: int = field(default=128, metadata=option(WORKERS, "N", whole(1, 10_000),
-        "pages that may wait for the writer at once; it commits them in groups"))
+        "maximum number of pages waiting for the writer, which commits them in groups"))
     queue_size: int = field(default=64, metadata=option(WORKERS, "N", whole(1, 1_000_000),
-        "most messages that wait before each stage"))
+        "maximum number of messages waiting before each stage"))
     processes: int = field(default=0, metadata=option(WORKERS, "N", _process_count,
         "processes; all but the first parse HTML; 0 = one per core"))
     body_memory: int = field(default=64 * MIB, metadata=option(WORKERS, "BYTES", whole(1, _MOST),
