@@ -108,10 +108,15 @@ async def _serve_one(pool: Pool, number: int, emit: Emit) -> bool:
     meter.begin(begun)
     try:
         results = await stage.handle(message)
-    except Exception as error:
-        # CancelledError is a BaseException, so a hard stop still gets out.
-        if stage.is_last:
-            raise  # nowhere downstream to send it: stop loudly, resume later
+    except (Exception, asyncio.CancelledError) as error:
+        # A hard stop gets out. Any other CancelledError comes from the code of a plug: it would end
+        # the worker in silence, because a task group ignores it, with the URL still leased.
+        if _is_cancelled():
+            raise
+        if stage.is_last:  # nowhere downstream to send it: stop loudly, resume later
+            if isinstance(error, asyncio.CancelledError):
+                raise RuntimeError("code that the last stage called was cancelled") from error
+            raise
         results = [_failed(pool, message, error)]
     finally:
         meter.end(begun, time.monotonic())
@@ -120,7 +125,13 @@ async def _serve_one(pool: Pool, number: int, emit: Emit) -> bool:
     return True
 
 
-def _failed(pool: Pool, message: Message, error: Exception) -> Failed:
+def _is_cancelled() -> bool:
+    """True if somebody has cancelled the running task."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _failed(pool: Pool, message: Message, error: BaseException) -> Failed:
     """Turn an exception into the failure of its URL; log the first traceback of each kind."""
     task, kind = task_of(message), type(error).__name__
     is_first = kind not in pool.logged_kinds

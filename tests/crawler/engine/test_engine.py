@@ -62,6 +62,10 @@ async def nothing(message: Message) -> Sequence[Message]:
     return []
 
 
+async def is_cancelled(message: Message) -> Sequence[Message]:
+    raise asyncio.CancelledError
+
+
 async def fails(message: Message) -> Sequence[Message]:
     raise KeyError("a bug")
 
@@ -141,6 +145,28 @@ class TestWorker:
 
         assert await crawl_with_bugs() == [True, False, True, False]
         assert await crawl_with_bugs() == [True, False, True, False]
+
+    async def test_a_cancellation_that_nobody_asked_for_fails_its_message_only(self) -> None:
+        """Code of a plug may await a task that somebody cancelled; the worker must outlive it."""
+        one, sent = pool(is_cancelled), []
+
+        async def emit(message: Message) -> None:
+            sent.append(message)
+
+        for message in (task(), task(), Pill.STOP):
+            one.inbox.put_nowait(message)
+        await work(one, 0, emit)
+
+        assert [failed.reason for failed in sent if isinstance(failed, Failed)] == (
+            ["internal:CancelledError"] * 2
+        )
+
+    async def test_in_the_last_stage_a_cancellation_that_nobody_asked_for_is_an_error(self) -> None:
+        one = pool(is_cancelled, is_last=True)
+        one.inbox.put_nowait(task())
+
+        with pytest.raises(RuntimeError, match="was cancelled"):
+            await work(one, 0, nothing)  # type: ignore[arg-type]
 
     async def test_in_the_last_stage_an_exception_is_raised(self) -> None:
         """There is nowhere to send it: stop loudly, resume later."""
