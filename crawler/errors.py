@@ -9,7 +9,7 @@ May touch: nothing.
     │   │   └── DatabaseInUse    exit 75: another process holds the file
     │   └── BadQuery         SQL, a report or a URL given to a reading command
     ├── StorageFailed        the disk or the database failed while running
-    └── TooManyInternalFailures  20 in a row: a bug of ours, not of one page
+    └── TooManyInternalFailures  20 pages in a row failed by an unexpected error
 
 Every message is one line: what is wrong, the offending value, what to do.
 """
@@ -52,4 +52,4 @@ class StorageFailed(PenstockError):
 
 
 class TooManyInternalFailures(PenstockError):
-    """20 pages in a row failed by a bug of Penstock, so the run was ended."""
+    """20 pages in a row failed by an unexpected error in Penstock or in a plug, so the run was ended."""

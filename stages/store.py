@@ -139,7 +139,8 @@ class StoreStage(Struct, kw_only=True):
         if self.internal_in_a_row >= MAX_INTERNAL_FAILURES_IN_A_ROW:
             raise TooManyInternalFailures(
                 f"{self.internal_in_a_row} internal failures in a row, the last one {verdict.reason} "
-                f"on {verdict.task.url}: this is a bug; fix it, then run the same command to resume"
+                f"on {verdict.task.url}: an unexpected error in Penstock or in a plug, which the log names; "
+                "fix it, then run the same command to resume"
             )
 
 

@@ -124,7 +124,7 @@ def _counts(status: CrawlStatus) -> Iterator[str]:
     yield f"  {format_count(totals.robots_requests):>11}  requests for robots.txt, not included above"
     yield f"  {format_size(totals.bytes):>11}  of bodies"
     if totals.internal_failures:
-        yield f"  {format_count(totals.internal_failures):>11}  failed by bugs of Penstock (internal:...)"
+        yield f"  {format_count(totals.internal_failures):>11}  failed by unexpected errors (internal:...)"
 
 
 def _runs(runs: Sequence[RunRecord]) -> Iterator[str]:

@@ -70,8 +70,9 @@ def summary_lines(report: Report, *, database: str, program: Sequence[str]) -> l
     if totals.internal_failures:
         rows.append(
             (
-                "bugs",
-                f"{plural(totals.internal_failures, 'URL')} with reason internal:...; please report them",
+                "errors",
+                f"{plural(totals.internal_failures, 'URL')} with reason internal:..., an unexpected error in "
+                "Penstock or in a plug: the log names it",
             )
         )
     return [_headline(report), *(f"  {label:<11}{value}" for label, value in rows)]

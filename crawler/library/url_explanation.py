@@ -115,9 +115,9 @@ def explain_reason(reason: str) -> str:
     if reason.startswith("timeout"):
         return f"{reason}: no complete answer within --timeout"
     if is_internal(reason):
-        return f"{reason}: a bug of Penstock; please report it"
+        return f"{reason}: an unexpected error in Penstock or in a plug: the log names it"
     if reason.startswith("trap:"):
-        return f"{reason}: it looks generated without end (see --no-traps)"
+        return f"{reason}: it looks like an endless site (see --no-traps)"
     return f"{reason}: {REASONS[reason]}" if reason in REASONS else reason
 
 

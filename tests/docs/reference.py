@@ -80,7 +80,7 @@ FAILED: Mapping[str, str] = {
     "parse_timeout": "reading the page took longer than a parser process may",
     "parse_crash": "a parser process died of the page, or ran out of memory",
     "poison": "three runs in a row crashed while parsing it",
-    "internal:TYPE": "a bug of ours (an exception TYPE); please report it",
+    "internal:TYPE": "an unexpected error in Penstock or in a plug (an exception TYPE): the log names it",
 }
 
 
