@@ -219,7 +219,7 @@ class Failed(Struct, frozen=True, kw_only=True, gc=False):
     """A message that one stage could not turn into the next one. Travels like any other message."""
 
     task: FetchTask | RobotsTask
-    stage: str  # its name
+    stage: str = "fetch"  # its name
     reason: str  # a stable word: timeout, dns, reset, internal:KeyError ...
     answer: Answer | None = None  # if a status line arrived before the failure
 

@@ -50,11 +50,14 @@ class FetchStage(Struct, frozen=True, kw_only=True):
 
     async def _get(self, task: FetchTask) -> Fetched | Failed:
         fetcher = self.fetchers[task.tier]
-        if not self.logs_requests:
-            return await fetcher.get(task)
-        began = time.monotonic()
+        began = time.monotonic() if self.logs_requests else 0.0
         result = await fetcher.get(task)
-        log_request(task, result, time.monotonic() - began)
+        if not isinstance(result, Fetched | Failed):  # a tier is the user's code, which may be untyped
+            raise TypeError(
+                f"the fetch tier {task.tier!r} must return Fetched or Failed, not {type(result).__name__}"
+            )
+        if self.logs_requests:
+            log_request(task, result, time.monotonic() - began)
         return result
 
     async def _fetch_robots(self, task: RobotsTask) -> RobotsAnswer:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from penstock.crawler.messages import Answer, Failed, Fetched, RobotsAnswer, RobotsTask
+from penstock.crawler.messages import Answer, Failed, Fetched, FetchTask, RobotsAnswer, RobotsTask
 from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.stages.fetch import FetchStage
 from tests.support.crawls import run_command
@@ -61,6 +61,20 @@ class TestFetch:
         [(url, result)] = gate.answers
         assert url == "http://h/"
         assert isinstance(result, Failed)
+
+    async def test_a_tier_that_returns_another_type_is_an_error_that_names_the_tier(self) -> None:
+        class ForgetfulFetcher(FakeFetcher):
+            async def get(self, task: FetchTask) -> Any:
+                return None
+
+        fetchers = {"plain": ForgetfulFetcher({})}
+        stage = FetchStage(fetchers=fetchers, gate=FakeGate(), robots=RobotsPolicy())
+
+        with pytest.raises(TypeError, match="'plain' must return Fetched or Failed, not NoneType"):
+            await stage.handle(task())
+
+    async def test_a_failure_of_a_tier_belongs_to_the_stage_fetch_by_default(self) -> None:
+        assert Failed(task=task(), reason="timeout").stage == fetch_stage({})[0].name
 
     async def test_a_task_goes_to_the_fetcher_of_its_tier(self) -> None:
         plain, other = FakeFetcher({}), FakeFetcher({"http://h/": answer(200)})
