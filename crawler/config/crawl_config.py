@@ -74,6 +74,16 @@ def _process_count(flag: str, value: object) -> object:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
+def _fetcher_count(flag: str, value: object) -> object:
+    """A mapping is most likely meant for the argument of the same name of `Crawl`."""
+    try:
+        return whole(1, 10_000)(flag, value)
+    except BadConfig as error:
+        if not isinstance(value, Mapping):
+            raise
+        raise BadConfig(f"{error}; fetch tiers are given to Crawl(config, fetchers=...)") from None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlConfig:
     """What to crawl and how. The names are the command's flags with underscores.
@@ -194,7 +204,7 @@ class CrawlConfig:
         "sort the query parameters of every URL"))
     fold_index: bool = field(default=False, metadata=option(URLS, "", boolean,
         "treat /index.html, /default.asp and similar names as /"))
-    fetchers: int = field(default=64, metadata=option(WORKERS, "N", whole(1, 10_000),
+    fetchers: int = field(default=64, metadata=option(WORKERS, "N", _fetcher_count,
         "concurrent requests, all hosts together"))
     parsers: int = field(default=64, metadata=option(WORKERS, "N", whole(1, 1_000),
         "maximum number of pages waiting for, or in, the parser"))

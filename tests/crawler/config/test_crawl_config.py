@@ -188,6 +188,12 @@ class TestValues:
         with pytest.raises(FrozenInstanceError):
             config().depth = 3  # type: ignore[misc]
 
+    def test_a_mapping_of_fetchers_is_answered_with_the_argument_of_crawl(self) -> None:
+        message = refusal(seeds=["http://h/"], fetchers={"plain": object()})
+
+        assert message.startswith("--fetchers: must be a whole number from 1 to 10000, not {")
+        assert message.endswith("; fetch tiers are given to Crawl(config, fetchers=...)")
+
 
 class TestHeaders:
     def test_names_and_values_are_taken_apart(self) -> None:
