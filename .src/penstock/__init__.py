@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     )
     from penstock.crawler.library.blocking import crawl
     from penstock.crawler.library.crawl import Crawl
-    from penstock.crawler.library.crawl_file import CrawlFile
-    from penstock.crawler.library.crawl_file import open_crawl as open
+    from penstock.crawler.library.crawl_file import CrawlFile, open_crawl
     from penstock.crawler.library.events import (
         CrawlEvent,
         PageStored,
@@ -48,26 +47,40 @@ if TYPE_CHECKING:
     )
     from penstock.crawler.library.table import Table
     from penstock.crawler.library.url_explanation import UrlExplanation
-    from penstock.crawler.messages import Link
+    from penstock.crawler.messages import Answer, Content, Document, Failed, Fetched, FetchTask, Link, Links
     from penstock.crawler.ports import Totals
     from penstock.crawler.run_result import Report
     from penstock.crawler.snapshot import Snapshot
+    from penstock.stages.extractors import LinkCollector
+    from penstock.stages.fetchers import FetchContext
     from penstock.storage.reading.crawl_status import CrawlStatus
 
-# Written out, for tools that read the source: type checkers and editors.
+    open = open_crawl
+
+# Written out, for tools that read the source: type checkers and editors. `open` is public but not
+# listed, because `from penstock import *` would replace the built-in function.
 __all__ = [
+    "Answer",
     "BadConfig",
     "BadDatabase",
     "BadQuery",
+    "Content",
     "Crawl",
     "CrawlConfig",
     "CrawlEvent",
     "CrawlFile",
     "CrawlStatus",
     "DatabaseInUse",
+    "Document",
     "Element",
+    "Failed",
+    "FetchContext",
+    "FetchTask",
+    "Fetched",
     "Follow",
     "Link",
+    "LinkCollector",
+    "Links",
     "Page",
     "PageStored",
     "PenstockError",
@@ -87,7 +100,6 @@ __all__ = [
     "UrlSkipped",
     "Value",
     "crawl",
-    "open",
 ]
 
 _MODULES = {
@@ -106,10 +118,14 @@ _MODULES = {
     ],
     "crawler.library.table": ["Table"],
     "crawler.library.url_explanation": ["UrlExplanation"],
-    "crawler.messages": ["Link"],
+    "crawler.messages": [
+        "Answer", "Content", "Document", "Failed", "FetchTask", "Fetched", "Link", "Links",
+    ],
     "crawler.ports": ["Totals"],
     "crawler.run_result": ["Report"],
     "crawler.snapshot": ["Snapshot"],
+    "stages.extractors": ["LinkCollector"],
+    "stages.fetchers": ["FetchContext"],
     "storage.reading.crawl_status": ["CrawlStatus"],
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
@@ -126,4 +142,4 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     """The public names and what every module has; not what this file itself imports."""
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+    return sorted({*__all__, "open", *(name for name in globals() if name.startswith("__"))})

@@ -89,7 +89,14 @@ class TestNames:
     def test_completion_lists_the_public_names_alone(self) -> None:
         names = [name for name in dir(penstock) if not name.startswith("__")]
 
-        assert names == sorted(penstock.__all__)
+        assert names == sorted([*penstock.__all__, "open"])
+
+    def test_a_star_import_keeps_the_builtin_open(self) -> None:
+        names: dict[str, object] = {}
+
+        exec("from penstock import *", names)
+
+        assert "open" not in names
 
     def test_reading_a_file_loads_neither_the_http_client_nor_the_parser(self) -> None:
         """A notebook that only reads a crawl should not wait for them."""
@@ -107,7 +114,9 @@ class TestNames:
         [block] = [node for node in tree.body if isinstance(node, ast.If)]
         imports = [alias for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names]
 
-        assert sorted(alias.asname or alias.name for alias in imports) == sorted(penstock.__all__)
+        assert sorted(alias.asname or alias.name for alias in imports) == sorted(
+            [*penstock.__all__, "open_crawl"]
+        )
 
     def test_every_public_name_is_there_and_says_what_it_is(self) -> None:
         for name in penstock.__all__:
