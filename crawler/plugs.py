@@ -61,7 +61,7 @@ class Plugs(Struct, frozen=True):
                 continue
             try:
                 return point.load()
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # a script imported as a module may call sys.exit
                 package = point.dist.name if point.dist is not None else point.value
                 what = f"{type(error).__name__}: {error}"
                 raise BadConfig(f"{self.what} {name!r} of {package} cannot be loaded: {what}") from error

@@ -15,13 +15,15 @@ EXPORTS = Plugs("export format", "penstock.storage.exports", "penstock.exports")
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package that offers the entry points `extra`, `csv` and `broken`."""
+    """A package that offers the entry points `extra`, `csv`, `broken` and `exits`."""
     info = tmp_path / "elsewhere-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
     points = "extra = elsewhere_plug:PLUG\ncsv = elsewhere_plug:PLUG\nbroken = elsewhere_missing:PLUG\n"
+    points += "exits = elsewhere_exits:PLUG\n"
     (info / "entry_points.txt").write_text(f"[penstock.exports]\n{points}")
     (tmp_path / "elsewhere_plug.py").write_text("PLUG = 'the plug'\n")
+    (tmp_path / "elsewhere_exits.py").write_text("raise SystemExit(7)\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "elsewhere_plug", raising=False)
 
@@ -68,6 +70,12 @@ class TestLoading:
     def test_an_entry_point_that_cannot_be_imported_names_its_package(self) -> None:
         with pytest.raises(BadConfig, match="export format 'broken' of elsewhere cannot be loaded"):
             EXPORTS.load("broken")
+
+    @pytest.mark.usefixtures("installed")
+    def test_an_entry_point_whose_import_exits_is_an_error_that_names_its_package(self) -> None:
+        """Otherwise the command would end without a word, with the exit code of that module."""
+        with pytest.raises(BadConfig, match="'exits' of elsewhere cannot be loaded: SystemExit: 7"):
+            EXPORTS.load("exits")
 
     def test_an_unknown_name_lists_the_known_ones(self) -> None:
         with pytest.raises(BadConfig, match=r"unknown export format 'pdf'; known are csv, "):
