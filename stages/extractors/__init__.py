@@ -123,7 +123,7 @@ class DocumentTable:
                 continue
             try:
                 self._add(name, self._plugs.load(name), where.partition("[")[0].strip())
-            except BadConfig as error:
+            except (Exception, SystemExit) as error:  # nobody asked for it, so it fails no document
                 from penstock.crawler.output.logs import get_logger
 
                 get_logger().warning("document_kind_unavailable", kind=name, error=str(error))
@@ -140,8 +140,14 @@ class DocumentTable:
                 f"kind of document {name!r} is worker_only, but a parser process cannot import it: "
                 "give a module, or an object that a module has under a name"
             )
-        if hasattr(plug, "is_available") and not plug.is_available():
-            return
+        try:
+            if hasattr(plug, "is_available") and not plug.is_available():
+                return
+        except (Exception, SystemExit) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise BadConfig(
+                f"kind of document {name!r} cannot tell whether it is available: {what}"
+            ) from error
         kind = LoadedKind(
             name=name,
             read=read,

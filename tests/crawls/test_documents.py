@@ -188,6 +188,32 @@ class TestKindsOfOthers:
 
         assert rows(db, "SELECT count(*) FROM pages WHERE depth = 1") == [(2,)]
 
+    def test_an_installed_kind_that_cannot_be_asked_is_left_out_with_a_warning(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A document that has nothing to do with it is read, and the kinds after it are found."""
+        info = tmp_path / "kinds-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: kinds\nVersion: 1\n")
+        points = f"a = {__name__}:UNAVAILABLE_KIND\nb = kind_that_exits:KIND\nc = {__name__}:TEXT_KIND\n"
+        (info / "entry_points.txt").write_text(f"[penstock.documents]\n{points}")
+        (tmp_path / "kind_that_exits.py").write_text("raise SystemExit(7)\n")
+        monkeypatch.syspath_prepend(tmp_path)
+
+        kind = DocumentTable().find("text/plain")
+
+        assert kind is not None
+        assert kind.name == "c"
+        warnings = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+        assert [(line["event"], line["kind"]) for line in warnings] == [
+            ("document_kind_unavailable", "a"),
+            ("document_kind_unavailable", "b"),
+        ]
+
+    def test_a_given_kind_that_cannot_be_asked_is_refused_by_its_name(self) -> None:
+        with pytest.raises(BadConfig, match="'mine' cannot tell whether it is available: OSError: no disk"):
+            DocumentTable({"mine": UNAVAILABLE_KIND})
+
     async def test_a_given_kind_takes_the_place_of_the_built_in_one_of_its_types(self) -> None:
         class Empty:
             content_types = ("application/pdf",)
@@ -241,6 +267,14 @@ class TestKindsOfOthers:
             == [("failed", "internal:ZeroDivisionError")] * 2
         )
         assert "ZeroDivisionError: division by zero" in caplog.text
+
+
+class UnavailableKind(TextKind):
+    def is_available(self) -> bool:
+        raise OSError("no disk")
+
+
+UNAVAILABLE_KIND = UnavailableKind()
 
 
 class BrokenKind:
