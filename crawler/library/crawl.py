@@ -37,6 +37,10 @@ from penstock.crawler.snapshot import Snapshot
 if TYPE_CHECKING:
     from penstock.crawler.library.crawl_file import CrawlFile
 
+# asyncio closes a generator two rounds of the event loop after its loop was left by `break`, and needs
+# two more rounds for each generator of the program that wraps it.
+ROUNDS_TO_CLOSE = 10
+
 
 class Crawl:
     """A crawl of one configuration into one file.
@@ -93,6 +97,7 @@ class Crawl:
         What was committed before an error stays; the same configuration resumes it. On a finished
         crawl it fetches nothing. Raises RuntimeError while another run of this object is going.
         """
+        await self._prepare_run()
         if self._on_event is None:
             return await self._run_once(None)
         on_event = self._on_event
@@ -132,6 +137,7 @@ class Crawl:
 
         The same rules as for `pages` hold.
         """
+        await self._prepare_run()
         stream = EventStream[CrawlEvent](self.config.queue_size)
         on_event = self._on_event
 
@@ -147,8 +153,7 @@ class Crawl:
         )
         task = asyncio.create_task(self._run_once(observer), name="crawl")
         task.add_done_callback(lambda _: stream.end())
-        if not self._is_running and self._streaming is None:
-            self._streaming, self._stream = task, stream
+        self._streaming, self._stream = task, stream
         try:
             while (event := await stream.get()) is not None:
                 yield event
@@ -176,6 +181,8 @@ class Crawl:
         Work in flight gets `grace` seconds to end. `reason` becomes the run's stop reason.
         Before a run it stops the next one. From another thread use `loop.call_soon_threadsafe`.
         """
+        if self._run.began and not self._is_running and self._streaming is None:
+            self._run = Run(self._blueprint)
         self._run.stop(reason)
 
     def snapshot(self) -> Snapshot:
@@ -186,12 +193,29 @@ class Crawl:
         """One line on the frontier, on every stage and on every task of the event loop."""
         return self._run.describe()
 
-    async def _run_once(self, observer: Observer | None) -> Report:
-        if self._is_running:
+    async def _prepare_run(self) -> None:
+        """Wait for the end of a run whose loop was left. Raises RuntimeError while another run is going.
+
+        After it the caller must start its run without awaiting anything else.
+        """
+        if self._is_streaming() and self._stream is not None:
+            stream = self._stream
+            for _ in range(ROUNDS_TO_CLOSE):
+                if stream.is_closed:
+                    break
+                await asyncio.sleep(0)
+            if stream.is_closed and stream is self._stream:
+                await self._wind_down()
+        if self._is_running or self._is_streaming():
             raise RuntimeError("this crawl is running already: wait until it ends, or make another Crawl")
-        self._is_running = True
         if self._run.began:
             self._run = Run(self._blueprint)
+
+    def _is_streaming(self) -> bool:
+        return self._streaming is not None and not self._streaming.done()
+
+    async def _run_once(self, observer: Observer | None) -> Report:
+        self._is_running = True
         try:
             self.report = await self._run.run(observer)
         finally:
@@ -203,20 +227,21 @@ class Crawl:
 
         A cancellation meanwhile asks for a hard stop, and is raised once the file is closed.
         """
-        task, stream = self._streaming, self._stream
+        task, stream, run = self._streaming, self._stream, self._run
         if task is None or stream is None:
             return
-        self._streaming = None
         stream.close()
         cancelled: asyncio.CancelledError | None = None
-        if not task.done() and self._run.stopping is None:
-            self._run.stop(BY_PROGRAM)
+        if not task.done() and run.stopping is None:
+            run.stop(BY_PROGRAM)
         while not task.done():
             try:
                 await asyncio.wait([task])
             except asyncio.CancelledError as error:
                 cancelled = error
-                self._run.stop(BY_PROGRAM)
+                run.stop(BY_PROGRAM)
+        if self._streaming is task:  # only now: until the end each caller has to wait for the run
+            self._streaming = None
         if cancelled is not None:
             task.exception()  # or asyncio would log that nobody looked at it
             raise cancelled

@@ -33,6 +33,10 @@ class EventStream(Generic[Item]):
     def is_full(self) -> bool:
         return len(self._items) >= self._bound or self._bytes > MAX_BODY_BYTES
 
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
     async def put(self, item: Item, size: int = 0) -> None:
         """Add an item with a body of `size` bytes. Returns at once after `release` and `close`."""
         while self._waits and self.is_full:

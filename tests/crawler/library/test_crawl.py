@@ -151,6 +151,19 @@ class TestLeaving:
             assert (crawl.report.stop_reason, crawl.report.exit_code) == ("stopped", 3)
             await self.assert_resumes(web, url, db)
 
+    async def test_the_end_of_the_block_waits_for_a_run_that_is_being_wound_down(self, db: Path) -> None:
+        """asyncio closes the generator of a loop that was left, and may begin to before the block ends."""
+        web = SyntheticWeb(seed=59, latency=0)
+        async with web.serve() as url:
+            async with new_crawl(url, db, **NARROW) as crawl:
+                async for _ in crawl.pages():
+                    break
+                for _ in range(5):  # rounds of the event loop, in which the generator is closed
+                    await asyncio.sleep(0)
+                assert crawl.snapshot().stopping == "stopped"
+
+            await self.assert_resumes(web, url, db)
+
     async def test_an_exception_in_the_loop_propagates_and_the_crawl_can_be_resumed(self, db: Path) -> None:
         web = SyntheticWeb(seed=44, latency=0)
         async with web.serve() as url:
@@ -304,6 +317,29 @@ class TestRunningAgain:
 
         assert differences(db, web.expected()) == []
 
+    async def test_a_loop_after_one_that_was_left_resumes_the_crawl(self, db: Path) -> None:
+        web = SyntheticWeb(seed=56)
+        async with web.serve() as url, new_crawl(url, db, **NARROW) as crawl:
+            async for _ in crawl.pages():
+                break
+            async for _ in crawl.pages():
+                break
+            await crawl.run()
+
+        assert rows(db, "SELECT stop_reason FROM runs") == [("stopped",), ("stopped",), ("finished",)]
+        assert differences(db, web.expected()) == []
+
+    async def test_a_second_loop_is_refused_while_the_first_is_consumed(self, db: Path) -> None:
+        web = SyntheticWeb(seed=57, pages=20)
+        async with web.serve() as url:
+            crawl = new_crawl(url, db, **NARROW)
+            async for _ in crawl.pages():
+                if crawl.report is None:
+                    with pytest.raises(RuntimeError, match="running already"):
+                        await anext(crawl.pages())
+
+        assert differences(db, web.expected()) == []
+
     async def test_two_runs_at_once_are_refused(self, db: Path) -> None:
         web = SyntheticWeb(seed=53, pages=20)
         async with web.serve() as url:
@@ -329,6 +365,19 @@ class TestRunningAgain:
         async with web.serve() as url:
             crawl = new_crawl(url, db)
             crawl.stop("sigterm")
+            report = await crawl.run()
+
+        assert (report.stop_reason, web.requests.total()) == ("sigterm", 0)
+
+    @pytest.mark.parametrize("times", [1, 2])
+    async def test_a_stop_between_two_runs_ends_the_second_one(self, db: Path, times: int) -> None:
+        web = SyntheticWeb(seed=58)
+        async with web.serve() as url:
+            crawl = new_crawl(url, db, max_pages=3)
+            await crawl.run()
+            web.forget()
+            for _ in range(times):
+                crawl.stop("sigterm")
             report = await crawl.run()
 
         assert (report.stop_reason, web.requests.total()) == ("sigterm", 0)
