@@ -18,7 +18,8 @@ and, where the default does not suit it,
 `read` is called with one document at a time, in this process or in a parser process. The same
 document must give the same content wherever it is read: `read` touches no file, network or clock.
 It does not raise for what a document contains, and it has bounds: `LinkCollector` brings those of
-links. An exception is a bug: the URL fails with the reason `internal:TYPE`.
+links. An exception is a bug: the URL fails with the reason `internal:TYPE`. So is a `Content` with a
+value of another type, or with a link that is no canonical http(s) URL.
 
 An object that no other process can import by name is read in this process, whatever its size.
 
@@ -38,11 +39,11 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from msgspec import Struct
+from msgspec import MsgspecError, Struct, msgpack
 
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.messages import CanonicalUrl, Content, Document, Links
-from penstock.crawler.urls import MAX_URL_CHARS, is_http, resolve
+from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http, resolve
 from penstock.stages.extractors.text.markup import collapse
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ MAX_LINKS = 30_000
 MAX_LINK_CHARS = 4 << 20  # of the URLs of all targets
 MAX_LINK_TEXT = 1_000  # characters of the text of one link
 
+BUILT_IN = f"{__name__}."  # begins the import path of every built-in kind
 HTML = "html"  # the kind that the wiring configures with the operator's fields
 
 
@@ -148,9 +150,10 @@ class DocumentTable:
             raise BadConfig(
                 f"kind of document {name!r} cannot tell whether it is available: {what}"
             ) from error
+        is_built_in = where is not None and where.startswith(BUILT_IN)
         kind = LoadedKind(
             name=name,
-            read=read,
+            read=read if is_built_in else checked_reader(name, read),
             where=where,
             worker_only=worker_only,
             is_optional=getattr(plug, "is_optional", True),
@@ -187,6 +190,52 @@ def import_kind(where: str) -> DocumentKind:
     for attribute in filter(None, name.split(".")):
         found = getattr(found, attribute)
     return cast(DocumentKind, found)
+
+
+def checked_reader(
+    name: str, read: Callable[[Document], Content | None]
+) -> Callable[[Document], Content | None]:
+    """Check what a kind of document returns that is not built in: another's code, which may be untyped.
+
+    The writer relies on it. One bad link would end the run, and every later one.
+    """
+
+    def read_checked(document: Document) -> Content | None:
+        content = read(document)
+        if content is None:
+            return None
+        if not isinstance(content, Content):
+            raise TypeError(
+                f"kind of document {name!r} must return Content or None, not {type(content).__name__}"
+            )
+        try:
+            # msgspec checks no type when a Struct is built, but it does when one is decoded.
+            content = msgpack.decode(msgpack.encode(content), type=Content)
+        except (MsgspecError, TypeError, ValueError, OverflowError) as error:
+            raise TypeError(f"kind of document {name!r} returned an invalid Content: {error}") from error
+        _check_content(name, content)
+        return content
+
+    return read_checked
+
+
+def _check_content(name: str, content: Content) -> None:
+    """Raise ValueError for values that have the right type and are wrong."""
+    urls = content.links.urls
+    if len(urls) != len(content.links.texts):
+        raise ValueError(
+            f"kind of document {name!r} returned {len(urls)} links with {len(content.links.texts)} texts"
+        )
+    if len(set(urls)) != len(urls):
+        raise ValueError(f"kind of document {name!r} returned the same link twice")
+    for url in (*urls, *(resource.url for resource in content.resources)):
+        if not is_http(url) or canonical(url) != url:
+            raise ValueError(
+                f"kind of document {name!r} returned a link that is no canonical http(s) URL: {url[:200]!r}"
+            )
+    counts = (content.other_links, content.long_links, content.dropped_links)
+    if not all(0 <= count < 1 << 31 for count in counts):
+        raise ValueError(f"kind of document {name!r} returned counts out of range: {counts}")
 
 
 class LinkCollector:

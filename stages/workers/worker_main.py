@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from penstock.crawler.engine.malloc import Excess, tune_allocator
 from penstock.crawler.messages import Document
+from penstock.stages.extractors import BUILT_IN, checked_reader, import_kind
 from penstock.stages.extractors import html as html_module
-from penstock.stages.extractors import import_kind
 from penstock.stages.extractors.html import HtmlExtractor
 from penstock.stages.workers.wire import (
     LENGTH,
@@ -90,12 +90,13 @@ def _imported(where: str) -> Callable[[Document], Content | None]:
     """The reader of a kind of document; without it, what an import error says of each document."""
     try:
         try:
-            return import_kind(where).read
+            read = import_kind(where).read
         except ImportError:
             import site  # this process may have been started without it, and the kind be found only so
 
             site.main()
-            return import_kind(where).read
+            read = import_kind(where).read
+        return read if where.startswith(BUILT_IN) else checked_reader(where, read)
     except Exception as error:
         failure = error
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from penstock.crawler.errors import BadConfig
-from penstock.crawler.messages import Content, Document
+from penstock.crawler.messages import CanonicalUrl, Content, Document, Links
+from penstock.crawler.messages import Resource as PageResource
 from penstock.stages.extractors import DocumentTable, LinkCollector
 from tests.crawls.test_resume import killed_after
 from tests.support.crawls import (
@@ -267,6 +268,69 @@ class TestKindsOfOthers:
             == [("failed", "internal:ZeroDivisionError")] * 2
         )
         assert "ZeroDivisionError: division by zero" in caplog.text
+
+    @pytest.mark.parametrize("size", [1, 100_000], ids=["in this process", "in a parser process"])
+    @pytest.mark.parametrize(
+        ("case", "reason"),
+        [
+            ("relative", "internal:ValueError"),
+            ("not_canonical", "internal:ValueError"),
+            ("another_scheme", "internal:ValueError"),
+            ("twice", "internal:ValueError"),
+            ("without_text", "internal:ValueError"),
+            ("resource", "internal:ValueError"),
+            ("huge_count", "internal:ValueError"),
+            ("number", "internal:TypeError"),
+            ("title", "internal:TypeError"),
+            ("no_content", "internal:TypeError"),
+        ],
+    )
+    async def test_a_kind_that_returns_invalid_content_fails_its_document_only(
+        self, case: str, reason: str, size: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        db = tmp_path / "crawl.db"
+        web = texts()
+        web.resources["/"] = Resource(path="/", raw=f"<a href=/{case}>x</a><a href=/good>y</a>".encode())
+        web.resources[f"/{case}"] = Resource(path=f"/{case}", content_type="text/x-odd", raw=b"x" * size)
+        web.resources["/good"] = Resource(path="/good", raw=b"<title>x</title>")
+        async with web.serve() as url:
+            report = await crawl(seeds=[url], db=db, documents={"odd": ODD_KIND})
+
+        assert report.exit_code == 1
+        assert rows(db, "SELECT state, reason FROM urls WHERE depth = 1 ORDER BY state") == [
+            ("done", None),
+            ("failed", reason),
+        ]
+        name = "odd" if size == 1 else f"{__name__}:ODD_KIND"
+        assert f"kind of document '{name}' " in caplog.text.replace("\\", "")
+
+
+class OddKind:
+    """Returns what the path of a document names: contents of which each would break the storage."""
+
+    content_types = ("text/x-odd",)
+
+    def read(self, document: Document) -> Any:
+        def links(*urls: str) -> Content:
+            return Content(links=Links(urls=[CanonicalUrl(url) for url in urls], texts=[""] * len(urls)))
+
+        odd: Any = 7
+        contents: dict[str, Any] = {
+            "relative": links("/rel"),
+            "not_canonical": links("HTTP://H.test"),
+            "another_scheme": links("mailto:me@h.test"),
+            "twice": links("http://h.test/", "http://h.test/"),
+            "without_text": Content(links=Links(urls=[CanonicalUrl("http://h.test/")])),
+            "resource": Content(resources=[PageResource(url=CanonicalUrl("/x.png"), use="image")]),
+            "huge_count": Content(other_links=1 << 63),
+            "number": links(odd),
+            "title": Content(title=odd),
+            "no_content": "text",
+        }
+        return contents[document.url.rpartition("/")[2]]
+
+
+ODD_KIND = OddKind()
 
 
 class UnavailableKind(TextKind):
