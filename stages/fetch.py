@@ -8,12 +8,14 @@ Whatever happens, the host's gate learns that its connection is free again.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 
 from penstock.crawler.messages import (
+    Answer,
     CanonicalUrl,
     Failed,
     Fetched,
@@ -28,6 +30,8 @@ from penstock.crawler.ports import Fetcher, HostGate
 from penstock.crawler.urls import is_http
 
 log = get_logger()
+
+_BUILT_IN = "penstock.stages.fetchers.plain"  # whose results need no check; a stage imports no tier
 
 
 class FetchStage(Struct, frozen=True, kw_only=True):
@@ -56,6 +60,10 @@ class FetchStage(Struct, frozen=True, kw_only=True):
             raise TypeError(
                 f"the fetch tier {task.tier!r} must return Fetched or Failed, not {type(result).__name__}"
             )
+        if type(fetcher).__module__ != _BUILT_IN and (wrong := _wrong_value(task, result)) is not None:
+            if isinstance(result, Fetched) and result.hold is not None:
+                result.hold.release()
+            raise ValueError(f"the fetch tier {task.tier!r} returned a result with {wrong}")
         if self.logs_requests:
             log_request(task, result, time.monotonic() - began)
         return result
@@ -87,6 +95,31 @@ class FetchStage(Struct, frozen=True, kw_only=True):
                 return result
             redirects_left -= 1
             url = CanonicalUrl(location)
+
+
+def _wrong_value(task: FetchTask, result: Fetched | Failed) -> str | None:
+    """Describe the value that the frontier or the writer cannot take and that would end the run, if any."""
+    if result.task != task:
+        return "another task"
+    answer = result.answer
+    if answer is None and isinstance(result, Failed):
+        return None
+    if not isinstance(answer, Answer):
+        return f"the answer {answer!r}"
+    if not isinstance(answer.status, int) or not 100 <= answer.status <= 599:
+        return f"the status {answer.status!r}"
+    if answer.body_bytes is not None and not _is_count(answer.body_bytes):
+        return f"body_bytes {answer.body_bytes!r}"
+    if not _is_count(answer.elapsed_ms):
+        return f"elapsed_ms {answer.elapsed_ms!r}"
+    if not isinstance(answer.fetched_at, float | int) or not math.isfinite(answer.fetched_at):
+        return f"fetched_at {answer.fetched_at!r}"
+    return None
+
+
+def _is_count(value: object) -> bool:
+    """True for an integer that SQLite can store and that is not negative."""
+    return isinstance(value, int) and 0 <= value < 1 << 63
 
 
 def log_request(task: FetchTask, result: Fetched | Failed, seconds: float) -> None:

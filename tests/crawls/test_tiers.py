@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
 import textwrap
 from collections import Counter
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from penstock import Crawl, CrawlConfig
 from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.errors import BadConfig
-from penstock.crawler.messages import Answer, Failed, Fetched, FetchTask
+from penstock.crawler.messages import Answer, CanonicalUrl, Failed, Fetched, FetchTask
 from penstock.stages.fetchers import FetchContext, Tier, load_tiers, open_fetchers, plain
 from tests.support.app_server import serving
 from tests.support.crawls import QUICK, check_invariants, crawl, rows, run_command
@@ -196,6 +198,35 @@ class TestGivenObject:
             ("http://h.test/a", "A"),
         ]
         assert shelf.closed == 1
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"status": "200"}, {"status": 99}, {"body_bytes": 2**70}, {"fetched_at": math.nan}, {"task": None}],
+        ids=str,
+    )
+    async def test_a_tier_that_returns_impossible_values_fails_its_url_only(
+        self, wrong: dict[str, Any], db: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class OddShelf(Shelf):
+            async def get(self, task: FetchTask) -> Fetched | Failed:
+                result = await super().get(task)
+                if isinstance(result, Failed) or not task.url.endswith("/odd"):
+                    return result
+                if "task" in wrong:
+                    return replace(result, task=replace(task, url=CanonicalUrl("http://h.test/other")))
+                return replace(result, answer=replace(result.answer, **wrong))
+
+        pages = {"http://h.test/": b"<a href=/odd>a</a><a href=/a>b</a>", "http://h.test/a": b""}
+        shelf = OddShelf({**pages, "http://h.test/odd": b""})
+
+        code = await crawl_with({"shelf": shelf}, seeds=["http://h.test/"], db=db, tiers="shelf")
+
+        assert code == 1
+        assert rows(db, "SELECT url, reason FROM urls WHERE depth = 1 ORDER BY url") == [
+            ("http://h.test/a", None),
+            ("http://h.test/odd", "internal:ValueError"),
+        ]
+        assert "the fetch tier 'shelf' returned a result with" in caplog.text
 
     async def test_a_tier_learns_how_to_fetch_from_its_context(self, db: Path) -> None:
         shelf = Shelf({"http://h.test/": b""})
