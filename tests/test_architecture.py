@@ -56,7 +56,7 @@ GRAPH: Mapping[str, tuple[str, ...]] = {
     "storage.writing": ("crawler", POLICIES, "crawler.output", "crawler.scheduler", "storage.database"),
     "storage.reading": ("crawler", "crawler.config", "storage.database", "storage.writing"),
     "storage.jobs": ("crawler", "storage.database", "storage.writing", "storage.reading"),
-    "storage.exports": ("crawler", "crawler.output", "storage.reading"),
+    "storage.exports": ("crawler", POLICIES, "crawler.output", "storage.reading"),
     "storage": (),
     "crawler.app": (
         "crawler", POLICIES, "crawler.config", "crawler.engine", "crawler.monitor", "crawler.output",

@@ -10,11 +10,19 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import PurePath
 
+from penstock.crawler.config.crawl_config import CRAWL_OPTIONS, CREDENTIALS, MONITORING, WORKERS
 from penstock.crawler.version import VERSION
 from penstock.storage.reading.crawl_status import load_totals
 
 _RUNS = "SELECT id, started_at, finished_at, stop_reason, config FROM runs ORDER BY id"
+_PRIVATE = {
+    name
+    for name, field in CRAWL_OPTIONS.items()
+    if field.option.group in (CREDENTIALS, WORKERS, MONITORING)
+    or field.option.placeholder in ("PATH", "FILE")
+}
 
 
 def load_provenance(connection: sqlite3.Connection, *, sql: str | None = None) -> Mapping[str, object]:
@@ -22,7 +30,7 @@ def load_provenance(connection: sqlite3.Connection, *, sql: str | None = None) -
     crawl = connection.execute("SELECT identity, created_at FROM crawl").fetchone() or ("{}", None)
     names = ("id", "started_at", "finished_at", "stop_reason")
     runs = [
-        {**dict(zip(names, run, strict=True)), "config": _without_paths(config)}
+        {**dict(zip(names, run, strict=True)), "config": _shareable(config)}
         for *run, config in connection.execute(_RUNS)
     ]
     found = load_totals(connection)
@@ -38,6 +46,13 @@ def load_provenance(connection: sqlite3.Connection, *, sql: str | None = None) -
     }
 
 
-def _without_paths(config: str) -> Mapping[str, object]:
-    """The options of a run without the path of its file. Secrets are not in the file at all."""
-    return {name: value for name, value in json.loads(config).items() if name != "db"}
+def _shareable(config: str) -> Mapping[str, object]:
+    """The options of a run that shaped the crawl.
+
+    Left out is what tells of the operator's machine and access: paths of files, names of headers, the
+    proxy, workers, ports. Secrets are not in the file at all.
+    """
+    options = {name: value for name, value in json.loads(config).items() if name not in _PRIVATE}
+    if plugins := options.get("plugins"):
+        options["plugins"] = [PurePath(str(plugin)).name for plugin in plugins]
+    return options

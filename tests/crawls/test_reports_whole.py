@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 import pytest
 
 from penstock.crawler.cli import main
-from tests.storage.exports.test_exports import SITEMAP
+from tests.storage.exports.test_sitemap import SPACE
 from tests.support.crawls import crawl, rows
 from tests.support.synthetic_web import SyntheticWeb
 from tests.support.synthetic_web_answer import Expected, ExpectedPage
@@ -229,17 +229,18 @@ class TestExports:
         assert text.count("<edge ") == len(whole.expected.links)
         assert text.count("<node ") == len({end for ends in whole.expected.links for end in ends})
 
-    def test_the_sitemap_lists_the_good_pages(self, whole: Whole, tmp_path: Path) -> None:
-        """But for those that say noindex, or none, which includes it."""
+    def test_the_sitemap_lists_the_good_html_pages(self, whole: Whole, tmp_path: Path) -> None:
+        """But for those that say noindex, or none, which includes it, and copies of another page."""
         tree = ElementTree.parse(self.written(whole, "sitemap", tmp_path))
 
         barred = {
             whole.url.rstrip("/") + path
             for path, resource in whole.web.resources.items()
-            if re.search("(?i)noindex|none", f"{resource.nofollow or ''} {resource.nofollow_header or ''}")
+            if resource.canonical
+            or re.search("(?i)noindex|none", f"{resource.nofollow or ''} {resource.nofollow_header or ''}")
         }
-        assert barred & set(whole.good)
-        assert {loc.text for loc in tree.iter(f"{SITEMAP}loc")} == set(whole.good) - barred
+        assert barred & set(whole.html)
+        assert {loc.text for loc in tree.iter(f"{SPACE}loc")} == set(whole.html) - barred
 
     def test_the_archive_holds_every_page_that_was_read(self, whole: Whole, tmp_path: Path) -> None:
         iterator = pytest.importorskip("warcio.archiveiterator")

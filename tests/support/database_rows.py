@@ -43,20 +43,23 @@ class CrawlFile:
         self.db.execute("COMMIT")
         self.db.close()
 
-    def crawl(self, seeds: Sequence[str] = (f"{SITE}/",), *, depth: int | None = 2) -> None:
+    def crawl(
+        self, seeds: Sequence[str] = (f"{SITE}/",), *, depth: int | None = 2, **url_rules: object
+    ) -> None:
         identity = {"seeds": list(seeds), "scope": "host", "include": [], "exclude": [], "url_rules": 1}
+        identity |= url_rules
         self.db.execute(
             "INSERT INTO crawl (id, identity, depth, robots, generation, created_at) "
             "VALUES (1, ?, ?, 1, 1, '2026-11-20T10:00:00.000Z')",
             (json.dumps(identity), depth),
         )
 
-    def run(self, *, ended: str | None = "finished", pages: int = 0) -> None:
+    def run(self, *, ended: str | None = "finished", pages: int = 0, **config: object) -> None:
         end = "2026-11-20T11:00:00.000Z" if ended else None
         self.db.execute(
             "INSERT INTO runs (started_at, finished_at, stop_reason, config, requests, pages, bytes, "
-            "retries, robots_requests) VALUES ('2026-11-20T10:00:00.000Z', ?, ?, '{}', ?, ?, ?, 1, 2)",
-            (end, ended, pages + 1, pages, pages * 1024),
+            "retries, robots_requests) VALUES ('2026-11-20T10:00:00.000Z', ?, ?, ?, ?, ?, ?, 1, 2)",
+            (end, ended, json.dumps(config), pages + 1, pages, pages * 1024),
         )
 
     def url(
@@ -96,18 +99,20 @@ class CrawlFile:
         redirect_text: str | None = None,
         canonical: str | None = None,
         content_type: str = "text/html",
+        robots: str | None = None,
+        last_modified: str | None = None,
     ) -> int:
         """A URL that was requested, with what came of it; one with an `error` is failed."""
         number = self.url(url, "failed" if error else "done", depth=depth, reason=error, seed=seed)
         self.db.execute(
             "INSERT INTO fetch (url_id, generation, status, error, type_id, title, body_bytes, content_hash, "
-            "elapsed_ms, fetched_at, redirect_id, redirect_text, canonical) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "elapsed_ms, fetched_at, redirect_id, redirect_text, canonical, robots, last_modified) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 number, generation, status, error, self.phrase(content_type if status == 200 else ""), title,
                 None if body is None else len(body), None if body is None else hashlib.sha256(body).digest(),
                 elapsed_ms, MOMENT, None if redirect_to is None else self.number(redirect_to), redirect_text,
-                canonical,
+                canonical, robots, last_modified,
             ),
         )  # fmt: skip
         return number

@@ -30,7 +30,6 @@ from tests.support.database_rows import SITE, CrawlFile
 HOME = f"{SITE}/"
 EXAMPLE = Path(__file__).parent / "example"
 GRAPHML = "{http://graphml.graphdrawing.org/xmlns}"
-SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 
 
 @dataclass
@@ -215,52 +214,6 @@ class TestGraphs:
         by_url = {facts["url"]: facts for facts in nodes.values()}
         assert (by_url[f"{SITE}/gone"]["status"], by_url[HOME]["depth"]) == ("404", "0")
         assert {data(edge)["followed"] for edge in edges} == {"true", "false"}
-
-
-class TestSitemap:
-    def urls(self, path: Path, element: str = "url") -> list[str | None]:
-        root = ElementTree.parse(path).getroot()
-        return [found.findtext(f"{SITEMAP}loc") for found in root.findall(f"{SITEMAP}{element}")]
-
-    def test_a_sitemap_lists_the_pages_of_status_200_that_may_be_indexed(self, shell: Shell) -> None:
-        with closing(sqlite3.connect(shell.db)) as db, db:
-            db.execute("UPDATE fetch SET last_modified = 'Fri, 20 Nov 2026 10:53:26 GMT' WHERE url_id = 1")
-
-        path = shell.writes("sitemap")
-
-        assert sorted(map(str, self.urls(path))) == [HOME, f"{SITE}/a?b=1&c=2"]
-        assert "<lastmod>2026-11-20T10:53:26Z</lastmod>" in path.read_text()
-
-    @pytest.mark.parametrize(
-        ("robots", "is_listed"),
-        [
-            ("noindex, follow", False),
-            ("None", False),
-            ("nofollow", True),
-            ("max-image-preview: none", True),
-            ("otherbot: noindex", True),
-        ],
-    )
-    def test_a_page_that_may_not_be_indexed_is_left_out(
-        self, shell: Shell, robots: str, is_listed: bool
-    ) -> None:
-        with closing(sqlite3.connect(shell.db)) as db, db:
-            db.execute("UPDATE fetch SET robots = ? WHERE url_id = 1", (robots,))
-
-        assert (HOME in self.urls(shell.writes("sitemap"))) == is_listed
-
-    def test_too_many_urls_become_parts_and_an_index(
-        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("penstock.storage.exports.sitemap.MAX_URLS", 1)
-
-        index = shell.writes("sitemap", name="map.xml")
-
-        assert self.urls(index, "sitemap") == [f"{SITE}/map-1.xml", f"{SITE}/map-2.xml"]
-        parts = [shell.folder / f"map-{n}.xml" for n in (1, 2)]
-        assert [len(self.urls(part)) for part in parts] == [1, 1]
-        assert shell.types("sitemap", "-") == 2
-        assert "name a file" in shell.err
 
 
 class TestWarc:
