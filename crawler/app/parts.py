@@ -19,13 +19,14 @@ from penstock.crawler.config.crawl_config import CrawlConfig
 from penstock.crawler.config.domains import registrable_domain
 from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.engine.engine import Stopping
+from penstock.crawler.engine.open_files import free_sockets, limit
 from penstock.crawler.engine.pool import Pool
 from penstock.crawler.messages import CanonicalUrl, Done, RobotsAnswer, Verdict
 from penstock.crawler.monitor.estimates import RemainingBudget
 from penstock.crawler.monitor.run_counts import RunCounts
 from penstock.crawler.monitor.telemetry import LoopLag, Telemetry
 from penstock.crawler.monitor.watchdog import warn_of_slow_plugin
-from penstock.crawler.output.logs import is_enabled
+from penstock.crawler.output.logs import get_logger, is_enabled
 from penstock.crawler.plugs import given_plugs
 from penstock.crawler.policies.breaker import Breaker
 from penstock.crawler.policies.politeness import Bandwidth, Budget, Politeness
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
     from penstock.crawler.policies.cookies import Cookies
     from penstock.crawler.policies.rewrite import Rewrite
     from penstock.stages.extractors.fields.field_extractor import FieldExtractor
+
+log = get_logger()
 
 MAX_RESULT_BYTES = 32 << 20  # of parse results that are not stored yet
 
@@ -108,6 +111,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
             cookies=self.cookies,
             proxy=config.exit,
             public_only=config.public_only,
+            max_sockets=free_sockets(config.processes),
             timeout=config.timeout,
             wants=(lambda content_type: True) if config.save_bodies else self.documents.wants,
             may_skip=(lambda content_type: False) if config.save_bodies else self.documents.is_optional,
@@ -220,8 +224,9 @@ def make_parts(
 ) -> Parts:
     """Build and connect every part of a run. `totals` are the crawl's before it, `started` is monotonic."""
     config, lag, clock = blueprint.config, LoopLag(), Clock()
+    fetchers_at_once = fetch_workers(config)
     marks = opened.open_marks(config.parsers)  # first: it may fail, and nothing else is open yet
-    frontier = make_frontier(blueprint, opened, totals, clock, lag)
+    frontier = make_frontier(blueprint, opened, totals, clock, lag, fetchers=fetchers_at_once)
     results = BodyBudget(MAX_RESULT_BYTES)
     workers = WorkerPool(max(config.processes - 1, 1), plan=blueprint.plan, results=results)
     results.on_release = workers.dispatch
@@ -231,7 +236,7 @@ def make_parts(
     parse = make_parse_stage(blueprint, marks, workers, results, observer)
     store = make_store_stage(blueprint, opened, frontier, clock, counts, observer)
     pools = [
-        Pool(stage=fetch, workers=config.fetchers, inbox=asyncio.Queue(config.queue_size)),
+        Pool(stage=fetch, workers=fetchers_at_once, inbox=asyncio.Queue(config.queue_size)),
         Pool(stage=parse, workers=config.parsers, inbox=asyncio.Queue(config.queue_size)),
         Pool(stage=store, workers=config.storers, inbox=asyncio.Queue(config.queue_size)),
     ]
@@ -242,8 +247,29 @@ def make_parts(
     return Parts(frontier=frontier, pools=pools, telemetry=telemetry, lag=lag, marks=marks, workers=workers)
 
 
+def fetch_workers(config: CrawlConfig) -> int:
+    """Return `config.fetchers`, or the number of sockets that the limit of open files leaves."""
+    sockets = free_sockets(config.processes)
+    if sockets is None or sockets >= config.fetchers:
+        return config.fetchers
+    log.warning(
+        "fetchers_limited",
+        fetchers=sockets,
+        asked=config.fetchers,
+        reason=f"the limit of open files is {limit()}",
+        hint="raise it with ulimit -n",
+    )
+    return sockets
+
+
 def make_frontier(
-    blueprint: Blueprint, opened: OpenRun, totals: Totals, clock: Clock, lag: LoopLag
+    blueprint: Blueprint,
+    opened: OpenRun,
+    totals: Totals,
+    clock: Clock,
+    lag: LoopLag,
+    *,
+    fetchers: int,
 ) -> Frontier:
     config = blueprint.config
     return Frontier(
@@ -266,7 +292,7 @@ def make_frontier(
         clock=clock,
         totals=totals,
         poison_pages=opened.poison_pages,
-        fetchers=config.fetchers,
+        fetchers=fetchers,
         lag=lag,
         sessions=None if config.no_traps else Sessions(),
         tier=config.tiers[0],

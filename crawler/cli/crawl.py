@@ -136,11 +136,13 @@ def _crawl(config: CrawlConfig, output: OutputConfig, called: Sequence[str]) -> 
         from penstock.crawler.cli import signals
         from penstock.crawler.cli.summary import resume_lines
         from penstock.crawler.engine.malloc import tune_allocator
+        from penstock.crawler.engine.open_files import raise_limit
         from penstock.crawler.library.crawl import Crawl
 
         crawl = Crawl(config)  # loads the fetch tier
 
     tune_allocator()
+    raise_limit()
     note = "\n".join(resume_lines("error", called))
     try:
         with signals.restore_handlers():

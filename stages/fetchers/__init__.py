@@ -67,6 +67,7 @@ class FetchContext:
     header_origins: frozenset[str] | None = None  # they go to these origins only; None: to all
     cookies: Cookies | None = None  # the operator's; they go to `header_origins` only
     proxy: Proxy | None = None  # every request leaves through it
+    max_sockets: int | None = None  # open at once, idle ones included; None: any number
     public_only: bool = False  # connect to no address that is not public
     timeout: float  # seconds, whole fetch
     wants: Callable[[str | None], bool] = wants_html  # download the body of a 200 of this content type

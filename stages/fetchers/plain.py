@@ -44,6 +44,7 @@ class PlainFetcher:
             timeout=context.timeout,
             public_only=context.public_only,
             proxy=context.proxy,
+            max_sockets=context.max_sockets,
         )
 
     async def close(self) -> None:

@@ -8,7 +8,8 @@ Used beyond what aiohttp documents:
 
     ResponseHandler  subclassed: set_response_params, feed_data, data_received, read, should_close;
                      its attributes _exception, _loop, _payload, _reading_paused
-    TCPConnector     subclassed: _create_connection, _wrap_create_connection, _factory, _loop
+    TCPConnector     subclassed: _create_connection, _wrap_create_connection, _factory, _loop, _conns,
+                     _acquired
     ClientRequest    made without a session: connection_key, headers, proxy_headers
 
 Two properties of aiohttp make this worth its price. It keeps bytes that follow a response and
@@ -22,6 +23,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import aiohttp
@@ -80,6 +82,7 @@ class ClientProtocol(ResponseHandler):
         super().__init__(loop)
         self.reference: object = None  # an object that has to live as long as the connection
         self.connected_at = 0.0  # monotonic seconds
+        self.waited_until = 0.0  # monotonic seconds: the end of a wait for a free descriptor
         self.last_activity_at = 0.0  # monotonic seconds: a request was sent, or data arrived
         self._head_bytes = 0
         self._in_head = True
@@ -215,17 +218,47 @@ def _has_few_lines(data: bytes) -> bool:
 class Connector(aiohttp.TCPConnector):
     """aiohttp's pool of connections, each a ClientProtocol that knows when it was made.
 
-    Without a limit: the frontier counts connections per host and the fetch pool in all, and a wait
-    inside the connector would be part of the fetch's own deadline.
+    Without aiohttp's limit: the frontier counts connections per host and the fetch pool in all, and a
+    wait inside the connector would be part of the fetch's own deadline. That limit does not count
+    idle connections either, of which a crawl of many hosts has most; `max_sockets` does.
     """
 
     def __init__(self, *args: Any, connect_timeout: float | None, **options: Any) -> None:
         """`connect_timeout`: seconds for a new connection: its name, all its addresses, its TLS."""
         super().__init__(*args, limit=0, **options)
+        self.max_sockets: int | None = None  # open at once, idle ones included; None: any number
+        self._unused = 0  # of these, certainly not open
         self._connect_timeout = connect_timeout
         self._factory = partial(ClientProtocol, loop=self._loop)  # type: ignore[assignment]
 
+    def close_idle(self, count: int) -> int:
+        """Close the `count` connections that are idle for the longest time; return how many there were."""
+        idle = ((since, at, key) for key, kept in self._conns.items() for at, (_, since) in enumerate(kept))
+        closed = 0
+        for _, _, key in sorted(idle, key=itemgetter(0))[:count]:
+            self._conns[key].popleft()[0].abort()  # the first of each host is idle for the longest time
+            if not self._conns[key]:
+                del self._conns[key]
+            closed += 1
+        return closed
+
+    def _make_room(self, most: int) -> None:
+        """Close idle connections if another socket could be one too many.
+
+        Only a new connection adds a socket. So the sockets are counted, in a time that grows with
+        the number of hosts, once for an eighth of them.
+        """
+        self._unused -= 1
+        if self._unused > 0:
+            return
+        share = max(most // 8, 1)
+        self._unused = most - len(self._acquired) - sum(map(len, self._conns.values()))
+        if self._unused < share:
+            self._unused += self.close_idle(share)
+
     async def _create_connection(self, *args: Any, **kwargs: Any) -> ResponseHandler:
+        if self.max_sockets is not None:
+            self._make_room(self.max_sockets)
         try:
             async with asyncio.timeout(self._connect_timeout) as whole:
                 connection = await super()._create_connection(*args, **kwargs)

@@ -12,7 +12,9 @@ the exchange; so aiohttp stops reading from the socket, and the server stops sen
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import os
 import time
 from collections.abc import Awaitable
 from io import BytesIO
@@ -22,6 +24,7 @@ import aiohttp
 
 from penstock.crawler.config.credentials import Proxy
 from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.output.logs import get_logger
 from penstock.crawler.policies.politeness import Bandwidth
 from penstock.crawler.ports import ByteHold
 from penstock.crawler.urls import origin
@@ -29,11 +32,12 @@ from penstock.stages.http.aiohttp_inside import (
     ClientProtocol,
     Connection,
     Connector,
+    Destination,
     RawResponseMessage,
     StreamReader,
 )
 from penstock.stages.http.content_coding import PIECE_BYTES, CodingError, Decoder
-from penstock.stages.http.failures import ProxyFailed, reason_of
+from penstock.stages.http.failures import ProxyFailed, is_shortage, reason_of
 from penstock.stages.http.request import CredentialSender, RequestTemplates
 from penstock.stages.http.resolver import PublicResolver, public_socket
 from penstock.stages.http.response import ResponseHead
@@ -42,6 +46,12 @@ MAX_CONNECT_SECONDS = 10.0  # for one address of a host
 MAX_SILENT_SECONDS = 20.0
 MAX_TICK_SECONDS = 0.5
 YIELD_BYTES = 256 * 1024  # decoded in one go, before other tasks run
+MIN_SHORTAGE_WAIT = 0.05  # seconds before the first new try; doubles
+MAX_SHORTAGE_WAIT = 1.0
+IDLE_CLOSED_IN_A_SHORTAGE = 16  # at each try
+SECONDS_BETWEEN_WARNINGS = 60.0
+
+log = get_logger()
 
 
 class HttpClient:
@@ -55,15 +65,18 @@ class HttpClient:
         timeout: float,
         public_only: bool = False,
         proxy: Proxy | None = None,
+        max_sockets: int | None = None,
     ) -> None:
-        """`timeout`: seconds of an exchange in all."""
+        """`timeout`: seconds of an exchange in all. `max_sockets`: open at once; None: any number."""
         self._requests = requests
         self._credentials = credentials
         self._timeout = timeout
         self._silence = min(MAX_SILENT_SECONDS, timeout)
         self._connecting = aiohttp.ClientTimeout(sock_connect=min(MAX_CONNECT_SECONDS, timeout))
         self._connector = _connector(proxy, public_only=public_only, connect_timeout=timeout)
+        self._connector.max_sockets = max_sockets
         self._proxy = proxy
+        self._next_warning = 0.0  # monotonic seconds
         self._deadlines = Deadlines(min(MAX_TICK_SECONDS, timeout / 10))
 
     async def request(self, method: str, url: CanonicalUrl) -> Exchange:
@@ -79,9 +92,14 @@ class HttpClient:
         destination, data = self._requests.request(method, url, site, sent)
         is_second = False
         while True:
-            connection = await self._connector.connect(destination, [], self._connecting)
+            try:
+                connection = await self._connector.connect(destination, [], self._connecting)
+            except OSError as error:
+                if not is_shortage(error):
+                    raise
+                connection = await self._connect_after_shortage(destination, error)
             exchange = Exchange(
-                connection, self._deadlines, ends_at=started + self._timeout, silence=self._silence
+                connection, self._deadlines, timeout=self._timeout, started=started, silence=self._silence
             )
             try:
                 message = await exchange.send(data, is_head=method == "HEAD")
@@ -103,6 +121,41 @@ class HttpClient:
             url, message, fetched_at=fetched_at, started=started, sent_at=exchange.sent_at
         )
         return exchange
+
+    async def _connect_after_shortage(self, destination: Destination, error: OSError) -> Connection:
+        """Try again until the system has a descriptor or memory for the connection.
+
+        The shortage is this machine's, so it is no failure of the host: the wait is not part of the
+        request's time, and it ends with the run.
+        """
+        wait = MIN_SHORTAGE_WAIT
+        while True:
+            self._connector.close_idle(IDLE_CLOSED_IN_A_SHORTAGE)
+            self._warn_of_shortage(error)
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, MAX_SHORTAGE_WAIT)
+            try:
+                connection = await self._connector.connect(destination, [], self._connecting)
+            except OSError as again:
+                if not is_shortage(again):
+                    raise
+                error = again
+                continue
+            assert isinstance(connection.protocol, ClientProtocol)
+            connection.protocol.waited_until = time.monotonic()
+            return connection
+
+    def _warn_of_shortage(self, error: OSError) -> None:
+        now = time.monotonic()
+        if now < self._next_warning:
+            return
+        self._next_warning = now + SECONDS_BETWEEN_WARNINGS
+        log.warning(
+            "out_of_descriptors",
+            error=os.strerror(getattr(error, "os_error", error).errno or errno.EMFILE),
+            action="wait; no URL fails because of it",
+            hint="raise the limit of open files (ulimit -n), or lower --fetchers",
+        )
 
     async def close(self) -> None:
         self._deadlines.close()
@@ -143,15 +196,22 @@ class Exchange:
     identifies: bool  # the request named the operator
 
     def __init__(
-        self, connection: Connection, deadlines: Deadlines, *, ends_at: float, silence: float
+        self,
+        connection: Connection,
+        deadlines: Deadlines,
+        *,
+        started: float,
+        timeout: float,
+        silence: float,
     ) -> None:
-        """`ends_at`: monotonic seconds. `silence`: the most seconds without any data of the server."""
+        """`started`: monotonic seconds. `timeout`: seconds in all, beside those that the connection
+        had to wait for a free descriptor. `silence`: the most seconds without any data of the server."""
         protocol = connection.protocol
         assert isinstance(protocol, ClientProtocol)
         self._connection = connection
         self._protocol = protocol
         self._deadlines = deadlines
-        self._ends_at = ends_at
+        self._ends_at = max(started, protocol.waited_until) + timeout
         self._silence = silence
         self._is_paused = False
         self._content: StreamReader | None = None

@@ -5,6 +5,8 @@ May touch: the documented exceptions of aiohttp, the system's exceptions.
 
 from __future__ import annotations
 
+import errno
+import os
 import ssl
 
 import aiohttp
@@ -12,6 +14,8 @@ import aiohttp
 from penstock.stages.http.aiohttp_inside import HttpProcessingError
 from penstock.stages.http.content_coding import CodingError
 from penstock.stages.http.resolver import AddressNotPublic
+
+SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class ProxyFailed(Exception):
@@ -62,3 +66,19 @@ def reason_of(error: Exception) -> str | None:
             return "network"
         case _:
             return None
+
+
+def is_shortage(error: OSError) -> bool:
+    """True if this process or machine has no descriptor or no memory for another connection.
+
+    A name look-up hides its cause, so a file is opened to find out.
+    """
+    if getattr(error, "os_error", error).errno in SHORTAGES:
+        return True
+    if not isinstance(error, aiohttp.ClientConnectorDNSError):
+        return False
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as probed:
+        return probed.errno in SHORTAGES
+    return False

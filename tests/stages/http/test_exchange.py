@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +15,7 @@ import aiohttp
 import pytest
 
 from penstock.stages.http import exchange
+from penstock.stages.http.aiohttp_inside import Connector
 from penstock.stages.http.exchange import MAX_SILENT_SECONDS, Deadlines, Exchange, HttpClient
 from penstock.stages.http.request import CredentialSender, RequestTemplates
 from tests.support.fakes import in_virtual_time, url
@@ -45,6 +48,72 @@ async def asking(**options: Any) -> AsyncIterator[HttpClient]:
         yield client
     finally:
         await client.close()
+
+
+class TestShortage:
+    """What this machine lacks is no failure of a host."""
+
+    @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS])
+    async def test_a_connection_waits_until_the_system_has_a_descriptor_for_it(
+        self, number: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tries = 0
+        connect = Connector.connect
+
+        async def short(connector: Connector, *args: Any) -> Any:
+            nonlocal tries
+            tries += 1
+            if tries < 3:
+                raise OSError(number, os.strerror(number))
+            return await connect(connector, *args)
+
+        monkeypatch.setattr(Connector, "connect", short)
+        monkeypatch.setattr(exchange, "MIN_SHORTAGE_WAIT", 0.0)
+        async with RawServer().serve() as server, asking() as client:
+            server.answers["/"] = html()
+            asked = await client.request("GET", url(server.url + "/"))
+            assert await asked.chunk() == PAGE
+            asked.close()
+        assert tries == 3
+
+    async def test_the_wait_is_no_part_of_the_time_of_the_request(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with RawServer().serve() as server, asking(timeout=60.0) as client:
+            server.answers["/"] = html()
+            asked = await client.request("GET", url(server.url + "/"))
+            asked._protocol.waited_until = time.monotonic() + 600.0
+            late = Exchange(
+                asked._connection, Deadlines(1.0), started=time.monotonic(), timeout=60.0, silence=1e9
+            )
+            late.check(time.monotonic() + 600.0 + 59.0)
+            assert await asked.chunk() == PAGE
+            asked.close()
+
+    async def test_a_failure_of_the_host_is_raised_at_once(self) -> None:
+        async with asking() as client:
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await client.request("GET", url("http://127.0.0.1:1/"))
+
+    async def test_connections_that_are_idle_for_the_longest_time_make_room_for_new_ones(self) -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(html())
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "0.0.0.0", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server, asking(max_sockets=2) as client:
+            for at in (1, 2, 3, 4):
+                asked = await client.request("GET", url(f"http://127.0.0.{at}:{port}/"))
+                while await asked.chunk():
+                    pass
+                asked.release()
+            kept = {key.host for key in client._connector._conns}
+        assert "127.0.0.1" not in kept
+        assert "127.0.0.4" in kept
+        assert len(kept) <= 2
 
 
 class TestTime:
