@@ -75,6 +75,9 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
     etag: str | None = None  # as sent
     last_modified: str | None = None  # as sent
     robots: str | None = None  # the X-Robots-Tag headers, one a line
+    link: str | None = None  # the Link headers, joined by ", " (RFC 9110 section 5.3)
+    refresh: str | None = None  # the first Refresh header, as sent
+    sets_cookie: bool = False  # some Set-Cookie header was sent
     headers: tuple[tuple[str, str], ...] = ()  # (name, value) as sent; only with --save-bodies
 
 
@@ -153,6 +156,8 @@ class Document(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     charset: str | None = None  # the label of the Content-Type header, as sent
     nofollow: bool = False  # an X-Robots-Tag forbids to follow any link
     status: int = 200
+    link: str | None = None  # the Link headers, joined by ", "
+    refresh: str | None = None  # the Refresh header, as sent
     headers: tuple[tuple[str, str], ...] = ()  # only if there are plugins, or with --save-bodies
 
 

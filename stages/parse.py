@@ -205,6 +205,8 @@ class ParseStage(Struct, kw_only=True):
             content_type=answer.content_type,
             charset=answer.charset,
             nofollow=forbids_following(answer.robots, self.token),
+            link=answer.link,
+            refresh=answer.refresh,
             headers=answer.headers,
         )
         if self.workers is not None and kind.where is not None and self._goes_to_worker(kind, body):

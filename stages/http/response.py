@@ -86,6 +86,9 @@ class ResponseHead:
             etag=text_of(headers.get(hdrs.ETAG)),
             last_modified=text_of(headers.get(hdrs.LAST_MODIFIED)),
             robots=text_of("\n".join(headers.getall("X-Robots-Tag", ()))) or None,
+            link=text_of(", ".join(headers.getall(hdrs.LINK))) if hdrs.LINK in headers else None,
+            refresh=text_of(headers.get("Refresh")),
+            sets_cookie=hdrs.SET_COOKIE in headers,
             headers=self._lines,
         )
 

@@ -147,6 +147,32 @@ class TestTheAnswer:
         assert (said.location, said.retry_after, said.headers) == (None, None, ())
         assert 0 <= said.elapsed_ms < 5_000
 
+    async def test_an_answer_holds_the_headers_that_say_where_else_a_page_is(
+        self, server: RawServer, fetcher: MakeFetcher
+    ) -> None:
+        """Several Link lines are one list (RFC 9110 section 5.3); of Refresh the first is obeyed."""
+        server.answers["/"] = html(
+            "link: </a>; rel=canonical", "Link: </b>; rel=next", "Refresh: 0; url=/c", "Refresh: 1; url=/d"
+        )
+
+        said = (await fetched(fetcher(), server.url + "/")).answer
+
+        assert said.link == "</a>; rel=canonical, </b>; rel=next"
+        assert said.refresh == "0; url=/c"
+
+    @pytest.mark.parametrize(
+        ("headers", "sets_cookie"), [([], False), (["set-cookie: a=b"], True), (["Set-Cookie:"], True)]
+    )
+    async def test_an_answer_tells_whether_a_cookie_was_set(
+        self, server: RawServer, fetcher: MakeFetcher, headers: list[str], sets_cookie: bool
+    ) -> None:
+        server.answers["/"] = html(*headers)
+
+        said = (await fetched(fetcher(), server.url + "/")).answer
+
+        assert said.sets_cookie is sets_cookie
+        assert (said.link, said.refresh) == (None, None)
+
     async def test_hash_and_size_are_those_of_the_content(
         self, server: RawServer, fetcher: MakeFetcher
     ) -> None:
@@ -217,7 +243,7 @@ class TestTheAnswer:
 
         assert (await fetched(fetcher(), server.url + "/")).answer.retry_after == seconds
 
-    @pytest.mark.parametrize("header", ["ETag", "Last-Modified", "X-Robots-Tag", "Server"])
+    @pytest.mark.parametrize("header", ["ETag", "Last-Modified", "X-Robots-Tag", "Link", "Refresh", "Server"])
     async def test_headers_that_are_no_utf8_can_be_stored(
         self, server: RawServer, fetcher: MakeFetcher, header: str
     ) -> None:
@@ -230,6 +256,8 @@ class TestTheAnswer:
             said.etag,
             said.last_modified,
             said.robots,
+            said.link,
+            said.refresh,
             *(part for pair in said.headers for part in pair),
         ]
         for text in filter(None, texts):
