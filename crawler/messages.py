@@ -177,12 +177,13 @@ class Content(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 class Sitemap(Struct, frozen=True, kw_only=True, gc=False):
-    """The entries of one sitemap file. With an `error`, those before it:
+    """The entries of one sitemap file. With an `error`, all that could be read:
 
     not_a_sitemap  the file is something else, such as an HTML page; `kind` is None
     empty          the file has no content
     truncated      the file breaks off
-    bad_xml        not well-formed, or nested too deeply
+    bad_xml        not well-formed: entries before and after the damage are listed; or nested too deeply
+    bad_encoding   not in UTF-8, though no other encoding is declared: read as windows-1252
     dtd            the file declares entities or other things of its own
     bad_coding     the file begins like gzip but is not
     too_large      longer than 50 MiB
@@ -194,7 +195,7 @@ class Sitemap(Struct, frozen=True, kw_only=True, gc=False):
     lastmods: Sequence[str | None] = ()  # one for each location, as written
     error: str | None = None
     too_long: int = 0  # entries over the length limit
-    other: int = 0  # entries without a valid http(s) URL
+    other: int = 0  # entries without a valid http(s) URL, and those that could not be read
 
 
 class ParsedPage(Struct, frozen=True, kw_only=True):

@@ -11,14 +11,21 @@ list any.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from penstock.crawler.messages import CanonicalUrl, Sitemap
-from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http, resolve
+from penstock.crawler.urls import MAX_URL_CHARS, canonical, host_name, host_of, is_http, resolve
 from penstock.stages.extractors.xml.text_stream import BLANK, TextStream
-from penstock.stages.extractors.xml.xml_reader import MAX_TEXT, AddEntry, Stopped, XmlReader
+from penstock.stages.extractors.xml.xml_reader import (
+    MAX_TEXT,
+    AddEntry,
+    Stopped,
+    XmlReader,
+    has_sitemap_root,
+)
 from penstock.stages.http.content_coding import CodingError
 
 MAX_BYTES = 50 * 1024 * 1024  # sitemaps.org: 52,428,800, uncompressed
@@ -27,7 +34,13 @@ MAX_LASTMOD = 64  # characters; a date is shorter
 MAX_LINES = 1_000_000  # of the text form: most of so many are blank
 
 _PIECE_BYTES = 64 * 1024
+_JUNK_CHARS = 512  # before the document, such as a warning of the program that writes it
 _MAX_STRAY_LINES = 1_000  # of a text without any URL, until we believe that it is another text
+
+
+_INVISIBLE = "\ufeff\u200b\u2060\u200e\u200f\xa0\t\n\f\r "  # around a URL that was pasted
+_ESCAPED_TWICE = re.compile("&(amp|lt|gt|quot|apos|#38|#x26|#39|#x27);")  # no URL means these
+_CHARACTERS = {"lt": "<", "gt": ">", "quot": '"', "apos": "'", "#39": "'", "#x27": "'"}
 
 
 class Location(NamedTuple):
@@ -73,16 +86,21 @@ class SitemapReader:
     """
 
     def __init__(self, url: CanonicalUrl, charset: str | None = None) -> None:
-        """`url`: the sitemap's, for what an Atom feed writes relative to it. `charset`: the
+        """`url`: the sitemap's, for what is written relative to it. `charset`: the
         label of the Content-Type header, as sent."""
         self.error: str | None = None
         self.too_long = 0
-        self.other = 0
+        self._refused = 0  # entries without a valid http(s) URL
         self._url = url
         self._text = TextStream(charset, MAX_BYTES)
         self._form: XmlReader | _LineReader | None = None
         self._entries = 0
         self._taken: list[Location] = []
+
+    @property
+    def other(self) -> int:
+        """Entries without a valid http(s) URL, and those that could not be read."""
+        return self._refused + (self._form.lost if isinstance(self._form, XmlReader) else 0)
 
     @property
     def kind(self) -> str | None:
@@ -105,6 +123,7 @@ class SitemapReader:
                 self._read(text)
             if is_last:
                 self._finish()
+                self.error = self._damage()
         except (Stopped, CodingError) as stop:
             self.error = stop.reason
             if self._form is not None:
@@ -113,26 +132,31 @@ class SitemapReader:
 
     def _read(self, text: str) -> None:
         if self._form is None:
-            self._form = XmlReader(self._add) if text.startswith("<") else _LineReader(self._add)
+            is_xml = text.startswith("<") or has_sitemap_root(text[:_JUNK_CHARS])
+            self._form = XmlReader(self._add) if is_xml else _LineReader(self._add)
         self._form.feed(text)
 
     def _finish(self) -> None:
         if self._form is None:
             raise Stopped("empty")
         self._form.finish()
-        if self._form.kind == "text" and self._entries == self.other:
+        if self._form.kind == "text" and self._entries == self._refused:
             raise Stopped("not_a_sitemap")
+
+    def _damage(self) -> str | None:
+        if isinstance(self._form, XmlReader) and self._form.is_damaged:
+            return "bad_xml"
+        return "bad_encoding" if self._text.has_bad_bytes else None
 
     def _add(self, location: str, lastmod: str | None, title: str, bases: Sequence[str]) -> None:
         if self._entries >= MAX_ENTRIES:
             raise Stopped("too_many")
         self._entries += 1
-        form = self._form
-        is_atom = form is not None and form.kind == "atom"
-        url = self._resolve(location, bases) if is_atom else canonical(location)
+        is_text = isinstance(self._form, _LineReader)
+        url = canonical(location) if is_text else self._resolve(location, bases)
         if url is None or not is_http(url):
-            self.other += 1
-            if self.kind == "text" and self._entries == self.other > _MAX_STRAY_LINES:
+            self._refused += 1
+            if is_text and self._entries == self._refused > _MAX_STRAY_LINES:
                 raise Stopped("not_a_sitemap")
         elif len(url) > MAX_URL_CHARS:
             self.too_long += 1
@@ -142,14 +166,30 @@ class SitemapReader:
             self._taken.append(Location(CanonicalUrl(url), lastmod))
 
     def _resolve(self, text: str, bases: Sequence[str]) -> str | None:
+        """The protocol asks for whole URLs. A relative one has one meaning all the same."""
+        text = _ESCAPED_TWICE.sub(_unescaped, text.strip(_INVISIBLE))
+        if not text:
+            return None
         base = self._url
         for reference in bases:
             base = CanonicalUrl(resolve(base, reference) or base)
-        return resolve(base, text) if text else None
+        if _is_host(text, host_name(host_of(base))):
+            text = f"//{text}"
+        return resolve(base, text)
 
     def _take(self) -> list[Location]:
         taken, self._taken = self._taken, []
         return taken
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return _CHARACTERS.get(found[1], "&")
+
+
+def _is_host(text: str, name: str) -> bool:
+    """True if the text begins with the host name of the sitemap, with or without `www.`, but no scheme."""
+    begin = text.partition("/")[0].lower().removeprefix("www.")
+    return "." in begin and begin == name.removeprefix("www.")
 
 
 class _LineReader:

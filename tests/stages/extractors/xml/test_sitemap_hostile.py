@@ -172,12 +172,6 @@ class TestBreakingOff:
         assert read("<urlset><url><loc>http://a/1</loc><lastm").locations == ("http://a/1",)
         assert read("<urlset><url><loc>http://a/1</l").locations == ()
 
-    def test_an_error_keeps_what_came_before_it(self) -> None:
-        """An ampersand that nobody escaped is the commonest of all."""
-        found = read(GOOD + "<url><loc>http://a/?b&c=d</loc></url></urlset>")
-
-        assert (found.locations, found.error) == (("http://a/1",), "bad_xml")
-
     @pytest.mark.parametrize("end", [5, 20, 40, 60, 75])
     def test_a_packed_file_yields_whole_lines(self, end: int) -> None:
         lines = [f"http://a/{number * 7919:x}" for number in range(20)]
