@@ -12,6 +12,7 @@ Here are the facts that all rooms share:
     extraction   values, items and text that were taken from a page
     snapshot     how a run stands at one moment
     run_result   how a run ended
+    reasons      why a URL failed, was skipped or waits: every word, its meaning, what to try
     plugs        how fetch tiers, kinds of document and exports are found
     errors       what is wrong by us or the operator
     version      the version

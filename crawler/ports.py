@@ -176,6 +176,7 @@ class Totals(Struct, frozen=True, kw_only=True, gc=False):
     robots_requests: int = 0
     sitemap_requests: int = 0
     internal_failures: int = 0
+    stored: bool = True  # at least one page is: status 200, or 201 to 203, without error
     resources: Mapping[str, int] = field(default_factory=dict)  # as `states`; empty: none are known
 
 

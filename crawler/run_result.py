@@ -13,7 +13,7 @@ from penstock.crawler.errors import PenstockError
 from penstock.crawler.ports import Totals
 from penstock.crawler.snapshot import Snapshot
 
-COMPLETE, INTERNAL_FAILURES, BUDGET_SPENT, NOTHING_STORED = 0, 1, 3, 4
+COMPLETE, INTERNAL_FAILURES, BUDGET_SPENT, NOTHING_STORED, TOO_MANY_FAILED = 0, 1, 3, 4, 6
 BY_SIGNAL = {"sighup": 129, "sigint": 130, "sigterm": 143}  # 128 and the signal's number
 BUDGETS = frozenset({"max_pages", "max_pages_per_host", "max_time", "max_bytes"})
 BY_PROGRAM = "stopped"  # the program that ran the crawl as a library wanted no more pages
@@ -22,7 +22,9 @@ BY_PROGRAM = "stopped"  # the program that ran the crawl as a library wanted no 
 class Report(Struct, frozen=True, kw_only=True):
     """How a run ended: its reason, its counts, and those of the whole crawl."""
 
-    exit_code: int  # of the command: 0 complete, 1 with internal failures, 3 a budget or the program ended it
+    # Of the command: 0 complete, 1 with internal failures, 3 a budget or the program ended it, 4 no page is
+    # stored, 6 more failed than `max_failed` allows, 129 and more a signal.
+    exit_code: int
     stop_reason: str  # finished, stopped, sigint, sigterm, sighup, or a budget's name
     run_id: int  # runs.id in the file, from 1
     totals: Totals  # of all runs together, read from the database at the end
@@ -33,15 +35,29 @@ class Report(Struct, frozen=True, kw_only=True):
     bottleneck: str | None = None  # the part that this run waited for, in one line
 
 
-def exit_code(reason: str, *, first_run: bool, pages: int, internal: int) -> int:
-    """The command's exit code. `pages` of the whole crawl, `internal` failures of this run."""
+def exit_code(reason: str, totals: Totals, *, internal: int, max_failed: float | None) -> int:
+    """The command's exit code. `totals` are the whole crawl's, `internal` are failures of this run.
+
+    `max_failed` counts at the end of a run, also of one that a budget ended: what is asked for on every
+    run must not depend on which budget comes first.
+    """
     if reason in BY_SIGNAL:
         return BY_SIGNAL[reason]
-    if reason in BUDGETS or reason == BY_PROGRAM:
-        return BUDGET_SPENT
-    if internal:
+    ended_early = reason in BUDGETS or reason == BY_PROGRAM
+    if not ended_early and internal:
         return INTERNAL_FAILURES
-    return NOTHING_STORED if first_run and not pages else COMPLETE
+    if not ended_early and not totals.stored:
+        return NOTHING_STORED
+    if max_failed is not None and failed_share(totals) > max_failed:
+        return TOO_MANY_FAILED
+    return BUDGET_SPENT if ended_early else COMPLETE
+
+
+def failed_share(totals: Totals) -> float:
+    """The part of the URLs to fetch that failed, from 0 to 1. Skipped and pending URLs do not count."""
+    failed = totals.states.get("failed", 0)
+    settled = failed + totals.states.get("done", 0)
+    return failed / settled if settled else 0.0
 
 
 def peak_memory() -> int:

@@ -94,6 +94,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
             sitemaps=config.canonical_sitemaps,
             robots=not config.no_robots,
             retry_failed=config.retry_failed,
+            retries=config.retries,
             public=config.public(),
             durable=config.durable,
             search=config.search,

@@ -118,7 +118,7 @@ class Run:
         totals = await store.totals()
         return Report(
             exit_code=exit_code(
-                reason, first_run=opened.id == 1, pages=totals.pages, internal=counts.internal
+                reason, totals, internal=counts.internal, max_failed=blueprint.config.max_failed
             ),
             stop_reason=reason,
             run_id=opened.id,

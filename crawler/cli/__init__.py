@@ -6,6 +6,7 @@
 arguments      the flags of `crawl`, made from the options, and the errors of a command line.
 open_database  the flags, the reader and the results of the commands that read a crawl's file.
 table_formats  rows on standard output: table, csv, json, jsonl, html, parquet.
+causes         why URLs failed and why a crawl found little, in words, with what to try.
 summary        the last lines of a crawl, and the command that resumes it.
 signals        Ctrl-C and SIGTERM end a crawl; a second one aborts it.
 html/          the HTML report that `site` writes.
@@ -56,8 +57,9 @@ EXIT_CODES = {
     1: "stopped by an error, or complete with internal failures",
     2: "usage error, or refused before the first request",
     3: "stopped by a budget; resumable",
-    4: "no seed could be stored",
+    4: "no page could be stored; the same command tries again",
     5: "a --fail-if of diff is true",
+    6: "more URLs failed than --max-failed allows",
     75: "another process holds the file; try again later",
     129: "stopped by SIGHUP; resumable",
     130: "stopped by SIGINT (Ctrl-C); resumable",

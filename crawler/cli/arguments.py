@@ -89,6 +89,7 @@ def add_crawl_flags(parser: argparse.ArgumentParser) -> None:
 
 def _add_flag(group: argparse._ArgumentGroup, flag: Flag) -> None:
     text = flag.help + (f" (default: {flag.default})" if flag.default else "")
+    text = text.replace("%", "%%")  # argparse formats it
     if flag.kind == "switch":
         group.add_argument(flag.flag, dest=flag.name, action="store_true", help=text)
         if flag.name != "print_config":

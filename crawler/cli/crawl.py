@@ -20,11 +20,12 @@ from penstock.crawler.config import environment
 from penstock.crawler.config.crawl_config import CRAWL_OPTIONS, OUTPUT_OPTIONS, CrawlConfig, OutputConfig
 from penstock.crawler.config.option_files import as_toml, read_options, read_seeds
 from penstock.crawler.errors import BadConfig, PenstockError, Refusal
-from penstock.crawler.output.terminal import escape_control_chars
+from penstock.crawler.output.terminal import escape_control_chars, wants_colour
 
 if TYPE_CHECKING:
     from penstock.crawler.library.crawl import Crawl
     from penstock.crawler.run_result import Report
+    from penstock.storage.reading.outcome import Outcome
 
 NEW_OBJECTS = 10_000  # between two garbage collections; Python's own choice is 700
 
@@ -64,11 +65,16 @@ def run(args: argparse.Namespace) -> int:
     called = [*args.program, *args.words]
     report = _crawl(config, output, called)
     resume = summary.resume_lines(report.stop_reason, called)
+    outcome = None if output.quiet else _load_outcome(config)
+    lines = summary.summary_lines(
+        report, database=str(config.db), program=args.program, outcome=outcome, depth=config.depth
+    )
+    fields = summary.summary_fields(report, database=str(config.db), outcome=outcome) | {"resume": resume}
     show(
         output,
-        summary.summary_lines(report, database=str(config.db), program=args.program) + resume,
+        (summary.coloured(lines, report) if wants_colour() else lines) + resume,
         "crawl_summed_up",
-        summary.summary_fields(report, database=str(config.db)) | {"resume": resume},
+        fields,
     )
     return report.exit_code
 
@@ -156,6 +162,18 @@ def _crawl(config: CrawlConfig, output: OutputConfig, called: Sequence[str]) -> 
     except Exception as error:
         error.add_note(note)
         raise
+
+
+def _load_outcome(config: CrawlConfig) -> Outcome | None:
+    """What the file says of failures; None if it cannot be read: the crawl has ended, with its own result."""
+    from penstock.storage.reading.crawl_reader import open_reader
+    from penstock.storage.reading.outcome import load_outcome
+
+    try:
+        with open_reader(config.path) as reader, reader.snapshot() as connection:
+            return load_outcome(connection, seeds=len(config.seeds))
+    except PenstockError:
+        return None
 
 
 @contextlib.contextmanager

@@ -3,16 +3,17 @@
 May touch: nothing; it returns lines.
 
 The numbers are those of the database, of all runs together, so they agree with every query.
-Only time and rate are of this run.
+Only time and rate are of this run. What went wrong comes first.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from penstock.crawler.cli import causes
 from penstock.crawler.config.seeds import hide_user
 from penstock.crawler.output.number_formats import (
     format_count,
@@ -22,9 +23,11 @@ from penstock.crawler.output.number_formats import (
     plural,
 )
 from penstock.crawler.output.terminal import escape_control_chars
+from penstock.crawler.reasons import about
 
 if TYPE_CHECKING:
     from penstock.crawler.run_result import Report
+    from penstock.storage.reading.outcome import Outcome
 
 STATES = ("done", "failed", "skipped", "pending")
 
@@ -41,18 +44,33 @@ _ENDINGS = {
 }
 # These count over all runs: the same command again would stop at once.
 _RAISE_FIRST = frozenset({"max_pages", "max_pages_per_host", "max_bytes"})
+_RED, _YELLOW, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[0m"
 _SECRETS = ("--header", "--auth", "--proxy")
 _PLAIN_HEADERS = frozenset({"accept", "accept-language", "cache-control", "dnt", "pragma", "referer"})
 
 
-def summary_lines(report: Report, *, database: str, program: Sequence[str]) -> list[str]:
-    """The last lines; `program` is how the command is called, without arguments."""
+def summary_lines(
+    report: Report,
+    *,
+    database: str,
+    program: Sequence[str],
+    outcome: Outcome | None = None,
+    depth: int | None = None,
+) -> list[str]:
+    """The last lines; `program` is how the command is called, without arguments.
+
+    `outcome` is what the database says of failures, if it could be read.
+    """
     totals = report.totals
     pages = report.this_run.pages
     speed = format_rate(pages / report.elapsed_s if report.elapsed_s > 0 else 0)
     this_run = f"; {format_count(pages)} in this run, {speed}" if report.resumed else f", {speed}"
-    query = "SELECT url, status, title FROM pages LIMIT 10"
+    if totals.stored:
+        inspect = ["query", "SELECT url, status, title FROM pages LIMIT 10"]
+    else:
+        inspect = ["report", "failed"] if totals.states.get("failed") else ["report", "skipped"]
     rows = [
+        *(_causes(report, outcome, depth) if outcome is not None else ()),
         ("urls", _sum(totals.states)),
         *([("resources", _sum(totals.resources))] if totals.resources else []),
         ("pages", f"{format_count(totals.pages)} of status 200{this_run}"),
@@ -63,9 +81,9 @@ def summary_lines(report: Report, *, database: str, program: Sequence[str]) -> l
         ),
         ("bytes", format_size(totals.bytes)),
         ("elapsed", format_duration(report.elapsed_s)),
-        *([("bottleneck", report.bottleneck)] if report.bottleneck else []),
-        ("database", escape_control_chars(database)),
-        ("inspect", _shell([*program, "query", query, "--db", database])),
+        *([("bottleneck", report.bottleneck)] if report.bottleneck and totals.stored else []),
+        ("database", database),
+        ("inspect", _shell([*program, *inspect, "--db", database])),
     ]
     if totals.internal_failures:
         rows.append(
@@ -75,10 +93,19 @@ def summary_lines(report: Report, *, database: str, program: Sequence[str]) -> l
                 "Penstock or in a plug: the log names it",
             )
         )
-    return [_headline(report), *(f"  {label:<11}{value}" for label, value in rows)]
+    lines = (f"  {label:<11}{escape_control_chars(value)}" for label, value in rows)
+    return [_headline(report, outcome), *lines]
 
 
-def summary_fields(report: Report, *, database: str) -> dict[str, object]:
+def coloured(lines: Sequence[str], report: Report) -> list[str]:
+    """The same lines with the first one in red or yellow, if it tells of failures."""
+    loud = report.exit_code in (1, 4, 6) or causes.is_loud(report.totals.states)
+    if not loud and not report.totals.states.get("failed"):
+        return list(lines)
+    return [f"{_RED if loud else _YELLOW}{lines[0]}{_PLAIN}", *lines[1:]]
+
+
+def summary_fields(report: Report, *, database: str, outcome: Outcome | None = None) -> dict[str, object]:
     """The same as the fields of one event, for --log-format json."""
     totals = report.totals
     return {
@@ -95,6 +122,7 @@ def summary_fields(report: Report, *, database: str) -> dict[str, object]:
         "robots_requests": totals.robots_requests,
         "bytes": totals.bytes,
         "internal_failures": totals.internal_failures,
+        **({"failures": dict(outcome.failed)} if outcome is not None else {}),
         "elapsed_s": round(report.elapsed_s, 3),
         "pages_this_run": report.this_run.pages,
         "bottleneck": report.bottleneck,
@@ -125,13 +153,41 @@ def _sum(states: Mapping[str, int]) -> str:
     return f"{format_count(sum(states.values()))} = {parts}"
 
 
-def _headline(report: Report) -> str:
-    if report.nothing_to_do:
-        return "nothing to do: this crawl was complete already"
+def _headline(report: Report, outcome: Outcome | None) -> str:
+    totals = report.totals
+    failed = causes.failed_in_words(totals.states)
     if report.exit_code == 4:
-        return "no seed could be stored: `why URL` shows the reason"
+        return f"no seed could be stored{_main_cause(outcome)}"
+    if report.exit_code == 6:
+        return f"{failed}, which is more than --max-failed allows: {_ending(report)}"
+    if report.nothing_to_do:
+        ending = "nothing to do: this crawl was complete already"
+        return f"{ending}; {failed} for good" if failed else ending
+    if failed and report.stop_reason == "finished" and causes.is_loud(totals.states):
+        return f"complete, but {failed}{' (resumed)' if report.resumed else ''}"
+    return f"{_ending(report)}; {failed}" if failed else _ending(report)
+
+
+def _ending(report: Report) -> str:
     ending = _ENDINGS.get(report.stop_reason, f"stopped: {escape_control_chars(report.stop_reason)}")
     return f"{ending} (resumed)" if report.resumed and report.stop_reason == "finished" else ending
+
+
+def _main_cause(outcome: Outcome | None) -> str:
+    if outcome is None or not outcome.lost_seeds:
+        return ": `why URL` shows the reason"
+    meaning = about(causes.cause_of(outcome.lost_seeds[0])).meaning
+    return f": {escape_control_chars(meaning)}" if meaning else ""
+
+
+def _causes(report: Report, outcome: Outcome, depth: int | None) -> Iterator[causes.Row]:
+    if outcome.lost_seeds:
+        yield from causes.lost_seed_rows(outcome.lost_seeds, outcome.seeds)
+    if report.totals.stored:
+        yield from causes.failed_rows(outcome.failed)
+    page = outcome.only_page if report.stop_reason == "finished" else None
+    if page is not None and (hint := causes.only_page_hint(page, depth=depth)):
+        yield "note", hint
 
 
 def _without_secrets(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -179,7 +179,11 @@ class CrawlConfig:
     retry_delay: float = field(default=1.0, metadata=option(REQUESTS, "SECONDS", number(0, _DAY),
         "wait before the first retry; it doubles with each further one; 0 = none"))
     retry_failed: bool = field(default=False, metadata=option(REQUESTS, "", boolean,
-        "request again the URLs that failed in earlier runs"))
+        "request again all URLs that failed in earlier runs"))
+    max_failed: float | None = field(default=None, metadata=option(
+        REQUESTS, "SHARE", optional(checks.share),
+        "exit with code 6 if more than this part of the URLs to fetch failed, such as 5% or 0.05",
+        unset="no limit"))
     header: Sequence[str] = field(default=(), repr=False, metadata=option(
         CREDENTIALS, "'K: V'", each(checks.check_header),
         "send this header to the origins of the seeds; repeatable"))

@@ -241,6 +241,17 @@ def check_depth(flag: str, value: object) -> object:
         raise BadConfig(problem) from None
 
 
+def share(flag: str, value: object) -> object:
+    """A part of a whole, as a number from 0 to 1 or as text such as `5%`."""
+    given = value
+    if isinstance(value, str) and value.endswith("%"):
+        percent = parse_number(value[:-1].strip())
+        value = percent / 100 if not isinstance(percent, str) else value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise BadConfig(f"{flag}: must be a share such as 5% or 0.05, not {quote_value(given)}")
+    return float(value)
+
+
 def check_database_path(flag: str, value: object) -> object:
     if not isinstance(value, str | Path) or str(value) in ("", ".") or "\0" in str(value):
         raise BadConfig(f"{flag}: must be the path of a file, not {quote_value(value)}")

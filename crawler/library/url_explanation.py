@@ -10,34 +10,11 @@ from html import escape
 
 from msgspec import Struct
 
-from penstock.crawler.messages import is_internal
 from penstock.crawler.output.number_formats import format_size, plural
 from penstock.crawler.output.terminal import escape_control_chars
+from penstock.crawler.reasons import about, explain
 from penstock.storage.reading.explanation import Explanation, PathStep, StoredAnswer, UrlFacts
 
-# The meaning of each reason; those with a variable part are in `explain_reason`.
-REASONS = {
-    "scope": "outside --scope",
-    "include": "no --include pattern matches it",
-    "exclude": "an --exclude pattern matches it",
-    "depth": "further from the seeds than --depth",
-    "robots": "its host's robots.txt does not allow it",
-    "nearer_first": "it may contain a session id, so URLs of a lower depth are fetched first",
-    "robots_unreachable": "its host's robots.txt could not be fetched, which forbids the host (RFC 9309)",
-    "nofollow": "every link to it is nofollow",
-    "redirect_limit": "it was reached through too many redirects in a row",
-    "retry_after_too_long": "the host asked to wait longer than --max-retry-after",
-    "redirect_invalid": "it redirects, but not to a valid URL",
-    "too_large": "its body is larger than --max-body",
-    "truncated": "the body ended too early",
-    "bad_http": "the answer is not valid HTTP",
-    "dns": "its host name has no IP address",
-    "refused": "its host refused the connection",
-    "proxy": "the proxy could not be reached, or refused the request",
-    "tls": "the TLS connection failed",
-    "poison": "three runs in a row crashed while parsing it",
-    "address": "its host has no public IP address, and --public-only is set",
-}
 STATES = {
     "pending": "not fetched yet",
     "done": "answered and stored",
@@ -93,7 +70,9 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield explanation.url
     yield f"  state      {facts.state}: {STATES[facts.state]}"
     if facts.reason:
-        yield f"  reason     {explain_reason(facts.reason)}"
+        yield f"  reason     {explain(facts.reason)}"
+        if hint := about(facts.reason).hint:
+            yield f"  try        {hint}"
     if facts.retry_at:
         yield f"  retry      not before {facts.retry_at}"
     if facts.depth is None:
@@ -106,19 +85,6 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield f"  loop       its redirects form a loop: {' -> '.join(explanation.loop)} -> ..."
     yield f"  links      {plural(facts.links_here, 'stored page links', 'stored pages link')} to it"
     yield from _way(facts, explanation.path)
-
-
-def explain_reason(reason: str) -> str:
-    """The reason with its meaning, in one line."""
-    if reason.startswith("http_"):
-        return f"{reason}: the host answered with status {reason.removeprefix('http_')}"
-    if reason.startswith("timeout"):
-        return f"{reason}: no complete answer within --timeout"
-    if is_internal(reason):
-        return f"{reason}: an unexpected error in Penstock or in a plug: the log names it"
-    if reason.startswith("trap:"):
-        return f"{reason}: it looks like an endless site (see --no-traps)"
-    return f"{reason}: {REASONS[reason]}" if reason in REASONS else reason
 
 
 def _answer(answer: StoredAnswer | None) -> Iterator[str]:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
@@ -187,7 +186,7 @@ def _make_formatter(form: str) -> logging.Formatter:
     from structlog.stdlib import ProcessorFormatter
 
     # JSONRenderer escapes all but ASCII, so its lines need no further escaping.
-    render = JSONRenderer(default=repr) if form == "json" else ConsoleRenderer(_wants_colour())
+    render = JSONRenderer(default=repr) if form == "json" else ConsoleRenderer(terminal.wants_colour())
     return ProcessorFormatter(
         foreign_pre_chain=[_name_library],
         processors=[
@@ -251,7 +250,3 @@ def _quote(value: object) -> str:
     if text and _PLAIN.issuperset(text):
         return text
     return repr(text) if isinstance(value, str) else terminal.escape_control_chars(text)
-
-
-def _wants_colour() -> bool:
-    return terminal.is_terminal() and not os.environ.get("NO_COLOR")

@@ -47,6 +47,11 @@ def is_terminal() -> bool:
         return False
 
 
+def wants_colour() -> bool:
+    """True if standard error is such a terminal and NO_COLOR is not set (no-color.org)."""
+    return is_terminal() and not os.environ.get("NO_COLOR")
+
+
 def escape_control_chars(text: str) -> str:
     """Escape the characters that a terminal executes or hides: controls, line breaks, bidi marks."""
     if text.isprintable():

@@ -3,6 +3,7 @@
 crawl_reader        open a crawl's file read-only; it may be complete, killed, or written right now
 reports             the tables and named reports for people, and each report as a query
 crawl_status        how far a crawl is
+outcome             what went wrong: failures, seeds without a page, a crawl of one page
 explanation         the state of one URL, and the path from a seed to it
 crawl_diff          compare the pages of two crawls
 page_details        the rows of `pages` and their details, for programs

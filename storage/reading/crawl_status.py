@@ -65,7 +65,8 @@ def load_totals(connection: sqlite3.Connection) -> Totals:
     generation = connection.execute(_GENERATION).fetchone()
     [(pages,)] = connection.execute(sql.COUNT_PAGES, {"generation": generation[0] if generation else 1})
     [runs] = connection.execute(sql.SUM_RUNS)
-    return totals_of(states, pages, runs)
+    [(stored,)] = connection.execute(sql.HAS_STORED_PAGE)
+    return totals_of(states, pages, runs, stored=bool(stored))
 
 
 def load_status(connection: sqlite3.Connection) -> CrawlStatus:

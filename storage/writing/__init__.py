@@ -1,6 +1,7 @@
 """Writing: verdicts become committed rows.
 
 crawl_store            one crawl's file: check its identity, create or resume it, finish its runs
+failed_urls            which failed URLs the next run requests again
 writer                 what one commit changes: every table, noted and written in one order
 group_commit           many verdicts, one transaction; how long to wait for more
 discovered_urls        rows of `url`, `host` and `link`, as Discovery decides them

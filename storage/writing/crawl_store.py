@@ -27,6 +27,7 @@ from penstock.crawler.urls import unsplit
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.extraction_tables import make_search
+from penstock.storage.writing.failed_urls import admit_failed
 from penstock.storage.writing.frontier_store import SqliteFrontier
 from penstock.storage.writing.interned_strings import InternedStrings
 from penstock.storage.writing.parse_marks import ParseMarks, judge_last_run
@@ -46,6 +47,7 @@ class CrawlSettings(Struct, frozen=True, kw_only=True):
     sitemaps: Sequence[CanonicalUrl] = ()
     robots: bool
     retry_failed: bool
+    retries: int = 3  # of one URL, after its first request
     public: Mapping[str, Any]  # for runs.config, without secrets
     durable: bool = False
     search: bool = False  # index the text of pages
@@ -204,8 +206,14 @@ class CrawlStore:
         await self._database.run(sql.ADVANCE_RETRIES, latest)
         await self._database.run(sql.FORGET_ROBOTS_ATTEMPTS)
         depth = admission.horizon.depth
-        if settings.retry_failed:
-            await self._database.run(sql.ADMIT_FAILED, {"depth": depth})
+        await admit_failed(
+            self._database,
+            all_of_them=settings.retry_failed,
+            depth=depth,
+            retries=settings.retries,
+            last=self.last_config,
+            now=json.loads(json.dumps(settings.public)),
+        )
         if old_robots and not settings.robots:
             await self._database.run(sql.ADMIT_PAST_ROBOTS)
         if depth != old_depth:
@@ -239,7 +247,9 @@ class CrawlStore:
         [states] = await self._database.rows(sql.COUNT_STATES)
         [(pages,)] = await self._database.rows(sql.COUNT_PAGES, {"generation": self._generation})
         [runs] = await self._database.rows(sql.SUM_RUNS)
-        return totals_of(states, pages, runs, await count_resources(self._database))
+        [(stored,)] = await self._database.rows(sql.HAS_STORED_PAGE)
+        resources = await count_resources(self._database)
+        return totals_of(states, pages, runs, resources, stored=bool(stored))
 
     async def finish(self, reason: str, rss_bytes: int, *, wait_for_lock: bool = True) -> None:
         """Commit the verdicts that wait, and note how the run ended.

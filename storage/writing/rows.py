@@ -111,9 +111,14 @@ class TwoGenerations(Generic[K, V]):
 
 
 def totals_of(
-    states: Sequence[int], pages: int, runs: Sequence[int], resources: Mapping[str, int] | None = None
+    states: Sequence[int],
+    pages: int,
+    runs: Sequence[int],
+    resources: Mapping[str, int] | None = None,
+    *,
+    stored: bool,
 ) -> Totals:
-    """The results of COUNT_STATES, COUNT_PAGES and SUM_RUNS as one value."""
+    """The results of COUNT_STATES, COUNT_PAGES, SUM_RUNS and HAS_STORED_PAGE as one value."""
     pending, done, failed, skipped, internal = states
     requests, _, size, retries, robots, sitemaps = runs
     return Totals(
@@ -125,5 +130,6 @@ def totals_of(
         robots_requests=robots,
         sitemap_requests=sitemaps,
         internal_failures=internal,
+        stored=stored,
         resources=resources or {},
     )

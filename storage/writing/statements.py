@@ -264,6 +264,19 @@ ADMIT_FAILED = """
     UPDATE url SET state = 0, reason = NULL, retry_at = NULL, forgiven = attempts
     WHERE state = 3 AND (:depth IS NULL OR depth <= :depth OR listed OR kind = 2)
 """
+FAILED_REASONS = "SELECT DISTINCT reason FROM url WHERE state = 3"
+# `left` is the number of attempts that count as used up.
+ADMIT_FAILED_FOR = """
+    UPDATE url SET state = 0, reason = NULL, retry_at = NULL, forgiven = attempts - :left
+    WHERE state = 3 AND reason IN (SELECT value FROM json_each(:reasons))
+      AND (:depth IS NULL OR depth <= :depth OR listed OR kind <> 0)
+"""
+ADMIT_REFUSED_SEEDS = """
+    UPDATE url SET state = 0, reason = NULL WHERE state = 4 AND seed AND reason IN ('robots', 'address')
+"""
+FORGET_ROBOTS = "DELETE FROM robots"
+# 200, and the other statuses whose body is a page of its own (RFC 9110 section 15.3).
+HAS_STORED_PAGE = "SELECT EXISTS (SELECT 1 FROM fetch WHERE status BETWEEN 200 AND 203 AND error IS NULL)"
 FORGET_ROBOTS_ATTEMPTS = "UPDATE robots SET attempt = 0 WHERE attempt > 0"  # counted per run
 ADVANCE_RETRIES = "UPDATE url SET retry_at = :now WHERE state = 1 AND retry_at > :latest AND retry_at < 9e999"
 LAST_RUN = "SELECT finished_at IS NOT NULL, requests FROM runs ORDER BY id DESC LIMIT 1"
@@ -277,6 +290,7 @@ ADD_POISON_PAGE = """
     INSERT OR REPLACE INTO fetch (url_id, generation, error) VALUES (:id, :generation, 'poison')
 """
 LAST_CONFIG = "SELECT config FROM runs ORDER BY id DESC LIMIT 1"
+LAST_ENDING = "SELECT stop_reason FROM runs ORDER BY id DESC LIMIT 1"
 START_RUN = "INSERT INTO runs (started_at, config) VALUES (:now, :config) RETURNING id"
 COUNT_RUN = """
     UPDATE runs SET requests = requests + :requests, pages = pages + :pages, bytes = bytes + :bytes,

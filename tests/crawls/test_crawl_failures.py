@@ -12,8 +12,8 @@ import pytest
 
 from penstock import Crawl, CrawlConfig
 from penstock.crawler.errors import TooManyInternalFailures
-from penstock.crawler.library.url_explanation import explain_reason
 from penstock.crawler.messages import Content, Document, Failed, Fetched, FetchTask
+from penstock.crawler.reasons import explain
 from penstock.stages.extractors.html import HtmlExtractor
 from penstock.stages.fetchers.plain import PlainFetcher
 from tests.support.crawls import QUICK, check_invariants, crawl, differences, rows, stored_pages
@@ -155,7 +155,7 @@ class TestInternalFailures:
     def test_an_internal_failure_is_explained_as_an_error_that_may_be_of_a_plug(self) -> None:
         meaning = "an unexpected error in Penstock or in a plug: the log names it"
 
-        assert explain_reason("internal:KeyError") == f"internal:KeyError: {meaning}"
+        assert explain("internal:KeyError") == f"internal:KeyError: {meaning}"
 
     async def test_bugs_that_are_not_in_a_row_let_the_crawl_finish(self, db: Path) -> None:
         web = star(100)

@@ -292,12 +292,13 @@ class TestRobots:
 
         assert states(path) == {SEED: ("done", None), A: ("pending", None), B: ("pending", None)}
 
-    async def test_with_robots_again_it_stays_out(self, path: Path) -> None:
+    async def test_with_robots_again_what_it_forbade_stays_out(self, path: Path) -> None:
+        """What no answer forbade is asked for again: the robots.txt may be there now."""
         await self.forbidden(path)
         await self.robots_run(path, robots=True)
 
         assert states(path)[A] == ("skipped", "robots")
-        assert states(path)[B] == ("failed", "robots_unreachable")
+        assert states(path)[B] == ("pending", None)
 
     @pytest.mark.parametrize(
         "steps", [[(False, 0)], [(True, 0), (False, 0)], [(True, 0), (False, 0), (False, 0)]]
