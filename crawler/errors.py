@@ -16,6 +16,8 @@ Every message is one line: what is wrong, the offending value, what to do.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class PenstockError(Exception):
     """The base class of all errors. `exit_code` is the exit code of the command."""
@@ -53,3 +55,12 @@ class StorageFailed(PenstockError):
 
 class TooManyInternalFailures(PenstockError):
     """20 pages in a row failed by an unexpected error in Penstock or in a plug, so the run was ended."""
+
+
+def close_match(word: str, known: Iterable[str]) -> str:
+    """A hint for a message about a word that resembles a known one, or ''."""
+    import difflib  # most runs need none
+
+    folded = {name.casefold(): name for name in known}  # of names that differ in case only, the last
+    found = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.6)
+    return f" (did you mean {folded[found[0]]}?)" if found else ""

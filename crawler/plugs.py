@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from penstock.crawler.errors import BadConfig
+from penstock.crawler.errors import BadConfig, close_match
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -65,7 +65,10 @@ class Plugs(Struct, frozen=True):
                 package = point.dist.name if point.dist is not None else point.value
                 what = f"{type(error).__name__}: {error}"
                 raise BadConfig(f"{self.what} {name!r} of {package} cannot be loaded: {what}") from error
-        raise BadConfig(f"unknown {self.what} {name!r}; known are {', '.join(self.names(given))}")
+        known = self.names(given)
+        raise BadConfig(
+            f"unknown {self.what} {name!r}{close_match(name, known)}; known are {', '.join(known)}"
+        )
 
     def _is_built_in(self, name: str) -> bool:
         if not name.isidentifier():

@@ -98,6 +98,7 @@ KNOWN_BY = {
     "sqlite3": "storage/",
     "pyarrow": "storage/exports/",
     "warcio": "storage/exports/",
+    "xlsxwriter": "storage/exports/",
 }
 
 # A policy answers from its arguments alone, so its test needs no await, fake or sleep.

@@ -18,9 +18,8 @@ from typing import Any, NamedTuple, NoReturn
 
 from penstock.crawler.config.crawl_config import CRAWL_OPTIONS, GROUPS, MIB, OUTPUT, OUTPUT_OPTIONS, START
 from penstock.crawler.config.option_checks import OptionField, parse_number, quote_value
-from penstock.crawler.config.option_files import close_match
 from penstock.crawler.config.seeds import hide_user
-from penstock.crawler.errors import BadConfig
+from penstock.crawler.errors import BadConfig, close_match
 
 
 class Flag(NamedTuple):

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         with progress_bar("pages", None) as on_record:
             found = stack.enter_context(compare_crawls(before, after, on_record))
         failures = _failures(args.fail_if, found, after)
-        show(COLUMNS, found.rows(args.limit), args.format, title="diff")
+        show(COLUMNS, found.rows(args.limit), args.format, bom=args.bom, title="diff")
         counts = found.counts()
         kinds = ", ".join(f"{format_count(number)} {kind}" for kind, number in counts.kinds.items())
         fields = ", ".join(f"{field} {format_count(number)}" for field, number in counts.fields.items())

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from penstock.crawler.cli.open_database import add_database, binary_results, opened
+from penstock.crawler.cli.open_database import add_database, add_force, binary_results, opened
+from penstock.crawler.errors import BadQuery
 from penstock.crawler.output.atomic_output import Stdout, check_target, open_output
 from penstock.crawler.output.number_formats import format_duration, format_size, plural
 from penstock.crawler.output.terminal import escape_control_chars, write_stderr
@@ -26,14 +27,16 @@ DESCRIPTION = """\
 Write a crawl, or a part of it, in the format of another program. The crawl may be running.
 """
 MORE = """\
-formats of any rows:   csv, jsonl, parquet
+formats of any rows:   csv, jsonl, parquet, xlsx
 of the whole crawl:    edges, graphml, sitemap, warc
 
   %(prog)s parquet pages.parquet
-  %(prog)s csv links.csv --table links
+  %(prog)s xlsx links.xlsx --table links
+  %(prog)s csv values.csv --table extracted --bom
   %(prog)s jsonl - --sql "SELECT url, title FROM pages WHERE status = 200"
 
-csv and jsonl have no place for metadata of the crawl; it is written to FILE.meta.json.
+A row of extracted is a page, with a column for each name. For a row per value:
+--sql "SELECT * FROM extracted".
 """
 
 
@@ -42,8 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "form", metavar="FORMAT", help="one of the formats below, or one of an installed package"
     )
     parser.add_argument("file", metavar="FILE", help="written completely or not at all; - is standard output")
-    parser.add_argument("--table", metavar="NAME", help="pages, urls, links or a report (default: pages)")
+    parser.add_argument(
+        "--table", metavar="NAME", help="pages, urls, links, extracted or a report (default: pages)"
+    )
     parser.add_argument("--sql", metavar="SQL", help="export the rows of this SELECT instead of a table")
+    parser.add_argument(
+        "--bom", action="store_true", help="csv for a spreadsheet: with a byte order mark and CR LF"
+    )
+    parser.add_argument(
+        "--meta", action="store_true", help="also write FILE.meta.json: who crawled what, when and how"
+    )
+    add_force(parser)
     add_database(parser)
 
 
@@ -55,15 +67,29 @@ def run(args: argparse.Namespace) -> int:
 
     form = load_format(args.form)
     sql = form.select_rows(table=args.table, sql=args.sql)
+    options = ("bom",) if args.bom else ()
+    form.check_options(options)
     if args.file != "-":
-        check_target(Path(args.file))
+        check_target(Path(args.file), replace=args.force)
+    elif args.meta:
+        raise BadQuery("--meta: no file can stand beside standard output: name a file")
     began = time.monotonic()
+    notes: list[str] = []
     with opened(args) as reader, reader.snapshot() as connection:
         if args.table in REPORTS and (note := build_report_query(connection, args.table).note):
             write_stderr(f"penstock: note: {escape_control_chars(note)}")
         provenance = load_provenance(connection, sql=args.sql)
-        source = ExportSource(reader=reader, sql=sql, provenance=provenance)
+        source = ExportSource(
+            reader=reader,
+            sql=sql,
+            table="" if args.sql else args.table or "pages",
+            options=options,
+            provenance=provenance,
+            on_note=notes.append,
+        )
         count, written = _write(args, form, source)
+    for text in notes:
+        write_stderr(f"penstock: note: {escape_control_chars(text)}")
     if args.file != "-":
         took = format_duration(time.monotonic() - began)
         write_stderr(
@@ -83,5 +109,5 @@ def _write(args: argparse.Namespace, form: ExportFormat, source: ExportSource) -
             with binary_results(f"an export as {args.form}"):
                 form.export(source, Stdout())
             return 0, 0  # also if the reader has left
-        with open_output(Path(args.file)) as files:
-            return form.export(source, files), files.commit()
+        with open_output(Path(args.file), replace=args.force) as files:
+            return form.export(source, files, described=args.meta), files.commit()

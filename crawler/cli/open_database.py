@@ -38,6 +38,13 @@ def add_format(parser: argparse.ArgumentParser) -> None:
         default="table",
         help="table (default), csv, json (one array), jsonl (one object per line), html or parquet",
     )
+    parser.add_argument(
+        "--bom", action="store_true", help="csv for a spreadsheet: with a byte order mark and CR LF"
+    )
+
+
+def add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="replace files that exist")
 
 
 def row_limit(text: str) -> int:

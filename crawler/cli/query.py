@@ -33,5 +33,5 @@ def run(args: argparse.Namespace) -> int:
 
     with opened(args) as reader:
         rows = reader.select(args.sql)
-        show(rows.columns, rows, args.format)
+        show(rows.columns, rows, args.format, bom=args.bom)
     return 0

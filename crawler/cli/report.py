@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
             (f"{name} URL" if name in URL_REPORTS else name, description.text)
             for name, description in describe_reports().items()
         ]
-        show(("report", "what it shows"), listed, args.format)
+        show(("report", "what it shows"), listed, args.format, bom=args.bom)
         return 0
     if args.name is None:
         raise BadQuery(f"name a report: {', '.join((*REPORTS, *URL_REPORTS))}")
@@ -54,5 +54,5 @@ def run(args: argparse.Namespace) -> int:
         if asked.note:
             write_stderr(f"penstock: note: {escape_control_chars(asked.note)}")
         rows = reader.select(asked.sql, asked.parameters)
-        show(rows.columns, rows, args.format, title=args.name)
+        show(rows.columns, rows, args.format, bom=args.bom, title=args.name)
     return 0

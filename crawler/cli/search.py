@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
     with opened(args) as reader:
         with reader.snapshot() as connection:
             hits = search(connection, args.query, limit=args.limit)
-        if args.format != "table":
-            show(COLUMNS, hits, args.format)
+        if args.format != "table" or args.bom:
+            show(COLUMNS, hits, args.format, bom=args.bom)
             return 0
         with results() as out:
             for line in _lines(hits):

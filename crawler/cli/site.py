@@ -12,7 +12,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from penstock.crawler.cli.open_database import add_database, opened
+from penstock.crawler.cli.open_database import add_database, add_force, opened
 from penstock.crawler.errors import BadQuery, PenstockError
 from penstock.crawler.output.number_formats import format_size, plural
 from penstock.crawler.output.terminal import escape_control_chars, write_stderr
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TARGET",
         help="FILE.html or a folder (default: the database's name with -site)",
     )
+    add_force(parser)
     add_database(parser)
 
 
@@ -48,8 +49,12 @@ def run(args: argparse.Namespace) -> int:
     page, lists = _places(args.target or f"{Path(args.db).stem}-site")
     made = _make(page.parent, lists)
     try:
-        check_target(page)
-        with opened(args) as reader, reader.snapshot() as connection, open_output(page) as files:
+        check_target(page, replace=args.force)
+        with (
+            opened(args) as reader,
+            reader.snapshot() as connection,
+            open_output(page, replace=args.force) as files,
+        ):
             found = load_status(connection)
             drawn = load_chart_data(connection, found.last_activity)
             ask, beside = partial(build_report_query, connection), lists.relative_to(page.parent)

@@ -11,18 +11,27 @@ are shortened on a terminal only: a file gets all of the text.
 from __future__ import annotations
 
 import csv
+import io
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 from penstock.crawler.cli.open_database import binary_results, results
-from penstock.crawler.output.safe_cells import LfLines, escape_csv_cell, json_row_encoder
+from penstock.crawler.errors import BadQuery
+from penstock.crawler.output.safe_cells import BOM, LfLines, escape_csv_cell, json_row_encoder
 from penstock.crawler.output.terminal import escape_control_chars
 from penstock.crawler.output.text_table import Row, write_table
 
 
-def show(columns: Sequence[str], rows: Iterable[Row], form: str, *, title: str = "query") -> None:
-    """Print `rows` in the format `form`, as they come. If the reader leaves, it ends without an error."""
+def show(
+    columns: Sequence[str], rows: Iterable[Row], form: str, *, title: str = "query", bom: bool = False
+) -> None:
+    """Print `rows` in the format `form`, as they come. If the reader leaves, it ends without an error.
+
+    Raises BadQuery for a byte order mark, `bom`, with another format than csv.
+    """
+    if bom and form != "csv":
+        raise BadQuery("--bom: only --format csv can begin with a byte order mark")
     if form == "parquet":
         from penstock.storage.exports.parquet import write_rows  # pyarrow is slow to load, and an extra
 
@@ -31,7 +40,7 @@ def show(columns: Sequence[str], rows: Iterable[Row], form: str, *, title: str =
         return
     with results() as out:
         if form == "csv":
-            _csv(columns, rows, out)
+            _csv(columns, rows, out, bom=bom)
         elif form == "jsonl":
             out.writelines(f"{line}\n" for line in _objects(columns, rows, out))
         elif form == "json":
@@ -48,8 +57,12 @@ def show(columns: Sequence[str], rows: Iterable[Row], form: str, *, title: str =
 # -- for programs
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Row], out: TextIO) -> None:
-    write = csv.writer(LfLines(out.write)).writerow
+def _csv(columns: Sequence[str], rows: Iterable[Row], out: TextIO, *, bom: bool) -> None:
+    if bom:
+        if isinstance(out, io.TextIOWrapper):
+            out.reconfigure(encoding="utf-8", newline="\n")  # what the mark says, whatever the locale is
+        out.write(BOM)
+    write = csv.writer(LfLines(out.write, crlf=bom)).writerow
     cell = _csv_cell_shown if out.isatty() else escape_csv_cell
     write([cell(column) for column in columns])
     for row in rows:

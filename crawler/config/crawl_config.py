@@ -22,7 +22,7 @@ from penstock.crawler.config import credentials
 from penstock.crawler.config import option_checks as checks
 from penstock.crawler.config.option_checks import boolean, each, number, one_of, option, optional, whole
 from penstock.crawler.config.seeds import check_seed, check_seeds
-from penstock.crawler.errors import BadConfig
+from penstock.crawler.errors import BadConfig, close_match
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.urls import origin
 from penstock.crawler.version import VERSION
@@ -332,8 +332,6 @@ class CrawlConfig:
 
 
 def _describe_unknown_option(name: str) -> str:
-    from penstock.crawler.config.option_files import close_match
-
     known = [each_field.name for each_field in fields(CrawlConfig)]
     return f"unknown option {checks.quote_value(name)}{close_match(name.replace('-', '_'), known)}"
 

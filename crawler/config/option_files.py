@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from penstock.crawler.config.option_checks import quote_value
 from penstock.crawler.config.seeds import parse_seed_lines
-from penstock.crawler.errors import BadConfig
+from penstock.crawler.errors import BadConfig, close_match
 from penstock.crawler.output.terminal import escape_control_chars
 
 _MOST_PATH = 200  # characters of a path in a message
@@ -48,14 +48,6 @@ def read_seeds(path: str) -> list[str]:
     return parse_seed_lines(read_text("--seeds", path).splitlines())
 
 
-def close_match(word: str, known: Iterable[str]) -> str:
-    """A hint for a word that resembles a known one, or ''."""
-    import difflib  # here and below: most command lines need neither of these modules
-
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {found[0]}?)" if found else ""
-
-
 def as_toml(values: Mapping[str, object]) -> str:
     """Write options as a file that `read_options` reads back; None has no line."""
     return "".join(
@@ -66,7 +58,7 @@ def as_toml(values: Mapping[str, object]) -> str:
 
 
 def _toml(path: str) -> dict[str, object]:
-    import tomllib
+    import tomllib  # most command lines need no file
 
     try:
         return tomllib.loads(read_text("--config", path))

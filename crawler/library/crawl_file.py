@@ -126,16 +126,18 @@ class CrawlFile:
     def export(self, form: str, file: str | Path, *, table: str | None = None, sql: str | None = None) -> int:
         """Write the crawl, a `table` or the rows of an `sql` query in an export format; return the records.
 
-        The file appears whole or not at all. Raises BadConfig for an unknown format, BadQuery for rows
-        that it cannot take or a library that is not installed.
+        The file appears whole or not at all, and replaces one of its name. Raises BadConfig for an unknown
+        format, BadQuery for rows that it cannot take or a library that is not installed.
         """
         chosen = load_format(form, self._exports)
         select = chosen.select_rows(table=table, sql=sql)
-        check_target(Path(file))
+        check_target(Path(file), replace=True)
         with self._reader.snapshot() as connection:
             provenance = load_provenance(connection, sql=sql)
-            source = ExportSource(reader=self._reader, sql=select, provenance=provenance)
-            with open_output(Path(file)) as files:
+            source = ExportSource(
+                reader=self._reader, sql=select, table="" if sql else table or "pages", provenance=provenance
+            )
+            with open_output(Path(file), replace=True) as files:
                 count = chosen.export(source, files)
                 files.commit()
         return count

@@ -4,7 +4,7 @@ May touch: the file system, standard output.
 
 A file is written under a temporary name in the same folder and renamed at the end, so that a
 reader sees the old file or the new one. A target that is not a regular file (a pipe, a device)
-is written directly.
+is written directly. A file that exists is replaced only where the person said so.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ _BESIDE_A_DATABASE = ("-wal", "-shm", "-journal", "-lock")
 class AtomicOutput:
     """A main file, and perhaps parts beside it. Made by `open_output`."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, *, replace: bool) -> None:
         self.target = target
+        self._replace = replace
         self.name = target.name
         self.alone = target.exists() and not target.is_file()  # a pipe or a device: no parts beside it
         self._open: list[tuple[BinaryIO, Path, Path]] = []  # file, temporary name, final name
@@ -43,7 +44,7 @@ class AtomicOutput:
         return self._begin(self.target.parent / name)
 
     def _begin(self, path: Path) -> BinaryIO:
-        check_target(path)
+        check_target(path, replace=self._replace)
         if self.alone:
             return self._keep(path.open("wb"), path, path)
         beside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -64,9 +65,15 @@ class AtomicOutput:
                 size += file.tell()
                 os.fsync(file.fileno())
             file.close()
-        for _, now, then in sorted(self._open, key=lambda item: item[2] == self.target):
-            if now != then:
-                os.replace(now, then)
+        renamed = [
+            (now, then)
+            for _, now, then in sorted(self._open, key=lambda item: item[2] == self.target)
+            if now != then
+        ]
+        for _, then in renamed:
+            check_target(then, replace=self._replace)  # it may have appeared meanwhile
+        for now, then in renamed:
+            os.replace(now, then)
         return size
 
     def discard(self) -> None:
@@ -79,10 +86,13 @@ class AtomicOutput:
 
 
 @contextlib.contextmanager
-def open_output(target: Path) -> Iterator[AtomicOutput]:
-    """Files for a block. An exception in it leaves the old files as they were."""
+def open_output(target: Path, *, replace: bool) -> Iterator[AtomicOutput]:
+    """Files for a block. An exception in it leaves the old files as they were.
+
+    Raises BadQuery for a file that exists, unless `replace`.
+    """
     # A link is kept and its target replaced; this matters most for /dev/stdout.
-    files = AtomicOutput(target.resolve() if target.is_file() else target)
+    files = AtomicOutput(target.resolve() if target.is_file() else target, replace=replace)
     try:
         yield files
     except BaseException as error:
@@ -92,8 +102,9 @@ def open_output(target: Path) -> Iterator[AtomicOutput]:
         raise
 
 
-def check_target(path: Path) -> None:
-    """Raise BadQuery if the path cannot be written, or if a crawl would be overwritten.
+def check_target(path: Path, *, replace: bool) -> None:
+    """Raise BadQuery if the path cannot be written, if a crawl would be overwritten, or, unless
+    `replace`, any file.
 
     The file is opened here, so call this before the database is opened: closing a descriptor
     of a file drops the locks that SQLite holds on it in this process.
@@ -109,6 +120,8 @@ def check_target(path: Path) -> None:
             with path.open("rb") as file:
                 if file.read(len(_SQLITE)) == _SQLITE:
                     raise BadQuery(f"{path} is a database and would be overwritten: name another file")
+            if not replace:
+                raise BadQuery(f"{path} exists: name another file, or replace it with --force")
     except (OSError, ValueError) as error:
         raise BadQuery(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
 

@@ -22,7 +22,17 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _UNESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
+BOM = "\ufeff"  # at the begin of a CSV file: it is UTF-8
+LIST_SEPARATOR = "; "  # between the values of a list, in formats whose cells hold one value
+
+
+def join_list(values: Sequence[object]) -> str:
+    return LIST_SEPARATOR.join(map(str, values))
+
+
 def escape_csv_cell(value: object) -> object:
+    if isinstance(value, list):
+        value = join_list(value)
     if isinstance(value, str):
         text = f"'{value}" if value.startswith(_FORMULA_STARTS) else value
         if text.isprintable():  # nearly always, and far cheaper than the pattern
@@ -68,10 +78,11 @@ def make_unique(columns: Sequence[str]) -> list[str]:
 
 class LfLines:
     """A text stream for the csv module that ends lines with LF. The module itself must write CRLF:
-    only then it quotes a carriage return in a value."""
+    only then it quotes a carriage return in a value. `crlf` leaves them."""
 
-    def __init__(self, write: Callable[[str], object]) -> None:
+    def __init__(self, write: Callable[[str], object], *, crlf: bool = False) -> None:
         self._write = write
+        self._end = "\r\n" if crlf else "\n"
 
     def write(self, line: str) -> None:
-        self._write(line.removesuffix("\r\n") + "\n")
+        self._write(line.removesuffix("\r\n") + self._end)

@@ -6,13 +6,15 @@ An export format is a module, or an object with the same names, or a function `w
     ABOUT    one line for people; default empty
     TAKES    "rows" (default): the rows of any table or SELECT, which are `source.rows()`
              "crawl": the format decides itself what it reads, through `source.reader`
-    SIDECAR  True: the format has no place for `source.provenance`, so it is written to
-             FILE.meta.json; default False
+    OPTIONS  names of the switches of `export` that it knows, such as "bom", which it finds in
+             `source.options`; default none
 
 A format is found as a file in this folder, as an entry point of the group `penstock.exports` of an
 installed package, or as an object given to the library.
 
-`write` calls `source.on_record()` for every record. It raises BadQuery for what a person can change,
+`write` calls `source.on_record()` for every record, and `source.on_note(text)` for what a person should
+know about the file, such as a value that was cut. A value is None, an int, a float, a str, bytes, or, of
+the table `extracted`, a list of these. `write` raises BadQuery for what a person can change,
 such as a missing library or rows that do not fit; then no file appears. It keeps no list of rows: a
 million rows need no more memory than a thousand. A library of an extra is imported by the format's
 own file, so only when the format is used.
@@ -23,14 +25,15 @@ May touch: a CrawlReader, the files it is given.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import BinaryIO, Protocol, cast
 
 from msgspec import Struct
 
-from penstock.crawler.errors import BadConfig, BadQuery
+from penstock.crawler.errors import BadConfig, BadQuery, close_match
 from penstock.crawler.plugs import Plugs
 from penstock.storage.reading.crawl_reader import CrawlReader, QueryResult
+from penstock.storage.reading.extracted_values import ExtractedValues
 from penstock.storage.reading.reports import REPORTS, TABLES
 
 EXPORTS = Plugs("export format", "penstock.storage.exports", "penstock.exports")
@@ -64,11 +67,15 @@ class ExportSource(Struct, frozen=True, kw_only=True):
 
     reader: CrawlReader
     sql: str  # the chosen rows; empty for a format of a whole crawl
+    table: str = ""  # the table or report whose rows they are; "" if SQL chose them
+    options: Sequence[str] = ()  # the switches that were given, of those that the format knows
     provenance: Mapping[str, object]  # who crawled what and when: penstock.storage.reading.provenance
     on_record: Callable[[], None] = lambda: None  # called for every record
+    on_note: Callable[[str], None] = lambda text: None  # shows a line to the person
 
-    def rows(self) -> QueryResult:
-        return self.reader.select(self.sql)
+    def rows(self) -> QueryResult | ExtractedValues:
+        """Columns and rows. Those of `extracted` are one per page, with a column for each name."""
+        return ExtractedValues(self.reader) if self.table == "extracted" else self.reader.select(self.sql)
 
     def expected_records(self) -> int | None:
         """How many rows there will be, where that costs little to count; else None."""
@@ -86,7 +93,7 @@ class ExportFormat(Struct, frozen=True, kw_only=True):
     write: Callable[[ExportSource, ExportFiles], int]
     about: str
     takes_rows: bool  # False: of a whole crawl
-    sidecar: bool
+    options: Sequence[str] = ()
 
     def select_rows(self, *, table: str | None = None, sql: str | None = None) -> str:
         """The SELECT for a table, a report or a query; pages if neither is given. Raises BadQuery."""
@@ -99,13 +106,22 @@ class ExportFormat(Struct, frozen=True, kw_only=True):
         if sql:
             return sql
         if (table or "pages") not in (*TABLES, *REPORTS):
-            raise BadQuery(f"there is no table {table!r}; there are {', '.join((*TABLES, *REPORTS))}")
+            known = (*TABLES, *REPORTS)
+            raise BadQuery(
+                f"there is no table {table!r}{close_match(table or '', known)}; there are {', '.join(known)}"
+            )
         return f"SELECT * FROM {table or 'pages'}"
 
-    def export(self, source: ExportSource, files: ExportFiles) -> int:
-        """Write all files; return the number of records."""
+    def check_options(self, given: Sequence[str]) -> None:
+        """Raise BadQuery for a switch of `export` that this format does not know."""
+        for name in given:
+            if name not in self.options:
+                raise BadQuery(f"--{name}: an export as {self.name} has no such option")
+
+    def export(self, source: ExportSource, files: ExportFiles, *, described: bool = False) -> int:
+        """Write all files; `described`: with the provenance in FILE.meta.json. Returns the records."""
         count = self.write(source, files)
-        if self.sidecar and not files.alone:
+        if described:
             text = json.dumps(source.provenance, indent=2)
             files.part(f"{files.name}.meta.json").write(f"{text}\n".encode())
         return count
@@ -129,7 +145,7 @@ def load_format(name: str, given: Mapping[str, object] | None = None) -> ExportF
         write=cast(Callable[[ExportSource, ExportFiles], int], write),
         about=getattr(plug, "ABOUT", ""),
         takes_rows=takes == "rows",
-        sidecar=getattr(plug, "SIDECAR", False),
+        options=tuple(getattr(plug, "OPTIONS", ())),
     )
 
 

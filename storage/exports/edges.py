@@ -11,7 +11,6 @@ from penstock.storage.exports import ExportFiles, ExportSource
 
 ABOUT = "the link graph as an edge list, tab between source and target"
 TAKES = "crawl"
-SIDECAR = False
 
 # In the order of the table: without sorting, the first line is written at once.
 _LINKS = "SELECT source, target FROM links"

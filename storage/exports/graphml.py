@@ -17,7 +17,6 @@ from penstock.storage.exports import ExportFiles, ExportSource
 
 ABOUT = "the link graph in XML, with status, depth and title of the nodes"
 TAKES = "crawl"
-SIDECAR = False
 
 _NODES = """
     SELECT url.id, url_text.url,

@@ -10,7 +10,6 @@ from penstock.storage.exports import ExportFiles, ExportSource
 
 ABOUT = "one JSON object per line"
 TAKES = "rows"
-SIDECAR = True
 
 
 def write(source: ExportSource, files: ExportFiles) -> int:

@@ -3,8 +3,8 @@
 May touch: pyarrow (the extra `parquet`); see the package.
 
 Parquet needs a type for each column, and SQLite has none. The types of some columns of the views are
-known. The type of any other column is that of its first values; a later value of another type is an
-error that names the column.
+known, and so are those of `extracted`. The type of any other column is that of its first values; a later
+value of another type is an error that names the column.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from penstock.crawler.errors import BadQuery
 from penstock.crawler.output.safe_cells import make_unique
 from penstock.storage.exports import ExportFiles, ExportSource, missing_extra
+from penstock.storage.reading.extracted_values import ExtractedValues, Kind
 
 try:
     import pyarrow as pa
@@ -27,7 +29,6 @@ except ImportError as error:
 
 ABOUT = "Parquet with zstd, for data frames"
 TAKES = "rows"
-SIDECAR = False
 
 ROWS_AT_ONCE = 10_000  # of a row group; this bounds the memory
 _MOMENTS = ("fetched_at", "retry_at", "started_at", "finished_at")
@@ -39,7 +40,8 @@ Row = Sequence[object]
 
 def write(source: ExportSource, files: ExportFiles) -> int:
     rows = source.rows()
-    return write_rows(rows.columns, rows, files.main(), source.provenance, source.on_record)
+    kinds = rows.kinds if isinstance(rows, ExtractedValues) else {}
+    return write_rows(rows.columns, rows, files.main(), source.provenance, source.on_record, kinds)
 
 
 def write_rows(
@@ -48,12 +50,19 @@ def write_rows(
     out: BinaryIO,
     about: Mapping[str, object],
     on_record: Callable[[], None] = lambda: None,
+    kinds: Mapping[str, Kind] = MappingProxyType({}),
 ) -> int:
-    """Write the rows; return their number. Raises BadQuery for a column of several types."""
+    """Write the rows, columns of known `kinds` with these; return their number.
+
+    Raises BadQuery for a column of several types.
+    """
     names = make_unique(columns)
     batches = _batches(iter(rows))
     first = next(batches, [])
-    types = [_type(name, (row[i] for row in first)) for i, name in enumerate(names)]
+    types = [
+        _known_type(kinds[name]) if name in kinds else _type(name, (row[i] for row in first))
+        for i, name in enumerate(names)
+    ]
     schema = pa.schema(
         zip(names, types, strict=True), metadata={"penstock": json.dumps(about)} if about else None
     )
@@ -76,6 +85,11 @@ def write_rows(
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
     while batch := list(islice(rows, ROWS_AT_ONCE)):
         yield batch
+
+
+def _known_type(kind: Kind) -> Any:
+    single = {int: pa.int64(), float: pa.float64(), str: pa.string()}[kind.type]
+    return pa.list_(single) if kind.many else single
 
 
 def _type(name: str, values: Iterable[object]) -> Any:

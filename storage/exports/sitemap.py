@@ -40,7 +40,6 @@ from penstock.storage.exports import ExportFiles, ExportSource
 
 ABOUT = "sitemap.xml of the pages that are their own canonical; over 50,000 need several files with an index"
 TAKES = "crawl"
-SIDECAR = False
 
 MAX_URLS = 50_000  # sitemaps.org, of a sitemap and of an index
 MAX_BYTES = 50 << 20  # sitemaps.org, before compression

@@ -27,7 +27,6 @@ except ImportError as error:
 
 ABOUT = "WARC 1.1 of the bodies saved by --save-bodies; compressed if FILE ends in .gz"
 TAKES = "crawl"
-SIDECAR = False
 
 _BODIES = """
     SELECT url_text.url, last_fetch.status,

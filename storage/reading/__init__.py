@@ -7,6 +7,7 @@ outcome             what went wrong: failures, seeds without a page, a crawl of 
 explanation         the state of one URL, and the path from a seed to it
 crawl_diff          compare the pages of two crawls
 page_details        the rows of `pages` and their details, for programs
+extracted_values    the values of rules and plugins, one row per page
 full_text           query the full-text index over the text of pages
 chart_data          the figures of a crawl that are drawn as charts
 provenance          who crawled what and when, for exports

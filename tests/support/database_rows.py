@@ -26,13 +26,19 @@ MOMENT = 1_795_172_006_123  # unix milliseconds of 2026-11-20T10:53:26.123Z
 class CrawlFile:
     """A context manager; on leaving it the rows are committed and the file is closed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_new: bool = True) -> None:
         self.path = path
         self.db = sqlite3.connect(path, isolation_level=None)
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = OFF")  # no test pulls the plug
-        create_schema(self.db)
+        if is_new:
+            create_schema(self.db)
         self.db.execute("BEGIN")
+
+    @classmethod
+    def reopened(cls, path: Path) -> CrawlFile:
+        """A file that was filled before, for further rows."""
+        return cls(path, is_new=False)
 
     def __enter__(self) -> CrawlFile:
         return self

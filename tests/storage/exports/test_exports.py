@@ -108,17 +108,30 @@ class TestRows:
         assert list(csv.reader(io.StringIO(path.read_text("utf-8")))) == [["url", "title"], [HOME, "'=cmd()"]]
 
     @pytest.mark.parametrize("table", ["pages", "urls", "links", "runs", "broken_links"])
-    @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+    @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "xlsx"])
     def test_every_table_can_be_exported_in_every_format_of_rows(
         self, shell: Shell, form: str, table: str
     ) -> None:
         assert shell.writes(form, "--table", table).stat().st_size > 0
 
+    def test_csv_for_a_spreadsheet_has_a_byte_order_mark_and_cr_lf(self, shell: Shell) -> None:
+        sql = "SELECT 'ü,\"' || char(10) || 'x' AS a, 1 AS b"
+
+        plain = shell.writes("csv", "--sql", sql, name="plain.csv").read_bytes()
+        marked = shell.writes("csv", "--sql", sql, "--bom", name="marked.csv").read_bytes()
+
+        assert plain == 'a,b\n"ü,""\nx",1\n'.encode()
+        assert marked == b"\xef\xbb\xbf" + 'a,b\r\n"ü,""\nx",1\r\n'.encode()
+        assert list(csv.reader(io.StringIO(marked.decode("utf-8-sig"), newline=""))) == [
+            ["a", "b"], ['ü,"\nx', "1"],
+        ]  # fmt: skip
+
     @pytest.mark.parametrize("form", ["csv", "jsonl"])
-    def test_the_provenance_is_written_beside_formats_without_a_place_for_it(
-        self, shell: Shell, form: str
-    ) -> None:
-        shell.writes(form, "--sql", "SELECT 1")
+    def test_the_provenance_is_written_beside_the_file_on_request_only(self, shell: Shell, form: str) -> None:
+        shell.writes(form, "--sql", "SELECT 1", name="alone")
+        assert [path.name for path in shell.folder.iterdir()] == ["alone"]
+
+        shell.writes(form, "--sql", "SELECT 1", "--meta")
 
         said = json.loads((shell.folder / "out.meta.json").read_text())
 
@@ -129,11 +142,11 @@ class TestRows:
 
     def test_an_export_writes_no_other_files(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(shell.folder)
-        for form in ("edges", "graphml", "sitemap", "parquet", "warc"):
+        for form in ("csv", "edges", "graphml", "jsonl", "sitemap", "parquet", "warc", "xlsx"):
             shell.writes(form, name=form)
 
         assert sorted(path.name for path in shell.folder.iterdir()) == [
-            "edges", "graphml", "parquet", "sitemap", "warc",
+            "csv", "edges", "graphml", "jsonl", "parquet", "sitemap", "warc", "xlsx",
         ]  # fmt: skip
 
 
@@ -278,7 +291,7 @@ class TestFiles:
         with closing(sqlite3.connect(shell.db)) as db, db:
             db.execute("INSERT INTO body SELECT 3, 1, x'00', x'00'")  # damaged: it cannot be unpacked
 
-        assert shell.types("warc", str(path)) == 1
+        assert shell.types("warc", str(path), "--force") == 1
         assert path.read_bytes() == before
         assert [path.name for path in shell.folder.iterdir() if path.name.startswith(".")] == []
 
@@ -287,10 +300,48 @@ class TestFiles:
             assert shell.types("jsonl", str(path)) == 2
             assert "name another file" in shell.err
 
+    @pytest.mark.parametrize("name", ["out", "out.meta.json", "link"])
+    def test_a_file_that_exists_is_replaced_with_force_only(self, shell: Shell, name: str) -> None:
+        path = shell.folder / name
+        if name == "link":
+            path.symlink_to(shell.folder / "linked")
+            path = shell.folder / "linked"
+        path.write_text("mine")
+        target = str(shell.folder / ("link" if name == "link" else "out"))
+
+        assert shell.types("jsonl", target, "--meta") == 2
+        assert f"{name} exists: name another file, or replace it with --force" in shell.err
+        assert shell.err.count("\n") == 1
+        assert path.read_text() == "mine"
+
+        assert shell.types("jsonl", target, "--meta", "--force") == 0
+        assert path.read_text() != "mine"
+        assert [path.name for path in shell.folder.iterdir() if path.name.startswith(".")] == []
+
+    def test_a_file_that_appears_during_the_export_is_not_replaced(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = shell.folder / "out"
+        whole = exports.ExportSource.rows
+
+        def rows(source: exports.ExportSource) -> Any:
+            path.write_text("mine")
+            return whole(source)
+
+        monkeypatch.setattr(exports.ExportSource, "rows", rows)
+
+        assert shell.types("jsonl", str(path)) == 2
+        assert path.read_text() == "mine"
+
     @pytest.mark.parametrize(
         ("words", "said"),
         [
-            (["nope", "x"], "csv, edges, graphml, jsonl, parquet, sitemap, warc"),
+            (["nope", "x"], "csv, edges, graphml, jsonl, parquet, sitemap, warc, xlsx"),
+            (["parkuet", "x"], "unknown export format 'parkuet' (did you mean parquet?)"),
+            (["csv", "x", "--table", "broken_link"], "(did you mean broken_links?)"),
+            (["csv", "x", "--tabel", "links"], "(did you mean --table?)"),
+            (["jsonl", "x", "--bom"], "--bom: an export as jsonl has no such option"),
+            (["jsonl", "-", "--meta"], "--meta: no file can stand beside standard output"),
             (["csv", "x", "--table", "nope"], "there are pages, urls, links"),
             (["csv", "x", "--table", "pages", "--sql", "SELECT 1"], "not both"),
             (["csv", "x", "--table", "top_pages"], "run analyse first"),
@@ -336,7 +387,7 @@ class TestFiles:
         real.write_text("old")
         link.symlink_to(real)
 
-        shell.writes("csv", "--sql", "SELECT 1 AS x", name="link")
+        shell.writes("csv", "--sql", "SELECT 1 AS x", "--force", name="link")
 
         assert link.is_symlink()
         assert real.read_text() == "x\n1\n"
@@ -367,7 +418,9 @@ class TestFiles:
         assert shell.types("jsonl", "-") == 2
         assert "cannot be shown on a terminal" in shell.err
 
-    @pytest.mark.parametrize(("form", "library"), [("parquet", "pyarrow"), ("warc", "warcio")])
+    @pytest.mark.parametrize(
+        ("form", "library"), [("parquet", "pyarrow"), ("warc", "warcio"), ("xlsx", "xlsxwriter")]
+    )
     def test_a_missing_library_is_named_with_its_extra(
         self, shell: Shell, form: str, library: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -382,7 +435,9 @@ class TestFiles:
 
 class TestPlugs:
     def test_each_file_of_the_folder_is_a_format_of_that_name(self) -> None:
-        assert exports.list_formats() == ["csv", "edges", "graphml", "jsonl", "parquet", "sitemap", "warc"]
+        assert exports.list_formats() == [
+            "csv", "edges", "graphml", "jsonl", "parquet", "sitemap", "warc", "xlsx",
+        ]  # fmt: skip
 
     @pytest.mark.parametrize("name", ["csv", "edges", "graphml", "jsonl", "sitemap"])
     def test_every_built_in_format_says_in_one_line_what_it_is(self, name: str) -> None:
@@ -394,15 +449,20 @@ class TestPlugs:
     def test_a_function_by_itself_is_a_format_of_rows(self) -> None:
         form = exports.load_format("shout", {"shout": write_urls})
 
-        assert (form.takes_rows, form.sidecar, form.about) == (True, False, "")
+        assert (form.takes_rows, form.options, form.about) == (True, (), "")
         assert form.write is write_urls
 
     def test_a_given_object_replaces_the_built_in_format_of_its_name(self) -> None:
-        given = SimpleNamespace(write=write_urls, TAKES="crawl", SIDECAR=True, ABOUT="mine")
+        given = SimpleNamespace(write=write_urls, TAKES="crawl", OPTIONS=["bom"], ABOUT="mine")
 
         form = exports.load_format("csv", {"csv": given})
 
-        assert (form.write, form.takes_rows, form.sidecar, form.about) == (write_urls, False, True, "mine")
+        assert (form.write, form.takes_rows, form.options, form.about) == (
+            write_urls,
+            False,
+            ("bom",),
+            "mine",
+        )
 
     @pytest.mark.parametrize(
         ("given", "message"),
