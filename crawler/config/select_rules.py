@@ -54,7 +54,7 @@ class SelectRule:
     type: str = "str"  # one of values.TYPES
     url: str | None = None  # regular expression; only pages whose canonical URL matches
     many: bool = False  # all elements, not only the first
-    decimal: str | None = None  # "." or ","; None: guessed from each number
+    decimal: str | None = None  # "." or ",", "lang": by the page's language; None: by each number
     format: str | None = None  # of a date, for strptime; None: ISO 8601 and similar formats
 
     def __post_init__(self) -> None:
@@ -172,6 +172,6 @@ _CHECKS = {
     "type": one_of(*TYPES),
     "url": optional(_pattern),
     "many": boolean,
-    "decimal": optional(one_of(".", ",")),
+    "decimal": optional(one_of(".", ",", "lang")),
     "format": optional(_text),
 }

@@ -1,6 +1,7 @@
 """Fields: values that the operator wants of a page besides its links.
 
 collector        the values and errors of one page, within bounds
+element_text     the text of one element as a rule takes it
 field_extractor  carry out a plan on a page: rules, plugins, structured data, text, resources
 maintext         the article of a page, without menus and footers
 microdata        microdata items as JSON

@@ -16,6 +16,7 @@ from penstock.crawler.extraction import ExtractionError, ExtractionResult, Scala
 MAX_VALUES = 10_000  # of a page
 MAX_TEXT = 100_000  # characters of one value; a longer one is cut
 MAX_CHARS = 1_000_000  # of all values of a page
+MAX_WALKED = 300_000  # nodes of elements whose text is taken, elements within elements counted each time
 MAX_ERRORS = 20  # of a page; the first ones tell enough
 MAX_ERROR = 300  # characters
 
@@ -26,6 +27,7 @@ class Collector(Struct):
     values: list[Value] = field(default_factory=list)
     errors: list[ExtractionError] = field(default_factory=list)
     chars: int = 0
+    walk_left: int = MAX_WALKED
 
     @classmethod
     def of(cls, found: ExtractionResult) -> Collector:

@@ -76,7 +76,7 @@ class FieldExtractor:
     ) -> Content:
         """Return `content` with the fields, and with the links that plugins name."""
         collector = Collector()
-        self._selection.take(tree, document.url, collector)
+        self._selection.take(tree, document.url, collector, language=content.language)
         page = ParsedDocument(tree, utf8, document, content)
         links = self._run_plugins(page, collector, resolve)
         text = None

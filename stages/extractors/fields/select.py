@@ -11,15 +11,19 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
+from penstock.crawler.config.number_marks import decimal_of_language
+from penstock.crawler.config.numbers import LINE_BREAK
 from penstock.crawler.config.option_checks import join_problems, quote_value
 from penstock.crawler.config.select_rules import Pick, SelectRule
 from penstock.crawler.config.values import UnreadableValue, parse_value
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.extraction import Scalar
-from penstock.stages.extractors.fields.collector import MAX_TEXT, Collector
+from penstock.stages.extractors.fields.collector import Collector
+from penstock.stages.extractors.fields.element_text import element_text
 from penstock.stages.extractors.text.markup import collapse
 
 _NOWHERE = LexborHTMLParser("")
+_NUMBERS = ("int", "float")
 MAX_SEARCHED = 10_000  # characters that a rule's regular expression sees
 
 
@@ -68,11 +72,13 @@ class Selection:
         check_rules(rules)
         self._rules = list(map(_compiled, rules))
 
-    def take(self, tree: LexborHTMLParser, url: str, collector: Collector) -> None:
-        """Put the values that the rules find into `collector`."""
+    def take(
+        self, tree: LexborHTMLParser, url: str, collector: Collector, *, language: str | None = None
+    ) -> None:
+        """Put the values that the rules find into `collector`. `language` is that of the page."""
         for compiled in self._rules:
             if compiled.pages is None or compiled.pages(url):
-                _apply(compiled, tree, collector)
+                _apply(compiled, tree, collector, language)
 
 
 def _compiled(rule: SelectRule) -> _Compiled:
@@ -87,15 +93,17 @@ def _compiled(rule: SelectRule) -> _Compiled:
     return _Compiled(rule, rule.picks, pages, Finder(rule.regex) if rule.regex is not None else None)
 
 
-def _apply(compiled: _Compiled, tree: LexborHTMLParser, collector: Collector) -> None:
+def _apply(compiled: _Compiled, tree: LexborHTMLParser, collector: Collector, language: str | None) -> None:
     """Take the values of the first selector that has any."""
     rule = compiled.rule
     unread: str | None = None
+    decimal = decimal_of_language(language) if rule.decimal == "lang" else rule.decimal
     for pick in compiled.picks:
         taken = False
-        for text in _texts(matches(tree, pick.css), pick.attr):
+        nodes = matches(tree, pick.css)
+        for text in _texts(rule.name, nodes, pick.attr, collector, as_number=rule.type in _NUMBERS):
             try:
-                value = _value(compiled, text)
+                value = _value(compiled, text, decimal)
             except UnreadableValue as error:
                 unread = unread or str(error)
                 continue
@@ -112,18 +120,29 @@ def _apply(compiled: _Compiled, tree: LexborHTMLParser, collector: Collector) ->
         collector.note(rule.name, unread)
 
 
-def _texts(nodes: Sequence[LexborNode], attr: str | None) -> Iterator[str]:
+def _texts(
+    name: str, nodes: Sequence[LexborNode], attr: str | None, collector: Collector, *, as_number: bool
+) -> Iterator[str]:
     for node in nodes:
-        text = node.text_lexbor() if attr is None else node.attributes.get(attr.lower())
-        if text and (text := collapse(text[:MAX_TEXT])):
+        if attr is None:
+            text = element_text(node, collector, as_number=as_number)
+            if text is None:
+                collector.note(name, "too much: the elements of this page enclose one another too often")
+                return
+        else:
+            text = node.attributes.get(attr.lower())
+        if text and (text := collapse(text)):
             yield text
 
 
-def _value(compiled: _Compiled, text: str) -> Scalar | None:
-    """The value in an element's text; None where the rule's pattern does not occur. Raises NoValue."""
+def _value(compiled: _Compiled, text: str, decimal: str | None) -> Scalar | None:
+    """The value in an element's text; None where the rule's pattern does not occur.
+
+    Raises UnreadableValue.
+    """
     rule, pattern = compiled.rule, compiled.pattern
     if pattern is not None:
-        found = pattern(text[:MAX_SEARCHED])
+        found = pattern(text[:MAX_SEARCHED].replace(LINE_BREAK, " "))
         if rule.type == "bool":
             return found is not None
         if found is None:
@@ -131,4 +150,4 @@ def _value(compiled: _Compiled, text: str) -> Scalar | None:
         text = found.strip()
         if not text:
             return None
-    return parse_value(text, rule.type, decimal=rule.decimal, format=rule.format)
+    return parse_value(text, rule.type, decimal=decimal, format=rule.format)

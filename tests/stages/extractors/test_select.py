@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from penstock.crawler.config.select_rules import check_rules
@@ -52,6 +53,81 @@ class TestText:
         collector = taken("<p>a", "x=div", table(css="div", type="int"))
 
         assert (collector.values, collector.errors) == ([], [])
+
+    @pytest.mark.parametrize(
+        ("html", "text"),
+        [
+            ("<p>12<br>kg", "12 kg"),
+            ("<div class=x><p>a</p>b<div>c</div><ul><li>d<li>e</ul></div>", "a b c d e"),
+            ("<table class=x><tr><td>1<td>2</table>", "1 2"),
+            ("<p>a<script>var b</script><style>p{}</style><template>c</template>d", "ad"),
+            ("<p>$<!-- -->1<!-- -->2", "$12"),
+            ("<p><b>P</b>rice", "Price"),
+        ],
+    )
+    def test_blocks_and_line_breaks_part_words_and_scripts_are_no_text(self, html: str, text: str) -> None:
+        assert values(html, "x=.x, p") == [("x", text)]
+
+    def test_elements_that_enclose_one_another_cannot_be_walked_without_end(self) -> None:
+        """The square of their number; the parser's own bound on depth does not hold in a child process."""
+        collector = taken("<div><b>1</b>" * 2_000, "x[]=div")
+
+        assert "too much" in collector.errors[0].error
+
+
+class TestNumbers:
+    """What the structure of an element says about the number in it."""
+
+    def read(self, html: str, **keys: Any) -> object:
+        collector = taken(html, table(type="float", **keys))
+        return collector.values[0].value if collector.values else collector.errors[0].error
+
+    @pytest.mark.parametrize(
+        ("html", "value"),
+        [
+            ("<p><del>$20.00</del> <ins>$15.00</ins>", 15.0),
+            ("<p><s>20 €</s>", 20.0),
+            ("<p><span>12</span><span>.</span><sup>99</sup>", 12.99),
+            ("<p><span>$</span>1,299.00", 1299.0),
+            ("<p>-<span>$</span>5.00", -5.0),
+            ("<p>$<!-- -->1<!-- -->2", 12.0),
+            ("<p><b>EUR</b>\n 12,50", 12.5),
+            ("<p>12,50<br>EUR", 12.5),
+            ("<p>5 <script>99</script>", 5.0),
+        ],
+    )
+    def test_a_number_may_be_spread_over_elements(self, html: str, value: float) -> None:
+        assert self.read(html) == value
+
+    @pytest.mark.parametrize(
+        ("html", "problem"),
+        [
+            ("<p>$12<sup>99</sup>", "digits of several elements run together: '$12|99'"),
+            ("<p>10<br>20", "several numbers: '10 20'"),
+            ("<p>1<br>299", "several numbers: '1 299'"),
+            ("<p><i>1</i> <i>299</i>", "several numbers"),
+            ("<p>1\n299", "several numbers"),
+        ],
+    )
+    def test_two_numbers_side_by_side_are_not_one(self, html: str, problem: str) -> None:
+        assert str(self.read(html)).startswith(problem)
+
+    def test_an_ambiguous_number_is_read_as_the_rule_says(self) -> None:
+        assert str(self.read("<p>1.299 €")).startswith("ambiguous number '1.299'")
+        assert self.read("<p>1.299 €", decimal=",") == 1299.0
+        assert self.read("<p>1.299 €", decimal=".") == 1.299
+
+    def test_or_as_the_language_of_the_page_says_if_the_rule_asks_for_it(self) -> None:
+        def read(language: str | None) -> Collector:
+            collector = Collector()
+            selection = Selection(check_rules("--select", [table(type="float", decimal="lang")]))
+            selection.take(LexborHTMLParser("<p>1.299"), URL, collector, language=language)
+            return collector
+
+        assert [value.value for value in read("de-DE").values] == [1299.0]
+        assert [value.value for value in read("en").values] == [1.299]
+        assert "ambiguous number" in read("es").errors[0].error
+        assert "ambiguous number" in read(None).errors[0].error
 
 
 class TestFallback:
