@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
             reader.snapshot() as connection,
             open_output(page, replace=args.force) as files,
         ):
-            found = load_status(connection)
+            found = load_status(connection, reader.path)
             drawn = load_chart_data(connection, found.last_activity)
             ask, beside = partial(build_report_query, connection), lists.relative_to(page.parent)
             reports = write_site(Path(args.db).name, found, drawn, ask, reader, files, beside)

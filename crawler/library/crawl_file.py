@@ -121,7 +121,7 @@ class CrawlFile:
     def status(self) -> CrawlStatus:
         """Read how far the crawl is: seeds, counts, reasons and runs, all of one moment."""
         with self._reader.snapshot() as connection:
-            return load_status(connection)
+            return load_status(connection, self.path)
 
     def export(self, form: str, file: str | Path, *, table: str | None = None, sql: str | None = None) -> int:
         """Write the crawl, a `table` or the rows of an `sql` query in an export format; return the records.

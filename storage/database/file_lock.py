@@ -13,12 +13,17 @@ import contextlib
 import errno
 import os
 import sys
+import time
 from pathlib import Path
 
 from penstock.crawler.errors import BadDatabase, DatabaseInUse
 
 # Errors that mean another process holds the lock; any other is the file system's own.
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK)
+
+
+# A look at the lock (`is_held`) holds it for microseconds, which must not refuse a crawl.
+_LOOKS, _PAUSE = 3, 0.02  # tries, and seconds between them
 
 
 class FileLock:
@@ -38,7 +43,7 @@ class FileLock:
             except OSError as error:
                 raise BadDatabase(f"cannot write beside {database}: {error.strerror}") from error
             try:
-                _lock(descriptor)
+                _lock_patiently(descriptor)
             except OSError as error:
                 os.close(descriptor)
                 if error.errno in _HELD:
@@ -62,6 +67,38 @@ class FileLock:
                 self._path.unlink()
         os.close(self._descriptor)
         self._descriptor = -1
+
+
+def is_held(database: Path) -> bool | None:
+    """True while a process crawls into `database`, False if none does; None: the system does not say."""
+    path = database.with_name(database.name + "-lock")
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        try:  # of another user; a lock does not need the right to write
+            descriptor = os.open(path, os.O_RDONLY)
+        except OSError:
+            return None
+    try:
+        _lock(descriptor)
+    except OSError as error:
+        return True if error.errno in _HELD else None
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _lock_patiently(descriptor: int) -> None:
+    for _ in range(_LOOKS - 1):
+        try:
+            return _lock(descriptor)
+        except OSError as error:
+            if error.errno not in _HELD:
+                raise
+        time.sleep(_PAUSE)
+    return _lock(descriptor)
 
 
 def _same_file(path: Path, descriptor: int) -> bool:

@@ -11,20 +11,20 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from penstock.crawler.ports import Totals
+from penstock.storage.database.file_lock import is_held
+from penstock.storage.reading.outcome import SKIPPED, OnlyPage, SeedOutcome, load_outcome, load_reasons
 from penstock.storage.writing import statements as sql
+from penstock.storage.writing.resource_table import states_of_resources
 from penstock.storage.writing.rows import totals_of
 from penstock.storage.writing.telemetry_samples import Live, live
 
 _GENERATION = "SELECT generation FROM crawl"
 _CRAWL = "SELECT identity, depth, robots, created_at FROM crawl"
 _WAITING = "SELECT count(*) FROM url WHERE state = 1 AND kind = 0"
-_REASONS = """
-    SELECT coalesce(reason, 'unknown'), count(*) FROM url WHERE state = :state AND kind = 0
-    GROUP BY reason ORDER BY count(*) DESC, reason
-"""
 _LAST_ANSWER = "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(fetched_at) / 1000.0, 'unixepoch') FROM fetch"
 _RUNS = """
     SELECT id, started_at, finished_at, stop_reason, requests, pages, bytes FROM runs ORDER BY id
@@ -57,6 +57,9 @@ class CrawlStatus:
     runs: Sequence[RunRecord]  # oldest first
     last_activity: str | None  # ISO 8601, UTC: the last answer, or the start or end of a run
     live: Live | None  # the last state of the last run, if it has not ended
+    held: bool | None  # a process is working on the file; None: the system does not say
+    lost_seeds: Sequence[SeedOutcome]  # seeds that led to no stored page (yet, while the crawl is unfinished)
+    only_page: OnlyPage | None  # the stored page, if it is the only one
 
 
 def load_totals(connection: sqlite3.Connection) -> Totals:
@@ -66,26 +69,33 @@ def load_totals(connection: sqlite3.Connection) -> Totals:
     [(pages,)] = connection.execute(sql.COUNT_PAGES, {"generation": generation[0] if generation else 1})
     [runs] = connection.execute(sql.SUM_RUNS)
     [(stored,)] = connection.execute(sql.HAS_STORED_PAGE)
-    return totals_of(states, pages, runs, stored=bool(stored))
+    resources = states_of_resources(connection.execute(sql.COUNT_RESOURCES))
+    return totals_of(states, pages, runs, resources, stored=bool(stored))
 
 
-def load_status(connection: sqlite3.Connection) -> CrawlStatus:
-    """All that the `status` command shows."""
+def load_status(connection: sqlite3.Connection, path: Path) -> CrawlStatus:
+    """All that the `status` command shows of the crawl in the file `path`."""
     crawl = connection.execute(_CRAWL).fetchone() or ("{}", None, 1, None)
     [(waiting,)] = connection.execute(_WAITING)
     [(answered,)] = connection.execute(_LAST_ANSWER)
     runs = [RunRecord(*row) for row in connection.execute(_RUNS)]
     times = [answered, crawl[3], *(time for run in runs for time in (run.started_at, run.finished_at))]
     seen = live(connection)
+    held = is_held(path)
+    identity = json.loads(crawl[0])
+    outcome = load_outcome(connection, seeds=len(identity.get("seeds", ())))
     return CrawlStatus(
-        identity=json.loads(crawl[0]),
+        identity=identity,
         depth=crawl[1],
         robots=bool(crawl[2]),
         totals=load_totals(connection),
         waiting=waiting,
-        failed=connection.execute(_REASONS, {"state": 3}).fetchall(),
-        skipped=connection.execute(_REASONS, {"state": 4}).fetchall(),
+        failed=outcome.failed,
+        skipped=load_reasons(connection, SKIPPED),
         runs=runs,
         last_activity=max((time for time in times if time), default=None),
         live=seen if seen and runs and seen.run == runs[-1].id and not runs[-1].finished_at else None,
+        held=held,
+        lost_seeds=outcome.lost_seeds,
+        only_page=outcome.only_page,
     )

@@ -116,7 +116,10 @@ def load_reasons(connection: sqlite3.Connection, state: int) -> list[tuple[str, 
 def load_robots(connection: sqlite3.Connection, url: str) -> RobotsFetch | None:
     """What came back for the robots.txt of a URL's origin; None: it was not requested."""
     site = origin(CanonicalUrl(url))
-    row = connection.execute(_ROBOTS, {"origin": site}).fetchone()
+    try:
+        row = connection.execute(_ROBOTS, {"origin": site}).fetchone()
+    except sqlite3.OperationalError:  # a file of a version that did not count the attempts
+        return None
     return RobotsFetch(f"{site}/robots.txt", *row) if row else None
 
 

@@ -9,7 +9,7 @@ once, when its host may be asked. It is no part of pages, links and urls.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from penstock.crawler.messages import Dead, Done, RetryAt, Skipped
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind, UrlState, redirect_target
@@ -68,8 +68,13 @@ class ResourceTable:
 
 async def count_resources(database: Database) -> Mapping[str, int]:
     """How many are pending, done, failed and skipped; empty if there are none."""
+    return states_of_resources(await database.rows(sql.COUNT_RESOURCES))
+
+
+def states_of_resources(rows: Iterable[tuple[int, int]]) -> Mapping[str, int]:
+    """The result of COUNT_RESOURCES, by the names of the states."""
     counts: Counter[str] = Counter()
-    for state, count in await database.rows(sql.COUNT_RESOURCES):
+    for state, count in rows:
         counts["pending" if state == UrlState.WAITING else UrlState(state).name.lower()] += count
     return counts
 

@@ -10,7 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 
 from penstock.crawler.cli import main
 from penstock.crawler.snapshot import Snapshot, StageView
+from penstock.storage.database.file_lock import FileLock
 from penstock.storage.reading.reports import REPORTS, describe_reports
 from tests.crawler.cli.test_table_formats import HOSTILE, NEVER_RAW
 from tests.support.database_rows import SITE, CrawlFile
@@ -32,6 +34,16 @@ NOT_YET = {  # of the crawl below
     "top_pages": "run analyse first",
     "near_duplicates": "run analyse first",
 }
+
+
+@contextmanager
+def crawling(db: Path) -> Iterator[None]:
+    """Hold the lock that a running crawl holds."""
+    lock = FileLock.acquire(db)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @dataclass
@@ -306,29 +318,69 @@ class TestStatus:
         ]
 
     def test_status_counts_failed_and_skipped_urls_by_reason(self, lines: list[str]) -> None:
-        assert "1 http_404" in lines
-        assert "1 scope" in lines
+        assert "1 http_404: the host answered with status 404 (there is no such page)" in lines
+        assert "1 scope: outside --scope" in lines
 
-    def test_a_run_without_an_end_is_running_or_killed(self, lines: list[str]) -> None:
-        """The database alone cannot tell which."""
-        assert "state running or killed: run 2 has not ended" in lines
+    def test_a_run_without_an_end_whose_lock_nobody_holds_was_killed(self, lines: list[str]) -> None:
+        """The system drops the lock with the process, so `status` knows it at once."""
+        assert "state killed: run 2 has not ended; the same command resumes it" in lines
         assert any(line.startswith("1 ") and "sigint" in line for line in lines)
+
+    def test_where_locks_cannot_be_seen_it_is_running_or_killed(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("penstock.storage.reading.crawl_status.is_held", lambda path: None)
+
+        assert shell.types("status") == 0
+        assert "running or killed: run 2 has not ended" in shell.out
 
     def test_a_run_with_a_recent_report_shows_its_live_view(self, shell: Shell) -> None:
         snapshot = Snapshot(elapsed_s=5, pages=4321, stages={"fetch": StageView(1, 64, 60, 64)})
         self.says(shell, time.time(), snapshot.to_json())
 
-        assert shell.types("status") == 0
+        with crawling(shell.db):
+            assert shell.types("status") == 0
         assert "state      running: run 2 reported" in shell.out
         assert "4,321 pages" in shell.out
         assert "60.0/64" in shell.out
 
-    def test_a_run_without_a_recent_report_was_killed_or_suspended(self, shell: Shell) -> None:
-        self.says(shell, time.time() - 3600, Snapshot(elapsed_s=5, pages=4321).to_json())
+    def test_a_kill_is_seen_at_once(self, shell: Shell) -> None:
+        """However fresh the last report is."""
+        self.says(shell, time.time(), Snapshot(elapsed_s=5, pages=4321).to_json())
 
         assert shell.types("status") == 0
-        assert "killed or suspended: run 2 has not ended, and its last report was 1:00:0" in shell.out
+        assert "killed: run 2 has not ended, and its last report was" in shell.out
         assert "4,321" not in shell.out
+
+    def test_a_run_without_a_recent_report_is_suspended_or_stuck(self, shell: Shell) -> None:
+        self.says(shell, time.time() - 3600, Snapshot(elapsed_s=5, pages=4321).to_json())
+
+        with crawling(shell.db):
+            assert shell.types("status") == 0
+        assert "running, but silent: run 2 has not ended, and its last report was 1:00:0" in shell.out
+
+    def test_the_same_as_json(self, shell: Shell) -> None:
+        self.says(shell, time.time(), Snapshot(elapsed_s=5, pages=4321).to_json())
+
+        with crawling(shell.db):
+            assert shell.types("status", "--format", "json") == 0
+        status = json.loads(shell.out)
+        assert status["state"] == "running"
+        assert status["urls"] == {"pending": 2, "done": 2, "failed": 1, "skipped": 1}
+        assert (status["failed"], status["skipped"]) == ({"http_404": 1}, {"scope": 1})
+        assert status["failed_share"] == 0.3333
+        assert status["live"]["pages"] == 4321
+        assert [run["stop_reason"] for run in status["runs"]] == ["sigint", None]
+
+    @pytest.mark.parametrize(
+        ("end", "state"), [(None, "killed"), ("2026-11-20T11:00:00.000Z", "ended")], ids=["killed", "ended"]
+    )
+    def test_json_names_the_state_in_a_word(self, shell: Shell, end: str | None, state: str) -> None:
+        with closing(sqlite3.connect(shell.db)) as db, db:
+            db.execute("UPDATE runs SET finished_at = ?, stop_reason = 'sigint' WHERE id = 2", (end,))
+
+        assert shell.types("status", "--format", "json") == 0
+        assert json.loads(shell.out)["state"] == state
 
     @pytest.mark.parametrize(
         "text", ["", "{}", '{"elapsed_s": "x", "stages": {}, "busiest": [], "events": []}']
@@ -336,7 +388,9 @@ class TestStatus:
     def test_a_live_view_that_makes_no_sense_is_no_error(self, shell: Shell, text: str) -> None:
         self.says(shell, time.time(), text)
 
-        assert shell.types("status") == 0
+        with crawling(shell.db):
+            assert shell.types("status") == 0
+            assert shell.types("status", "--format", "json") == 0
 
     def says(self, shell: Shell, at: float, snapshot: str) -> None:
         with closing(sqlite3.connect(shell.db)) as db, db:

@@ -337,11 +337,11 @@ class TestBesideACrawl:
         self, reader: CrawlReader, writer: sqlite3.Connection
     ) -> None:
         with reader.snapshot() as connection:
-            before = load_status(connection).totals.states
+            before = load_status(connection, reader.path).totals.states
             self.add(writer, "/new")
-            assert load_status(connection).totals.states == before
+            assert load_status(connection, reader.path).totals.states == before
         with reader.snapshot() as connection:
-            assert load_status(connection).totals.states["pending"] == before["pending"] + 1
+            assert load_status(connection, reader.path).totals.states["pending"] == before["pending"] + 1
 
     def test_a_killed_crawls_last_commits_are_seen(self, path: Path, writer: sqlite3.Connection) -> None:
         """They stand in the WAL only; the file and its WAL are copied as a kill would leave them."""
