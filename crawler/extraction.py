@@ -25,11 +25,15 @@ class Value(Struct, frozen=True, gc=False, array_like=True):
 
 
 class Item(Struct, frozen=True, gc=False, array_like=True):
-    """One piece of structured data of a page, or why it could not be read."""
+    """One piece of structured data of a page, or why it could not be read.
+
+    `error` is bad_json, empty, too_large, too_deep or too_many. It is `repaired:...` beside data whose
+    source is no valid JSON but could be read; the words after the colon say what was repaired.
+    """
 
     kind: str  # json-ld, opengraph, twitter or microdata
-    data: str | None  # JSON text; None with an error
-    error: str | None = None  # bad_json, too_large, too_deep or too_many
+    data: str | None  # JSON text; None: it could not be read
+    error: str | None = None
 
 
 class PageText(Struct, frozen=True, gc=False, array_like=True):

@@ -74,6 +74,40 @@ class TestCrawl:
         assert report.exit_code == 0
         assert rows(db, "SELECT * FROM extraction_failures") == [(url, "price", "no number: 'ask us'")]
 
+    async def test_json_ld_as_sites_write_it_is_stored_and_marked(self, tmp_path: Path) -> None:
+        db = tmp_path / "crawl.db"
+        scripts = {
+            "/plain": '{"name":"A &amp; B"}',
+            "/semicolon": '{"name":"A"};',
+            "/comma": '{"name":"A",}',
+            "/comment": '/* json */ {"name":"A"}',
+            "/two": '{"name":"A"}{"name":"B"}',
+            "/bom": '\ufeff{"name":"A"}',
+            "/nan": '{"name":NaN}',
+            "/broken": '{"name":',
+            "/empty": "",
+        }
+        pages = {
+            path: f"<title>x</title><script type=application/ld+json>{text}</script>"
+            for path, text in scripts.items()
+        }
+        async with website({"/": "".join(f"<a href={path}>x</a>" for path in pages), **pages}).serve() as url:
+            await crawl(seeds=[url], db=db, structured=True)
+
+        query = "SELECT substr(url, ?), data ->> 'name', error FROM structured ORDER BY 1, position"
+        assert rows(db, query.replace("?", str(len(url)))) == [
+            ("/bom", "A", "repaired:bom"),
+            ("/broken", None, "bad_json"),
+            ("/comma", "A", "repaired:trailing_comma"),
+            ("/comment", "A", "repaired:comment"),
+            ("/empty", None, "empty"),
+            ("/nan", None, "repaired:nan"),
+            ("/plain", "A &amp; B", None),
+            ("/semicolon", "A", "repaired:semicolon"),
+            ("/two", "A", "repaired:several_values"),
+            ("/two", "B", "repaired:several_values"),
+        ]
+
     async def test_heavy_pages_are_read_elsewhere_and_yield_the_same(self, tmp_path: Path) -> None:
         async with shop(3).serve() as url:
             await crawl(seeds=[url], db=tmp_path / "light.db", select=[PRICE], structured=True)

@@ -1,9 +1,9 @@
 """Structured data: JSON-LD, OpenGraph, Twitter cards and microdata of a page, as JSON.
 
-May touch: selectolax; `microdata` beside it.
+May touch: selectolax; `json_ld` and `microdata` beside it.
 Never: raise for what a page contains; trust its JSON.
 
-JSON-LD (one item for each script, or each member of an array there), OpenGraph and
+JSON-LD (one item for each value of a script, or each member of an array there), OpenGraph and
 Twitter cards (one item each, all their properties), microdata (one for each item at the
 top). extruct does the same with lxml and rdflib, but parses every page a second time. These formats are
 small enough to be read from the tree that exists already.
@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser
 
 from penstock.crawler.extraction import Item
 from penstock.stages.extractors.fields.collector import as_unicode
+from penstock.stages.extractors.fields.json_ld import read_json_ld
 from penstock.stages.extractors.fields.microdata import read_microdata
 from penstock.stages.extractors.text.markup import HTML_SPACE, collapse
 
@@ -30,17 +31,18 @@ MAX_DEPTH = 64  # JSON within JSON; schema.org needs ten
 
 # https://ogp.me/ and its types; product is Facebook's own.
 _OPENGRAPH = ("og:", "article:", "book:", "music:", "product:", "profile:", "video:")
-_WRAPPINGS = (("<!--", "-->"), ("<![CDATA[", "]]>"), ("//<![CDATA[", "//]]>"))  # left from XHTML's days
 
 
 def read_structured(tree: LexborHTMLParser, url: str) -> list[Item]:
     """All items of a document, by kind in the order above. `url` is its base, for microdata's links."""
     kept: list[Item] = []
     chars = 0
-    for kind, value, error in _found(tree, url):
+    for kind, value, error, repairs in _found(tree, url):
         data = None
         if error is None:
             data, error = _written(value)
+        if error is None and repairs:
+            error = f"repaired:{repairs}"
         chars += len(data or "")
         if chars > MAX_PAGE or len(kept) >= MAX_ITEMS:
             kept.append(Item(kind, None, "too_many"))
@@ -49,48 +51,38 @@ def read_structured(tree: LexborHTMLParser, url: str) -> list[Item]:
     return kept
 
 
-Raw = tuple[str, Any, str | None]  # kind, value, error
+class _Raw(NamedTuple):
+    kind: str
+    value: Any
+    error: str | None = None
+    repairs: str = ""
 
 
-def _found(tree: LexborHTMLParser, url: str) -> Iterator[Raw]:
+def _found(tree: LexborHTMLParser, url: str) -> Iterator[_Raw]:
     yield from _json_ld(tree)
     yield from _cards(tree)
     for item in read_microdata(tree, url):
-        yield "microdata", item, None
+        yield _Raw("microdata", item)
 
 
-def _json_ld(tree: LexborHTMLParser) -> Iterator[Raw]:
+def _json_ld(tree: LexborHTMLParser) -> Iterator[_Raw]:
+    broken = 0  # characters that were no JSON: to read them takes ten times as long
     for script in tree.css("script[type]"):
         type_ = (script.attributes.get("type") or "").partition(";")[0]
         if type_.strip(HTML_SPACE).lower() != "application/ld+json":
             continue
-        value, error = _read(script.text_lexbor() or "")
-        if error is None and isinstance(value, list):
-            for member in value:
-                yield "json-ld", member, None
-        else:
-            yield "json-ld", value, error
-
-
-def _read(text: str) -> tuple[Any, str | None]:
-    """The value of a script's JSON, or the reason why it cannot be read."""
-    if len(text) > MAX_SOURCE:
-        return None, "too_large"
-    text = text.strip()
-    for start, end in _WRAPPINGS:
-        if text.startswith(start):
-            text = text.removeprefix(start).removesuffix(end).strip()
-    try:
-        # strict=False: a raw line break in a description is the commonest mistake of all.
-        return json.loads(text, strict=False, parse_constant=_no_number), None
-    except RecursionError:
-        return None, "too_deep"
-    except ValueError:  # JSONDecodeError, or an integer of more digits than Python reads
-        return None, "bad_json"
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+        text = script.text_lexbor() or ""
+        if len(text) > MAX_SOURCE or broken > MAX_PAGE:
+            yield _Raw("json-ld", None, "too_large")
+            continue
+        found = read_json_ld(text)
+        if found.repairs or found.error:
+            broken += len(text)
+        if found.error is not None:
+            yield _Raw("json-ld", None, found.error)
+        for value in found.values:
+            for member in value if isinstance(value, list) else [value]:
+                yield _Raw("json-ld", member, repairs=found.repairs)
 
 
 def _written(value: Any) -> tuple[str | None, str | None]:
@@ -114,7 +106,7 @@ def _is_deep(value: Any) -> bool:
     return True
 
 
-def _cards(tree: LexborHTMLParser) -> Iterator[Raw]:
+def _cards(tree: LexborHTMLParser) -> Iterator[_Raw]:
     """OpenGraph and Twitter cards. Either attribute is taken for both: sites mix them up."""
     cards: dict[str, dict[str, list[str]]] = {"opengraph": {}, "twitter": {}}
     for meta in tree.css("meta[content]"):
@@ -127,7 +119,7 @@ def _cards(tree: LexborHTMLParser) -> Iterator[Raw]:
             cards[kind].setdefault(name, []).append(collapse(attributes.get("content") or ""))
     for kind, properties in cards.items():
         if properties:
-            yield kind, _single(properties), None
+            yield _Raw(kind, _single(properties))
 
 
 def _single(properties: Mapping[str, list[str]]) -> dict[str, str | list[str]]:

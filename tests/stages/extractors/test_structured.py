@@ -45,19 +45,130 @@ class TestJsonLd:
     def test_other_scripts_are_none(self) -> None:
         assert items(script("{}", "application/json") + "<script>{}</script>") == []
 
-    @pytest.mark.parametrize("text", ["<!-- {} -->", "<![CDATA[{}]]>", "//<![CDATA[\n{}\n//]]>", "\ufeff {}"])
-    def test_wrappings_of_old_templates_are_taken_off(self, text: str) -> None:
-        assert data(script(text.replace("\ufeff", "")), "json-ld") == [{}]
+    @pytest.mark.parametrize(
+        ("text", "data", "repairs"),
+        [
+            ('{"a":"A"};', {"a": "A"}, "semicolon"),
+            ('{"a":"A",}', {"a": "A"}, "trailing_comma"),
+            ('{"a":[1,2,\n],\n}', {"a": [1, 2]}, "trailing_comma"),
+            ('/* json */ {"a":"A"}', {"a": "A"}, "comment"),
+            ('// product\n{"a":"A"}', {"a": "A"}, "comment"),
+            ('{"a":1 // one\n}', {"a": 1}, "comment"),
+            ('{"a":1, /* last */ }', {"a": 1}, "comment,trailing_comma"),
+            ('{"a":"//x /* y */ <!-- z --> ,}",}', {"a": "//x /* y */ <!-- z --> ,}"}, "trailing_comma"),
+            ('{"url":"http://h//p", // x\n"b":"a\\"//b"}', {"url": "http://h//p", "b": 'a"//b'}, "comment"),
+            ("{&quot;a&quot;:&quot;B &amp;amp; C&quot;}", {"a": "B &amp; C"}, "entities"),
+            ('{"a":"one\ntwo\tthree"}', {"a": "one\ntwo\tthree"}, "control_character"),
+            ('{"a":"one\ntwo",}', {"a": "one\ntwo"}, "trailing_comma,control_character"),
+            ('\ufeff{"a":1}', {"a": 1}, "bom"),
+            ('\n\ufeff {"a":1}', {"a": 1}, "bom"),
+            ("<!-- {} -->", {}, "wrapper"),
+            ("<!--\n{}\n//-->", {}, "wrapper,comment"),
+            ("<!--\n{}", {}, "wrapper"),
+            ("<!-- product -->\n{}", {}, "comment"),
+            ("<![CDATA[{}]]>", {}, "wrapper"),
+            ("//<![CDATA[\n{}\n//]]>", {}, "wrapper"),
+            ("/*<![CDATA[*/{}/*]]>*/", {}, "comment"),
+            ('{"price":NaN,"b":-Infinity}', {"price": None, "b": None}, "nan"),
+            ('{"a":"it\\\'s"}', {"a": "it's"}, "escape"),
+        ],
+    )
+    def test_what_sites_write_instead_of_json_is_read_and_marked(
+        self, text: str, data: Any, repairs: str
+    ) -> None:
+        [item] = items(script(text))
 
-    def test_a_line_break_within_a_text_is_forgiven(self) -> None:
-        assert data(script('{"a": "one\ntwo"}'), "json-ld") == [{"a": "one\ntwo"}]
+        assert json.loads(item.data or "") == data
+        assert item.error == f"repaired:{repairs}"
 
     @pytest.mark.parametrize(
-        "text", ["", "{", "{'a': 1}", '{"a": NaN}', "[-Infinity]", "1e999", "9" * 5000, "undefined"]
+        ("text", "repairs"),
+        [
+            ('{"a":1}{"a":2}', "several_values"),
+            ('{"a":1},\n{"a":2}', "several_values"),
+            ('{"a":1};{"a":2};', "semicolon,several_values"),
+            ('[{"a":1}] {"a":2,}', "trailing_comma,several_values"),
+        ],
     )
-    def test_what_is_no_json_is_a_row_that_says_so(self, text: str) -> None:
+    def test_values_one_behind_another_are_items(self, text: str, repairs: str) -> None:
+        assert items(script(text)) == [
+            Item("json-ld", '{"a":1}', f"repaired:{repairs}"),
+            Item("json-ld", '{"a":2}', f"repaired:{repairs}"),
+        ]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '{"a":"A &amp; B"}',
+            '{"a":"http://h//p","b":"/* c */"}',
+            '[{"a":"\\u00e9,]"}]',
+            " {} ",
+            '{"a":"&quot;"}',
+        ],
+    )
+    def test_json_is_neither_changed_nor_marked(self, text: str) -> None:
+        """A browser decodes no entities in a script, so they are the value."""
+        [item] = items(script(text))
+
+        value = json.loads(text)
+        assert json.loads(item.data or "") == (value[0] if isinstance(value, list) else value)
+        assert item.error is None
+
+    @pytest.mark.parametrize("text", ["", " \n ", "// nothing", "/* {} */", ";"])
+    def test_a_script_without_a_value_is_empty(self, text: str) -> None:
+        assert items(script(text)) == [Item("json-ld", None, "empty")]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "{",
+            "{'a': 1}",
+            '{"a":1',
+            '{"a":1}}',
+            '{"a":1} text',
+            "1 2",
+            "1e999",
+            "9" * 5000,
+            "undefined",
+            '{"a":"b',
+        ],
+    )
+    def test_what_cannot_be_read_is_a_row_that_says_so(self, text: str) -> None:
         """A broken block is what a site's owner wants to hear of."""
         assert items(script(text)) == [Item("json-ld", None, "bad_json")]
+
+    @pytest.mark.parametrize(
+        "unit",
+        [
+            '"',
+            '\\"',
+            '"\\',
+            "/*",
+            "//",
+            "<!--",
+            ",",
+            ", ",
+            "[,",
+            "/",
+            "-->",
+            "{}",
+            ";",
+            '","',
+            "&quot;",
+            '{"a":1},',
+            "[",
+        ],
+    )
+    def test_the_time_is_linear_in_the_length_whatever_a_script_holds(self, unit: str) -> None:
+        """The square of 500,000 characters would be hours, and the test's time-out ends it."""
+        found = items(script(unit * (MAX_SOURCE // len(unit))))
+
+        assert all(item.error for item in found)
+
+    def test_scripts_that_are_no_json_are_read_up_to_a_bound(self) -> None:
+        found = items(script("{" + " " * 400_000 + "}") + script("{," + " " * 500_000) * 5 + script("{}"))
+
+        assert [item.error for item in found] == [None, *["bad_json"] * 3, *["too_large"] * 3]
 
     @pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000])
     def test_json_without_bottom_is_too_deep_or_broken(self, deep: str) -> None:
