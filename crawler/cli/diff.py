@@ -10,7 +10,12 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from penstock.crawler.cli.open_database import add_format, opened_file, row_limit
+from penstock.crawler.cli.open_database import (
+    add_format,
+    add_limit,
+    limit_of,
+    opened_file,
+)
 from penstock.crawler.errors import BadQuery
 from penstock.crawler.output.number_formats import format_count
 from penstock.crawler.output.terminal import escape_control_chars, write_stderr
@@ -36,9 +41,7 @@ content_hash or canonical. The exit code is 5 if any --fail-if is true:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("before", metavar="OLD", help="the database of the earlier crawl")
     parser.add_argument("after", metavar="NEW", help="the database of the later crawl")
-    parser.add_argument(
-        "--limit", type=row_limit, metavar="N", help="most rows to print; all are counted (default: all)"
-    )
+    add_limit(parser, "; all are counted")
     parser.add_argument(
         "--fail-if",
         action="append",
@@ -60,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         with progress_bar("pages", None) as on_record:
             found = stack.enter_context(compare_crawls(before, after, on_record))
         failures = _failures(args.fail_if, found, after)
-        show(COLUMNS, found.rows(args.limit), args.format, bom=args.bom, title="diff")
+        show(COLUMNS, found.rows(limit_of(args)), args.format, bom=args.bom, title="diff")
         counts = found.counts()
         kinds = ", ".join(f"{format_count(number)} {kind}" for kind, number in counts.kinds.items())
         fields = ", ".join(f"{field} {format_count(number)}" for field, number in counts.fields.items())

@@ -47,6 +47,30 @@ def add_force(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace files that exist")
 
 
+SHOWN_ROWS = 100  # of a table for a person, unless --limit says otherwise
+
+
+def add_limit(parser: argparse.ArgumentParser, more: str = "") -> None:
+    parser.add_argument(
+        "--limit",
+        type=row_limit,
+        metavar="N",
+        help=f"most rows to print; 0 = all{more} (default: {SHOWN_ROWS} as a table, all in other formats)",
+    )
+
+
+def limit_of(args: argparse.Namespace) -> int | None:
+    """The most rows to print; None: all."""
+    if args.limit is None:
+        return SHOWN_ROWS if args.format == "table" else None
+    return args.limit or None
+
+
+def describe_rest(shown: int, total: int) -> str:
+    """The line below a table that is not whole."""
+    return f"penstock: note: {shown:,} of {total:,} rows; --limit 0 shows all"
+
+
 def row_limit(text: str) -> int:
     """Parse the value of --limit."""
     if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:

@@ -3,14 +3,22 @@
 May touch: the database, read-only; standard output.
 
 Each report except `inlinks` and `outlinks` is a view of the same name, for `query` and the sqlite3
-shell.
+shell. `broken_links` is printed by target, as the view `broken_targets` has it: the view of its own
+name has a row for each link, and a link in a footer is on every page.
 """
 
 from __future__ import annotations
 
 import argparse
 
-from penstock.crawler.cli.open_database import add_database, add_format, opened, row_limit
+from penstock.crawler.cli.open_database import (
+    add_database,
+    add_format,
+    add_limit,
+    describe_rest,
+    limit_of,
+    opened,
+)
 from penstock.crawler.errors import BadQuery
 
 DESCRIPTION = """\
@@ -21,6 +29,9 @@ MORE = """\
   %(prog)s broken_links --format csv
   %(prog)s slow_pages --limit 10
   %(prog)s inlinks https://example.com/some/page
+
+broken_links has one row per target, as the view broken_targets. One row per link:
+query "SELECT * FROM broken_links".
 """
 
 
@@ -28,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="name of a report; --list shows all")
     parser.add_argument("url", nargs="?", metavar="URL", help="for inlinks and outlinks: the page")
     parser.add_argument("--list", action="store_true", help="list all reports, and exit")
-    parser.add_argument("--limit", type=row_limit, metavar="N", help="most rows to print (default: all)")
+    add_limit(parser)
     add_database(parser)
     add_format(parser)
 
@@ -50,9 +61,13 @@ def run(args: argparse.Namespace) -> int:
         raise BadQuery(f"name a report: {', '.join((*REPORTS, *URL_REPORTS))}")
     with opened(args) as reader:
         with reader.snapshot() as connection:
-            asked = build_report_query(connection, args.name, url=args.url, limit=args.limit)
+            limit = limit_of(args)
+            asked = build_report_query(connection, args.name, url=args.url, limit=limit, grouped=True)
+            total = asked.count(connection) if limit is not None else 0
         if asked.note:
             write_stderr(f"penstock: note: {escape_control_chars(asked.note)}")
         rows = reader.select(asked.sql, asked.parameters)
         show(rows.columns, rows, args.format, bom=args.bom, title=args.name)
+        if limit is not None and total > limit:
+            write_stderr(describe_rest(limit, total))
     return 0

@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from penstock.crawler.errors import BadQuery
+from penstock.crawler.errors import BadQuery, close_match
 from penstock.storage.database.schema_texts import TableDescription, column_comments, describe_schema
 from penstock.storage.reading.explanation import find_url
 
@@ -77,6 +77,7 @@ TABLES = (
 )
 REPORTS: Mapping[str, Check | None] = {
     "broken_links": None,
+    "broken_targets": None,
     "redirects": None,
     "redirect_chains": None,
     "broken_resources": None,
@@ -159,11 +160,29 @@ class ReportQuery(NamedTuple):
     parameters: Mapping[str, object]
     note: str | None  # to show beside the rows
 
+    def count(self, connection: sqlite3.Connection) -> int:
+        """How many rows there are without the limit."""
+        unbound = {**self.parameters, "limit": -1}
+        [(number,)] = connection.execute(f"SELECT count(*) FROM ({self.sql})", unbound)
+        return int(number)
+
+
+# For a person: one row for each thing to repair, where the view has one for each place that it is in.
+GROUPED: Mapping[str, str] = {"broken_links": "broken_targets"}
+
 
 def build_report_query(
-    connection: sqlite3.Connection, name: str, *, url: str | None = None, limit: int | None = None
+    connection: sqlite3.Connection,
+    name: str,
+    *,
+    url: str | None = None,
+    limit: int | None = None,
+    grouped: bool = False,
 ) -> ReportQuery:
-    """The report `name` as a query. Raises BadQuery: no such report, or no answer yet."""
+    """The report `name` as a query; `grouped`: by what is to be repaired, where there is such a form.
+
+    Raises BadQuery: no such report, or no answer yet.
+    """
     bound = -1 if limit is None else limit  # -1 is SQLite's "no limit"
     if name in URL_REPORTS:
         if url is None:
@@ -173,11 +192,18 @@ def build_report_query(
         note = f"{pending:,} URLs are pending: there may be more links" if pending else None
         return ReportQuery(URL_REPORTS[name].sql, {"id": number, "limit": bound}, note)
     if name not in REPORTS:
-        raise BadQuery(f"there is no report {name!r}; there are {', '.join((*REPORTS, *URL_REPORTS))}")
+        known = (*REPORTS, *URL_REPORTS)
+        rest = (
+            "report --list shows all"
+            if (hint := close_match(name, known))
+            else f"there are {', '.join(known)}"
+        )
+        raise BadQuery(f"there is no report {name!r}{hint}; {rest}")
     if url is not None:
         raise BadQuery(f"report {name} is about the whole crawl and takes no URL")
-    [(has_view,)] = connection.execute(_HAS_VIEW, {"name": name})
-    if not has_view:
+    if grouped and _has_view(connection, GROUPED.get(name, "")):  # a file of an older version has not
+        name = GROUPED[name]
+    if not _has_view(connection, name):
         raise BadQuery(
             f"this file has no {name} yet: an older Penstock wrote it; run its crawl again, that adds them"
         )
@@ -185,6 +211,11 @@ def build_report_query(
     # The name is one of ours, so it may stand in the SQL.
     sql = f"SELECT * FROM {name} LIMIT :limit"
     return ReportQuery(sql, {"limit": bound}, check(connection, name) if check else None)
+
+
+def _has_view(connection: sqlite3.Connection, name: str) -> bool:
+    [(count,)] = connection.execute(_HAS_VIEW, {"name": name})
+    return bool(count)
 
 
 def describe_tables() -> dict[str, TableDescription]:

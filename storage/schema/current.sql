@@ -271,20 +271,13 @@ CREATE VIEW broken_links AS      -- links (with --resources, resources too) that
 SELECT
     source.url AS source,        -- the page to repair
     target.url AS target,        -- the URL that does not answer
-    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = url.id) AS status, -- HTTP status; NULL: no answer arrived
-    url.reason AS reason,        -- why it failed
+    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = broken.id) AS status, -- HTTP status; NULL: no answer arrived
+    broken.reason AS reason,     -- why it failed
     coalesce((SELECT phrase.text FROM phrase WHERE phrase.id = link.text_id), '') AS text -- of the link; of a resource, its kind
-FROM url
-CROSS JOIN link ON link.target = url.id -- CROSS: from the few broken URLs to their links, not through all links
+FROM broken_url AS broken
+CROSS JOIN link ON link.target = broken.id -- CROSS: from the few broken URLs to their links, not through all links
 JOIN url_text AS source ON source.id = link.source
 JOIN url_text AS target ON target.id = link.target
-WHERE url.state = 3
-  -- Failures that show that the page is gone or broken. A refusal (403, 429, robots.txt, a Retry-After
-  -- that is too long) does not show that, nor does a limit or a bug of this crawler.
-  AND ((url.reason GLOB 'http_[45]*' AND url.reason NOT IN ('http_403', 'http_429'))
-       OR url.reason GLOB 'timeout*'
-       OR url.reason IN ('dns', 'connect', 'refused', 'reset', 'tls', 'truncated',
-                         'bad_http', 'bad_url', 'network'))
 UNION ALL
 SELECT page, resource, status, reason, kind FROM broken_resources
 ORDER BY target, source;
@@ -297,13 +290,11 @@ WITH RECURSIVE walk (id, at) AS (  -- every resource behind the redirects of id
     JOIN resource AS hop ON hop.url_id = walk.at AND hop.redirect_id IS NOT NULL
 ),
 dead (id, at, reason) AS (       -- at: where the redirects of id end
+    SELECT id, id, reason FROM broken_url WHERE kind = 2
+    UNION
+    -- A host that was given up never answered.
     SELECT url.id, url.id, url.reason FROM url
-    WHERE url.kind = 2 AND url.state = 3
-      -- The reasons of broken_links; and a host that was given up never answered.
-      AND ((url.reason GLOB 'http_[45]*' AND url.reason NOT IN ('http_403', 'http_429'))
-           OR url.reason GLOB 'timeout*'
-           OR url.reason IN ('dns', 'connect', 'refused', 'reset', 'tls', 'truncated', 'bad_http', 'bad_url',
-                             'network', 'host_unreachable', 'redirect_invalid'))
+    WHERE url.kind = 2 AND url.state = 3 AND url.reason IN ('host_unreachable', 'redirect_invalid')
     UNION
     SELECT url.id, url.id, url.reason FROM url WHERE url.kind = 2 AND url.state = 4 AND url.reason = 'redirect_limit'
     UNION
@@ -326,6 +317,41 @@ JOIN resource_use ON resource_use.url_id = dead.id
 JOIN phrase ON phrase.id = resource_use.use_id
 JOIN url_text AS page ON page.id = resource_use.page_id
 ORDER BY used.url, page.url, phrase.text;
+
+CREATE VIEW broken_targets AS    -- URLs that do not answer, the most linked first, with some of the pages that link there
+SELECT
+    target.url AS target,        -- the URL that does not answer
+    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = broken.id) AS status, -- HTTP status; NULL: no answer arrived
+    broken.reason AS reason,     -- why it failed
+    (SELECT count(*) FROM link WHERE link.target = broken.id) AS pages, -- that link there
+    (
+        SELECT source.url FROM link JOIN url ON url.id = link.source JOIN url_text AS source ON source.id = url.id
+        WHERE link.target = broken.id ORDER BY url.depth, source.url LIMIT 1
+    ) AS source,                 -- the one of these pages that is nearest to a seed
+    (
+        SELECT group_concat(further.url, ' ') FROM (
+            SELECT source.url FROM link JOIN url ON url.id = link.source JOIN url_text AS source ON source.id = url.id
+            WHERE link.target = broken.id ORDER BY url.depth, source.url LIMIT 2 OFFSET 1
+        ) AS further
+    ) AS more_sources            -- the next two, separated by a blank; inlinks TARGET shows all
+FROM broken_url AS broken
+JOIN url_text AS target ON target.id = broken.id
+WHERE EXISTS (SELECT 1 FROM link WHERE link.target = broken.id)
+ORDER BY pages DESC, target.url;
+
+CREATE VIEW broken_url AS        -- URLs whose failure shows that the page or resource is gone or broken
+SELECT
+    url.id AS id,
+    url.kind AS kind,
+    url.reason AS reason
+FROM url
+WHERE url.state = 3
+  -- A refusal (403, 429, robots.txt, a Retry-After that is too long) does not show that, nor does a limit
+  -- or a bug of this crawler, or its proxy. What follows a colon is the cause in detail.
+  AND ((url.reason GLOB 'http_[45]*' AND url.reason NOT IN ('http_403', 'http_429'))
+       OR url.reason GLOB 'timeout*'
+       OR substr(url.reason, 1, instr(url.reason || ':', ':') - 1)
+          IN ('dns', 'connect', 'refused', 'reset', 'tls', 'truncated', 'bad_http', 'bad_url', 'network'));
 
 CREATE VIEW canonical_conflicts AS -- pages whose canonical URL failed, redirects, or names another canonical URL
 SELECT
@@ -393,15 +419,26 @@ FROM last_fetch JOIN url_text AS page ON page.id = last_fetch.url_id
 WHERE last_fetch.dropped_links > 0
 ORDER BY last_fetch.dropped_links DESC, page.url;
 
-CREATE VIEW deep_pages AS        -- stored pages, those furthest from the seeds first
+CREATE VIEW deep_pages AS        -- stored pages far deeper than most of this crawl, the deepest first
+WITH
+depths (depth) AS (
+    SELECT url.depth FROM last_fetch JOIN url ON url.id = last_fetch.url_id
+    WHERE last_fetch.status = 200 AND last_fetch.error IS NULL AND url.depth < 1 << 30
+),
+most (median, p95) AS (
+    SELECT (SELECT depth FROM depths ORDER BY depth LIMIT 1 OFFSET (SELECT count(*) / 2 FROM depths)),
+           (SELECT depth FROM depths ORDER BY depth LIMIT 1 OFFSET (SELECT count(*) * 95 / 100 FROM depths))
+)
 SELECT
-    url,                         -- of the page
-    depth,                       -- link hops from the nearest seed
-    title,                       -- of the page
-    content_type                 -- without parameters
-FROM pages
-WHERE status = 200 AND error IS NULL AND depth IS NOT NULL
-ORDER BY depth DESC, url;
+    pages.url AS url,            -- of the page
+    pages.depth AS depth,        -- link hops from the nearest seed
+    pages.title AS title,        -- of the page
+    pages.content_type AS content_type -- without parameters
+FROM most CROSS JOIN pages
+-- At least three links, and of the deepest 5 % or three times the median: on a small site 5 % is one page.
+WHERE pages.status = 200 AND pages.error IS NULL AND pages.depth >= 3 AND pages.depth > most.median
+  AND (pages.depth >= most.p95 OR pages.depth >= 3 * most.median)
+ORDER BY pages.depth DESC, pages.url;
 
 CREATE VIEW depths AS            -- counts at each distance from the seeds
 SELECT
@@ -569,17 +606,34 @@ FROM (
     FROM url WHERE kind = 0      -- not sitemaps and resources
 ) AS known;
 
-CREATE VIEW large_pages AS       -- answers, the largest first
+CREATE VIEW large_pages AS       -- answers far larger than most of this crawl, the largest first
+WITH
+sizes (is_html, bytes) AS (      -- pages and files are compared among themselves
+    SELECT type_id IN (SELECT id FROM phrase WHERE text IN ('text/html', 'application/xhtml+xml')), body_bytes
+    FROM last_fetch WHERE body_bytes IS NOT NULL
+),
+ranked (is_html, bytes, place, total) AS (
+    SELECT coalesce(is_html, 0), bytes, row_number() OVER (PARTITION BY coalesce(is_html, 0) ORDER BY bytes) - 1,
+           count(*) OVER (PARTITION BY coalesce(is_html, 0))
+    FROM sizes
+),
+most (is_html, median, p95) AS (
+    SELECT is_html, max(bytes) FILTER (WHERE place = total / 2), max(bytes) FILTER (WHERE place = total * 95 / 100)
+    FROM ranked GROUP BY is_html
+)
 SELECT
-    url,                         -- of the page
-    body_bytes,                  -- after content-coding; Content-Length if the body was not downloaded
-    status,                      -- HTTP status
-    content_type,                -- without parameters
-    elapsed_ms,                  -- from the request to the last byte that was read
-    depth                        -- link hops from the nearest seed
+    pages.url AS url,            -- of the page
+    pages.body_bytes AS body_bytes, -- after content-coding; Content-Length if the body was not downloaded
+    pages.status AS status,      -- HTTP status
+    pages.content_type AS content_type, -- without parameters
+    pages.elapsed_ms AS elapsed_ms, -- from the request to the last byte that was read
+    pages.depth AS depth         -- link hops from the nearest seed
 FROM pages
-WHERE body_bytes IS NOT NULL
-ORDER BY body_bytes DESC, url;
+JOIN most ON most.is_html = coalesce(pages.content_type IN ('text/html', 'application/xhtml+xml'), 0)
+-- At least 50 KiB, and of the largest 5 % or three times the median: on a small site 5 % is one page.
+WHERE pages.body_bytes >= 51200 AND pages.body_bytes > most.median
+  AND (pages.body_bytes >= most.p95 OR pages.body_bytes >= 3 * most.median)
+ORDER BY pages.body_bytes DESC, pages.url;
 
 CREATE VIEW last_fetch AS        -- the newest answer of each URL
 SELECT * FROM fetch
@@ -792,18 +846,26 @@ FROM known_url
 WHERE state = 'skipped'
 ORDER BY reason, url;
 
-CREATE VIEW slow_pages AS        -- answers, the slowest first
+CREATE VIEW slow_pages AS        -- answers that took far longer than most of this crawl, the slowest first
+WITH
+times (ms) AS (SELECT elapsed_ms FROM last_fetch WHERE elapsed_ms IS NOT NULL),
+most (median, p95) AS (
+    SELECT (SELECT ms FROM times ORDER BY ms LIMIT 1 OFFSET (SELECT count(*) / 2 FROM times)),
+           (SELECT ms FROM times ORDER BY ms LIMIT 1 OFFSET (SELECT count(*) * 95 / 100 FROM times))
+)
 SELECT
-    url,                         -- of the page
-    elapsed_ms,                  -- from the request to the last byte that was read
-    status,                      -- HTTP status
-    body_bytes,                  -- after content-coding
-    content_type,                -- without parameters
-    depth,                       -- link hops from the nearest seed
-    error                        -- the reason of a failure
-FROM pages
-WHERE elapsed_ms IS NOT NULL
-ORDER BY elapsed_ms DESC, url;
+    pages.url AS url,            -- of the page
+    pages.elapsed_ms AS elapsed_ms, -- from the request to the last byte that was read
+    pages.status AS status,      -- HTTP status
+    pages.body_bytes AS body_bytes, -- after content-coding
+    pages.content_type AS content_type, -- without parameters
+    pages.depth AS depth,        -- link hops from the nearest seed
+    pages.error AS error         -- the reason of a failure
+FROM most CROSS JOIN pages
+-- At least 0.2 s, and of the slowest 5 % or three times the median: on a small site 5 % is one page.
+WHERE pages.elapsed_ms >= 200 AND pages.elapsed_ms > most.median
+  AND (pages.elapsed_ms >= most.p95 OR pages.elapsed_ms >= 3 * most.median)
+ORDER BY pages.elapsed_ms DESC, pages.url;
 
 CREATE VIEW status_codes AS      -- how many URLs ended in each status and error
 SELECT

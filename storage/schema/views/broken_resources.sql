@@ -6,13 +6,11 @@ WITH RECURSIVE walk (id, at) AS (  -- every resource behind the redirects of id
     JOIN resource AS hop ON hop.url_id = walk.at AND hop.redirect_id IS NOT NULL
 ),
 dead (id, at, reason) AS (       -- at: where the redirects of id end
+    SELECT id, id, reason FROM broken_url WHERE kind = 2
+    UNION
+    -- A host that was given up never answered.
     SELECT url.id, url.id, url.reason FROM url
-    WHERE url.kind = 2 AND url.state = 3
-      -- The reasons of broken_links; and a host that was given up never answered.
-      AND ((url.reason GLOB 'http_[45]*' AND url.reason NOT IN ('http_403', 'http_429'))
-           OR url.reason GLOB 'timeout*'
-           OR url.reason IN ('dns', 'connect', 'refused', 'reset', 'tls', 'truncated', 'bad_http', 'bad_url',
-                             'network', 'host_unreachable', 'redirect_invalid'))
+    WHERE url.kind = 2 AND url.state = 3 AND url.reason IN ('host_unreachable', 'redirect_invalid')
     UNION
     SELECT url.id, url.id, url.reason FROM url WHERE url.kind = 2 AND url.state = 4 AND url.reason = 'redirect_limit'
     UNION

@@ -282,10 +282,75 @@ class TestReport:
         assert "\u202e" not in shell.out
         assert "default-src 'none'" in shell.out
 
-    def test_rows_can_be_limited(self, shell: Shell) -> None:
-        shell.types("report", "slow_pages", "--limit", "2", "--format", "jsonl")
+    def test_broken_links_are_one_row_for_each_target(self, shell: Shell) -> None:
+        """The view of this name has a row for each link, for programs."""
+        with CrawlFile.reopened(shell.db) as crawl:
+            crawl.link(f"{SITE}/a", f"{SITE}/gone")
 
-        assert len(shell.out.splitlines()) == 2
+        assert shell.types("report", "broken_links", "--format", "csv") == 0
+        assert shell.out.splitlines() == [
+            "target,status,reason,pages,source,more_sources",
+            f"{SITE}/gone,404,http_404,2,{HOME},{SITE}/a",
+        ]
+        assert shell.query("SELECT count(*) FROM broken_links", "csv").splitlines()[1] == "2"
+
+    def test_broken_resources_are_no_broken_links(self, shell: Shell) -> None:
+        with CrawlFile.reopened(shell.db) as crawl:
+            image = crawl.url(f"{SITE}/x.png", "failed", reason="http_404")
+            crawl.db.execute("UPDATE url SET kind = 2 WHERE id = ?", (image,))
+            crawl.db.execute(
+                "INSERT INTO resource_use VALUES (?, ?, ?)",
+                (crawl.number(HOME), image, crawl.phrase("image")),
+            )
+
+        shell.types("report", "broken_links", "--format", "csv")
+        assert "x.png" not in shell.out
+        shell.types("report", "broken_resources", "--format", "csv")
+        assert "x.png" in shell.out
+
+    @pytest.mark.parametrize(
+        ("words", "rows", "note"),
+        [
+            ([], 100, "penstock: note: 100 of 151 rows; --limit 0 shows all\n"),
+            (["--limit", "0"], 151, ""),
+            (["--limit", "151"], 151, ""),
+            (["--limit", "150"], 150, "penstock: note: 150 of 151 rows; --limit 0 shows all\n"),
+            (["--format", "csv"], 151, ""),
+            (["--format", "csv", "--limit", "0"], 151, ""),
+            (["--format", "jsonl"], 151, ""),
+            (
+                ["--format", "jsonl", "--limit", "2"],
+                2,
+                "penstock: note: 2 of 151 rows; --limit 0 shows all\n",
+            ),
+        ],
+        ids=str,
+    )
+    def test_a_table_shows_100_rows_and_how_many_there_are(
+        self, shell: Shell, words: list[str], rows: int, note: str
+    ) -> None:
+        with CrawlFile.reopened(shell.db) as crawl:
+            for number in range(150):
+                crawl.url(f"{SITE}/{number}", "skipped", reason="robots")
+
+        assert shell.types("report", "skipped", *words) == 0
+
+        assert sum("robots" in line or "scope" in line for line in shell.out.splitlines()) == rows
+        assert shell.err == note
+
+    def test_the_rows_of_a_report_about_one_url_are_counted_too(self, shell: Shell) -> None:
+        assert shell.types("report", "outlinks", HOME, "--limit", "2") == 0
+
+        assert "2 of 5 rows" in shell.err
+
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [("broken_link", "broken_links"), ("Failed", "failed"), ("dupliactes", "duplicates")],
+    )
+    def test_a_mistyped_name_is_corrected(self, shell: Shell, name: str, meant: str) -> None:
+        assert shell.types("report", name) == 2
+        assert f"there is no report {name!r} (did you mean {meant}?)" in shell.err
+        assert len(shell.err) < 120
 
     @pytest.mark.parametrize("limit", ["-1", "x", "1.5"])
     def test_a_limit_is_a_whole_number(self, shell: Shell, limit: str) -> None:

@@ -241,7 +241,11 @@ class TestOlderFiles:
         before = seen_by_others(older)
         await (await Database.open(older)).close()
 
-        assert seen_by_others(older) == before == seen_by_others(path)
+        after = seen_by_others(older)
+        assert after == seen_by_others(path)
+        changed = {"slow_pages", "deep_pages", "large_pages"}  # they show less since
+        same = before.keys() - changed
+        assert {name: after[name] for name in same} == {name: before[name] for name in same}
         assert len(before["links"]) == 4 + len(TEXTS)
 
     async def test_a_migrated_file_has_a_digest_for_every_url_and_text(self, older: Path) -> None:

@@ -121,13 +121,72 @@ class TestSizes:
             (f"{SITE}/few", 199, 5000),
         ]
 
-    def test_large_pages_and_deep_pages_begin_with_the_highest_value(self, crawl: CrawlFile) -> None:
-        for path, size in (("a", 5), ("b", 500), ("c", 50)):
-            crawl.page(f"{SITE}/{path}", body=b"x" * size, depth=size)
+    @pytest.mark.parametrize(
+        ("times", "slow"),
+        [
+            ([], []),
+            ([5000], []),  # nothing to compare it with
+            ([10, 20, 199], []),  # below 0.2 s nothing is slow
+            ([10, 20, 200], [200]),
+            ([10] * 20 + [700, 900], [900, 700]),
+            ([900] * 10, []),  # a slow server: no page stands out
+            ([900] * 10 + [1000], [1000]),
+            (list(range(1000, 1100)), list(range(1099, 1094, -1))),
+            ([10] * 5 + [300] * 5 + [1000], [1000]),
+        ],
+        ids=lambda given: str(given)[:30],
+    )
+    def test_slow_pages_are_those_that_stand_out_the_slowest_first(
+        self, crawl: CrawlFile, times: list[int], slow: list[int]
+    ) -> None:
+        """At least 0.2 s, and of the slowest 5 %, or three times the median."""
+        for number, elapsed in enumerate(times):
+            crawl.page(f"{SITE}/{number}", elapsed_ms=elapsed)
+        crawl.page(f"{SITE}/none", status=None, error="dns")
+        crawl.db.execute("UPDATE fetch SET elapsed_ms = NULL WHERE error = 'dns'")
+
+        assert rows(crawl, "SELECT elapsed_ms FROM slow_pages") == [(elapsed,) for elapsed in slow]
+
+    def test_large_pages_are_compared_with_pages_and_large_files_with_files(self, crawl: CrawlFile) -> None:
+        """A page of 300 KB stands out, also beside videos."""
+        for number in range(30):
+            crawl.page(f"{SITE}/{number}", body=b"x" * (1000 + number))
+            crawl.page(f"{SITE}/{number}.mp4", body=b"x" * (200_000 + number), content_type="video/mp4")
+        crawl.page(f"{SITE}/page", body=b"x" * 150_000)
+        crawl.page(f"{SITE}/page2", body=b"x" * 51_200)
+        crawl.page(f"{SITE}/small", body=b"x" * 51_199)
+        crawl.page(f"{SITE}/file", body=b"x" * 700_000, content_type="video/mp4")
         crawl.page(f"{SITE}/none", body=None, status=404, error="http_404")
 
-        assert rows(crawl, "SELECT body_bytes FROM large_pages") == [(500,), (50,), (5,)]
-        assert rows(crawl, "SELECT depth FROM deep_pages") == [(500,), (50,), (5,)]
+        assert rows(crawl, "SELECT url, body_bytes FROM large_pages") == [
+            (f"{SITE}/file", 700_000),
+            (f"{SITE}/29.mp4", 200_029),
+            (f"{SITE}/page", 150_000),
+            (f"{SITE}/page2", 51_200),
+        ]
+
+    @pytest.mark.parametrize(
+        ("depths", "deep"),
+        [
+            ([0, 1, 1, 2], []),
+            ([0, 1, 1, 3], [3]),
+            ([0, *[1] * 20, 2, 4, 5], [5, 4]),
+            ([0, 1, 2, 3, 4, 5, 6], [6]),
+            ([5, 5, 5], []),
+            (list(range(100)), [99, 98, 97, 96, 95]),
+        ],
+        ids=lambda given: str(given)[:30],
+    )
+    def test_deep_pages_are_those_that_stand_out_the_deepest_first(
+        self, crawl: CrawlFile, depths: list[int], deep: list[int]
+    ) -> None:
+        """At least three links, and of the deepest 5 %, or three times the median."""
+        for number, depth in enumerate(depths):
+            crawl.page(f"{SITE}/{number}", depth=depth)
+        crawl.page(f"{SITE}/gone", depth=9, status=404, error="http_404")
+        crawl.page(f"{SITE}/listed", depth=1 << 30)
+
+        assert rows(crawl, "SELECT depth FROM deep_pages") == [(depth,) for depth in deep]
 
     def test_content_types_count_and_add_up(self, crawl: CrawlFile) -> None:
         crawl.page(f"{SITE}/a", body=b"four", elapsed_ms=10)

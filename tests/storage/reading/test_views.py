@@ -214,6 +214,9 @@ class TestReports:
             ("dns", None, True),
             ("timeout_connect", None, True),
             ("reset", 200, True),
+            ("tls", None, True),
+            ("tls:self_signed", None, True),
+            ("proxy:refused", None, False),
             ("http_403", 403, False),
             ("http_429", 429, False),
             ("robots_unreachable", None, False),
@@ -242,6 +245,21 @@ class TestReports:
         found = rows(crawl, "SELECT source, text FROM broken_links")
 
         assert found == [(f"{SITE}/a", "first"), (f"{SITE}/b", "second")]
+
+    def test_broken_targets_are_grouped_with_their_nearest_pages(self, crawl: CrawlFile) -> None:
+        """A link in a footer is on every page, and is repaired once."""
+        crawl.page(f"{SITE}/footer", status=404, error="http_404")
+        crawl.page(f"{SITE}/once", status=None, error="dns")
+        crawl.page(f"{SITE}/unlinked", status=500, error="http_500")
+        for number in range(5):
+            crawl.page(f"{SITE}/{number}", depth=5 - number)
+            crawl.link(f"{SITE}/{number}", f"{SITE}/footer")
+        crawl.link(f"{SITE}/3", f"{SITE}/once")
+
+        assert rows(crawl, "SELECT * FROM broken_targets") == [
+            (f"{SITE}/footer", 404, "http_404", 5, f"{SITE}/4", f"{SITE}/3 {SITE}/2"),
+            (f"{SITE}/once", None, "dns", 1, f"{SITE}/3", None),
+        ]
 
     def test_redirects_show_the_state_of_their_targets(self, crawl: CrawlFile) -> None:
         crawl.redirect(f"{SITE}/a", f"{SITE}/gone", status=301)
@@ -282,12 +300,6 @@ class TestReports:
 
         digest = hashlib.sha256(b"same").hexdigest()
         assert found == [(digest, 2, f"{SITE}/a"), (digest, 2, f"{SITE}/b")]
-
-    def test_slow_pages_begin_with_the_slowest(self, crawl: CrawlFile) -> None:
-        for path, elapsed in (("a", 5), ("b", 500), ("c", 50)):
-            crawl.page(f"{SITE}/{path}", elapsed_ms=elapsed)
-
-        assert rows(crawl, "SELECT elapsed_ms FROM slow_pages") == [(500,), (50,), (5,)]
 
     def test_counts_of_hosts_and_depths_add_up(self, crawl: CrawlFile) -> None:
         crawl.page(HOME, depth=0, seed=True, body=b"four", elapsed_ms=10)
