@@ -216,8 +216,10 @@ class RobotsAnswer(Struct, frozen=True, kw_only=True, gc=False):
     task: RobotsTask
     fetched_at: float  # unix seconds
     status: int | None = None  # None: no answer
+    url: CanonicalUrl | None = None  # where its redirects ended; None: it did not redirect
     body: bytes = b""  # as far as it is read (RFC 9309 section 2.5)
     sitemaps: Sequence[CanonicalUrl] = ()  # from its Sitemap lines
+    refused_sitemaps: int = 0  # of these lines, those that name no URL that can be requested
     error: str | None = None  # a reason, as in `Failed`
 
 

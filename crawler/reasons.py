@@ -163,6 +163,11 @@ REASONS: Mapping[str, About] = {
         options=("public_only",),
     ),
     "resources_off": About("it is a resource, and the last run was without --resources"),
+    "sitemaps_off": About(
+        "robots.txt names it, but the last run read no such sitemaps: --no-sitemaps or --depth 0",
+        "--sitemap URL reads this one",
+    ),
+    "sitemap_nesting": About("it stands behind more than three levels of sitemap indexes"),
     "nearer_first": About("it may contain a session id, so URLs of a lower depth are fetched first"),
     "trap": About("it looks like an endless site", "--no-traps follows such URLs"),
     "trap:length": About("it is longer than 2,083 characters"),

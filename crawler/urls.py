@@ -29,6 +29,7 @@ _OF_FOLDER = re.compile(r"https?://|[^\x00-\x20?#:][^?:]*+(?:\?|\Z)", re.DOTALL)
 # consists of dots alone, and nothing in it is stripped, escaped or taken for a scheme.
 _PLAIN = re.compile(r"\w[\w-]*(?:[./][\w-]+)*\Z", re.ASCII)
 
+_WORDS = re.compile(r"(?![a-z][a-z0-9+.-]*:|[/?.])\S*\s+\S", re.IGNORECASE)
 _AUTHORITY_END = re.compile(r"[/?]")
 
 
@@ -57,6 +58,21 @@ def resolve(base: str, href: str) -> str | None:
         return _bare(ada_url.join_url(base, href))
     except (ValueError, UnicodeError):
         return None
+
+
+def resolve_handwritten(base: CanonicalUrl, text: str) -> str | None:
+    """Resolve a reference from a file that asks for whole URLs, such as a sitemap; None if not valid.
+
+    A relative reference has one meaning all the same. The host name of `base` without a scheme, with
+    or without `www.`, is read as a host. Words with blanks between them are none, unless they begin
+    like a path or a URL.
+    """
+    first = text.partition("/")[0].lower()
+    if "." in first and first.removeprefix("www.") == host_name(host_of(base)).removeprefix("www."):
+        text = f"//{text}"
+    elif _WORDS.match(text):
+        return None
+    return resolve(base, text) if text else None
 
 
 def without_fragment(href: str) -> str:

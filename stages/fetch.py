@@ -73,26 +73,32 @@ class FetchStage(Struct, frozen=True, kw_only=True):
         2.3.1.2): they lead to no page, so they need no admission."""
         started_at = time.time()
         try:
-            result = await self._follow(CanonicalUrl(task.origin + "/robots.txt"), task)
+            asked = CanonicalUrl(task.origin + "/robots.txt")
+            answered, result = await self._follow(asked, task)
         finally:
             self.gate.robots_answered(task.host)
+        url = None if answered == asked else answered
         if isinstance(result, Failed):
-            return RobotsAnswer(task=task, fetched_at=started_at, error=result.reason)
+            return RobotsAnswer(task=task, fetched_at=started_at, url=url, error=result.reason)
         if result.hold is not None:
             result.hold.release()
         return RobotsAnswer(
-            task=task, fetched_at=started_at, status=result.answer.status, body=result.body or b""
+            task=task,
+            fetched_at=started_at,
+            status=result.answer.status,
+            url=url,
+            body=result.body or b"",
         )
 
-    async def _follow(self, url: CanonicalUrl, task: RobotsTask) -> Fetched | Failed:
-        """The last answer of a bounded chain of redirects."""
+    async def _follow(self, url: CanonicalUrl, task: RobotsTask) -> tuple[CanonicalUrl, Fetched | Failed]:
+        """The last answer of a bounded chain of redirects, and the URL that gave it."""
         redirects_left = self.robots.max_redirects
         while True:
             request = FetchTask(url=url, kind="robots", host=task.host, depth=0, attempt=task.attempt)
             result = await self._get(request)
             location = None if isinstance(result, Failed) else result.answer.location
             if location is None or not is_http(location) or not redirects_left:
-                return result
+                return url, result
             redirects_left -= 1
             url = CanonicalUrl(location)
 

@@ -15,13 +15,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from penstock.crawler.errors import TooManyInternalFailures
 from penstock.crawler.messages import (
     REDIRECTS,
     Answer,
-    CanonicalUrl,
     Dead,
     Done,
     Failed,
@@ -53,7 +51,7 @@ class StoreStage(Struct, kw_only=True):
     retry: Retry
     clock: Clock
     jitter: Callable[[], float] = random.random  # in [0, 1): spreads retries that failed together
-    sitemaps_of: Callable[[RobotsAnswer], Sequence[CanonicalUrl]] = lambda answer: ()
+    with_sitemaps: Callable[[RobotsAnswer], RobotsAnswer] = lambda answer: answer
     on_verdict: Callable[[Verdict], None] = lambda verdict: None
     after_commit: Callable[[Verdict], Awaitable[None]] | None = None  # while it waits, so does the crawl
     name: str = "store"
@@ -80,7 +78,7 @@ class StoreStage(Struct, kw_only=True):
             case ParsedPage(task=task, answer=answer):  # first, because nearly all are
                 return self._judge_answer(task, answer, message)
             case RobotsAnswer():
-                return replace(message, sitemaps=self.sitemaps_of(message))
+                return self.with_sitemaps(message)
             case Rejected(task=task, state="skipped", reason=reason):
                 return Skipped(task=task, reason=reason)
             case Rejected(task=task, state="pending", reason=reason):

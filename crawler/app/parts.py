@@ -127,7 +127,12 @@ class Blueprint(Struct, frozen=True, kw_only=True):
         """The check that every URL passes before it enters the frontier."""
         config = self.config
         scope = Scope(config.scope, seeds, config.included, config.excluded, registrable_domain)
-        return Admission(scope, Horizon(depth=config.depth), None if config.no_traps else Traps())
+        return Admission(
+            scope,
+            Horizon(depth=config.depth),
+            None if config.no_traps else Traps(),
+            sitemaps=config.reads_sitemaps,
+        )
 
     def seen_filter(self, known_urls: int) -> SeenFilter:
         """A seen set with room for the URLs that the file and the page budget suggest."""
@@ -333,15 +338,16 @@ def make_store_stage(
     if observer is not None and observer.bodies and not blueprint.config.save_bodies:
         store = WithoutBodies(store)
 
-    def sitemaps_of(answer: RobotsAnswer) -> Sequence[CanonicalUrl]:
-        return RobotsRules.of(answer, blueprint.robots).sitemaps
+    def with_sitemaps(answer: RobotsAnswer) -> RobotsAnswer:
+        rules = RobotsRules.of(answer, blueprint.robots)
+        return replace(answer, sitemaps=rules.sitemaps, refused_sitemaps=rules.refused_sitemaps)
 
     return StoreStage(
         store=store,
         frontier=frontier,
         retry=blueprint.retry,
         clock=clock,
-        sitemaps_of=sitemaps_of,
+        with_sitemaps=with_sitemaps,
         on_verdict=counts.count_verdict,
         after_commit=None if observer is None else observer.after_commit,
     )

@@ -98,10 +98,14 @@ class CrawlConfig:
         "start from this URL, at depth 0; repeatable", flag="--seed"))
     sitemap: Sequence[str] = field(default=(), metadata=option(START, "URL", each(check_seed),
         "also read this sitemap, besides those that robots.txt names; repeatable"))
+    no_sitemaps: bool = field(default=False, metadata=option(START, "", boolean,
+        "do not read the sitemaps that robots.txt names (those of --sitemap are read); so it is with "
+        "--depth 0 too"))
     db: str | Path = field(default="crawl.db", metadata=option(START, "PATH", checks.check_database_path,
         "the SQLite file of the crawl; an unfinished crawl in it is resumed"))
     depth: int | None = field(default=2, metadata=option(SCOPE, "N", checks.check_depth,
-        "maximum number of link hops from the nearest seed; 0 = only the seeds, inf = no limit"))
+        "maximum number of link hops from the nearest seed; 0 = only the seeds (and what a --sitemap "
+        "lists), inf = no limit"))
     scope: Literal["host", "domain", "prefix", "any"] = field(default="host", metadata=option(
         SCOPE, "RULE", one_of("host", "domain", "prefix", "any"),
         "host: host and port of a seed; domain: all hosts under its registered domain; prefix: URLs that "
@@ -244,6 +248,11 @@ class CrawlConfig:
     @property
     def canonical_sitemaps(self) -> tuple[CanonicalUrl, ...]:
         return tuple(CanonicalUrl(url) for url in self.sitemap)
+
+    @property
+    def reads_sitemaps(self) -> bool:
+        """True if the sitemaps that robots.txt names are read. Depth 0 asks for the seeds alone."""
+        return not self.no_sitemaps and self.depth != 0
 
     @property
     def path(self) -> Path:

@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.policies.robots_rules import RuleBook, rule
-from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http
+from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http, resolve_handwritten
 
 PRODUCT_TOKEN = "Penstock"
 """The name that robots.txt groups match, unless the operator gave a User-Agent of their own."""
@@ -74,6 +74,10 @@ _BLANK = " \t\v\f"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+(?![A-Za-z0-9_-]|[^\0-\x7F])")
 _ALL_CRAWLERS = re.compile(r"\*(?![A-Za-z0-9_-])")
 _COMPATIBLE = re.compile(r"\bcompatible; *([A-Za-z0-9_-]+)")  # Mozilla/5.0 (compatible; Name/1.0)
+_AROUND_URL = " \t\v\f<>\"'`,\u201c\u201d\xa0\ufeff"
+_SITEMAP_URL = re.compile(r"[ \t]*site-?map[ \t]+(https?:.*)", re.IGNORECASE)
+_BETWEEN_URLS = re.compile(r"[\s,]+")
+_BEGIN_OF_URL = re.compile(r"https?://|/", re.IGNORECASE)
 _SECONDS = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 
 
@@ -107,12 +111,17 @@ class RobotsTxt(Struct, frozen=True):
     rules: RuleBook
     crawl_delay: float | None  # seconds
     sitemaps: tuple[CanonicalUrl, ...]  # for all crawlers; in the file's order, each once
+    refused_sitemaps: int = 0  # Sitemap lines that name no http(s) URL, a too long one, or one too many
 
 
-def read(body: bytes, token: str = PRODUCT_TOKEN) -> RobotsTxt:
-    """Read a robots.txt for the crawler with this product token. Does not raise."""
+def read(body: bytes, token: str = PRODUCT_TOKEN, url: CanonicalUrl | None = None) -> RobotsTxt:
+    """Read a robots.txt for the crawler with this product token. Does not raise.
+
+    `url`: its own, after redirects. Sitemap lines that are relative to it are read then.
+    """
     own, all_crawlers = _Group(), _Group()
     sitemaps: dict[CanonicalUrl, None] = {}
+    refused_sitemaps = 0
     addressed: set[_Group] = set()
     naming = False  # the line before, blank and other lines aside, was a user-agent line
     for line, kind, value in directives(body):
@@ -128,10 +137,12 @@ def read(body: bytes, token: str = PRODUCT_TOKEN) -> RobotsTxt:
                 addressed.add(all_crawlers)
         elif kind is Field.SITEMAP:
             # Like Crawl-delay it is not part of the RFC, and so it must not end a group (section 2.2.4).
-            if len(sitemaps) < MAX_SITEMAPS:
-                url = canonical(value.encode("latin-1").decode("utf-8", "replace"))
-                if url is not None and is_http(url) and len(url) <= MAX_URL_CHARS:
-                    sitemaps[CanonicalUrl(url)] = None
+            for reference in _references(value):
+                found_url = _sitemap_url(reference, url)
+                if found_url is None or (len(sitemaps) >= MAX_SITEMAPS and found_url not in sitemaps):
+                    refused_sitemaps += 1
+                else:
+                    sitemaps[found_url] = None
         elif kind is Field.CRAWL_DELAY:
             if _SECONDS.fullmatch(value):
                 for group in addressed:
@@ -143,8 +154,24 @@ def read(body: bytes, token: str = PRODUCT_TOKEN) -> RobotsTxt:
                     group.lines.append((line, kind is Field.ALLOW, value))
     group = own if own.exists else all_crawlers
     return RobotsTxt(
-        RuleBook(rule(*line) for line in group.lines), next(iter(group.delays), None), tuple(sitemaps)
+        RuleBook(rule(*line) for line in group.lines),
+        next(iter(group.delays), None),
+        tuple(sitemaps),
+        refused_sitemaps,
     )
+
+
+def _references(value: str) -> list[str]:
+    """The URLs of one Sitemap line. Some sites write several into one line, or quote them."""
+    text = value.encode("latin-1").decode("utf-8", "replace").strip(_AROUND_URL)
+    parts = [part.strip(_AROUND_URL) for part in _BETWEEN_URLS.split(text)]
+    return parts if len(parts) > 1 and all(map(_BEGIN_OF_URL.match, parts)) else [text]
+
+
+def _sitemap_url(reference: str, base: CanonicalUrl | None) -> CanonicalUrl | None:
+    """sitemaps.org asks for a whole URL; a relative one is resolved against the robots.txt itself."""
+    url = canonical(reference) if base is None else resolve_handwritten(base, reference)
+    return CanonicalUrl(url) if url is not None and is_http(url) and len(url) <= MAX_URL_CHARS else None
 
 
 def directives(body: bytes) -> Iterator[Directive]:
@@ -160,6 +187,8 @@ def directives(body: bytes) -> Iterator[Directive]:
             words = line.replace("\t", " ").strip(_BLANK).split(" ", 1)
             name, value = words if len(words) == 2 and " " not in words[1].strip(_BLANK) else ("", "")
         kind = _KINDS.get(name.strip(_BLANK).lower())
+        if kind is None and (without_colon := _SITEMAP_URL.match(line)):
+            kind, value = Field.SITEMAP, without_colon[1]  # the colon was that of the URL
         if kind is not None:
             yield Directive(number, kind, value.strip(_BLANK))
 
@@ -191,6 +220,9 @@ def _lines(body: bytes) -> list[str]:
     for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
         if body.startswith(mark):
             body = body[2:].decode(encoding, "replace").encode("utf-8")
+    for at, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if len(body) > 3 and body[at] == 0 == body[at + 2] and body[1 - at] != 0:  # without a mark
+            body = body.decode(encoding, "replace").encode("utf-8")
     for length in (3, 2, 1):  # a truncated mark is not part of the first line either
         if body.startswith(codecs.BOM_UTF8[:length]):
             body = body[length:]

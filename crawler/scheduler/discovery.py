@@ -44,6 +44,9 @@ from penstock.crawler.urls import MAX_URL_CHARS, host_of, is_http
 
 MAX_SITEMAP_NESTING = 3  # the protocol knows one level of index; some sites have two
 
+SITEMAPS_OFF = "sitemaps_off"
+"""The reason of a sitemap that robots.txt names in a run that reads none."""
+_SITEMAP_RULES = frozenset({"scope", SITEMAPS_OFF, "sitemap_nesting", "redirect_limit"})
 _RESOURCES = Horizon(depth=None)  # resources are requested at any depth, on any host
 
 
@@ -117,6 +120,7 @@ class Discovery(Generic[Row]):
         self._admission = admission
         self._belongs_here = belongs_here
         self._spreading: dict[Row, None] = {}
+        self._unproven: list[tuple[Row, str]] = []  # sitemaps, with the host that names them
         self._widened: list[CanonicalUrl] = []
         self.new: list[Row] = []
         self.seeds: set[Row] = set()  # of the new ones
@@ -147,7 +151,7 @@ class Discovery(Generic[Row]):
     def follow_redirect(self, source: Row, url: CanonicalUrl) -> Row:
         """Return the row of a redirect's target. It has the source's kind."""
         if source.kind == UrlKind.SITEMAP:
-            return self.add_sitemap(url, source)
+            return self.add_sitemap(url, source, is_redirect=True)
         if source.kind == UrlKind.RESOURCE:
             return self.add_resource(url, hops=source.hops + 1)
         reach = source.reach.by_redirect(self._run(source, url, hops=0))
@@ -159,16 +163,24 @@ class Discovery(Generic[Row]):
         for url in urls:
             self._offer(url, LISTED)
 
-    def add_sitemap(self, url: CanonicalUrl, source: Row | None = None, *, trusted: bool = False) -> Row:
-        """A sitemap named by robots.txt (`source` None), by an index or a redirect, or by the operator
-        (`trusted`: it may lie out of scope)."""
-        row = self._known.find(url, UrlKind.SITEMAP)
-        if row is None:
-            nesting = 0 if source is None else source.depth + 1
-            rule = None if trusted else self._admission.sitemap_rule(url)
-            if nesting > MAX_SITEMAP_NESTING:
-                rule = "sitemap_nesting"
-            row = self._add(url, Reach(nesting, 0, True), rule, UrlKind.SITEMAP)
+    def add_sitemap(self, url: CanonicalUrl, source: Row | None = None, *, is_redirect: bool = False) -> Row:
+        """A sitemap that the operator names (`source` None), or an index or a redirect that was read.
+
+        It may lie anywhere: who may read the one is told to read the other.
+        """
+        if source is None:
+            return self._offer_sitemap(url, 0, 0, None)
+        if is_redirect:
+            return self._offer_sitemap(url, source.depth, source.hops + 1, None)
+        return self._offer_sitemap(url, source.depth + 1, 0, None)
+
+    def add_named_sitemap(self, url: CanonicalUrl, host: str) -> Row:
+        """A sitemap that the robots.txt of `host` names. It may lie anywhere if the host is in scope:
+        robots.txt is the proof that the site itself says so (sitemaps.org, "Sitemaps & Cross Submits")."""
+        rule = self._admission.sitemap_rule(url, host)
+        row = self._offer_sitemap(url, 0, 0, rule)
+        if rule == "scope":
+            self._unproven.append((row, host))
         return row
 
     def add_resource(self, url: CanonicalUrl, *, hops: int = 0) -> Row:
@@ -197,9 +209,16 @@ class Discovery(Generic[Row]):
         if source.kind == UrlKind.RESOURCE:
             self._improve_resource(target, source.hops + 1)
             return
+        if source.kind == UrlKind.SITEMAP:
+            self._improve_sitemap(target, source.depth, source.hops + 1, None)
+            return
         reach = source.reach.by_redirect(self._run(source, target.url, hops=0))
         self._widen(target.url, reach)
         self._improve(target, reach)
+
+    def spread_index(self, source: Row, target: Row) -> None:
+        """`spread_link`, for a sitemap that an index names."""
+        self._improve_sitemap(target, source.depth + 1, 0, None)
 
     def take_widened(self) -> Sequence[CanonicalUrl]:
         """Redirect targets that widened the scope since the last call. Call `judge_scope_again` with the
@@ -217,9 +236,15 @@ class Discovery(Generic[Row]):
             if row.state != UrlState.SKIPPED or row.reason != "scope":
                 continue
             if row.kind == UrlKind.SITEMAP:
-                self._rule_again(row, self._admission.sitemap_rule(row.url))
+                self._rule_again(row, self._admission.sitemap_rule(row.url, host_of(row.url)))
             else:
                 self._rule_again(row, self._admission.rule(row.url, row.reach))
+
+    def judge_sitemaps_again(self, named: Iterable[tuple[Row, str]]) -> None:
+        """The same for sitemaps, each with a host whose robots.txt names it; and for those of this commit."""
+        for row, host in (*named, *self._unproven):
+            if row.state == UrlState.SKIPPED and row.reason == "scope":
+                self._rule_again(row, self._admission.sitemap_rule(row.url, host))
 
     def summary(self, grown: Iterable[str]) -> Saved:
         """What the commit changed. `grown` are the hosts of the new pending rows."""
@@ -281,6 +306,30 @@ class Discovery(Generic[Row]):
         elif row.reason == "redirect_limit" and _RESOURCES.rule(row.reach) is None:
             self._rule_again(row, None)
 
+    def _offer_sitemap(self, url: CanonicalUrl, nesting: int, hops: int, rule: str | None) -> Row:
+        row = self._known.find(url, UrlKind.SITEMAP)
+        if row is None:
+            reach = Reach(nesting, hops, True)
+            return self._add(url, reach, rule or self._admission.nesting_rule(reach), UrlKind.SITEMAP)
+        self._improve_sitemap(row, nesting, hops, rule)
+        return row
+
+    def _improve_sitemap(self, row: Row, nesting: int, hops: int, rule: str | None) -> None:
+        """Nesting and hops are minima; one who may name a sitemap is enough."""
+        if nesting < row.depth or hops < row.hops:
+            row.depth, row.hops = min(row.depth, nesting), min(row.hops, hops)
+            self.improved[row] = None
+            if row.state == UrlState.DONE:
+                self._spreading[row] = None
+            elif row.state == UrlState.FOREIGN:
+                self.foreign[row] = None
+        if row.state != UrlState.SKIPPED or row.reason not in _SITEMAP_RULES:
+            return
+        if rule is None or row.reason not in ("scope", SITEMAPS_OFF):
+            rule = self._admission.nesting_rule(row.reach)
+        if rule != row.reason:
+            self._rule_again(row, rule)
+
     def _rule_again(self, row: Row, rule: str | None) -> None:
         row.reason = rule
         self.improved[row] = None
@@ -313,6 +362,7 @@ class Admission(Struct):
     scope: Scope
     horizon: Horizon
     traps: Traps | None = None
+    sitemaps: bool = True  # those that robots.txt names are read
 
     def rule(self, url: CanonicalUrl, reach: Reach) -> str | None:
         """The rule for a new URL with this reach."""
@@ -330,9 +380,17 @@ class Admission(Struct):
         """The rule for a URL that `rule` keeps out and to which a better way was found."""
         return self.rule(url, reach) if rule in DYNAMIC_RULES else rule
 
-    def sitemap_rule(self, url: CanonicalUrl) -> str | None:
-        """The rule for a sitemap that a site, not the operator, names: it must be in scope."""
-        return None if self.scope.inside(url) else "scope"
+    def sitemap_rule(self, url: CanonicalUrl, host: str) -> str | None:
+        """The rule for a sitemap that the robots.txt of `host` names."""
+        if not self.sitemaps:
+            return SITEMAPS_OFF
+        return None if self.scope.may_hold(host) or self.scope.inside(url) else "scope"
+
+    def nesting_rule(self, reach: Reach) -> str | None:
+        """The rule for a sitemap behind so many indexes (its depth) and redirects."""
+        if reach.depth > MAX_SITEMAP_NESTING:
+            return "sitemap_nesting"
+        return "redirect_limit" if reach.hops > self.horizon.hops else None
 
     def widen(self, url: CanonicalUrl) -> bool:
         """Extend the scope by the target of a seed's redirect. False if the target was in scope already."""

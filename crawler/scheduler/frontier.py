@@ -277,7 +277,7 @@ class Frontier:
         """Return state and reason of a URL that may not be requested."""
         if self._throttle.gives_up(host):
             return "failed", "host_unreachable"
-        if url.kind != "sitemap" and (rejection := self._robots.rejection(rules, url.url)) is not None:
+        if (rejection := self._robots.rejection(rules, url.url, url.kind)) is not None:
             return rejection
         trap = self._deferred.rule(url)
         return ("skipped", trap) if trap is not None else None

@@ -13,12 +13,13 @@ import math
 
 from msgspec import Struct
 
-from penstock.crawler.messages import CanonicalUrl, RobotsAnswer
+from penstock.crawler.messages import CanonicalUrl, Kind, RobotsAnswer
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.policies.retry import Retry
 from penstock.crawler.policies.robots_rules import Rule, path_of
 from penstock.crawler.policies.robots_txt import RobotsMeaning, RobotsPolicy, RobotsTxt, read
 from penstock.crawler.ports import FrontierStore
+from penstock.crawler.urls import host_of
 
 log = get_logger()
 
@@ -35,7 +36,8 @@ class RobotsRules(Struct, frozen=True):
     def of(cls, answer: RobotsAnswer, policy: RobotsPolicy) -> RobotsRules:
         meaning, text = policy.meaning(answer.status), None
         if meaning is RobotsMeaning.RULES:
-            text = read(policy.readable(answer.body), policy.token)
+            url = answer.url or CanonicalUrl(f"{answer.task.origin}/robots.txt")
+            text = read(policy.readable(answer.body), policy.token, url)
         return cls(meaning, answer.fetched_at, answer.task.attempt, text)
 
     def allows(self, url: CanonicalUrl) -> bool:
@@ -61,6 +63,15 @@ class RobotsRules(Struct, frozen=True):
     def sitemaps(self) -> tuple[CanonicalUrl, ...]:
         """Absolute URLs, in the file's order, each once. Admission still has to check them."""
         return self._text.sitemaps if self._text is not None else ()
+
+    @property
+    def refused_sitemaps(self) -> int:
+        """Sitemap lines that name no URL that can be requested."""
+        return self._text.refused_sitemaps if self._text is not None else 0
+
+    def names_sitemap_on(self, host: str) -> bool:
+        """True if a Sitemap line names a file on this host (and port)."""
+        return any(host_of(url) == host for url in self.sitemaps)
 
 
 ALLOW_ALL = RobotsRules(RobotsMeaning.ALLOW_ALL)
@@ -102,9 +113,13 @@ class RobotsCache:
         is_due = rules.attempt < (self._max_requests if deferred else max(self._max_requests - 1, 1))
         return rules.attempt + 1 if is_due else None
 
-    def rejection(self, rules: RobotsRules, url: CanonicalUrl) -> tuple[str, str] | None:
-        """Return state and reason of a URL that may not be requested, else None."""
-        if rules.allows(url):
+    def rejection(self, rules: RobotsRules, url: CanonicalUrl, kind: Kind) -> tuple[str, str] | None:
+        """Return state and reason of a URL that may not be requested, else None.
+
+        A robots.txt that names sitemaps on its own host asks crawlers to read them, whatever else it
+        disallows. The sitemaps that others name on that host obey its rules like pages.
+        """
+        if rules.allows(url) or (kind == "sitemap" and rules.names_sitemap_on(host_of(url))):
             return None
         if rules.meaning is not RobotsMeaning.UNREACHABLE:
             return "skipped", "robots"

@@ -1,7 +1,7 @@
 -- The schema of a new crawl file. Generated from tables/ and views/; do not edit. To renew it:
 --   python -m penstock.storage.database.schema_texts > storage/schema/current.sql
 PRAGMA application_id = 1346719315;
-PRAGMA user_version = 10;
+PRAGMA user_version = 11;
 
 CREATE TABLE crawl (             -- one row: the identity of this crawl
     id          INTEGER PRIMARY KEY CHECK (id = 1),
@@ -49,6 +49,7 @@ CREATE INDEX url_waiting ON url (retry_at) WHERE state = 1;
 -- Deferred URLs in the order in which they are fetched: the nearest to the seeds first.
 CREATE INDEX url_late ON url (depth, id) WHERE state = 1 AND retry_at = 9e999;
 CREATE INDEX url_resource ON url (state) WHERE kind = 2;
+CREATE INDEX url_sitemap ON url (state) WHERE kind = 1;
 
 CREATE TABLE phrase (            -- anchor texts, rel values and content types, each once
     id          INTEGER PRIMARY KEY,
@@ -119,7 +120,12 @@ CREATE TABLE robots (            -- robots.txt of every origin that was requeste
     body        BLOB NOT NULL,   -- at most 500 KiB
     error       TEXT,            -- why there is no answer
     fetched_at  REAL NOT NULL,   -- unix seconds
-    attempt     INTEGER NOT NULL DEFAULT 1 -- number of this request in a row of retries
+    attempt     INTEGER NOT NULL DEFAULT 1, -- number of this request in a row of retries
+    url         TEXT,            -- where the redirects of this robots.txt ended; NULL: it did not redirect
+    sitemaps    INTEGER NOT NULL DEFAULT 0, -- sitemaps that it names
+    refused_sitemaps INTEGER NOT NULL DEFAULT 0, -- Sitemap lines that name no http(s) URL, one that is too
+                                 -- long, or one too many
+    is_cut      INTEGER NOT NULL DEFAULT 0 -- 1: it is longer than 500 KiB, and the rest was not read
 ) WITHOUT ROWID;
 
 CREATE TABLE runs (              -- one row per invocation
@@ -266,6 +272,20 @@ CREATE TABLE phrase_digest (     -- phrases by the digest of their text; several
     phrase_id   INTEGER NOT NULL REFERENCES phrase (id),
     PRIMARY KEY (digest, phrase_id)
 ) WITHOUT ROWID;
+
+CREATE TABLE robots_sitemap (    -- which robots.txt names which sitemap
+    origin      TEXT NOT NULL,   -- scheme://host
+    url_id      INTEGER NOT NULL REFERENCES url (id),
+    PRIMARY KEY (url_id, origin)
+) WITHOUT ROWID;
+
+CREATE TABLE sitemap_child (     -- which sitemap leads to which
+    parent_id   INTEGER NOT NULL REFERENCES url (id),
+    url_id      INTEGER NOT NULL REFERENCES url (id),
+    redirect    INTEGER NOT NULL, -- 1: by a redirect; 0: the parent is an index
+    PRIMARY KEY (parent_id, url_id)
+) WITHOUT ROWID;
+CREATE INDEX sitemap_child_url ON sitemap_child (url_id);
 
 CREATE VIEW broken_links AS      -- links (with --resources, resources too) that do not answer, and their pages
 SELECT
@@ -828,9 +848,15 @@ SELECT
     sitemap.status AS status,    -- HTTP status; NULL: no answer arrived
     sitemap.format AS format,    -- urlset, index, rss, atom or text; NULL: none of these
     sitemap.entries AS entries,  -- locations read
-    sitemap.refused AS refused,  -- locations that are no http(s) URL, or too long
-    sitemap.error AS error,      -- why there is no answer, or why reading ended early
-    strftime('%Y-%m-%dT%H:%M:%fZ', sitemap.fetched_at / 1000.0, 'unixepoch') AS fetched_at -- ISO 8601, UTC
+    sitemap.refused AS refused,  -- locations that are no http(s) URL or too long, and entries that could not be read
+    sitemap.error AS error,      -- why there is no answer, why reading ended early, or what is damaged (bad_xml,
+                                 -- bad_encoding): then all that could be read is listed
+    strftime('%Y-%m-%dT%H:%M:%fZ', sitemap.fetched_at / 1000.0, 'unixepoch') AS fetched_at, -- ISO 8601, UTC
+    coalesce(
+        (SELECT min(origin) || '/robots.txt' FROM robots_sitemap WHERE robots_sitemap.url_id = url.id),
+        (SELECT min(parent.url) FROM sitemap_child JOIN url_text AS parent ON parent.id = sitemap_child.parent_id
+         WHERE sitemap_child.url_id = url.id)
+    ) AS named_by                -- the robots.txt, or else the sitemap, that leads here; NULL: the operator
 FROM url
 JOIN url_text ON url_text.id = url.id
 LEFT JOIN sitemap ON sitemap.url_id = url.id

@@ -33,6 +33,7 @@ from penstock.storage.writing.interned_strings import InternedStrings
 from penstock.storage.writing.parse_marks import ParseMarks, judge_last_run
 from penstock.storage.writing.resource_table import count_resources, resume_resources
 from penstock.storage.writing.rows import UrlRow, key_of, totals_of
+from penstock.storage.writing.sitemap_tables import resume_sitemaps
 from penstock.storage.writing.url_table import UrlTable
 from penstock.storage.writing.writer import Target, Writer
 
@@ -164,6 +165,7 @@ class CrawlStore:
                 poison_pages = await judge_last_run(database, marked, generation=self._generation)
                 await self._adopt(admission, settings)
                 await resume_resources(database, wanted=settings.resources)
+                await resume_sitemaps(database, admission, asked=settings.sitemaps)
             else:
                 await self._create(admission, settings, now)
             if settings.search:
@@ -194,8 +196,9 @@ class CrawlStore:
         for seed in seeds:
             discovery.add_seed(seed)
         for sitemap in settings.sitemaps:
-            discovery.add_sitemap(sitemap, trusted=True)
+            discovery.add_sitemap(sitemap)
         await target.urls.write_new(discovery.new, discovery.seeds)
+        await target.urls.update(discovery.improved)
 
     async def _adopt(self, admission: Admission, settings: CrawlSettings) -> None:
         for (url,) in await self._database.rows(sql.FIND_SCOPES):

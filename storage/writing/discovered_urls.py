@@ -91,6 +91,9 @@ class DiscoveredUrls:
                 params: dict[str, object] = {"sources": json.dumps(list(resources))}
                 for (number,), target in await self._urls.rows(sql.FIND_TARGETS, params):
                     self._discovery.spread_redirect(resources[number], target)
+            sitemaps = {row.id: row for row in sources if row.kind == UrlKind.SITEMAP}
+            if sitemaps:
+                await self._spread_sitemaps(sitemaps)
             await self._widen_scope()
         async for chunk in in_chunks(self._discovery.improved):
             await self._urls.update(chunk)
@@ -105,6 +108,12 @@ class DiscoveredUrls:
                 else:
                     discovery.spread_link(sources[number], target, followed=bool(followed))
 
+    async def _spread_sitemaps(self, sources: dict[int, UrlRow]) -> None:
+        params: dict[str, object] = {"sources": json.dumps(list(sources))}
+        for (number, redirect), target in await self._urls.rows(sql.FIND_SITEMAP_CHILDREN, params):
+            spread = self._discovery.spread_redirect if redirect else self._discovery.spread_index
+            spread(sources[number], target)
+
     async def _widen_scope(self) -> None:
         """Note the scope's new parts and judge again what had been kept out of them."""
         discovery = self._discovery
@@ -115,3 +124,5 @@ class DiscoveredUrls:
             found = await self._urls.rows(sql.FIND_OUT_OF_SCOPE, {"hosts": json.dumps(inside)})
             discovery.judge_scope_again(row for _, row in found)
             discovery.judge_scope_again(discovery.new)
+            named = await self._urls.rows(sql.FIND_UNPROVEN_SITEMAPS, {})
+            discovery.judge_sitemaps_again((row, origin.partition("://")[2]) for (origin,), row in named)

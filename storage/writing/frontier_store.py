@@ -97,6 +97,6 @@ class SqliteFrontier:
             row = await self._database.row(sql.FIND_ROBOTS, {"origin": origin, "newer_than": newer_than})
         if row is None:
             return None
-        status, body, error, fetched_at, attempt = row
+        status, body, error, fetched_at, attempt, url = row
         task = RobotsTask(origin=origin, host=origin.partition("://")[2], attempt=attempt)
-        return RobotsAnswer(task=task, status=status, body=body, error=error, fetched_at=fetched_at)
+        return RobotsAnswer(task=task, status=status, url=url, body=body, error=error, fetched_at=fetched_at)

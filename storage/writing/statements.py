@@ -137,8 +137,54 @@ SAVE_SITEMAP = """
     VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 SAVE_ROBOTS = """
-    INSERT OR REPLACE INTO robots (origin, status, body, error, fetched_at, attempt)
-    VALUES (?, ?, ?, ?, ?, ?)
+    INSERT OR REPLACE INTO robots (
+        origin, status, body, error, fetched_at, attempt, url, sitemaps, refused_sitemaps, is_cut)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+ADD_ROBOTS_SITEMAP = "INSERT OR IGNORE INTO robots_sitemap (origin, url_id) VALUES (?, ?)"
+ADD_SITEMAP_CHILD = "INSERT OR IGNORE INTO sitemap_child (parent_id, url_id, redirect) VALUES (?, ?, ?)"
+# As FIND_CHILDREN.
+FIND_SITEMAP_CHILDREN = """
+    SELECT sitemap_child.parent_id, sitemap_child.redirect,
+           url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
+           host.name, url.secure, url.path, url.kind
+    FROM json_each(:sources) AS j
+    CROSS JOIN sitemap_child ON sitemap_child.parent_id = j.value
+    CROSS JOIN url ON url.id = sitemap_child.url_id
+    CROSS JOIN host ON host.id = url.host_id
+"""
+# As FIND_OUT_OF_SCOPE, for sitemaps: with the origin whose robots.txt names them.
+FIND_UNPROVEN_SITEMAPS = """
+    SELECT robots_sitemap.origin,
+           url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
+           host.name, url.secure, url.path, url.kind
+    FROM robots_sitemap
+    CROSS JOIN url ON url.id = robots_sitemap.url_id
+    CROSS JOIN host ON host.id = url.host_id
+    WHERE url.state = 4 AND url.reason = 'scope'
+"""
+SITEMAPS_SET_ASIDE = """
+    SELECT url.id, url.secure, host.name, url.path, robots_sitemap.origin,
+           EXISTS (SELECT 1 FROM sitemap_child WHERE sitemap_child.url_id = url.id)
+    FROM url INDEXED BY url_sitemap
+    JOIN host ON host.id = url.host_id
+    LEFT JOIN robots_sitemap ON robots_sitemap.url_id = url.id
+    WHERE url.kind = 1 AND url.state = 4 AND url.reason = 'sitemaps_off'
+"""
+RULE_SITEMAP = "UPDATE url SET state = ?, reason = ? WHERE id = ?"
+# A run that reads no sitemaps of robots.txt still reads those of the operator, and what they lead to.
+SET_SITEMAPS_ASIDE = """
+    WITH RECURSIVE asked (id) AS (
+        SELECT url.id FROM url INDEXED BY url_sitemap JOIN host ON host.id = url.host_id
+        WHERE url.kind = 1 AND iif(url.secure, 'https://', 'http://') || host.name || url.path IN (
+            SELECT value FROM json_each(:asked))
+        UNION
+        SELECT sitemap_child.url_id FROM asked JOIN sitemap_child ON sitemap_child.parent_id = asked.id
+    )
+    UPDATE url
+    SET state = iif(state = 4, 0, 4), reason = iif(state = 4, NULL, 'sitemaps_off'), retry_at = NULL
+    WHERE kind = 1 AND (
+        (state IN (0, 1) AND id NOT IN asked) OR (state = 4 AND reason = 'sitemaps_off' AND id IN asked))
 """
 SAVE_SESSION_PAGE = "INSERT OR REPLACE INTO session_page (url_id, fingerprint) VALUES (?, ?)"
 
@@ -227,7 +273,7 @@ SET_CLOCK = """
     UPDATE host SET ready_at = ?, failures = ?, rests = ?, connections = ?, rate = ? WHERE name = ?
 """
 FIND_ROBOTS = """
-    SELECT status, body, error, fetched_at, attempt FROM robots
+    SELECT status, body, error, fetched_at, attempt, url FROM robots
     WHERE origin = :origin AND fetched_at > :newer_than
 """
 URLS_AFTER = """

@@ -3,7 +3,7 @@
 May touch: the database's statements, interned strings, discovery, the port of the throttle.
 
 States of URLs, clocks of hosts, counts of the run; the answers of pages (`fetch`, `body` and
-`session_page`); the rows of `robots` and `sitemap`, and the URLs that these two name.
+`session_page`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import zlib
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from penstock.crawler.messages import Answer, Content, Dead, Done, RetryAt, RobotsAnswer, Sitemap, Skipped
+from penstock.crawler.messages import Answer, Content, Dead, Done, RetryAt, Skipped
 from penstock.crawler.ports import ThrottleSource
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind, UrlState, redirect_target
-from penstock.storage.database.batching import in_chunks
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.interned_strings import InternedStrings, storable
@@ -218,67 +217,3 @@ def _robots_directives(answer: Answer, content: Content) -> str | None:
         return None
     lines = (answer.robots or "").split("\n")
     return ", ".join(part for part in (*lines, content.robots) if part) or None
-
-
-_NO_SITEMAP = Sitemap()
-
-
-class RobotsTable:
-    """`note` answers, then `write`."""
-
-    def __init__(self, database: Database, discovery: Discovery[UrlRow]) -> None:
-        self._database = database
-        self._discovery = discovery
-        self._rows: list[tuple[object, ...]] = []
-
-    def note(self, answer: RobotsAnswer) -> None:
-        task = answer.task
-        for url in answer.sitemaps:
-            self._discovery.add_sitemap(url)
-        self._rows.append(
-            (task.origin, answer.status, answer.body, answer.error, answer.fetched_at, task.attempt)
-        )
-
-    async def write(self) -> None:
-        if self._rows:
-            await self._database.run_many(sql.SAVE_ROBOTS, self._rows)
-
-
-class SitemapTable:
-    """`note` verdicts, then `write`."""
-
-    def __init__(self, database: Database, discovery: Discovery[UrlRow]) -> None:
-        self._database = database
-        self._discovery = discovery
-        self._rows: list[tuple[object, ...]] = []
-
-    async def note(self, verdict: Done | Dead | RetryAt | Skipped, row: UrlRow) -> None:
-        if row.kind != UrlKind.SITEMAP or not isinstance(verdict, Done | Dead):
-            return
-        answer, sitemap = verdict.answer, _NO_SITEMAP
-        if isinstance(verdict, Done):
-            if (target := redirect_target(verdict.answer)) is not None:
-                self._discovery.follow_redirect(row, target)
-            if verdict.sitemap is not None:
-                sitemap = verdict.sitemap
-                if sitemap.kind == "index":  # it names sitemaps; any other sitemap names pages
-                    for url in sitemap.locations:
-                        self._discovery.add_sitemap(url, row)
-                else:
-                    async for chunk in in_chunks(sitemap.locations):
-                        self._discovery.add_listed(chunk)
-        self._rows.append(
-            (
-                row.id,
-                answer.status if answer is not None else None,
-                sitemap.kind,
-                len(sitemap.locations),
-                sitemap.too_long + sitemap.other,
-                verdict.reason if isinstance(verdict, Dead) else sitemap.error,
-                round(answer.fetched_at * 1000) if answer is not None else None,
-            )
-        )
-
-    async def write(self) -> None:
-        if self._rows:
-            await self._database.run_many(sql.SAVE_SITEMAP, self._rows)

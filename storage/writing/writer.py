@@ -26,14 +26,13 @@ from penstock.storage.writing.group_commit import GroupCommit
 from penstock.storage.writing.interned_strings import InternedStrings
 from penstock.storage.writing.resource_table import ResourceTable
 from penstock.storage.writing.rows import KIND_NUMBERS, Key, UrlRow, key_of
+from penstock.storage.writing.sitemap_tables import RobotsTable, SitemapTable
 from penstock.storage.writing.telemetry_samples import TelemetrySamples
 from penstock.storage.writing.url_table import UrlTable
 from penstock.storage.writing.verdict_tables import (
     FetchTables,
     HostClockTable,
-    RobotsTable,
     RunCounts,
-    SitemapTable,
     UrlStates,
 )
 
@@ -132,10 +131,10 @@ class Transaction:
             strings.write,
             states.write,
             fetches.write,
-            sitemaps.write,
             extractions.write,
-            self._robots.write,
             self.urls.write,
+            self._robots.write,
+            sitemaps.write,
             resources.write,
             self.urls.spread,  # reads the links and redirects written above
             HostClockTable(database, clocks).write,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from penstock.crawler.errors import StorageFailed, TooManyInternalFailures
@@ -147,7 +148,8 @@ class TestJudge:
 
     def test_the_sitemaps_that_it_names_are_noted(self) -> None:
         stage = store_stage()
-        stage.sitemaps_of = lambda answer: [url("http://h/sitemap.xml")] if answer.status == 200 else []
+        named = [url("http://h/sitemap.xml")]
+        stage.with_sitemaps = lambda answer: msgspec.structs.replace(answer, sitemaps=named)
 
         verdict = stage.judge(RobotsAnswer(task=ROBOTS, fetched_at=START, status=200))
 

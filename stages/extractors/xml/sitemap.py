@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from penstock.crawler.messages import CanonicalUrl, Sitemap
-from penstock.crawler.urls import MAX_URL_CHARS, canonical, host_name, host_of, is_http, resolve
+from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http, resolve, resolve_handwritten
 from penstock.stages.extractors.xml.text_stream import BLANK, TextStream
 from penstock.stages.extractors.xml.xml_reader import (
     MAX_TEXT,
@@ -166,16 +166,11 @@ class SitemapReader:
             self._taken.append(Location(CanonicalUrl(url), lastmod))
 
     def _resolve(self, text: str, bases: Sequence[str]) -> str | None:
-        """The protocol asks for whole URLs. A relative one has one meaning all the same."""
         text = _ESCAPED_TWICE.sub(_unescaped, text.strip(_INVISIBLE))
-        if not text:
-            return None
         base = self._url
         for reference in bases:
             base = CanonicalUrl(resolve(base, reference) or base)
-        if _is_host(text, host_name(host_of(base))):
-            text = f"//{text}"
-        return resolve(base, text)
+        return resolve_handwritten(base, text)
 
     def _take(self) -> list[Location]:
         taken, self._taken = self._taken, []
@@ -184,12 +179,6 @@ class SitemapReader:
 
 def _unescaped(found: re.Match[str]) -> str:
     return _CHARACTERS.get(found[1], "&")
-
-
-def _is_host(text: str, name: str) -> bool:
-    """True if the text begins with the host name of the sitemap, with or without `www.`, but no scheme."""
-    begin = text.partition("/")[0].lower().removeprefix("www.")
-    return "." in begin and begin == name.removeprefix("www.")
 
 
 class _LineReader:

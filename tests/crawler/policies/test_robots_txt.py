@@ -177,11 +177,10 @@ class TestOtherLines:
         """It belongs to the names above it, not to those below."""
         assert rules(body).crawl_delay == seconds
 
-    def test_sitemaps_are_absolute_urls_in_the_files_order_each_once(self) -> None:
+    def test_sitemaps_are_in_the_files_order_each_once(self) -> None:
         lines = [
             "http://h/b",
             "HTTPS://Other/a#x",
-            "/c",
             "ftp://h/d",
             "http://h/b",
             "http://h/" + "x" * 3000,
@@ -190,11 +189,64 @@ class TestOtherLines:
         body = "Sitemap: " + "\nUser-agent: x\nSITEMAP: ".join(lines) + "\nsite-map : http://h/é\n"
 
         assert rules(body).sitemaps == ("http://h/b", "https://other/a", "http://h/%C3%A9")
+        assert rules(body).refused_sitemaps == 3
+
+    @pytest.mark.parametrize(
+        ("line", "named"),
+        [
+            ("Sitemap: /sitemap.xml", "http://h/sitemap.xml"),
+            ("Sitemap: sitemap.xml", "http://h/sitemap.xml"),
+            ("Sitemap: ./maps/a.xml?b&c", "http://h/maps/a.xml?b&c"),
+            ("Sitemap: //cdn.example/a.xml", "http://cdn.example/a.xml"),
+            ("Sitemap: https://h/a.xml # all of it", "https://h/a.xml"),
+            ("sitemap:http://h/a.xml", "http://h/a.xml"),
+            ("SITEMAP :\thttp://h/a.xml\t", "http://h/a.xml"),
+            ("Sitemap http://h/a.xml", "http://h/a.xml"),
+            ("Sitemap: <http://h/a.xml>", "http://h/a.xml"),
+            ('Sitemap: "http://h/a.xml"', "http://h/a.xml"),
+            ("Sitemap: 'http://h/a.xml',", "http://h/a.xml"),
+            ("Sitemap: http://h/my map.xml", "http://h/my%20map.xml"),
+            ("\ufeffSitemap: http://h/a.xml", "http://h/a.xml"),
+            ("User-agent: *\rDisallow: /x\rSitemap: http://h/a.xml\r", "http://h/a.xml"),
+            ("<html><body>Oh no\nSitemap: http://h/a.xml\n</body>", "http://h/a.xml"),
+        ],
+    )
+    def test_a_sitemap_line_is_read_as_sites_write_it(self, line: str, named: str) -> None:
+        found = rules(line)
+
+        assert (found.sitemaps, found.refused_sitemaps) == ((named,), 0)
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+    def test_a_file_in_utf_16_is_read_with_and_without_a_byte_order_mark(self, encoding: str) -> None:
+        found = rules("User-agent: *\r\nDisallow: /x\r\nSitemap: /a.xml\r\n".encode(encoding))
+
+        assert (found.sitemaps, refused(found, "/x", "/y")) == (("http://h/a.xml",), ["/x"])
+
+    @pytest.mark.parametrize("separator", [" ", ", ", ",", "\t"])
+    def test_several_urls_of_one_line_are_several_sitemaps(self, separator: str) -> None:
+        found = rules(f"Sitemap: {separator.join(('http://h/a.xml', 'https://h/b.xml', '/c.xml'))}")
+
+        assert found.sitemaps == ("http://h/a.xml", "https://h/b.xml", "http://h/c.xml")
+
+    @pytest.mark.parametrize(
+        "value", ["", "see our site", "http://", "http://a b/", "ftp://h/a.xml", "mailto:x@h"]
+    )
+    def test_a_sitemap_line_that_names_no_url_is_counted(self, value: str) -> None:
+        found = rules(f"Sitemap: {value}\nSitemap: http://h/a.xml")
+
+        assert (found.sitemaps, found.refused_sitemaps) == (("http://h/a.xml",), 1)
+
+    def test_a_relative_sitemap_belongs_to_where_the_redirects_of_robots_txt_ended(self) -> None:
+        task = RobotsTask(origin="http://h", host="h")
+        where = CanonicalUrl("https://www.h/robots.txt")
+        read = RobotsAnswer(task=task, fetched_at=0, status=200, url=where, body=b"Sitemap: a.xml")
+
+        assert RobotsRules.of(read, RobotsPolicy()).sitemaps == ("https://www.h/a.xml",)
 
     def test_sitemaps_are_bounded(self) -> None:
         body = "".join(f"Sitemap: http://h/{number}\n" for number in range(MAX_SITEMAPS + 5))
 
-        assert len(rules(body).sitemaps) == MAX_SITEMAPS
+        assert (len(rules(body).sitemaps), rules(body).refused_sitemaps) == (MAX_SITEMAPS, 5)
 
 
 class TestAnswers:

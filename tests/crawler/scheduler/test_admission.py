@@ -261,8 +261,9 @@ class TestAdmission:
 
     def test_a_sitemap_that_the_web_names_must_lie_in_scope(self) -> None:
         """Patterns are for pages; its depth and its shape are nobody's business."""
-        assert self.DOOR.sitemap_rule(CanonicalUrl("http://h/secret/a/b/c/d/e")) is None
-        assert self.DOOR.sitemap_rule(CanonicalUrl("http://other/sitemap.xml")) == "scope"
+        assert self.DOOR.sitemap_rule(CanonicalUrl("http://h/secret/a/b/c/d/e"), "other") is None
+        assert self.DOOR.sitemap_rule(CanonicalUrl("http://other/sitemap.xml"), "h") is None
+        assert self.DOOR.sitemap_rule(CanonicalUrl("http://other/sitemap.xml"), "other") == "scope"
 
     def test_the_scope_is_widened_once_for_a_host(self) -> None:
         door = Admission(scope("host", "http://h/"), Horizon(depth=2))

@@ -19,12 +19,14 @@ from penstock.crawler.ports import Saved
 from penstock.crawler.scheduler import discovery as module
 from penstock.crawler.scheduler.discovery import (
     MAX_SITEMAP_NESTING,
+    SITEMAPS_OFF,
     Admission,
     Discovery,
     UrlKind,
     UrlState,
     redirect_target,
 )
+from penstock.crawler.urls import host_of
 from tests.support.fakes import answer, url
 from tests.support.open_store import SEED, admission
 
@@ -128,9 +130,11 @@ def web(
     hops: int = 20,
     traps: Traps | None = None,
     belongs_here: Callable[[str], bool] | None = None,
+    sitemaps: bool = True,
 ) -> Web:
     seeds = seeds or (SEED,)
     made = Web(admission(*seeds, kind=kind, depth=depth, hops=hops, traps=traps), belongs_here)
+    made.door.sitemaps = sitemaps
     found = made.discovery()
     for seed in seeds:
         found.add_seed(url(seed))
@@ -355,13 +359,55 @@ class TestSitemaps:
         assert row is not crawl.pages[SEED]
         assert crawl.discovery().add_sitemap(url(SEED)) is row
 
-    @pytest.mark.parametrize(("trusted", "reason"), [(False, "scope"), (True, None)])
-    def test_only_the_operator_may_name_a_sitemap_out_of_scope(
-        self, trusted: bool, reason: str | None
-    ) -> None:
-        row = web(kind="host").discovery().add_sitemap(url(OUTSIDE), trusted=trusted)
+    def test_the_operator_and_hosts_in_scope_may_name_a_sitemap_anywhere(self) -> None:
+        """robots.txt is the proof that the site says so itself; that of another host proves nothing."""
+        by_operator = web(kind="host").discovery().add_sitemap(url(OUTSIDE))
+        by_host = web(kind="host").discovery().add_named_sitemap(url(OUTSIDE), host_of(url(SEED)))
+        by_other = web(kind="host").discovery().add_named_sitemap(url(OUTSIDE), "cdn.example")
 
-        assert row.reason == reason
+        assert [row.reason for row in (by_operator, by_host, by_other)] == [None, None, "scope"]
+
+    @pytest.mark.parametrize("proof_first", [True, False])
+    def test_one_proof_is_enough_in_any_order(self, proof_first: bool) -> None:
+        crawl = web(kind="host")
+        hosts = [host_of(url(SEED)), "cdn.example"]
+        for host in hosts if proof_first else reversed(hosts):
+            row = crawl.discovery().add_named_sitemap(url(OUTSIDE), host)
+
+        assert (row.state, row.reason) == (UrlState.PENDING, None)
+
+    @pytest.mark.parametrize("deep_first", [True, False])
+    def test_the_least_nesting_counts_in_any_order(self, deep_first: bool) -> None:
+        crawl = web()
+        found = crawl.discovery()
+        deep = found.add_sitemap(self.SITEMAP)
+        for number in range(MAX_SITEMAP_NESTING):
+            deep = found.add_sitemap(url(f"{self.SITEMAP}{number}"), deep)
+        sources = [deep, None] if deep_first else [None, deep]
+        for source in sources:
+            row = crawl.discovery().add_sitemap(url(OUTSIDE), source)
+
+        assert (row.state, row.reason, row.depth) == (UrlState.PENDING, None, 0)
+
+    def test_a_run_without_sitemaps_reads_only_those_that_the_operator_names(self) -> None:
+        crawl = web(sitemaps=False)
+        named = crawl.discovery().add_named_sitemap(self.SITEMAP, host_of(url(SEED)))
+        assert (named.state, named.reason) == (UrlState.SKIPPED, SITEMAPS_OFF)
+
+        crawl.discovery().add_sitemap(self.SITEMAP)
+
+        assert (named.state, named.reason) == (UrlState.PENDING, None)
+
+    def test_a_redirect_of_a_sitemap_is_no_nesting(self) -> None:
+        crawl = web()
+        crawl.discovery().add_sitemap(self.SITEMAP)
+        targets = [f"{OUTSIDE}{number}" for number in range(21)]
+        for source, target in pairwise([self.SITEMAP, *targets]):
+            crawl.redirect(source, target, UrlKind.SITEMAP)
+
+        rows = [crawl.rows[target, UrlKind.SITEMAP] for target in targets]
+        assert {row.depth for row in rows} == {0}
+        assert [row.reason for row in rows] == [None] * 20 + ["redirect_limit"]
 
     def test_indexes_within_indexes_are_followed_so_far_only(self) -> None:
         found = web().discovery()
@@ -424,7 +470,7 @@ class TestMovingSeed:
     def test_pages_and_sitemaps_that_the_scope_had_kept_out_are_admitted(self) -> None:
         crawl = web(SEED, D, kind="host")
         crawl.page(SEED, f"{self.NEW}a", OUTSIDE)
-        sitemap = crawl.discovery().add_sitemap(url(f"{self.NEW}sitemap.xml"))
+        sitemap = crawl.discovery().add_named_sitemap(url(f"{self.NEW}sitemap.xml"), "cdn.example")
         assert (crawl.verdicts()[f"{self.NEW}a"], sitemap.reason) == (("skipped", "scope"), "scope")
 
         found = crawl.redirect(D, self.NEW)

@@ -312,13 +312,14 @@ class TestRobots:
 
         assert leased.at == pytest.approx(4)
 
-    async def test_a_sitemap_may_be_requested_whatever_robots_txt_forbids(self) -> None:
+    async def test_a_sitemap_of_a_host_that_names_its_sitemaps_is_requested_whatever_it_forbids(self) -> None:
         """It is named so that robots read it; what it lists has to pass like any page."""
         memory = MemoryCrawl()
         memory.discover(["http://h/sitemap.xml"], depth=0, kind="sitemap")
         memory.discover(["http://h/sitemap.xml"], depth=0)
         rig = Rig(memory, robots=RobotsPolicy())
-        await rig.answer_robots(await rig.ask_robots(), "User-agent: *\nDisallow: /\n")
+        text = "User-agent: *\nDisallow: /\nSitemap: http://h/index.xml"
+        await rig.answer_robots(await rig.ask_robots(), text)
 
         sitemap, page = await rig.frontier.next(), await rig.frontier.next()
 
@@ -326,6 +327,28 @@ class TestRobots:
         assert (sitemap.kind, sitemap.url) == ("sitemap", "http://h/sitemap.xml")
         assert isinstance(page, Rejected)
         assert page.task.kind == "page"
+
+    @pytest.mark.parametrize(
+        ("status", "text", "rejected"),
+        [
+            (200, "User-agent: *\nDisallow: /\nSitemap: http://elsewhere/map.xml", ("skipped", "robots")),
+            (503, "", ("pending", "robots_unreachable")),
+            (404, "", None),
+        ],
+    )
+    async def test_a_sitemap_that_another_host_names_obeys_robots_txt(
+        self, status: int, text: str, rejected: tuple[str, str] | None
+    ) -> None:
+        memory = MemoryCrawl()
+        memory.discover(["http://h/sitemap.xml"], depth=0, kind="sitemap")
+        rig = Rig(memory, robots=RobotsPolicy(), retries=1)
+        await rig.answer_robots(await rig.ask_robots(), text, status=status)
+
+        message = await rig.frontier.next()
+
+        assert isinstance(message, Rejected | FetchTask)
+        found = (message.state, message.reason) if isinstance(message, Rejected) else None
+        assert found == rejected
 
     async def test_without_a_robots_policy_no_robots_txt_is_requested(self) -> None:
         memory = site(2)

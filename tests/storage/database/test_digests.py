@@ -202,9 +202,15 @@ class TestOnce:
 VIEWS = "SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name"
 
 
+COLUMNS = {"sitemaps": "url, state, reason, status, format, entries, refused, error, fetched_at"}
+
+
 def seen_by_others(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """The rows of every view, as a program sees them that knows nothing of digests."""
-    return {name: sorted(rows(path, f"SELECT * FROM {name}"), key=repr) for (name,) in rows(path, VIEWS)}
+    """The rows of every view of schema 9, as a program sees them that knows nothing of digests."""
+    return {
+        name: sorted(rows(path, f"SELECT {COLUMNS.get(name, '*')} FROM {name}"), key=repr)
+        for (name,) in rows(path, VIEWS)
+    }
 
 
 class TestOlderFiles:

@@ -351,10 +351,11 @@ class TestMovingSeed:
     async def test_a_sitemap_that_the_scope_had_kept_out_there_is_admitted(
         self, path: Path, file: Stored
     ) -> None:
-        """Asked for before the seed itself, the old home's robots.txt often names the new one's sitemap."""
+        """The new home's robots.txt may be read before the seed, for a resource: it proves nothing yet."""
         sitemap = url(f"{self.NEW}sitemap.xml")
-        of = RobotsTask(origin="http://h", host="h")
-        await file.save(RobotsAnswer(task=of, fetched_at=START, status=200, sitemaps=[sitemap]))
+        of = RobotsTask(origin="http://new.example", host="new.example")
+        elsewhere = url("http://cdn.example/sitemap.xml")
+        await file.save(RobotsAnswer(task=of, fetched_at=START, status=200, sitemaps=[sitemap, elsewhere]))
         assert await file.pending("new.example") == []
 
         await file.save(redirect(SEED, self.NEW))

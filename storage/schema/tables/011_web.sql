@@ -1,0 +1,20 @@
+-- What the web says of itself: who names a sitemap, and what became of a request for robots.txt.
+ALTER TABLE robots ADD COLUMN url TEXT; -- where the redirects of this robots.txt ended; NULL: it did not redirect
+ALTER TABLE robots ADD COLUMN sitemaps INTEGER NOT NULL DEFAULT 0; -- sitemaps that it names
+ALTER TABLE robots ADD COLUMN refused_sitemaps INTEGER NOT NULL DEFAULT 0; -- Sitemap lines that name no http(s) URL, one that is too long, or one too many
+ALTER TABLE robots ADD COLUMN is_cut INTEGER NOT NULL DEFAULT 0; -- 1: it is longer than 500 KiB, and the rest was not read
+
+CREATE TABLE robots_sitemap (    -- which robots.txt names which sitemap
+    origin      TEXT NOT NULL,   -- scheme://host
+    url_id      INTEGER NOT NULL REFERENCES url (id),
+    PRIMARY KEY (url_id, origin)
+) WITHOUT ROWID;
+
+CREATE TABLE sitemap_child (     -- which sitemap leads to which
+    parent_id   INTEGER NOT NULL REFERENCES url (id),
+    url_id      INTEGER NOT NULL REFERENCES url (id),
+    redirect    INTEGER NOT NULL, -- 1: by a redirect; 0: the parent is an index
+    PRIMARY KEY (parent_id, url_id)
+) WITHOUT ROWID;
+CREATE INDEX sitemap_child_url ON sitemap_child (url_id);
+CREATE INDEX url_sitemap ON url (state) WHERE kind = 1;
