@@ -248,7 +248,15 @@ def make_parts(
     ]
     budget = RemainingBudget.of(config, totals)
     telemetry = Telemetry(
-        counts, frontier, pools, budget=budget, started=started, lag=lag, stopping=lambda: stopping.reason
+        counts,
+        frontier,
+        pools,
+        budget=budget,
+        started=started,
+        lag=lag,
+        mean_lag=lag.mean_of_run,
+        bandwidth=config.bandwidth,
+        stopping=lambda: stopping.reason,
     )
     return Parts(frontier=frontier, pools=pools, telemetry=telemetry, lag=lag, marks=marks, workers=workers)
 

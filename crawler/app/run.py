@@ -79,7 +79,7 @@ class Run:
             self._stopping.on_request(observer.on_stop, lambda: None)
         self._started = time.monotonic()
         config, settings = self._blueprint.config, self._blueprint.settings()
-        async with serving(config.metrics_port, self):
+        async with serving(config.metrics_port, self, address=config.metrics_address):
             store = await CrawlStore.open(config.path, settings)
             try:
                 return await self._run(store, settings)

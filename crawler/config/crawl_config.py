@@ -226,7 +226,11 @@ class CrawlConfig:
         "memory for all bodies that are downloaded, waiting or parsed"))
     metrics_port: int | None = field(default=None, metadata=option(
         MONITORING, "N", optional(whole(1, 65_535)),
-        "serve Prometheus metrics at http://127.0.0.1:N/metrics during the run", unset="off"))
+        "serve Prometheus metrics at http://ADDRESS:N/metrics during the run", unset="off"))
+    metrics_address: str = field(default="127.0.0.1", metadata=option(
+        MONITORING, "ADDRESS", checks.check_address,
+        "IP address or host name of this machine for --metrics-port; 0.0.0.0 or :: = all, which other "
+        "machines can reach without a password"))
     # fmt: on
 
     if not TYPE_CHECKING:  # a type checker has the fields, and knows wrong names without this
@@ -347,6 +351,8 @@ def _describe_unknown_option(name: str) -> str:
 
 def _contradictions(config: CrawlConfig) -> Iterator[str]:
     """Problems of options that are valid one by one."""
+    if config.metrics_port is None and config.metrics_address != "127.0.0.1":
+        yield "--metrics-address: needs --metrics-port N"
     if config.public_only and config.proxy is not None:
         yield "--public-only: not possible with --proxy, which chooses the address itself; use one of the two"
     named = {name.partition(":")[0].lower() for name in config.header}

@@ -21,6 +21,7 @@ from penstock.crawler.output.terminal import escape_control_chars
 Check = Callable[[str, object], object]
 
 _MOST_SHOWN = 60  # characters of a value in a message
+_ADDRESS = re.compile(r"[0-9A-Za-z.:%_-]+\Z")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110 §5.6.2
 # RFC 9110 §5.5: visible characters, blanks and tabs; obs-text as far as Latin-1 has it.
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
@@ -239,6 +240,17 @@ def check_depth(flag: str, value: object) -> object:
     except BadConfig:
         problem = f"{flag}: must be a whole number, 0 or more, or inf, not {quote_value(value)}"
         raise BadConfig(problem) from None
+
+
+def check_address(flag: str, value: object) -> object:
+    """An IP address, with or without brackets, or a host name; no port."""
+    text = value.strip() if isinstance(value, str) else ""
+    text = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if not _ADDRESS.match(text) or (text.count(":") == 1):
+        raise BadConfig(
+            f"{flag}: must be an IP address or a host name, without a port, not {quote_value(value)}"
+        )
+    return text
 
 
 def share(flag: str, value: object) -> object:

@@ -18,6 +18,7 @@ STEADY_GROWTH = 0.1  # new URLs per settled URL, up to which a frontier counts a
 
 FULL = 0.5  # of an inbox, on average
 BUSY = 0.8  # messages per worker, waiting ones included
+STARVED = 0.05  # seconds of mean delay of an event loop that is not busy
 LOOP_BUSY = 0.75  # of a core; the system and the other threads take what is left
 
 
@@ -94,28 +95,50 @@ class Throughput:
         return min(ends, default=None)
 
 
-def find_bottleneck(stages: Mapping[str, StageView], loop_busy: float) -> str | None:
+HOLDS = {  # what the frontier says of its own rules; see `Frontier.held_by`
+    "rate": "your --rate",
+    "delay": "your --delay",
+    "bandwidth": "your --bandwidth",
+    "crawl_delay": "robots.txt Crawl-delay",
+    "dead": "a host without answers",
+    "retry": "retries of failed URLs",
+}
+
+
+def find_bottleneck(
+    stages: Mapping[str, StageView], loop_busy: float, *, held_by: str | None = None, lag: float = 0.0
+) -> str | None:
     """The part that the other parts waited for, in one line; None if nothing was done.
 
     `stages` are in flow order and hold means over the whole run, `loop_busy` is the event loop's
-    share of one core. A full inbox is the surest sign: its stage could not keep up, and the stages
-    before it had to wait. With none full it is the stage that had work for all its workers. With no
-    stage so busy the work itself came slowly, because hosts take no more or may not be asked more often.
+    share of one core, `lag` its mean delay in seconds, `held_by` a key of `HOLDS`. A limit of the
+    operator's own comes first: while it holds, no stage can be the cause. Then a full inbox is the surest
+    sign: its stage could not keep up, and the stages before it had to wait. With none full it is the
+    stage that had work for all its workers. An event loop that is late without being busy gets no
+    processor. With none of these the work itself came slowly, because hosts take no more or may not be
+    asked more often.
     """
     if not any(stage.handled for stage in stages.values()):
         return None
     core = f"event loop {loop_busy:.0%}"
+    first = next(iter(stages))
+    asked = f"({_workers(stages[first])} in {first} busy, {core})"
+    if held_by in ("rate", "delay", "bandwidth"):
+        return f"{HOLDS[held_by]} {asked}"
     # Where two inboxes are full the later stage made the earlier one wait.
     for name, stage in reversed(list(stages.items())):
         if stage.waiting >= FULL * stage.bound:
             return f"{name} (inbox {stage.waiting / stage.bound:.0%} full, {_workers(stage)} busy, {core})"
-    first = next(iter(stages))
     if loop_busy >= LOOP_BUSY:
         return f"the event loop ({loop_busy:.0%} of a core, {_workers(stages[first])} in {first} busy)"
     for name, stage in reversed(list(stages.items())):
         if stage.waiting + stage.busy >= BUSY * stage.workers:
             return f"{name} ({_workers(stage)} busy, {stage.waiting:.0f} waiting, {core})"
-    return f"server/politeness ({_workers(stages[first])} in {first} busy, {core})"
+    if held_by is not None:
+        return f"{HOLDS[held_by]} {asked}"
+    if lag >= STARVED:
+        return f"the processor, used by others ({core}, late by {1000 * lag:.0f} ms)"
+    return f"server/politeness {asked}"
 
 
 def _workers(stage: StageView) -> str:

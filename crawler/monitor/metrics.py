@@ -1,7 +1,8 @@
-"""Metrics: the numbers of a running crawl for Prometheus, over HTTP on loopback.
+"""Metrics: the numbers of a running crawl for Prometheus, over HTTP; on loopback unless asked otherwise.
 
 May touch: asyncio's streams; prometheus_client for the text format, which no other module imports.
-Never: an address that other machines can reach; a thread; a part of the crawl, except to read its numbers.
+Never: an address that other machines can reach, unless the operator names it; a thread; a part of the
+crawl, except to read its numbers.
 
 Names end in their unit, counters in `_total`. Counts are those of this run: they begin at 0, as
 Prometheus expects of a process. Only pending and skipped URLs are counted over the whole crawl.
@@ -37,8 +38,8 @@ class Source(Protocol):
 
 
 @contextlib.asynccontextmanager
-async def serving(port: int | None, source: Source) -> AsyncIterator[None]:
-    """Answer at http://127.0.0.1:PORT/metrics within the block; None: do nothing. Raises BadConfig."""
+async def serving(port: int | None, source: Source, *, address: str = LOOPBACK) -> AsyncIterator[None]:
+    """Answer at http://ADDRESS:PORT/metrics within the block; None: do nothing. Raises BadConfig."""
     if port is None:
         yield
         return
@@ -65,10 +66,11 @@ async def serving(port: int | None, source: Source) -> AsyncIterator[None]:
             await asyncio.sleep(0)  # the loop needs one step for it
 
     try:
-        server = await asyncio.start_server(answer, LOOPBACK, port, limit=MAX_REQUEST_BYTES)
+        server = await asyncio.start_server(answer, address, port, limit=MAX_REQUEST_BYTES)
     except OSError as error:
         why = error.strerror or error
-        raise BadConfig(f"--metrics-port: cannot listen on {LOOPBACK}:{port}: {why}") from None
+        place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        raise BadConfig(f"--metrics-port: cannot listen on {place}: {why}") from None
     try:
         yield
     finally:

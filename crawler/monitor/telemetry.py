@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from penstock.crawler.engine.pool import Pool, StageMeter
@@ -31,6 +31,8 @@ MIN_INTERVAL = 0.5  # seconds; means over a shorter time say nothing
 HOSTS_SHOWN = 5
 HOST_EVENTS = 3  # kept apart from failures, which may be many
 NO_BUDGET = RemainingBudget()
+
+NEAR_LIMIT = 0.8  # of --bandwidth, on average over a run: then it is the limit
 
 LAG_EVERY = 0.05  # seconds between two measurements of the event loop's lag
 LAG_WEIGHT = 0.1  # of the newest one in the moving average, which so spans about a second
@@ -50,13 +52,17 @@ class Telemetry:
         started: float,
         budget: RemainingBudget = NO_BUDGET,
         lag: Callable[[], float] = lambda: 0.0,
+        mean_lag: Callable[[], float] = lambda: 0.0,
+        bandwidth: float | None = None,
         stopping: Callable[[], str | None] = lambda: None,
     ) -> None:
         """`started` is when the run began, in monotonic seconds."""
         self._counts, self._frontier, self._pools = counts, frontier, pools
         self._started, self._budget, self._lag, self._stopping = started, budget, lag, stopping
+        self._mean_lag, self._bandwidth = mean_lag, bandwidth
         self._throughput = Throughput(self._progress())
         self._whole_run = Interval(pools)
+        self._holds: Counter[str | None] = Counter()  # what held the frontier back, by measurement
         self._second = self._second_before = Interval(pools)
         self._stages: dict[str, StageView] = {}
         self._loop_busy = 0.0
@@ -73,6 +79,7 @@ class Telemetry:
             await asyncio.sleep(MEASURE_EVERY)
             self._whole_run.measure_queues()
             self._second.measure_queues()
+            self._holds[self._frontier.held_by()] += 1
             measurements += 1
             if measurements % MEASUREMENTS_PER_SAMPLE == 0:
                 self._take_sample()
@@ -129,7 +136,18 @@ class Telemetry:
 
     def bottleneck(self) -> str | None:
         """The part that the other parts of the run waited for; None if nothing was done."""
-        return find_bottleneck(*self._whole_run.means())
+        stages, loop_busy = self._whole_run.means()
+        return find_bottleneck(stages, loop_busy, held_by=self._held_by(), lag=self._mean_lag())
+
+    def _held_by(self) -> str | None:
+        """What held the frontier back for at least half of the run."""
+        seconds = self._whole_run.seconds
+        if self._bandwidth is not None and self._counts.bytes >= NEAR_LIMIT * self._bandwidth * seconds:
+            return "bandwidth"
+        if not self._holds:
+            return None
+        hold, count = self._holds.most_common(1)[0]
+        return hold if 2 * count >= self._holds.total() else None
 
     def _progress(self) -> Progress:
         counts = self._counts
@@ -233,6 +251,7 @@ class LoopLag:
 
     def __init__(self) -> None:
         self.mean = 0.0
+        self._sum, self._count = 0.0, 0
 
     def __call__(self) -> float:
         return self.mean
@@ -242,7 +261,12 @@ class LoopLag:
         while True:
             due = loop.time() + LAG_EVERY
             await asyncio.sleep(LAG_EVERY)
-            self.mean += LAG_WEIGHT * (max(loop.time() - due, 0.0) - self.mean)
+            late = max(loop.time() - due, 0.0)
+            self.mean += LAG_WEIGHT * (late - self.mean)
+            self._sum, self._count = self._sum + late, self._count + 1
+
+    def mean_of_run(self) -> float:
+        return self._sum / self._count if self._count else 0.0
 
 
 def view_now(pool: Pool) -> StageView:

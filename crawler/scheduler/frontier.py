@@ -11,7 +11,9 @@ half-changed, so a cancellation cannot tear it.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from itertools import islice
 
 from penstock.crawler.messages import (
     CanonicalUrl,
@@ -40,6 +42,7 @@ from penstock.crawler.snapshot import HostView
 from penstock.crawler.urls import origin
 
 MAX_DEFERRED = 16_000  # deferred URLs that are taken into the window at once
+HOSTS_LOOKED_AT = 50  # to tell what holds the frontier back
 NEARER_FIRST = "nearer_first"
 """The reason of a URL that may carry a session id while it is still pending."""
 
@@ -151,6 +154,22 @@ class Frontier:
         """Return the hosts that are being asked, or that have URLs waiting in the window."""
         now, hosts = self._clock.now(), self._window.queues.values()
         return [self._throttle.view(host, now) for host in hosts if host.active or host.urls]
+
+    def held_by(self) -> str | None:
+        """Return what keeps the frontier from handing out a URL at this moment, in a word.
+
+        rate, delay: the operator's options; crawl_delay: a robots.txt asks for it; dead: a host that does
+        not answer; retry: all that is left waits for its next attempt. None: anything else, such as
+        answers that are on their way. Looks at a few hosts only, so it may be asked often.
+        """
+        now, window = self._clock.now(), self._window
+        if self._throttle.open_at > now:
+            return "rate" if window.pending else None
+        hosts = [host for host in islice(window.queues.values(), HOSTS_LOOKED_AT) if host.urls or host.active]
+        held = Counter(self._throttle.held_by(host, now) for host in hosts)
+        if held:
+            return held.most_common(1)[0][0]
+        return "retry" if not self.leased and self._retry_check < float("inf") else None
 
     @property
     def spent(self) -> str | None:

@@ -18,6 +18,7 @@ from penstock.crawler.policies.breaker import Breaker, BreakerState
 from penstock.crawler.policies.congestion import Congestion, Outcome
 from penstock.crawler.policies.pacing import Pacing
 from penstock.crawler.policies.politeness import Politeness
+from penstock.crawler.policies.robots_txt import RobotsMeaning
 from penstock.crawler.ports import HostThrottle
 from penstock.crawler.scheduler.host_window import HostQueue
 from penstock.crawler.snapshot import HostView
@@ -106,6 +107,27 @@ class Throttle:
             pause_s=pause,
             held_back=is_open or limited or host.rate.gap > asked or pause > 0,
         )
+
+    def held_by(self, host: HostQueue, now: float) -> str | None:
+        """Return what keeps a host with URLs from being asked now: delay, crawl_delay, dead; None: else.
+
+        The host's own limits, which adapt, and its Retry-After are no rule of ours and count as None.
+        """
+        if host.breaker.openings:
+            return "dead"
+        if not host.urls:
+            return None
+        unreachable = any(rules.meaning is RobotsMeaning.UNREACHABLE for rules in host.rules.values())
+        if unreachable and host.ready_at > now:
+            return "dead"
+        crawl_delay = max((rules.crawl_delay for rules in host.rules.values()), default=0.0)
+        asked, own = self.min_gap(crawl_delay), self.min_gap(0.0)
+        # Not whether its time has come: a pause as long as that between two looks would never be seen.
+        if not asked or host.rate.gap > asked or host.ready_at - now > asked + HIDDEN_PAUSE:
+            return None
+        if host.active >= self._politeness.per_host:
+            return None  # it answers more slowly than it is asked
+        return "crawl_delay" if asked > own else "delay"
 
     def restore(self, host: HostQueue, saved: HostThrottle, now: float) -> None:
         """Give a host that enters the window the state that it had when it was written down."""

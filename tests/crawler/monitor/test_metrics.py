@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from penstock.crawler.config.crawl_config import CrawlConfig
 from penstock.crawler.engine.pool import Pill, Pool, work
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.messages import Dead, Message, RetryAt
@@ -143,6 +146,31 @@ class TestRequests:
             writer.close()
 
         assert len(asyncio.all_tasks()) == 1
+
+    async def test_another_address_is_served_on_request(self, counts: RunCounts, port: int) -> None:
+        async with serving(port, watched(counts), address="127.0.0.3"):
+            _, writer = await asyncio.open_connection("127.0.0.3", port)
+            writer.close()
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection(LOOPBACK, port)
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            ({"metrics_address": "0.0.0.0"}, "--metrics-address: needs --metrics-port N"),
+            ({"metrics_address": "127.0.0.1:9", "metrics_port": 9}, "without a port, not '127.0.0.1:9'"),
+            ({"metrics_address": "", "metrics_port": 9}, "must be an IP address or a host name"),
+        ],
+    )
+    def test_an_address_that_cannot_be_meant_is_refused(self, options: dict[str, Any], said: str) -> None:
+        with pytest.raises(BadConfig, match=re.escape(said)):
+            CrawlConfig(seeds=[SEED], **options)
+
+    @pytest.mark.parametrize(
+        ("given", "taken"), [("[::1]", "::1"), ("::", "::"), ("here.local", "here.local")]
+    )
+    def test_ipv6_may_stand_in_brackets(self, given: str, taken: str) -> None:
+        assert CrawlConfig(seeds=[SEED], metrics_port=9, metrics_address=given).metrics_address == taken
 
     async def test_only_the_loopback_address_is_served(self, counts: RunCounts, port: int) -> None:
         async with serving(port, watched(counts)):

@@ -7,15 +7,17 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 from msgspec.structs import replace
 
 from penstock import Crawl, CrawlConfig
 from penstock.crawler.engine.pool import Pool, StageMeter
 from penstock.crawler.errors import StorageFailed
 from penstock.crawler.messages import Message
-from penstock.crawler.monitor.estimates import Progress, RemainingBudget, Throughput, find_bottleneck
+from penstock.crawler.monitor.estimates import HOLDS, Progress, RemainingBudget, Throughput, find_bottleneck
 from penstock.crawler.monitor.run_counts import RunCounts
 from penstock.crawler.monitor.telemetry import MAX_UNWRITTEN, WRITE_AFTER, Telemetry, describe_slowdown
 from penstock.crawler.ports import Saved, Totals
@@ -23,6 +25,7 @@ from penstock.crawler.scheduler.frontier import Frontier
 from penstock.crawler.snapshot import HostView, LiveEvent, Sample, Snapshot, StageView
 from penstock.storage.database.database import Database
 from penstock.storage.writing.telemetry_samples import TelemetrySamples
+from tests.support.app_server import serving
 from tests.support.crawls import crawl, rows
 from tests.support.fakes import MemoryCrawl, done, task
 from tests.support.frontier_rig import Rig
@@ -132,6 +135,64 @@ class TestBottleneck:
         assert said is not None
         assert said.startswith(named)
         assert len(said) <= 66  # with its heading it fits into a line of a terminal
+
+    @pytest.mark.parametrize(
+        ("held_by", "named"),
+        [
+            ("rate", "your --rate "),
+            ("delay", "your --delay "),
+            ("bandwidth", "your --bandwidth "),
+            ("crawl_delay", "robots.txt Crawl-delay "),
+            ("dead", "a host without answers "),
+            ("retry", "retries of failed URLs "),
+        ],
+    )
+    def test_each_limit_of_an_idle_crawl_has_words_of_its_own(self, held_by: str, named: str) -> None:
+        said = find_bottleneck({"fetch": IDLE, "parse": IDLE, "store": IDLE}, 0.1, held_by=held_by)
+
+        assert said is not None
+        assert said.startswith(named)
+        assert len(said) <= 66
+
+    def test_every_hold_has_words(self) -> None:
+        assert set(HOLDS) == {"rate", "delay", "bandwidth", "crawl_delay", "dead", "retry"}
+
+    def test_the_operators_own_bandwidth_keeps_the_fetchers_busy(self) -> None:
+        said = find_bottleneck({"fetch": ALL_BUSY, "parse": IDLE, "store": IDLE}, 0.1, held_by="bandwidth")
+
+        assert said is not None
+        assert said.startswith("your --bandwidth ")
+
+    def test_a_loop_that_is_late_and_not_busy_gets_no_processor(self) -> None:
+        said = find_bottleneck({"fetch": IDLE, "parse": IDLE, "store": IDLE}, 0.3, lag=0.12)
+
+        assert said == "the processor, used by others (event loop 30%, late by 120 ms)"
+
+    @pytest.mark.parametrize(
+        ("options", "named"),
+        [
+            ({"rate": 20.0}, "your --rate "),
+            ({"delay": 0.05}, "your --delay "),
+            ({"bandwidth": 8_000.0}, "your --bandwidth "),
+            ({"robots": "User-agent: *\nCrawl-delay: 0.1"}, "robots.txt Crawl-delay "),
+        ],
+    )
+    async def test_a_crawl_names_the_limit_that_it_ran_into(
+        self, tmp_path: Path, options: dict[str, Any], named: str
+    ) -> None:
+        robots = options.pop("robots", "")
+
+        async def answer(request: web.Request) -> web.Response:
+            if request.path == "/robots.txt":
+                return web.Response(text=robots)
+            links = "".join(f"<a href=/{number}>x</a>" for number in range(12))
+            return web.Response(text=links + "x" * 500, content_type="text/html")
+
+        async with serving(answer) as url:
+            options |= {"throttle": "adaptive", "no_robots": not robots}
+            report = await crawl(seeds=[url], db=tmp_path / "a.db", **options)
+
+        assert (report.bottleneck or "").startswith(named)
 
     def test_a_run_that_did_nothing_has_no_bottleneck(self) -> None:
         assert find_bottleneck({"fetch": IDLE._replace(handled=0)}, 0.0) is None
