@@ -33,11 +33,11 @@ def run(args: argparse.Namespace) -> int:
 
     from penstock.crawler.cli.live.progress import progress_bar
     from penstock.stages.extractors.text.visible_text import visible_text
-    from penstock.stages.http.mime import parse_mime
+    from penstock.stages.http.mime import extract_mime
     from penstock.storage.jobs.analysis import analyse
 
     def text_of(body: bytes, content_type: str | None) -> str:
-        return visible_text(body, parse_mime(content_type).charset)
+        return visible_text(body, extract_mime([content_type or ""]).charset)
 
     with progress_bar("texts", None) as on_record:
         found = asyncio.run(analyse(Path(args.db), text_of, on_record))

@@ -179,14 +179,15 @@ class _NoMarks:
 async def _content(stage: ParseStage, page: SavedBody) -> Content | None:
     """The content of the page, as if it had just been fetched; None if it cannot be parsed."""
     from penstock.crawler.messages import Answer, Fetched, FetchTask, ParsedPage
-    from penstock.stages.http.mime import parse_mime
+    from penstock.stages.http.mime import extract_mime
+    from penstock.stages.http.sniffing import sniff_mime
 
-    mime = parse_mime(page.content_type)
+    mime = extract_mime([page.content_type or ""])
     answer = Answer(
         status=200,
         fetched_at=page.fetched_at,
         elapsed_ms=0,
-        content_type=mime.essence,
+        content_type=mime.essence or sniff_mime(page.body or b""),
         charset=mime.charset,
     )
     task = FetchTask(url=page.url, host="", depth=0)

@@ -15,16 +15,20 @@ from typing import NamedTuple
 
 from penstock.crawler.messages import Failed, Fetched, FetchTask
 from penstock.stages.fetchers import FetchContext
+from penstock.stages.http.content_coding import offered_codings
 from penstock.stages.http.exchange import Exchange, HttpClient
 from penstock.stages.http.failures import reason_of
+from penstock.stages.http.mime import Mime
 from penstock.stages.http.request import CredentialSender, RequestTemplates
 from penstock.stages.http.response import ResponseHead
+from penstock.stages.http.sniffing import sniff_mime
 
 
 class BodyRule(NamedTuple):
     """What is downloaded of the response to one kind of task."""
 
     wants: Callable[[ResponseHead], bool]
+    sniffs: Callable[[ResponseHead], bool]  # of an answer without a type, the beginning is read to find it
     limit: int = 0  # bytes after content-coding
     cut: bool = False  # a longer body is cut, not a failure
 
@@ -62,6 +66,11 @@ class PlainFetcher:
             if self._keeps_headers and task.kind == "page":
                 head.keep_headers(cookies=not exchange.identifies)  # a cookie for the operator is a key
             body = None
+            if head.mime.essence is None and rule.sniffs(head) and method == "GET":
+                beginning = await exchange.beginning()
+                if beginning:
+                    essence = sniff_mime(beginning, is_scriptable=head.may_sniff_scripts)
+                    head.mime = Mime(essence, None)
             if rule.wants(head):
                 hold = self._budget.open()
                 body = await exchange.read_body(
@@ -103,11 +112,14 @@ def _body_rules(context: FetchContext) -> Mapping[str, BodyRule]:
     def is_success(head: ResponseHead) -> bool:
         return 200 <= head.status < 300
 
+    def never(head: ResponseHead) -> bool:
+        return False
+
     return {
-        "page": BodyRule(is_wanted_page, context.max_body),
-        "robots": BodyRule(is_success, context.max_robots, cut=True),
-        "sitemap": BodyRule(is_success, context.max_sitemap, cut=True),
-        "resource": BodyRule(lambda head: False),
+        "page": BodyRule(is_wanted_page, is_success, context.max_body),
+        "robots": BodyRule(is_success, never, context.max_robots, cut=True),  # read, whatever their type
+        "sitemap": BodyRule(is_success, never, context.max_sitemap, cut=True),
+        "resource": BodyRule(never, is_success),
     }
 
 
@@ -118,6 +130,6 @@ def _request_headers(context: FetchContext) -> dict[str, str]:
     return {
         **{name: value for name, value in ours.items() if name.lower() not in given},
         **(context.headers if context.header_origins is None else {}),
-        "Accept-Encoding": "gzip, deflate",
+        "Accept-Encoding": ", ".join(offered_codings()),
         "User-Agent": context.user_agent,
     }

@@ -3,8 +3,9 @@
 exchange        send a request on a connection of the pool, read its response, keep its deadlines.
 request         the bytes of a request, and the credentials that belong in it.
 response        the status line and headers of a response, as far as the crawl uses them.
-content_coding  undo the Content-Encoding of a body, within bounds.
-mime            read a Content-Type header as browsers do.
+content_coding  undo the codings of a body (gzip, deflate, br, zstd), within bounds.
+mime            read the Content-Type headers of an answer as browsers do.
+sniffing        the type of a body that was sent without one, by its beginning.
 failures        the one stable word for what went wrong with a fetch.
 aiohttp_inside  the only module that uses undocumented parts of aiohttp: protocol, connector, request.
 socks           connections through a SOCKS 5 proxy, with the extra `socks`.

@@ -41,6 +41,7 @@ from penstock.stages.http.failures import ProxyFailed, is_shortage, reason_of
 from penstock.stages.http.request import CredentialSender, RequestTemplates
 from penstock.stages.http.resolver import PublicResolver, public_socket
 from penstock.stages.http.response import ResponseHead
+from penstock.stages.http.sniffing import SNIFF_BYTES
 
 MAX_CONNECT_SECONDS = 10.0  # for one address of a host
 MAX_SILENT_SECONDS = 20.0
@@ -188,7 +189,8 @@ class Exchange:
     """A request on one connection. `close` before `release` closes the connection too."""
 
     __slots__ = (
-        *("_connection", "_content", "_deadlines", "_ends_at", "_is_paused", "_protocol", "_silence"),
+        *("_begun", "_connection", "_content", "_deadlines", "_ends_at"),
+        *("_is_paused", "_protocol", "_silence"),
         *("head", "identifies", "sent_at"),
     )
 
@@ -215,6 +217,7 @@ class Exchange:
         self._silence = silence
         self._is_paused = False
         self._content: StreamReader | None = None
+        self._begun = b""  # of the body, still coded: read by `beginning`
         self.sent_at = 0.0  # monotonic seconds
         deadlines.add(self)
 
@@ -233,6 +236,22 @@ class Exchange:
                 self._content = content
                 return message
 
+    async def beginning(self) -> bytes:
+        """Decode the first SNIFF_BYTES of the body, or all of a shorter one. `read_body` still returns
+        the whole. Raises CodingError, and aiohttp's errors."""
+        decoder = Decoder(self.head.coding, SNIFF_BYTES)
+        head = bytearray()
+        while len(head) < SNIFF_BYTES and (chunk := await self.chunk()):
+            self._begun += chunk
+            try:
+                head += decoder.feed(chunk)
+            except CodingError as error:
+                if error.reason != "too_large":
+                    raise
+                head += error.decoded
+                break
+        return bytes(head)
+
     async def read_body(
         self,
         hold: ByteHold,
@@ -243,10 +262,9 @@ class Exchange:
     ) -> Body:
         """Read the body, at most `limit` bytes after content-coding. A longer one is an error, or is
         `cut` at the limit. Raises CodingError, and aiohttp's errors."""
-        coding = self.head.coding
-        decoder = Decoder(coding, limit)
-        chunk = await self.chunk()
-        is_simple = not coding and bandwidth is None and len(chunk) <= min(limit, YIELD_BYTES)
+        decoder = Decoder(self.head.coding, limit)
+        chunk = self._begun or await self.chunk()
+        is_simple = decoder.changes_nothing and bandwidth is None and len(chunk) <= min(limit, YIELD_BYTES)
         if is_simple and self.is_complete and hold.try_reserve(len(chunk)):
             return Body(chunk, hashlib.sha256(chunk).digest())  # most pages arrive at once
         body = BytesIO()  # a list of pieces would be in memory twice while it is joined

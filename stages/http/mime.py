@@ -1,18 +1,20 @@
-"""MIME: read a Content-Type header as browsers do.
+"""MIME: read the Content-Type headers of an answer as browsers do.
 
 May touch: nothing.
 
-The rules are the MIME Sniffing standard's, "parse a MIME type". A value that it rejects is no type
-at all, and a page without a type is no HTML page: we do not guess from the bytes.
+The rules are the Fetch standard's "extract a MIME type", over all Content-Type lines of an answer,
+and the MIME Sniffing standard's "parse a MIME type" for each value. A value that cannot be parsed,
+and `*/*`, is passed over. Where no type is left, `sniffing` looks at the body.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-MAX_CHARS = 1_024  # of the header; real ones have a tenth of that
+MAX_CHARS = 1_024  # that are read of the headers; real ones have a tenth of that
 
 _SPACE = " \t\n\r"  # HTTP white space
 _TYPE = re.compile(r"[!#$%&'*+.^_`|~\w-]+/[!#$%&'*+.^_`|~\w-]+\Z", re.ASCII)
@@ -21,27 +23,61 @@ _QUOTED_PIECE = re.compile(r'[^"\\]*')
 
 
 class Mime(NamedTuple):
-    essence: str | None  # "type/subtype", lower case; None: missing or malformed
+    essence: str | None  # "type/subtype", lower case; None: missing, malformed or "unknown"
     charset: str | None  # the first charset parameter, as sent; not looked up
 
 
 UNKNOWN = Mime(None, None)
+
+# These say that the server does not know either (MIME Sniffing standard, section 7).
+_UNKNOWN_TYPES = frozenset({"unknown/unknown", "application/unknown"})
 
 
 def is_html(content_type: str | None) -> bool:
     return content_type in ("text/html", "application/xhtml+xml")
 
 
-def parse_mime(header: str | None) -> Mime:
-    """Read the value of one Content-Type header. Does not raise."""
-    if not header or len(header) > MAX_CHARS:
-        return UNKNOWN
-    return _parse(header)
+def extract_mime(lines: Sequence[str]) -> Mime:
+    """Read the values of all Content-Type headers, in their order. Does not raise.
+
+    The last value that can be parsed names the type. It inherits the charset of the values before it
+    as long as they name the same type (Fetch standard, "extract a MIME type").
+    """
+    if len(lines) == 1:  # a server sends the same few values with every answer
+        return _extract(lines[0][:MAX_CHARS])
+    return _extract(", ".join(lines)[:MAX_CHARS]) if lines else UNKNOWN
 
 
-@lru_cache(maxsize=512)  # a server sends the same few values with every answer
-def _parse(header: str) -> Mime:
-    essence, _, parameters = header.strip(_SPACE).partition(";")
+@lru_cache(maxsize=512)
+def _extract(header: str) -> Mime:
+    found = UNKNOWN
+    for value in _values(header):
+        mime = parse_mime(value)
+        if mime.essence is None or mime.essence == "*/*":
+            continue
+        charset = mime.charset
+        if charset is None and mime.essence == found.essence:
+            charset = found.charset
+        found = Mime(mime.essence, charset)
+    return UNKNOWN if found.essence in _UNKNOWN_TYPES else found
+
+
+def _values(header: str) -> Iterator[str]:
+    """Split at the commas that are not in a quoted string (Fetch standard, "get, decode, and split")."""
+    start = position = 0
+    while position < len(header):
+        position = _next(header, '",', position)
+        if header.startswith('"', position):
+            position = _quoted(header, position + 1)[1]
+        else:
+            yield header[start:position]
+            start = position = position + 1
+    yield header[start:]
+
+
+def parse_mime(value: str) -> Mime:
+    """Read one value (MIME Sniffing standard, "parse a MIME type"). Does not raise."""
+    essence, _, parameters = value.strip(_SPACE).partition(";")
     essence = essence.rstrip(_SPACE)
     return Mime(essence.lower(), _charset(parameters)) if _TYPE.match(essence) else UNKNOWN
 

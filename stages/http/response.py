@@ -17,7 +17,8 @@ from aiohttp import hdrs
 
 from penstock.crawler.messages import REDIRECTS, Answer, CanonicalUrl
 from penstock.crawler.urls import resolve
-from penstock.stages.http.mime import parse_mime
+from penstock.stages.http.content_coding import codings_of
+from penstock.stages.http.mime import extract_mime
 
 if TYPE_CHECKING:
     from penstock.stages.http.aiohttp_inside import RawResponseMessage
@@ -30,7 +31,17 @@ MAX_DIGITS = 15  # beyond it a number of seconds or bytes is nonsense, and int()
 class ResponseHead:
     """The head of one response that has just arrived."""
 
-    __slots__ = ("_fetched_at", "_headers", "_latency", "_lines", "_started", "_url", "mime", "status")
+    __slots__ = (
+        "_fetched_at",
+        "_headers",
+        "_is_chunked",
+        "_latency",
+        "_lines",
+        "_started",
+        "_url",
+        "mime",
+        "status",
+    )
 
     def __init__(
         self,
@@ -45,20 +56,42 @@ class ResponseHead:
         was sent; both monotonic seconds."""
         self._url = url
         self._headers = message.headers
+        self._is_chunked = message.chunked
         self._lines: HeaderLines = ()
         self._fetched_at = fetched_at
         self._started = started
         self._latency = time.monotonic() - sent_at
         self.status: int = message.code
-        self.mime = parse_mime(message.headers.get(hdrs.CONTENT_TYPE))
+        self.mime = extract_mime(message.headers.getall(hdrs.CONTENT_TYPE, ()))
 
     @property
     def coding(self) -> str | None:
-        return self._headers.get(hdrs.CONTENT_ENCODING)
+        """The codings of the body, with commas, in the order in which they were applied.
+
+        Those of Transfer-Encoding come last (RFC 9112 section 6.1). "chunked" is undone already. Where
+        it is named but does not frame the body, the codings before it are not there either.
+        """
+        headers = self._headers
+        coding = headers.get(hdrs.CONTENT_ENCODING)
+        transfer = headers.get(hdrs.TRANSFER_ENCODING)
+        if coding is not None:
+            coding = ",".join(headers.getall(hdrs.CONTENT_ENCODING))
+        if transfer is not None and transfer != "chunked":
+            transfer = ",".join(headers.getall(hdrs.TRANSFER_ENCODING))
+            if self._is_chunked or "chunked" not in transfer.lower():
+                coding = transfer if coding is None else f"{coding},{transfer}"
+        return coding
 
     @property
     def content_length(self) -> int | None:
         return content_length(self._headers)
+
+    @property
+    def may_sniff_scripts(self) -> bool:
+        """False if the server forbids to find a type that could run scripts (Fetch standard,
+        "determine nosniff")."""
+        options = self._headers.get("X-Content-Type-Options", "")
+        return options.partition(",")[0].strip().lower() != "nosniff"
 
     def keep_headers(self, *, cookies: bool) -> None:
         """Have the answer hold all headers too; `cookies`: with Set-Cookie."""
@@ -130,6 +163,8 @@ def text_of(value: str | None) -> str | None:
 def content_length(headers: Mapping[str, str]) -> int | None:
     """The Content-Length of a body that is not content-coded; None if there is no such number."""
     value = headers.get("Content-Length", "").strip()
-    if "Content-Encoding" in headers or not (value.isascii() and value.isdigit()) or len(value) > MAX_DIGITS:
+    if not (value.isascii() and value.isdigit()) or len(value) > MAX_DIGITS:
+        return None
+    if "Content-Encoding" in headers and codings_of(headers["Content-Encoding"]):
         return None
     return int(value)

@@ -132,7 +132,7 @@ def _read(connection: sqlite3.Connection, text_of: TextOf, on_body: Callable[[],
 
 def _content_type(packed: bytes) -> str | None:
     headers = json.loads(zlib.decompress(packed))
-    return next((value for name, value in headers if name.lower() == "content-type"), None)
+    return ", ".join(value for name, value in headers if name.lower() == "content-type") or None
 
 
 def _rows(ids: array[int], ranks: Ranks, texts: _Texts) -> Iterator[tuple[object, ...]]:

@@ -40,7 +40,7 @@ class SavedBody(NamedTuple):
     generation: int
     url: CanonicalUrl
     body: bytes | None
-    content_type: str | None  # the header as sent
+    content_type: str | None  # the headers as sent, joined by ", "
     fetched_at: float  # unix seconds
     newest: bool  # no later fetch of this URL is stored
 
@@ -169,6 +169,6 @@ def _decompress(data: object) -> bytes | None:
 def _content_type(headers: bytes | None) -> str | None:
     try:
         pairs = json.loads(headers or b"[]")
-        return next((value for name, value in pairs if name.lower() == "content-type"), None)
+        return ", ".join(value for name, value in pairs if name.lower() == "content-type") or None
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None

@@ -6,11 +6,14 @@ import asyncio
 import gzip
 import hashlib
 import socket
+import sys
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
+import brotli
 import pytest
 
 from penstock.crawler.engine.body_budget import BodyBudget
@@ -20,6 +23,11 @@ from penstock.stages.fetchers import FetchContext
 from penstock.stages.fetchers.plain import PlainFetcher
 from tests.support.fakes import task
 from tests.support.raw_server import PAGE, RawServer, html, http
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MakeFetcher = Callable[..., PlainFetcher]
 
@@ -105,7 +113,7 @@ class TestTheRequest:
         await fetched(fetcher(user_agent="Penstock/9 (+http://me/)"), server.url + "/")
 
         assert server.header("User-Agent") == ["Penstock/9 (+http://me/)"]
-        assert server.header("Accept-Encoding") == ["gzip, deflate"]
+        assert server.header("Accept-Encoding") == ["gzip, deflate, br, zstd"]
         assert server.header("Host") == [server.url.removeprefix("http://")]
         assert server.header("Accept")[0].startswith("text/html")
         assert server.header("Cookie") == []
@@ -271,7 +279,6 @@ class TestBodies:
         "head",
         [
             "HTTP/1.1 200 OK\r\nContent-Type: video/mp4",
-            "HTTP/1.1 200 OK\r\nX-No: type",
             "HTTP/1.1 404 Not Found\r\nContent-Type: text/html",
             "HTTP/1.1 301 Moved\r\nLocation: /x\r\nContent-Type: text/html",
             "HTTP/1.1 206 Partial\r\nContent-Type: text/html",
@@ -353,6 +360,106 @@ class TestBodies:
         server.answers["/robots.txt"] = http("Location: /x", status=status, body=b"User-agent: *")
 
         assert (await fetched(fetcher(), server.url + "/robots.txt", "robots")).body is None
+
+
+class TestTypeOfTheBody:
+    """A type that is sent is believed; without one the beginning of the body is read."""
+
+    XHTML = b"<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'/>"
+
+    @pytest.mark.parametrize(
+        "headers", [[], ["Content-Type: html"], ["Content-Type:"], ["Content-Type: */*"]]
+    )
+    @pytest.mark.parametrize(
+        ("body", "essence", "is_read"),
+        [
+            (b"<!DOCTYPE html>" + PAGE, "text/html", True),
+            (PAGE * 5_000, "text/html", True),
+            (XHTML, "application/xhtml+xml", True),
+            (b"%PDF-1.7", "application/pdf", False),
+            (b"\x89PNG\r\n\x1a\n" + bytes(9_999), "image/png", False),
+            (b"words", "text/plain", False),
+            (b"\0", "application/octet-stream", False),
+            (b"", None, False),
+        ],
+    )
+    async def test_without_a_type_that_can_be_parsed_the_body_tells(
+        self,
+        server: RawServer,
+        fetcher: MakeFetcher,
+        headers: list[str],
+        body: bytes,
+        essence: str,
+        is_read: bool,
+    ) -> None:
+        server.answers["/"] = http(*headers, body=body)
+
+        result = await fetched(fetcher(), server.url + "/")
+
+        assert result.answer.content_type == essence
+        assert result.body == (body if is_read else None)
+
+    @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "none"])
+    async def test_the_content_is_looked_at_not_its_coding(
+        self, server: RawServer, fetcher: MakeFetcher, coding: str
+    ) -> None:
+        packed = {
+            "gzip": gzip.compress,
+            "deflate": zlib.compress,
+            "br": brotli.compress,
+            "zstd": zstd.compress,
+            "none": bytes,
+        }[coding](PAGE * 5_000)
+        server.answers["/"] = http(f"Content-Encoding: {coding}", body=packed)
+
+        result = await fetched(fetcher(), server.url + "/")
+
+        assert (result.answer.content_type, result.body) == ("text/html", PAGE * 5_000)
+
+    async def test_a_body_that_arrives_in_drops_is_looked_at_whole(
+        self, server: RawServer, fetcher: MakeFetcher
+    ) -> None:
+        async def drops(writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            for byte in b"   <html>" + PAGE:
+                await writer.drain()
+                writer.write(bytes([byte]))
+
+        server.answers["/"] = drops
+
+        result = await fetched(fetcher(), server.url + "/")
+
+        assert (result.answer.content_type, result.body) == ("text/html", b"   <html>" + PAGE)
+
+    @pytest.mark.parametrize("value", ["nosniff", "NoSniff, x"])
+    async def test_with_nosniff_no_page_is_found(
+        self, server: RawServer, fetcher: MakeFetcher, value: str
+    ) -> None:
+        server.answers["/"] = http(f"X-Content-Type-Options: {value}")
+
+        assert (await fetched(fetcher(), server.url + "/")).answer.content_type == "text/plain"
+
+    async def test_of_a_large_file_without_a_type_only_the_beginning_is_downloaded(
+        self, server: RawServer, fetcher: MakeFetcher
+    ) -> None:
+        async def respond(writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\nGIF89a")
+            await server.endless(writer)
+
+        server.answers["/"] = respond
+
+        result = await fetched(fetcher(), server.url + "/")
+
+        assert (result.answer.content_type, result.body, result.hold) == ("image/gif", None, None)
+        assert server.sent < 64 << 20
+
+    @pytest.mark.parametrize("kind", ["robots", "sitemap"])
+    async def test_files_that_are_read_whatever_their_type_need_none(
+        self, server: RawServer, fetcher: MakeFetcher, kind: Kind
+    ) -> None:
+        server.answers["/"] = http("Content-Encoding: utf-8", "Content-Type: text/html", "Content-Type: x")
+
+        assert (await fetched(fetcher(), server.url + "/", kind)).body == PAGE
 
 
 class TestMemory:
@@ -465,7 +572,8 @@ class TestFailures:
             (html(length=len(PAGE) + 1), "truncated"),
             (html("Content-Encoding: gzip", body=gzip.compress(PAGE)[:-9]), "truncated"),
             (html("Content-Encoding: gzip", body=b"no gzip at all"), "bad_coding"),
-            (html("Content-Encoding: br"), "unknown_coding"),
+            (html("Content-Encoding: br"), "bad_coding"),
+            (html("Content-Encoding: compress"), "unknown_coding:compress"),
             (b"", "reset"),
             (b"HTTP/1.1 200 OK\r\nContent-Ty", "reset"),
             (b"SSH-2.0-OpenSSH_9.0\r\n\r\n", "bad_http"),

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import gzip
 import random
+import sys
 import tracemalloc
 import zlib
+from typing import ClassVar
 
+import brotli
 import pytest
 
-from penstock.stages.http.content_coding import MAX_MEMBERS, PIECE_BYTES, CodingError, Decoder
+from penstock.stages.http import content_coding
+from penstock.stages.http.content_coding import MAX_MEMBERS, PIECE_BYTES, CodingError, Decoder, codings_of
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 TEXT = b"".join(b"<p>%d</p>" % number for number in range(20_000))
 NOISE = random.Random(1).randbytes(300_000)
@@ -68,17 +77,162 @@ class TestCodings:
 
         assert decode("deflate, deflate, gzip", body) == TEXT
 
-    @pytest.mark.parametrize("header", ["br", "zstd", "gzip, br", "gzip, gzip, gzip, gzip", "gzip deflate"])
-    def test_an_unknown_coding_is_rejected_before_the_body(self, header: str) -> None:
+    @pytest.mark.parametrize(
+        ("header", "reason"),
+        [
+            ("compress", "unknown_coding:compress"),
+            ("X-Compress", "unknown_coding:compress"),
+            ("gzip, dcb", "unknown_coding:dcb"),
+            ("dcz", "unknown_coding:dcz"),
+            ("exi", "unknown_coding:exi"),
+            ("pack200-gzip", "unknown_coding:pack200-gzip"),
+            ("aes128gcm", "unknown_coding:aes128gcm"),
+            ("gzip, gzip, gzip, gzip", "unknown_coding"),
+        ],
+    )
+    def test_a_registered_coding_that_cannot_be_undone_is_named(self, header: str, reason: str) -> None:
         with pytest.raises(CodingError) as caught:
             Decoder(header, LIMIT)
 
-        assert caught.value.reason == "unknown_coding"
+        assert caught.value.reason == reason
 
-    @pytest.mark.parametrize("header", ["gzip", "deflate", "gzip, deflate"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *(
+                "none",
+                "utf-8",
+                "UTF-8",
+                "utf8",
+                "ISO-8859-1",
+                "text/html",
+                "binary",
+                "7bit",
+                "8bit",
+                "base64",
+            ),
+            *(
+                "aws-chunked",
+                "identity",
+                "chunked",
+                "x-secret",
+                "plain",
+                "gzip;q=1",
+                "raw",
+                "false",
+                "base64",
+            ),
+        ],
+    )
+    def test_a_name_that_is_not_registered_is_passed_over(self, name: str) -> None:
+        """Servers write character encodings and storage formats there; browsers show the bytes."""
+        assert decode(name, TEXT) == TEXT
+        assert decode(f"{name}, gzip", gzip.compress(TEXT)) == TEXT
+        assert decode(f"gzip,{name.upper()}", gzip.compress(TEXT)) == TEXT
+        assert codings_of(name) == ()
+
+    def test_names_without_a_comma_between_them_are_one_unknown_name(self) -> None:
+        assert codings_of("gzip deflate") == ()
+
+    @pytest.mark.parametrize("header", ["gzip", "deflate", "gzip, deflate", "br", "zstd"])
     def test_no_byte_at_all_is_an_empty_body(self, header: str) -> None:
         """Servers declare a coding for empty answers too; browsers show an empty page."""
         assert decode(header, b"") == b""
+
+
+class TestBrotliAndZstandard:
+    """The same promises as for gzip, by decoders that count what comes out."""
+
+    PACKED: ClassVar = {"br": brotli.compress, "zstd": zstd.compress}
+
+    @pytest.mark.parametrize("coding", ["br", "zstd"])
+    @pytest.mark.parametrize("data", [TEXT, NOISE, b"x"], ids=["text", "noise", "one byte"])
+    @pytest.mark.parametrize("step", [1, 7, 65_536, 10_000_000])
+    def test_any_division_into_chunks_gives_the_same(self, coding: str, data: bytes, step: int) -> None:
+        data = data[: 3_000 * step]
+
+        assert decode(coding, self.PACKED[coding](data), step=step) == data
+        assert decode(f"{coding}, gzip", gzip.compress(self.PACKED[coding](data)), step=step) == data
+
+    @pytest.mark.parametrize("coding", ["br", "zstd"])
+    @pytest.mark.parametrize("missing", [1, 8, 500])
+    def test_a_stream_that_breaks_off_is_truncated(self, coding: str, missing: int) -> None:
+        assert reason(coding, self.PACKED[coding](NOISE)[:-missing]) == "truncated"
+
+    @pytest.mark.parametrize("coding", ["br", "zstd"])
+    def test_a_page_that_is_not_in_its_declared_coding_is_bad(self, coding: str) -> None:
+        assert reason(coding, b"<!DOCTYPE html><p>plain" * 9) == "bad_coding"
+
+    @pytest.mark.parametrize("coding", ["br", "zstd"])
+    @pytest.mark.parametrize("layers", [1, 2])
+    def test_a_bomb_never_unfolds(self, coding: str, layers: int) -> None:
+        bomb = self.PACKED[coding](bytes(50_000_000))
+        for _ in range(layers - 1):
+            bomb = self.PACKED[coding](bomb)
+        decoder = Decoder(", ".join([coding] * layers), LIMIT)
+
+        tracemalloc.start()
+        with pytest.raises(CodingError) as caught:
+            decoder.feed(bomb)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+        assert (caught.value.reason, len(caught.value.decoded)) == ("too_large", LIMIT)
+        assert peak < 12 * LIMIT  # zstd's window of 8 MiB is counted as if all of it had been touched
+
+    @pytest.mark.parametrize("coding", ["br", "zstd"])
+    def test_pieces_let_the_caller_stop_in_between(self, coding: str) -> None:
+        pieces = list(Decoder(coding, LIMIT).pieces(self.PACKED[coding](TEXT)))
+
+        assert b"".join(pieces) == TEXT
+        assert max(map(len, pieces)) <= 3 * PIECE_BYTES
+
+    def test_all_frames_of_a_zstandard_stream_are_read(self) -> None:
+        """RFC 8878 section 3.1: frames are concatenated, and skippable ones hold no content."""
+        skippable = b"\x5a\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"abc"
+        body = skippable + zstd.compress(b"one ") + skippable + zstd.compress(b"") + zstd.compress(b"two")
+
+        for step in (1, 5, 1_000):
+            assert decode("zstd", body, step=step) == b"one two"
+
+    def test_the_number_of_zstandard_frames_is_bounded(self) -> None:
+        assert decode("zstd", zstd.compress(b"") * MAX_MEMBERS) == b""
+        assert reason("zstd", zstd.compress(b"") * (MAX_MEMBERS + 1)) == "bad_coding"
+
+    def test_a_wrong_checksum_of_zstandard_is_bad(self) -> None:
+        options: dict[int, int] = {zstd.CompressionParameter.checksum_flag: 1}
+        body = bytearray(zstd.compress(TEXT, options=options))
+        body[-1] ^= 1
+
+        assert reason("zstd", bytes(body)) == "bad_coding"
+
+    def test_a_zstandard_window_over_8_mib_is_refused(self) -> None:
+        """RFC 9659: the content coding allows no larger one, so that a page cannot take more memory."""
+        names = zstd.CompressionParameter
+        options: dict[int, int] = {names.window_log: 24, names.content_size_flag: 0}
+        packer = zstd.ZstdCompressor(options=options)
+        body = packer.compress(NOISE) + packer.flush()
+
+        assert reason("zstd", body) == "bad_coding"
+
+    @pytest.mark.parametrize("rest", [b"\0", b"\0" * 5_000, b"\x28", b"\r\n", b"<!-- served by x -->"])
+    @pytest.mark.parametrize("step", [1, 1_000])
+    def test_bytes_after_the_end(self, rest: bytes, step: int) -> None:
+        """Zstandard tells where it ended. Brotli's decoder does not, and refuses the body whole, however
+        the network divided it."""
+        assert decode("zstd", zstd.compress(b"page") + rest, step=step) == b"page"
+        assert reason("br", brotli.compress(b"page") + rest, step=step) == "bad_coding"
+
+    def test_a_coding_whose_decoder_is_not_installed_is_neither_offered_nor_undone(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(content_coding, "find_spec", lambda name: None)
+        content_coding.offered_codings.cache_clear()
+        try:
+            assert content_coding.offered_codings() == ("gzip", "deflate")
+            assert reason("br", brotli.compress(TEXT)) == "unknown_coding:br"
+        finally:
+            content_coding.offered_codings.cache_clear()
 
 
 class TestMembers:
