@@ -157,6 +157,20 @@ class HostThrottle(NamedTuple):
     rate: float | None = None  # starts a second that it accepts; None: it never answered with 429
 
 
+class WaitingHost(NamedTuple):
+    """A host with pending URLs on disk."""
+
+    name: str  # and non-default port
+    throttle: HostThrottle  # as the last commit left it
+
+
+class LoadedHost(NamedTuple):
+    """What a host needs to enter the window in memory."""
+
+    urls: Sequence[Pending]  # the first ones, by depth, then in order of discovery
+    robots: Mapping[str, RobotsAnswer | None]  # by origin of these URLs; None: not known, or too old
+
+
 class Saved(Struct, frozen=True, kw_only=True, gc=False):
     """What one commit changed. `save` returns the same object for all verdicts of one commit."""
 
@@ -217,8 +231,15 @@ class FrontierStore(Protocol):
     Every answer includes all commits before the call. `without`: hosts to leave out.
     """
 
-    async def pending_hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
-        """Return the names of at most `limit` hosts with pending URLs, in order of discovery."""
+    async def waiting_hosts(self, *, after: str | None, limit: int) -> Sequence[WaitingHost]:
+        """Return at most `limit` hosts with pending URLs, in order of discovery, those `after` a host."""
+        ...
+
+    async def load_hosts(
+        self, hosts: Sequence[str], *, limit: int, newer_than: float
+    ) -> Mapping[str, LoadedHost]:
+        """Return the first `limit` pending URLs of each host that has some, and its robots.txt files
+        that were fetched after `newer_than` (unix seconds). A large robots.txt may be left out."""
         ...
 
     async def pending(self, host: str, *, limit: int) -> Sequence[Pending]:
@@ -256,6 +277,6 @@ class FrontierStore(Protocol):
         """Return a host's throttle as the last commit left it; all defaults if the host is unknown."""
         ...
 
-    async def robots(self, origin: str, *, newer_than: float) -> RobotsAnswer | None:
+    async def robots(self, site: str, *, newer_than: float) -> RobotsAnswer | None:
         """Return the stored robots.txt of an origin if it was fetched after `newer_than` (unix seconds)."""
         ...

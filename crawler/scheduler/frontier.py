@@ -36,6 +36,7 @@ from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.policies.sessions import Sessions, may_carry_session
 from penstock.crawler.ports import FrontierStore, HostThrottle, Pending, Saved, Totals
 from penstock.crawler.scheduler.host_window import MAX_URLS, HostQueue, HostWindow
+from penstock.crawler.scheduler.hosts_on_disk import HostsOnDisk
 from penstock.crawler.scheduler.robots_cache import ALLOW_ALL, RobotsCache, RobotsRules
 from penstock.crawler.scheduler.throttle import Clock, Throttle
 from penstock.crawler.snapshot import HostView
@@ -136,7 +137,7 @@ class Frontier:
         self._window.isolate(poison_pages)
         self._pages = totals.pages
         self._bytes = totals.bytes
-        self._more_hosts = True  # the disk may have hosts that are not in the window
+        self._hosts_on_disk = HostsOnDisk(store, self._window, self._throttle, self._robots)
         self._retry_check = 0.0  # when to look for due retries next; unix seconds
         self._wake_up: asyncio.Future[None] | None = None  # while `next` waits
         self._changed = False  # something happened since `next` last looked
@@ -200,7 +201,7 @@ class Frontier:
             elif self._throttle.open_at > now:
                 wake_at = self._throttle.open_at
             else:
-                wake_at = min(self._window.next_ready(), self._retry_check)
+                wake_at = min(self._window.next_ready(), self._retry_check, self._hosts_on_disk.wake_at)
             await self._wait(now, wake_at)
 
     def answered(self, task: FetchTask, result: Fetched | Failed) -> None:
@@ -239,8 +240,7 @@ class Frontier:
                     self._spend(verdict)
                 self._window.forget(verdict.task.host, verdict.task.url, verdict.task.kind)
         for name in saved.grown:
-            if not self._window.note_new_urls(name):
-                self._more_hosts = True
+            self._window.note_new_urls(name)
         self._notify()
 
     def _spend(self, done: Done) -> None:
@@ -320,11 +320,7 @@ class Frontier:
             later = await self._store.next_retry(after=now, without=window.spent)
             again = now + 0.1 if len(due) >= limit else float("inf")
             self._retry_check = min(self._retry_check, again, later if later is not None else float("inf"))
-        if self._more_hosts and window.has_room_for_hosts():
-            limit = len(window.queues) + window.max_hosts
-            names = await self._store.pending_hosts(limit=limit, without=window.spent)
-            left_out = [name for name in names if not window.note_new_urls(name)]
-            self._more_hosts = bool(left_out) or len(names) >= limit
+        await self._hosts_on_disk.enter(now)
         for host in window.take_low():
             limit = window.batch() + host.held + window.isolated
             found = await self._store.pending(host.name, limit=limit)
@@ -337,7 +333,7 @@ class Frontier:
         """
         if self._budget.spent(pages=self._pages, size=self._bytes):
             return True
-        if self._window.pending or self._more_hosts or self._retry_check < float("inf"):
+        if self._window.pending or self._hosts_on_disk.may_exist or self._retry_check < float("inf"):
             return False
         if self._window.release_isolated():
             self._notify()

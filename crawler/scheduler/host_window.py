@@ -18,7 +18,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 
 from penstock.crawler.messages import Kind
@@ -33,6 +33,10 @@ MAX_URLS = 16_000  # in all queues together, about; some 5 MB
 MAX_BATCH = 512  # URLs read from disk for one host at a time
 MIN_BATCH = 8
 LONG_PAUSE = 0.5  # seconds; a shorter one between two starts is over before a restart could ask
+REST_SECONDS = 1.5  # a host that must wait longer leaves a window that is half full
+AHEAD_SECONDS = 1.0  # a host on disk may enter so long before its time
+MAX_PAUSE = 300.0  # seconds; a longer one on disk was written while the machine's clock was wrong
+NEVER = float("inf")
 
 
 class Place(IntEnum):
@@ -58,16 +62,17 @@ class Move(IntEnum):
     BLOCK = 6  # its robots.txt must be known first
     UNBLOCK = 7  # its robots.txt is known
     LEAVE = 8  # neither memory nor disk has work for it
+    REST = 9  # it must wait for so long that others take its place in the window
 
 
 # Names of their own: Python 3.11 takes 0.13 us to find `Place.IDLE`, and a page needs a dozen of them.
 IDLE, READY, LATER, TAKEN, BLOCKED, LEFT = Place
-LINE_UP, STALL, WAIT, WAKE, TAKE, RELEASE, BLOCK, UNBLOCK, LEAVE = Move
+LINE_UP, STALL, WAIT, WAKE, TAKE, RELEASE, BLOCK, UNBLOCK, LEAVE, REST = Move
 
 TRANSITIONS: Mapping[Place, Mapping[Move, Place]] = {
     IDLE: {LINE_UP: READY, LEAVE: LEFT},
-    READY: {TAKE: TAKEN, WAIT: LATER, STALL: IDLE},
-    LATER: {WAKE: IDLE},
+    READY: {TAKE: TAKEN, WAIT: LATER, STALL: IDLE, REST: LEFT},
+    LATER: {WAKE: IDLE, REST: LEFT},
     TAKEN: {RELEASE: IDLE, BLOCK: BLOCKED},
     BLOCKED: {UNBLOCK: IDLE},
     LEFT: {},
@@ -131,16 +136,18 @@ class HostQueue:
 class HostWindow:
     """All host queues. `take_ready` returns the host that may be asked next, hosts taking turns."""
 
-    def __init__(self, *, first_limit: int, max_hosts: int = MAX_HOSTS, max_pages: int | None = None) -> None:
+    def __init__(
+        self, *, first_limit: int, max_hosts: int | None = None, max_pages: int | None = None
+    ) -> None:
         """`first_limit`: how many requests a host may have open until more is known of it.
         `max_pages`: how many pages of one host may be stored; None: no bound."""
         self.queues: dict[str, HostQueue] = {}  # by host
         self.pending = 0  # URLs in all queues
         self.open_requests = 0  # to all hosts
-        self.max_hosts = max_hosts
+        self.max_hosts = max_hosts or MAX_HOSTS
         self.spent: set[str] = set()  # hosts whose own budget is used up
         self._first_limit = first_limit
-        self._max_pages = max_pages
+        self.max_pages = max_pages
         self._held: set[tuple[Kind, str]] = set()
         self._ready: deque[HostQueue] = deque()  # those READY
         self._later: list[tuple[float, int, HostQueue]] = []  # those LATER: heap of (ready at, arrival, host)
@@ -150,6 +157,10 @@ class HostWindow:
         self._isolated: set[str] = set()  # URLs that come after all others
         self._waiting_alone: dict[str, Pending] = {}  # of these, the ones that were read from disk
         self._changed: set[HostQueue] = set()  # throttles to be written with the next commit
+        self._now = 0.0  # unix seconds, as of the last `take_ready`
+        # About hosts outside; reset by who reads them from disk.
+        self.left_out = True  # one found no room
+        self.returns_at = NEVER  # unix seconds: when the first of those that rest may be asked
 
     def __repr__(self) -> str:
         return f"<HostWindow hosts={len(self.queues)} pending={self.pending} held={len(self._held)}>"
@@ -176,12 +187,15 @@ class HostWindow:
     # -- what the disk has
 
     def note_new_urls(self, name: str) -> bool:
-        """The disk has new URLs of this host. False if the window has no room for the host now."""
+        """The disk has new URLs of this host. False if the host stays outside for now."""
         if name in self.spent:
             return True
         host = self.queues.get(name)
         if host is None:
+            if not self.has_room_for_hosts() and self.rests(name, 0.0, self._now):
+                return False
             if len(self.queues) >= self.max_hosts:
+                self.left_out = True
                 return False
             host = self._enter(name)
         host.more_on_disk = True
@@ -222,6 +236,23 @@ class HostWindow:
         self.add(found)
         self._leave_if_done(host)
 
+    def rests(self, name: str, ready_at: float, now: float) -> bool:
+        """True for a host outside that need not enter yet. `ready_at`: when it may be asked, by the disk."""
+        if ready_at > now + MAX_PAUSE:
+            ready_at = 0.0  # written while the machine's clock was wrong
+        ready_at = max(ready_at, self._ready_at.get(name, 0.0))
+        if ready_at <= now + AHEAD_SECONDS:
+            return False
+        self.returns_at = min(self.returns_at, ready_at)
+        return True
+
+    def enter(self, name: str, found: Sequence[Pending], *, more: bool) -> HostQueue | None:
+        """Let a host in with its first URLs, in no request yet. None if it was in the window already."""
+        known = self.queues.get(name)
+        host = known or self._enter(name)
+        self.refill(host, found, more=more)
+        return None if known is not None or host.place is LEFT else host
+
     def isolate(self, urls: Iterable[str]) -> None:
         """Keep these URLs back until all others are settled (`release_isolated`)."""
         self._isolated.update(urls)
@@ -242,15 +273,20 @@ class HostWindow:
 
         The caller then calls one of `start`, `drop_first`, `block` and `release`.
         """
+        self._now = now
         while self._later and self._later[0][0] <= now:
             host = heapq.heappop(self._later)[2]
-            host.move(WAKE)
-            self._line_up(host)
+            if host.place is LATER:
+                host.move(WAKE)
+                self._line_up(host)
         while self._ready:
             host = self._ready.popleft()
             if not self._can_start(host):
                 host.move(STALL)
             elif host.ready_at > now:
+                if self._may_rest(host):
+                    self._rest(host)
+                    continue
                 host.move(WAIT)
                 heapq.heappush(self._later, (host.ready_at, next(self._arrival), host))
             else:
@@ -260,6 +296,8 @@ class HostWindow:
 
     def next_ready(self) -> float:
         """When the first host of those LATER may be asked, unix seconds; infinity if there is none."""
+        while self._later and self._later[0][2].place is not LATER:
+            heapq.heappop(self._later)
         return self._later[0][0] if self._later else float("inf")
 
     def start(self, host: HostQueue, *, now: float, next_start: float) -> None:
@@ -323,6 +361,8 @@ class HostWindow:
         host.held -= 1
         self._line_up(host)  # with a budget, one fewer in flight may let the next one start
         self._leave_if_done(host)
+        if host.place is LATER and self._may_rest(host):
+            self._rest(host)
 
     def record_pages(self, host: HostQueue, pages: int) -> bool:
         """So many pages of the host are stored. True if its budget is used up: the rest stays on disk.
@@ -331,14 +371,10 @@ class HostWindow:
         or a TAKEN one loses its queue here.
         """
         host.pages = pages
-        if self._max_pages is None or pages < self._max_pages:
+        if self.max_pages is None or pages < self.max_pages:
             return False
         self.spent.add(host.name)
-        for _, _, url in host.urls:
-            self._held.discard((url.kind, url.url))
-        host.held -= len(host.urls)
-        self.pending -= len(host.urls)
-        host.urls.clear()
+        self._drop_urls(host)
         host.more_on_disk = False
         return True
 
@@ -356,7 +392,7 @@ class HostWindow:
     def _can_start(self, host: HostQueue) -> bool:
         # While the breaker is open, one request at a time tests whether the host is back.
         limit = 1 if host.breaker.openings else host.concurrency.limit
-        if self._max_pages is not None and host.pages + host.held - len(host.urls) >= self._max_pages:
+        if self.max_pages is not None and host.pages + host.held - len(host.urls) >= self.max_pages:
             return False  # each URL in flight may become a page
         return bool(host.urls) and host.active < limit
 
@@ -364,6 +400,25 @@ class HostWindow:
         if host.place is IDLE and self._can_start(host):
             host.move(LINE_UP)
             self._ready.append(host)
+
+    def _may_rest(self, host: HostQueue) -> bool:
+        """True if the host has to wait, has nothing in flight, and the window is half full."""
+        is_quiet = not host.active and host.held == len(host.urls)
+        return is_quiet and host.ready_at - self._now > REST_SECONDS and not self.has_room_for_hosts()
+
+    def _rest(self, host: HostQueue) -> None:
+        """Leave the host to the disk: it enters again shortly before its time."""
+        self._drop_urls(host)
+        host.move(REST)
+        self._remove(host)
+        self.returns_at = min(self.returns_at, host.ready_at)
+
+    def _drop_urls(self, host: HostQueue) -> None:
+        for _, _, url in host.urls:
+            self._held.discard((url.kind, url.url))
+        host.held -= len(host.urls)
+        self.pending -= len(host.urls)
+        host.urls.clear()
 
     def _note_low(self, host: HostQueue) -> None:
         if host.more_on_disk and len(host.urls) < self.batch() // 4:
@@ -373,6 +428,9 @@ class HostWindow:
         if host.place is not IDLE or host.held or host.active or host.more_on_disk:
             return
         host.move(LEAVE)
+        self._remove(host)
+
+    def _remove(self, host: HostQueue) -> None:
         del self.queues[host.name]
         self._ready_at[host.name] = host.ready_at
         if len(self._ready_at) > self.max_hosts:  # keep those that must wait the longest

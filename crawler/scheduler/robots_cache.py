@@ -95,12 +95,15 @@ class RobotsCache:
         """
         if self._policy is None:
             return ALLOW_ALL
-        oldest = now - self._policy.max_age
+        oldest = self.oldest(now)
         rules = known.get(site)
-        if rules is None or rules.fetched_at <= oldest:
-            answer = await self._store.robots(site, newer_than=oldest)
-            rules = known[site] = self._read(answer) if answer is not None else NOT_ASKED
+        if rules is None or (rules.fetched_at <= oldest and rules is not NOT_ASKED):
+            rules = known[site] = self.read(await self._store.robots(site, newer_than=oldest))
         return rules
+
+    def oldest(self, now: float) -> float:
+        """When a robots.txt must have been fetched, unix seconds, to be of use; infinity: none is."""
+        return math.inf if self._policy is None else now - self._policy.max_age
 
     def next_attempt(self, rules: RobotsRules, *, deferred: bool) -> int | None:
         """Return the number of the request for robots.txt that is due now, from 1; None: none is due.
@@ -127,7 +130,7 @@ class RobotsCache:
 
     def learn(self, answer: RobotsAnswer) -> tuple[RobotsRules, float]:
         """Return the rules in an answer, and how many seconds to wait before the next request for them."""
-        rules, attempt = self._read(answer), answer.task.attempt
+        rules, attempt = self.read(answer), answer.task.attempt
         if rules.meaning is not RobotsMeaning.UNREACHABLE:
             return rules, 0.0
         given_up = attempt >= self._max_requests
@@ -142,7 +145,10 @@ class RobotsCache:
             )
         return rules, 0.0 if given_up else self._retry.backoff(answer.status, attempt, 0.5)
 
-    def _read(self, answer: RobotsAnswer) -> RobotsRules:
+    def read(self, answer: RobotsAnswer | None) -> RobotsRules:
+        """Return the rules in an answer; None: there is none yet."""
+        if answer is None:
+            return NOT_ASKED
         # Where no connection is allowed (`address`) each URL is to be skipped for that reason.
         if self._policy is None or answer.error == "address":
             return ALLOW_ALL

@@ -20,10 +20,9 @@ from penstock.crawler.policies.pacing import Pacing
 from penstock.crawler.policies.politeness import Politeness
 from penstock.crawler.policies.robots_txt import RobotsMeaning
 from penstock.crawler.ports import HostThrottle
-from penstock.crawler.scheduler.host_window import HostQueue
+from penstock.crawler.scheduler.host_window import MAX_PAUSE, HostQueue
 from penstock.crawler.snapshot import HostView
 
-MAX_PAUSE = 300.0  # seconds; a longer one on disk was written while the machine's clock was wrong
 CATCH_UP = 0.05  # seconds; a timer that woke us late must not lower the rate
 HIDDEN_PAUSE = 0.5  # seconds beyond its gap that a host may wait without being shown as paused
 MIN_NOISE = 0.01  # seconds of latency that tell nothing

@@ -7,11 +7,12 @@ a time with its commits, so that a caller never acts on a view older than the la
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Any
 
 from penstock.crawler.messages import RobotsAnswer, RobotsTask
-from penstock.crawler.ports import HostThrottle, Pending, SessionPage
-from penstock.crawler.urls import unsplit
+from penstock.crawler.ports import HostThrottle, LoadedHost, Pending, SessionPage, WaitingHost
+from penstock.crawler.urls import origin, unsplit
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.rows import KIND_NAMES
@@ -25,11 +26,33 @@ class SqliteFrontier:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def pending_hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
+    async def waiting_hosts(self, *, after: str | None, limit: int) -> Sequence[WaitingHost]:
         async with self._database.lock:
-            params = {"limit": limit, "without": json.dumps([*without])}
-            rows = await self._database.rows(sql.HOSTS_WITH_WORK, params)
-        return [name for (name,) in rows]
+            rows = await self._database.rows(sql.HOSTS_WITH_WORK, {"after": after, "limit": limit})
+        return [WaitingHost(name, HostThrottle(*state)) for name, *state in rows]
+
+    async def load_hosts(
+        self, hosts: Sequence[str], *, limit: int, newer_than: float
+    ) -> Mapping[str, LoadedHost]:
+        urls: dict[str, list[Pending]] = {}
+        answers: dict[str, RobotsAnswer] = {}
+        async with self._database.lock:
+            params = {"hosts": json.dumps([*hosts]), "limit": limit}
+            for host, secure, path, depth, tries, kind in await self._database.rows(
+                sql.PENDING_OF_HOSTS, params
+            ):
+                url = Pending(unsplit(secure, host, path), host, depth, tries, KIND_NAMES[kind])
+                urls.setdefault(host, []).append(url)
+            origins = {host: {origin(one.url) for one in found} for host, found in urls.items()}
+            wanted = json.dumps([site for sites in origins.values() for site in sites])
+            for site, *row in await self._database.rows(
+                sql.FIND_ROBOTS_OF_ALL, {"origins": wanted, "newer_than": newer_than}
+            ):
+                answers[site] = _robots_answer(site, row)
+        return {
+            host: LoadedHost(found, {site: answers.get(site) for site in origins[host]})
+            for host, found in urls.items()
+        }
 
     async def pending(self, host: str, *, limit: int) -> Sequence[Pending]:
         async with self._database.lock:
@@ -92,11 +115,13 @@ class SqliteFrontier:
             row = await self._database.row(sql.FIND_CLOCK, {"host": host})
         return HostThrottle(*row) if row is not None else HostThrottle()
 
-    async def robots(self, origin: str, *, newer_than: float) -> RobotsAnswer | None:
+    async def robots(self, site: str, *, newer_than: float) -> RobotsAnswer | None:
         async with self._database.lock:
-            row = await self._database.row(sql.FIND_ROBOTS, {"origin": origin, "newer_than": newer_than})
-        if row is None:
-            return None
-        status, body, error, fetched_at, attempt, url = row
-        task = RobotsTask(origin=origin, host=origin.partition("://")[2], attempt=attempt)
-        return RobotsAnswer(task=task, status=status, url=url, body=body, error=error, fetched_at=fetched_at)
+            row = await self._database.row(sql.FIND_ROBOTS, {"origin": site, "newer_than": newer_than})
+        return None if row is None else _robots_answer(site, row)
+
+
+def _robots_answer(site: str, row: Sequence[Any]) -> RobotsAnswer:
+    status, body, error, fetched_at, attempt, url = row
+    task = RobotsTask(origin=site, host=site.partition("://")[2], attempt=attempt)
+    return RobotsAnswer(task=task, status=status, url=url, body=body, error=error, fetched_at=fetched_at)

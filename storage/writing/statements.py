@@ -218,13 +218,23 @@ UNSHELVE_RESOURCES = """
 
 HOSTS_WITH_WORK = """
     WITH RECURSIVE busy (id) AS (
-        SELECT min(host_id) FROM url WHERE state = 0
+        SELECT min(host_id) FROM url
+        WHERE state = 0 AND host_id > coalesce((SELECT id FROM host WHERE name = :after), 0)
         UNION ALL
         SELECT (SELECT min(host_id) FROM url WHERE state = 0 AND host_id > busy.id) FROM busy
         WHERE busy.id IS NOT NULL
     )
-    SELECT host.name FROM busy JOIN host ON host.id = busy.id
-    WHERE host.name NOT IN (SELECT value FROM json_each(:without)) LIMIT :limit
+    SELECT host.name, coalesce(host.ready_at, 0.0), host.failures, host.rests, host.connections, host.rate
+    FROM busy JOIN host ON host.id = busy.id LIMIT :limit
+"""
+PENDING_OF_HOSTS = """
+    SELECT host.name, url.secure, url.path, url.depth, url.attempts - url.forgiven, url.kind
+    FROM json_each(:hosts) AS wanted
+    CROSS JOIN host ON host.name = wanted.value
+    CROSS JOIN url ON url.id IN (
+        SELECT one.id FROM url AS one WHERE one.state = 0 AND one.host_id = host.id
+        ORDER BY one.depth, one.id LIMIT :limit)
+    ORDER BY wanted.key, url.depth, url.id
 """
 PENDING_OF_HOST = """
     SELECT url.secure, url.path, url.depth, url.attempts - url.forgiven, url.kind FROM url
@@ -271,6 +281,11 @@ FIND_CLOCK = """
 """
 SET_CLOCK = """
     UPDATE host SET ready_at = ?, failures = ?, rests = ?, connections = ?, rate = ? WHERE name = ?
+"""
+FIND_ROBOTS_OF_ALL = """
+    SELECT robots.origin, status, body, error, fetched_at, attempt, robots.url
+    FROM json_each(:origins) AS wanted CROSS JOIN robots ON robots.origin = wanted.value
+    WHERE fetched_at > :newer_than
 """
 FIND_ROBOTS = """
     SELECT status, body, error, fetched_at, attempt, url FROM robots

@@ -38,9 +38,17 @@ from penstock.crawler.messages import (
     RobotsTask,
     Verdict,
 )
-from penstock.crawler.ports import HostThrottle, Pending, Saved, SessionPage, ThrottleSource
+from penstock.crawler.ports import (
+    HostThrottle,
+    LoadedHost,
+    Pending,
+    Saved,
+    SessionPage,
+    ThrottleSource,
+    WaitingHost,
+)
 from penstock.crawler.scheduler.throttle import Clock
-from penstock.crawler.urls import split
+from penstock.crawler.urls import origin, split
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type[Any])
@@ -264,16 +272,35 @@ class MemoryCrawl:
             await asyncio.sleep(self.pace())
             yield
 
-    async def pending_hosts(self, *, limit: int, without: Collection[str] = ()) -> Sequence[str]:
-        async with self._asked("pending_hosts"):
-            names = (name for name, rows in self.by_host.items() if any(r.state == "pending" for r in rows))
-            return list(islice((name for name in names if name not in without), limit))
+    async def waiting_hosts(self, *, after: str | None, limit: int) -> Sequence[WaitingHost]:
+        async with self._asked("waiting_hosts"):
+            names = list(self.by_host)
+            later = names[names.index(after) + 1 if after in names else 0 :]
+            waiting = (name for name in later if any(row.state == "pending" for row in self.by_host[name]))
+            return [
+                WaitingHost(name, self.throttles.get(name, HostThrottle())) for name in islice(waiting, limit)
+            ]
+
+    async def load_hosts(
+        self, hosts: Sequence[str], *, limit: int, newer_than: float
+    ) -> Mapping[str, LoadedHost]:
+        async with self._asked("load_hosts"):
+            found = {host: self._pending(host)[:limit] for host in hosts}
+            fresh = {site: known for site, known in self.answers.items() if known.fetched_at > newer_than}
+            return {
+                host: LoadedHost(urls, {origin(one.url): fresh.get(origin(one.url)) for one in urls})
+                for host, urls in found.items()
+                if urls
+            }
 
     async def pending(self, host: str, *, limit: int) -> Sequence[Pending]:
         async with self._asked("pending"):
-            rows = [row for row in self.by_host.get(host, ()) if row.state == "pending"]
-            rows.sort(key=lambda row: (row.pending.depth, row.number))
-            return [row.pending for row in rows[:limit]]
+            return self._pending(host)[:limit]
+
+    def _pending(self, host: str) -> list[Pending]:
+        rows = [row for row in self.by_host.get(host, ()) if row.state == "pending"]
+        rows.sort(key=lambda row: (row.pending.depth, row.number))
+        return [row.pending for row in rows]
 
     def _waiting(self, without: Collection[str]) -> list[_Row]:
         rows = (row for row in self.rows.values() if row.state == "waiting")
@@ -312,9 +339,9 @@ class MemoryCrawl:
         async with self._asked("throttle"):
             return self.throttles.get(host, HostThrottle())
 
-    async def robots(self, origin: str, *, newer_than: float) -> RobotsAnswer | None:
+    async def robots(self, site: str, *, newer_than: float) -> RobotsAnswer | None:
         async with self._asked("robots"):
-            known = self.answers.get(origin)
+            known = self.answers.get(site)
             return known if known is not None and known.fetched_at > newer_than else None
 
 

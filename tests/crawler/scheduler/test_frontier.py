@@ -236,10 +236,10 @@ class TestMeanwhile:
         memory = MemoryCrawl.of("http://a/")
         rig = Rig(memory)
         last = await rig.lease()
-        rig.frontier._more_hosts = True  # as after a host that had found no room
+        rig.frontier._window.left_out = True  # as after a host that had found no room
 
         def store_the_last(question: str) -> None:
-            if question == "pending":
+            if question == "waiting_hosts":
                 memory.before = lambda question: None
                 rig.answered(last)
                 rig.frontier.settled(done(last), memory.commit(done(last, "http://b/")))

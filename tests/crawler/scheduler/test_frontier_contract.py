@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from penstock.crawler.messages import Dead, FetchTask, RetryAt, RobotsAnswer, RobotsTask, Skipped, Verdict
-from penstock.crawler.ports import FrontierStore, HostThrottle, Pending, Saved, SessionPage
+from penstock.crawler.ports import FrontierStore, HostThrottle, Pending, Saved, SessionPage, WaitingHost
 from tests.support.fakes import START, MemoryCrawl, answer, done, task, url
 from tests.support.open_store import stored
 
@@ -137,14 +137,47 @@ class TestHosts:
     async def test_hosts_with_work_come_in_order_of_discovery(self, crawl: Subject) -> None:
         await crawl.save(done(B, "http://z/", "http://c/", "http://z/x"))
 
-        assert await crawl.frontier.pending_hosts(limit=9) == ["a", "z", "c"]
-        assert await crawl.frontier.pending_hosts(limit=2) == ["a", "z"]
+        assert await waiting(crawl, limit=9) == ["a", "z", "c"]
+        assert await waiting(crawl, limit=2) == ["a", "z"]
+        assert await waiting(crawl, after="a", limit=9) == ["z", "c"]
+        assert await waiting(crawl, after="c", limit=9) == []
 
     async def test_a_host_without_pending_urls_is_not_listed(self, crawl: Subject) -> None:
         await crawl.save(done(A))
         await crawl.save(RetryAt(task=B, at=NOW, reason="timeout"))
 
-        assert await crawl.frontier.pending_hosts(limit=9) == []
+        assert await waiting(crawl, limit=9) == []
+
+    async def test_a_waiting_host_comes_with_its_throttle(self, crawl: Subject) -> None:
+        crawl.set_clocks(Clocks(a=HostThrottle(NOW + 5, 2, 1, 4, 0.5)))
+        await crawl.save(done(B, "http://a/x"))
+
+        [host] = await crawl.frontier.waiting_hosts(after=None, limit=9)
+        assert host == WaitingHost("a", HostThrottle(NOW + 5, 2, 1, 4, 0.5))
+
+    async def test_hosts_are_loaded_with_their_first_urls_and_the_robots_txt_of_each_origin(
+        self, crawl: Subject
+    ) -> None:
+        await crawl.save(done(A, "http://c/x", "http://c/y", "https://c/z", "http://d/", "http://e/"))
+        for site, at in (("http://c", NOW), ("http://d", NOW - 50)):
+            asked = RobotsTask(origin=site, host=site[-1])
+            await crawl.save(RobotsAnswer(task=asked, fetched_at=at, status=200, body=b"text"))
+
+        loaded = await crawl.frontier.load_hosts(["c", "d", "gone"], limit=9, newer_than=NOW - 1)
+
+        assert [one.url for one in loaded["c"].urls] == ["http://c/x", "http://c/y", "https://c/z"]
+        assert {site: known and known.body for site, known in loaded["c"].robots.items()} == {
+            "http://c": b"text",
+            "https://c": None,
+        }
+        assert loaded["d"].robots == {"http://d": None}
+        assert "gone" not in loaded
+        few = await crawl.frontier.load_hosts(["c", "d"], limit=1, newer_than=NOW)
+        assert [len(few[name].urls) for name in "cd"] == [1, 1]
+
+
+async def waiting(crawl: Subject, *, limit: int, after: str | None = None) -> list[str]:
+    return [host.name for host in await crawl.frontier.waiting_hosts(after=after, limit=limit)]
 
 
 class TestRetries:
@@ -259,7 +292,6 @@ class TestHostsThatDoNotCount:
         for path in ("a", "b"):
             await crawl.save(RetryAt(task=task(f"http://{path}/x", depth=1), at=NOW + 5, reason="timeout"))
 
-        assert await crawl.frontier.pending_hosts(limit=9, without=["b"]) == []
         assert [one.host for one in await crawl.frontier.due(now=NOW + 9, limit=9, without=["a"])] == ["b"]
         assert await crawl.frontier.next_retry(after=NOW, without=["a", "b"]) is None
 

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from penstock.crawler.policies.congestion import ConcurrencyState
+from penstock.crawler.ports import Pending
 from penstock.crawler.scheduler.host_window import HostQueue, HostWindow, Move, Place
 from tests.support.host_windows import NOW, answer, feed, pending, start_all, start_next, window_of
 
@@ -17,6 +18,8 @@ MOVES = {
     (Place.READY, Move.TAKE): Place.TAKEN,
     (Place.READY, Move.WAIT): Place.LATER,
     (Place.READY, Move.STALL): Place.IDLE,
+    (Place.READY, Move.REST): Place.LEFT,
+    (Place.LATER, Move.REST): Place.LEFT,
     (Place.LATER, Move.WAKE): Place.IDLE,
     (Place.TAKEN, Move.RELEASE): Place.IDLE,
     (Place.TAKEN, Move.BLOCK): Place.BLOCKED,
@@ -163,6 +166,7 @@ class TestWalk:
         window = HostWindow(first_limit=2, max_hosts=6)
         unread = [pending(lot.choice("abcdef"), str(number), lot.randrange(3)) for number in range(120)]
         expected = Counter(str(found.url) for found in unread)
+        on_disk: list[Pending] = []  # read once, and again if the host left the window to rest
         started: Counter[str] = Counter()
         open_pages: list[tuple[str, str]] = []  # (host, URL) of requests without an answer
         unsettled: list[tuple[str, str]] = []
@@ -173,8 +177,8 @@ class TestWalk:
             nonlocal now
             what = lot.randrange(6)
             if what == 0:
-                batch = [unread.pop() for _ in range(min(len(unread), 9))]
-                window.add(batch)
+                on_disk.extend(unread.pop() for _ in range(min(len(unread), 9)))
+                window.add(found for found in on_disk if str(found.url) not in started)
                 feed(window, [])
             elif what == 1 and open_pages:
                 name, url = open_pages.pop(lot.randrange(len(open_pages)))
@@ -203,7 +207,7 @@ class TestWalk:
 
         for _ in range(20_000):
             step()
-            if not (unread or window.queues):
+            if len(started) == len(expected) and not window.queues:
                 break
 
         assert started == expected

@@ -152,10 +152,8 @@ class TestTime:
             answer(window, name)
             window.forget(name, f"http://{name}/")
 
-        for number in range(10):
-            window.note_new_urls(f"h{number}")
-        remembered = [name for name, host in window.queues.items() if host.ready_at]
-        assert remembered == ["h6", "h7", "h8", "h9"]
+        remembered = [name for name in (f"h{number}" for number in range(11)) if window.rests(name, 0.0, NOW)]
+        assert remembered == ["h6", "h7", "h8", "h9", "h10"]
 
 
 class TestBreaker:

@@ -165,8 +165,8 @@ async def crawl(path: Path, site: Site, chance: random.Random, seen: SeenFilter 
         while True:
             todo = [
                 p
-                for host in await frontier.pending_hosts(limit=99)
-                for p in await frontier.pending(host, limit=99)
+                for host in await frontier.waiting_hosts(after=None, limit=99)
+                for p in await frontier.pending(host.name, limit=99)
             ]
             todo += await frontier.due(now=1.0, limit=99)
             if not todo:

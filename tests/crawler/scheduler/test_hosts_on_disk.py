@@ -1,0 +1,111 @@
+"""Hosts that must wait keep no other host from being asked, however many hosts there are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+
+from penstock.crawler.policies.politeness import Politeness
+from penstock.crawler.policies.robots_txt import RobotsPolicy
+from penstock.crawler.scheduler import host_window
+from penstock.crawler.scheduler.host_window import HostQueue, HostWindow, Place
+from tests.support.fakes import MemoryCrawl, in_virtual_time
+from tests.support.frontier_rig import Rig
+from tests.support.host_windows import NOW, answer, feed, pending, start_next
+
+HOSTS = 90  # of which the window holds 60
+
+
+@pytest.fixture(autouse=True)
+def _small_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_window, "MAX_HOSTS", 60)
+
+
+def place_of(host: HostQueue) -> Place:
+    return host.place
+
+
+@in_virtual_time
+class TestRounds:
+    async def test_more_hosts_than_the_window_holds_are_asked_while_others_wait_for_their_delay(self) -> None:
+        """With a window of hosts that never leave, the last ones were asked after a whole delay."""
+        memory = MemoryCrawl.of(*(f"http://h{number}/" for number in range(HOSTS)))
+        rig = Rig(memory, politeness=Politeness(adaptive=False, delay=20.0))
+        web = {f"http://h{number}/": [f"http://h{number}/next"] for number in range(HOSTS)}
+
+        leased = await rig.crawl(web, latency=lambda url: 0.0)
+
+        times = defaultdict(list)
+        for at, url in leased:
+            times[url.removeprefix("http://").partition("/")[0]].append(at)
+        assert len(times) == HOSTS
+        assert max(first for first, _ in times.values()) < 5.0
+        assert min(second - first for first, second in times.values()) >= 19.9
+        assert max(second - first for first, second in times.values()) < 25.0
+        assert memory.states("settled") == list(memory.rows)
+
+    async def test_a_host_that_comes_back_is_not_asked_for_its_robots_txt_again(self) -> None:
+        memory = MemoryCrawl.of(*(f"http://h{number}/" for number in range(HOSTS)))
+        rig = Rig(memory, politeness=Politeness(adaptive=False, delay=5.0), robots=RobotsPolicy(token="x"))
+        asked: list[str] = []
+
+        def robots(task: object) -> tuple[int, str]:
+            asked.append(str(task))
+            return 200, "User-agent: *\nDisallow: /no\n"
+
+        web = {f"http://h{number}/": [f"http://h{number}/no", f"http://h{number}/yes"] for number in range(9)}
+        leased = await rig.crawl(web, latency=lambda url: 0.0, robots=robots)
+
+        assert len(asked) == len(set(asked)) == HOSTS
+        assert len(leased) == HOSTS + 9
+        assert memory.states("settled") == list(memory.rows)
+
+
+class TestRest:
+    """A window for four hosts, of which two make it half full."""
+
+    def test_a_host_that_waits_leaves_a_window_that_is_half_full(self) -> None:
+        window = HostWindow(first_limit=1, max_hosts=4)
+        window.add([pending("a", "1"), pending("a", "2"), pending("b", "1")])
+        host = window.queues["a"]
+        assert start_next(window, next_start=NOW + 10) == "http://a/1"
+        answer(window, "a")
+        assert start_next(window) == "http://b/1"
+        assert start_next(window) is None
+        assert place_of(host) is Place.LATER  # its page is not stored yet
+
+        window.forget("a", "http://a/1")
+
+        assert place_of(host) is Place.LEFT
+        assert (list(window.queues), window.pending, window.held) == (["b"], 0, 1)
+        assert window.returns_at == NOW + 10
+
+    def test_a_host_stays_in_a_window_with_room(self) -> None:
+        window = HostWindow(first_limit=1, max_hosts=4)
+        window.add([pending("a", "1"), pending("a", "2")])
+        start_next(window, next_start=NOW + 10)
+        answer(window, "a")
+        window.forget("a", "http://a/1")
+
+        assert start_next(window) is None
+        assert window.queues["a"].place is Place.LATER
+
+    @pytest.mark.parametrize(("now", "rests"), [(NOW, True), (NOW + 8.9, True), (NOW + 9.0, False)])
+    def test_a_host_that_rests_may_enter_shortly_before_its_time(self, now: float, rests: bool) -> None:
+        window = HostWindow(first_limit=1, max_hosts=4)
+        assert window.rests("a", NOW + 10, now) is rests
+
+    def test_a_time_too_far_in_the_future_was_written_by_a_wrong_clock(self) -> None:
+        assert not HostWindow(first_limit=1).rests("a", NOW + 301, NOW)
+
+    def test_a_host_with_a_shorter_wait_stays(self) -> None:
+        window = HostWindow(first_limit=1, max_hosts=2)
+        window.add([pending("a", "1"), pending("a", "2")])
+        start_next(window, next_start=NOW + 1)
+        answer(window, "a")
+        window.forget("a", "http://a/1")
+        feed(window, [])
+
+        assert start_next(window) is None
+        assert window.queues["a"].place is Place.LATER
