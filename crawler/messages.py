@@ -40,6 +40,28 @@ class Hold(Protocol):
         ...
 
 
+class Jar(Protocol):
+    """Cookies that answers set, for the requests that they belong to (`policies.cookie_jar`)."""
+
+    def receive(self, url: CanonicalUrl, lines: Iterable[str], *, now: float) -> None:
+        """Keep the cookies in the Set-Cookie headers of the answer of `url`."""
+        ...
+
+    def header(self, url: CanonicalUrl, *, now: float) -> str | None:
+        """Return the value of the Cookie header of a request; None: no cookie belongs to it."""
+        ...
+
+
+class Handshake(Struct, frozen=True, kw_only=True, gc=False):
+    """A private exchange of several requests with a jar of its own, to get one URL past a cookie gate."""
+
+    url: CanonicalUrl  # whose own answer is wanted
+    at: CanonicalUrl  # the URL to request next
+    before: str | None = None  # why `url` failed without cookies; None: it redirected
+    hops: int = 0  # requests of the exchange before this one
+    jar: Jar | None = None  # None: the exchange has not begun
+
+
 class FetchTask(Struct, frozen=True, kw_only=True, gc=False):
     """One URL that the frontier has leased to the fetch stage."""
 
@@ -49,6 +71,7 @@ class FetchTask(Struct, frozen=True, kw_only=True, gc=False):
     depth: int  # link hops from the nearest seed; a seed is 0
     attempt: int = 1  # counts from 1
     tier: str = "plain"  # the fetcher to use: a plug of stages/fetchers
+    handshake: Handshake | None = None  # the exchange that the request is part of
 
 
 class RobotsTask(Struct, frozen=True, kw_only=True, gc=False):
@@ -236,7 +259,7 @@ class Rejected(Struct, frozen=True, kw_only=True, gc=False):
     """A URL that the frontier does not lease, by a rule that is known only when its turn comes."""
 
     task: FetchTask
-    state: str  # skipped, failed, or pending: deferred until nothing else is left
+    state: str  # skipped, failed, unsolved, or pending: deferred until nothing else is left
     reason: str  # the rule
 
 
@@ -283,7 +306,15 @@ class Skipped(Struct, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
-Verdict = Done | RetryAt | Dead | Skipped | RobotsAnswer
+class Unsolved(Struct, frozen=True, kw_only=True, gc=False):
+    """A handshake did not end at its URL: what was stored of the URL before stays."""
+
+    task: FetchTask  # of that URL; its handshake tells how far the exchange went
+    reason: str  # elsewhere, redirect_limit, the rule that forbids a hop, or the failure of one
+
+
+UrlVerdict = Done | RetryAt | Dead | Skipped | Unsolved
+Verdict = UrlVerdict | RobotsAnswer
 
 
 def is_internal(reason: str | None) -> bool:

@@ -21,6 +21,7 @@ from penstock.crawler.messages import (
     Failed,
     Fetched,
     FetchTask,
+    Handshake,
     Hold,
     Kind,
     Message,
@@ -126,6 +127,11 @@ class HostGate(Protocol):
         """The request for a robots.txt of `host` has ended."""
         ...
 
+    def continue_handshake(self, message: FetchTask, result: Fetched | Failed) -> Sequence[Message]:
+        """Called after `answered` for a request of a handshake. Return what follows in the flow; nothing
+        while the exchange goes on with another request."""
+        ...
+
 
 class Pending(Struct, frozen=True, gc=False):
     """One URL on disk that is to be fetched."""
@@ -137,6 +143,7 @@ class Pending(Struct, frozen=True, gc=False):
     kind: Kind = "page"
     deferred: bool = False  # it has waited until nothing else was left
     listed: bool = False  # a sitemap names it; only known of deferred URLs
+    handshake: Handshake | None = None  # `host` is that of the URL to request next, then
 
 
 class SessionPage(NamedTuple):
@@ -269,8 +276,14 @@ class FrontierStore(Protocol):
         """Return how many pages of a host are stored: status 200 without error."""
         ...
 
+    async def plan_handshakes(self) -> bool:
+        """Find the URLs that stand behind a cookie gate and defer each to one handshake; True if there are
+        new ones. Only right when nothing else is left to do: then they depend on no order.
+        """
+        ...
+
     async def unfinished(self) -> bool:
-        """True while any URL is pending or waits for a retry."""
+        """True while any URL is pending or waits for a retry. Plans the handshakes if there is none."""
         ...
 
     async def throttle(self, host: str) -> HostThrottle:

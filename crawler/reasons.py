@@ -169,6 +169,7 @@ REASONS: Mapping[str, About] = {
     ),
     "sitemap_nesting": About("it stands behind more than three levels of sitemap indexes"),
     "nearer_first": About("it may contain a session id, so URLs of a lower depth are fetched first"),
+    "handshake": About("its redirects set a cookie: it is requested with cookies when nothing else is left"),
     "trap": About("it looks like an endless site", "--no-traps follows such URLs"),
     "trap:length": About("it is longer than 2,083 characters"),
     "trap:segments": About("its path has too many segments", "--no-traps follows such URLs"),

@@ -50,6 +50,8 @@ class FetchStage(Struct, frozen=True, kw_only=True):
             result = await self._get(message)
         finally:
             self.gate.answered(message, result)
+        if message.handshake is not None:
+            return self.gate.continue_handshake(message, result)
         return [result]
 
     async def _get(self, task: FetchTask) -> Fetched | Failed:

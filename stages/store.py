@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.crawler.errors import TooManyInternalFailures
 from penstock.crawler.messages import (
@@ -24,6 +25,7 @@ from penstock.crawler.messages import (
     Done,
     Failed,
     FetchTask,
+    Handshake,
     Message,
     ParsedPage,
     Rejected,
@@ -31,10 +33,11 @@ from penstock.crawler.messages import (
     RobotsAnswer,
     RobotsTask,
     Skipped,
+    Unsolved,
     Verdict,
     is_internal,
 )
-from penstock.crawler.policies.retry import RETRY_AFTER_TOO_LONG, GiveUp, Retry
+from penstock.crawler.policies.retry import RETRIED_STATUSES, RETRY_AFTER_TOO_LONG, GiveUp, Retry
 from penstock.crawler.ports import Saved, VerdictStore
 from penstock.crawler.scheduler.throttle import Clock
 
@@ -74,6 +77,12 @@ class StoreStage(Struct, kw_only=True):
         return []
 
     def judge(self, message: ParsedPage | RobotsAnswer | Failed | Rejected) -> Verdict:
+        task, verdict = message.task, self._judge(message)
+        if isinstance(task, FetchTask) and task.handshake is not None:
+            return _end_of_handshake(task, task.handshake, verdict)
+        return verdict
+
+    def _judge(self, message: ParsedPage | RobotsAnswer | Failed | Rejected) -> Verdict:
         match message:
             case ParsedPage(task=task, answer=answer):  # first, because nearly all are
                 return self._judge_answer(task, answer, message)
@@ -83,6 +92,8 @@ class StoreStage(Struct, kw_only=True):
                 return Skipped(task=task, reason=reason)
             case Rejected(task=task, state="pending", reason=reason):
                 return RetryAt(task=task, at=math.inf, reason=reason, requested=False)
+            case Rejected(task=task, state="unsolved", reason=reason):
+                return Unsolved(task=task, reason=reason)
             case Rejected(task=task, reason=reason):
                 return Dead(task=task, reason=reason, requested=False)
             case Failed(task=task, reason=reason, answer=answer):
@@ -90,7 +101,9 @@ class StoreStage(Struct, kw_only=True):
                     return RobotsAnswer(task=task, fetched_at=self.clock.now(), error=reason)
                 if reason == "address":
                     return Skipped(task=task, reason=reason)  # a rule of ours, nothing was sent
-                return self._again_or_dead(task, reason, answer, status=None)
+                is_status = answer is not None and reason == f"http_{answer.status}"  # of a handshake's hop
+                status = answer.status if answer is not None and is_status else None
+                return self._again_or_dead(task, reason, answer, status=status)
 
     def _judge_answer(self, task: FetchTask, answer: Answer, page: ParsedPage) -> Verdict:
         status = answer.status
@@ -140,6 +153,28 @@ class StoreStage(Struct, kw_only=True):
                 f"on {verdict.task.url}: an unexpected error in Penstock or in a plug, which the log names; "
                 "fix it, then run the same command to resume"
             )
+
+
+def _end_of_handshake(task: FetchTask, handshake: Handshake, verdict: Verdict) -> Verdict:
+    """The verdict about the URL whose handshake a request was part of, which may be another URL's.
+
+    Only the URL's own answer replaces what is stored of it, and only one that will not pass by itself.
+    """
+    own = replace(task, url=handshake.url)
+    match verdict:
+        case RetryAt():
+            return replace(verdict, task=own)
+        case Done() if task.url == handshake.url:
+            return verdict
+        case Dead(reason=reason, answer=answer):
+            is_own = task.url == handshake.url and answer is not None
+            is_final = answer is not None and answer.status not in RETRIED_STATUSES
+            if is_own and is_final and answer is not None and reason == f"http_{answer.status}":
+                return verdict
+            return Unsolved(task=own, reason=reason)
+        case Skipped(reason=reason) | Unsolved(reason=reason):
+            return Unsolved(task=own, reason=reason)
+    raise AssertionError(f"a handshake ended with {type(verdict).__name__}")
 
 
 def _was_head(task: FetchTask, status: int | None, ruling: GiveUp) -> bool:

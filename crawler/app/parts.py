@@ -39,6 +39,7 @@ from penstock.crawler.policies.traps import Traps
 from penstock.crawler.ports import Fetcher, Saved, Totals, VerdictStore
 from penstock.crawler.scheduler.discovery import Admission
 from penstock.crawler.scheduler.frontier import Frontier
+from penstock.crawler.scheduler.handshakes import HopRules
 from penstock.crawler.scheduler.robots_cache import RobotsRules
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.scheduler.throttle import Clock
@@ -310,6 +311,11 @@ def make_frontier(
         lag=lag,
         sessions=None if config.no_traps else Sessions(),
         tier=config.tiers[0],
+        hops=HopRules(
+            scope=lambda url: opened.admission.scope.rule(url),
+            rewrite=blueprint.rewrite,
+            registrable_domain=registrable_domain,
+        ),
     )
 
 

@@ -23,6 +23,14 @@ STATES = {
 }
 
 
+# How an exchange with a cookie jar ended, where the words for URLs do not fit.
+ENDINGS = {
+    "elsewhere": "the page is there, not at this URL",
+    "redirect_limit": "still a redirect after 20 of them",
+    "redirect_invalid": "a redirect, but not to a valid URL",
+}
+
+
 class UrlExplanation(Struct, frozen=True):
     """Why a URL is in its state. Printed, it is what the command `why` shows."""
 
@@ -83,6 +91,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield from _answer(explanation.answer)
     if explanation.loop:
         yield f"  loop       its redirects form a loop: {' -> '.join(explanation.loop)} -> ..."
+    yield from _cookies(explanation)
     yield f"  links      {plural(facts.links_here, 'stored page links', 'stored pages link')} to it"
     yield from _way(facts, explanation.path)
 
@@ -103,6 +112,25 @@ def _answer(answer: StoredAnswer | None) -> Iterator[str]:
         yield f"  title      {answer.title}"
     if answer.redirect_to:
         yield f"  redirects  to {answer.redirect_to}"
+
+
+def _cookies(explanation: Explanation) -> Iterator[str]:
+    """What is known of a cookie gate before the URL."""
+    handshake = explanation.handshake
+    if handshake is None:
+        if explanation.sets_cookie:
+            yield "  cookies    the answer set a cookie, which is not kept"
+        return
+    start = "" if handshake.start == explanation.url else f" that began at {handshake.start}"
+    tried = f"one exchange with an empty cookie jar{start}"
+    if handshake.outcome is None:
+        yield f"  cookies    behind a redirect that set a cookie: {tried} is planned"
+    elif handshake.outcome == "stored":
+        yield f"  cookies    behind a redirect that set a cookie: the answer is that of {tried}"
+    else:
+        yield f"  cookies    behind a redirect that set a cookie: {tried} did not end in a page at this URL"
+        ending = ENDINGS.get(handshake.outcome) or explain(handshake.outcome)
+        yield f"  exchange   ended at {handshake.ended_at}: {ending}"
 
 
 def _way(facts: UrlFacts, way: list[PathStep]) -> Iterator[str]:

@@ -8,7 +8,16 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 
-from penstock.crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict, is_internal
+from penstock.crawler.messages import (
+    Dead,
+    Done,
+    RetryAt,
+    RobotsAnswer,
+    Skipped,
+    Unsolved,
+    Verdict,
+    is_internal,
+)
 from penstock.crawler.ports import Saved, Totals
 from penstock.crawler.snapshot import LiveEvent
 
@@ -68,6 +77,8 @@ class RunCounts:
                 return
             case Skipped():
                 self.skipped += 1
+            case Unsolved():
+                pass  # it was counted when it was answered without cookies
             case Dead(task=task, reason=reason, answer=failed):
                 if verdict.requested:
                     self.requests += 1

@@ -3,6 +3,7 @@
 addresses     which IP addresses belong to the public internet, for `--public-only`
 breaker       when a host that never answers is left alone for a while
 congestion    how many requests a host may have open, learnt from how it answers
+cookie_jar    cookies of a few answers, and which of them belong to a request (RFC 6265)
 cookies       which of the operator's cookies belong to a request (RFC 6265)
 pacing        how many requests a second a host accepts, learnt from its 429s
 politeness    what the operator allows: open requests, pauses, request rate, bandwidth, pages and bytes in all

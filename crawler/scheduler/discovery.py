@@ -201,6 +201,10 @@ class Discovery(Generic[Row]):
         self._spreading.clear()
         return taken
 
+    def spread_again(self, row: Row) -> None:
+        """A row that was waiting has its stored links and redirect back, or new ones."""
+        self._spreading[row] = None
+
     def spread_link(self, source: Row, target: Row, *, followed: bool) -> None:
         run = self._run(source, target.url, hops=1)
         self._improve(target, source.reach.by_link(followed, run))

@@ -22,11 +22,13 @@ from penstock.crawler.messages import (
     Failed,
     Fetched,
     FetchTask,
+    Message,
     Rejected,
     RetryAt,
     RobotsAnswer,
     RobotsTask,
     Skipped,
+    Unsolved,
     Verdict,
 )
 from penstock.crawler.policies.breaker import Breaker
@@ -35,6 +37,7 @@ from penstock.crawler.policies.retry import Retry
 from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.policies.sessions import Sessions, may_carry_session
 from penstock.crawler.ports import FrontierStore, HostThrottle, Pending, Saved, Totals
+from penstock.crawler.scheduler.handshakes import HopRules, unsolved
 from penstock.crawler.scheduler.host_window import MAX_URLS, HostQueue, HostWindow
 from penstock.crawler.scheduler.hosts_on_disk import HostsOnDisk
 from penstock.crawler.scheduler.robots_cache import ALLOW_ALL, RobotsCache, RobotsRules
@@ -51,10 +54,11 @@ NEARER_FIRST = "nearer_first"
 class DeferredUrls:
     """Decide which URLs wait until nothing else is left, and which of them turn out to be traps.
 
-    They wait on disk (`RetryAt` at infinity); nothing about them is kept in memory. There are two
+    They wait on disk (`RetryAt` at infinity); nothing about them is kept in memory. There are three
     kinds. An origin whose robots.txt could not be fetched is asked for it once more at the end. A
     URL that may carry a session id (`policies.sessions`) is deferred because the answer depends on
-    the pages nearer to the seeds than itself, and on them alone.
+    the pages nearer to the seeds than itself, and on them alone. A URL behind a cookie gate
+    (`scheduler.handshakes`) is planned when all others are settled.
 
     Deferred URLs are released depth by depth. When those of one depth are released, every URL of
     lesser depth is settled, and no new one can appear: a still nearer page would have to link to
@@ -83,6 +87,8 @@ class DeferredUrls:
         """Return `trap:session`, or None. A URL that a sitemap names is always a page."""
         if self._sessions is None or not url.deferred or url.listed or url.kind != "page":
             return None
+        if url.handshake is not None:
+            return None  # it was requested already
         return self._sessions.rule(CanonicalUrl(url.url), url.depth)
 
     async def release(self, *, without: Collection[str] = ()) -> Sequence[Pending]:
@@ -91,6 +97,10 @@ class DeferredUrls:
         Only right when nothing else is left to do.
         """
         found = await self._store.deferred(limit=MAX_DEFERRED, without=without)
+        if not found and await self._store.plan_handshakes():
+            self._noted_below = 0  # their pages may be near the seeds
+            found = await self._store.deferred(limit=MAX_DEFERRED, without=without)
+        found = [url for url in found if url.host not in without]  # where a handshake begins
         if found and self._sessions is not None and found[0].depth > self._noted_below:
             least, below = self._noted_below, found[0].depth
             async for pages in self._store.session_pages(least=least, below=below):
@@ -123,14 +133,17 @@ class Frontier:
         lag: Callable[[], float] = lambda: 0.0,
         sessions: Sessions | None = None,
         tier: str = "plain",
+        hops: HopRules | None = None,
     ) -> None:
         """`robots` None: robots.txt is not asked. `poison_pages`: pages that may have crashed an
-        earlier run; they come after all others, one at a time. `lag`: the event loop's lag, seconds."""
+        earlier run; they come after all others, one at a time. `lag`: the event loop's lag, seconds.
+        `hops`: where handshakes may go."""
         self._store = store
         self._throttle = Throttle(politeness, breaker, fetchers=fetchers, lag=lag)
         self._budget = budget
         self._robots = RobotsCache(store, robots, retry)
         self._deferred = DeferredUrls(store, sessions)
+        self._hops = hops or HopRules()
         self._tier = tier  # of pages; everything else is fetched by "plain"
         self._clock = clock
         self._window = HostWindow(first_limit=self._throttle.first_limit, max_pages=budget.max_pages_per_host)
@@ -214,6 +227,17 @@ class Frontier:
         self._window.answered(host, pause_until=pause_until, adapted=adapted)
         self._notify()
 
+    def continue_handshake(self, task: FetchTask, result: Fetched | Failed) -> Sequence[Message]:
+        """Line up the next request of a handshake, or return the message that ends it."""
+        following = self._hops.follow(task, result, spent=self._window.spent)
+        if isinstance(following, Pending):
+            self.leased -= 1  # until it is dispatched again, by the host that is asked next
+            self._window.forget(task.host, following.url, following.kind)
+            self._window.add([following])
+            self._notify()
+            return []
+        return [following]
+
     def robots_answered(self, host: str) -> None:
         """The request for a robots.txt has ended: its connection is free."""
         self._window.answered(self._window.queues[host])
@@ -232,7 +256,7 @@ class Frontier:
                 # A Crawl-delay binds from the request that fetched it on.
                 wait = max(wait, self._throttle.min_gap(rules.crawl_delay))
                 self._window.unblock(host, pause_until=self._clock.now() + wait if wait else 0.0)
-            case Done() | Dead() | Skipped() | RetryAt():
+            case Done() | Dead() | Skipped() | RetryAt() | Unsolved():
                 self.leased -= 1
                 if isinstance(verdict, RetryAt):
                     self._retry_check = min(self._retry_check, verdict.at)
@@ -260,20 +284,23 @@ class Frontier:
                 self._window.release(host)
                 return None
         first, rules = host.first(), ALLOW_ALL
+        handshake = first.handshake and self._hops.begin(first.handshake)
+        url = first.url if handshake is None else handshake.at
         if not (waits := self._deferred.must_wait(first)):
-            site = origin(first.url)
+            site = origin(url)
             rules = await self._robots.rules(host.rules, site, now=now)
             if (attempt := self._robots.next_attempt(rules, deferred=first.deferred)) is not None:
                 self._window.block(host, next_start=self._throttle.next_start(host, now, 0.0))
                 return RobotsTask(origin=site, host=host.name, attempt=attempt)
         self.leased += 1
         task = FetchTask(
-            url=first.url,
+            url=url,
             kind=first.kind,
             host=host.name,
             depth=first.depth,
             attempt=first.attempts + 1,
             tier=self._tier if first.kind == "page" else "plain",
+            handshake=handshake,
         )
         rejection = ("pending", NEARER_FIRST) if waits else self._rejection(host, first, rules)
         if rejection is None:
@@ -282,6 +309,8 @@ class Frontier:
             return task
         self._window.drop_first(host)
         state, reason = rejection
+        if handshake is not None:
+            return unsolved(task, reason)
         return Rejected(task=task, state=state, reason=reason)
 
     async def _restore(self, host: HostQueue) -> None:
@@ -296,7 +325,8 @@ class Frontier:
         """Return state and reason of a URL that may not be requested."""
         if self._throttle.gives_up(host):
             return "failed", "host_unreachable"
-        if (rejection := self._robots.rejection(rules, url.url, url.kind)) is not None:
+        at = url.url if url.handshake is None else url.handshake.at
+        if (rejection := self._robots.rejection(rules, at, url.kind)) is not None:
             return rejection
         trap = self._deferred.rule(url)
         return ("skipped", trap) if trap is not None else None

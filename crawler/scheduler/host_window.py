@@ -222,7 +222,9 @@ class HostWindow:
                 host = self._enter(pending.host)
             self._held.add(key)
             host.held += 1
-            heapq.heappush(host.urls, (pending.depth, next(self._arrival), pending))
+            # A handshake that has begun goes on first, so that few jars are open, and a kill repeats few.
+            place = -1 if pending.handshake is not None and pending.handshake.hops else pending.depth
+            heapq.heappush(host.urls, (place, next(self._arrival), pending))
             self.pending += 1
             fed.add(host)
             self._line_up(host)

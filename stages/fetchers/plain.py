@@ -1,4 +1,5 @@
-"""Plain: fetch with aiohttp. One request, no redirect, no cookie kept, a body within bounds.
+"""Plain: fetch with aiohttp. One request, no redirect, no cookie kept but in a handshake's jar, a body
+within bounds.
 
 May touch: `penstock.stages.http`, which is where aiohttp is; a budget of bytes.
 Never raises for what the web does wrong: it returns `Failed` with a reason that the retry policy
@@ -61,7 +62,8 @@ class PlainFetcher:
             # Servers without HEAD answer it with almost any status; the store stage then asks for a
             # second attempt.
             method = "HEAD" if task.kind == "resource" and task.attempt == 1 else "GET"
-            exchange = await self._client.request(method, task.url)
+            jar = None if task.handshake is None else task.handshake.jar
+            exchange = await self._client.request(method, task.url, jar)
             head, rule = exchange.head, self._rules[task.kind]
             if self._keeps_headers and task.kind == "page":
                 head.keep_headers(cookies=not exchange.identifies)  # a cookie for the operator is a key

@@ -23,7 +23,7 @@ from typing import NamedTuple, Protocol
 import aiohttp
 
 from penstock.crawler.config.credentials import Proxy
-from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.messages import CanonicalUrl, Jar
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.policies.politeness import Bandwidth
 from penstock.crawler.ports import ByteHold
@@ -80,8 +80,9 @@ class HttpClient:
         self._next_warning = 0.0  # monotonic seconds
         self._deadlines = Deadlines(min(MAX_TICK_SECONDS, timeout / 10))
 
-    async def request(self, method: str, url: CanonicalUrl) -> Exchange:
-        """Send a request, and return once the head of its response is in. Close the exchange.
+    async def request(self, method: str, url: CanonicalUrl, jar: Jar | None = None) -> Exchange:
+        """Send a request, with the cookies of `jar` that belong to it, and return once the head of its
+        response is in; its cookies are in the jar then. Close the exchange.
 
         A server may close an idle connection at the moment when a request is sent on it. That is
         nobody's fault, so the request is sent once more (RFC 9112 section 9.3.1). On a connection
@@ -90,6 +91,8 @@ class HttpClient:
         fetched_at, started = time.time(), time.monotonic()
         site = origin(url)
         sent = self._credentials.credentials_for(url, site)
+        if jar is not None:
+            sent = sent.with_cookies(jar.header(url, now=fetched_at))
         destination, data = self._requests.request(method, url, site, sent)
         is_second = False
         while True:
@@ -121,6 +124,8 @@ class HttpClient:
         exchange.head = ResponseHead(
             url, message, fetched_at=fetched_at, started=started, sent_at=exchange.sent_at
         )
+        if jar is not None:
+            jar.receive(url, exchange.head.set_cookies, now=time.time())
         return exchange
 
     async def _connect_after_shortage(self, destination: Destination, error: OSError) -> Connection:

@@ -42,6 +42,17 @@ class SentCredentials(NamedTuple):
     in_tunnel: HeaderLines = ()  # in the proxy's CONNECT
     identify: bool = False  # they name the operator, so a cookie in the response may be a key
 
+    def with_cookies(self, cookies: str | None) -> SentCredentials:
+        """The same with cookies of a jar. They replace cookies of the operator with the same names, and
+        like these they may be a key."""
+        headers = dict(self.in_request)
+        own = next((name for name in headers if name.lower() == "cookie"), "Cookie")
+        if cookies is not None:
+            names = {pair.partition("=")[0] for pair in cookies.split("; ")}
+            kept = [pair for pair in headers.get(own, "").split("; ") if pair.partition("=")[0] not in names]
+            headers[own] = "; ".join([*filter(None, kept), cookies])
+        return self._replace(in_request=tuple(headers.items()), identify=True)
+
 
 NO_CREDENTIALS = SentCredentials()
 

@@ -93,6 +93,11 @@ class ResponseHead:
         options = self._headers.get("X-Content-Type-Options", "")
         return options.partition(",")[0].strip().lower() != "nosniff"
 
+    @property
+    def set_cookies(self) -> list[str]:
+        """The values of the Set-Cookie headers, each on its own: a comma may be part of a date."""
+        return [text_of(value) or "" for value in self._headers.getall(hdrs.SET_COOKIE, ())]
+
     def keep_headers(self, *, cookies: bool) -> None:
         """Have the answer hold all headers too; `cookies`: with Set-Cookie."""
         self._lines = tuple(

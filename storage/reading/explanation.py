@@ -69,6 +69,23 @@ _PARENTS = """
     WHERE url.id = :id
     ORDER BY 2
 """
+# The same with the redirects that answers of handshakes replaced.
+_ALL_PARENTS = _PARENTS.replace(
+    "ORDER BY 2",
+    """UNION
+    SELECT parent.id, source.url, parent.seed, 1, 1, ''
+    FROM url
+    JOIN handshake ON handshake.gate_id = url.id AND handshake.url_id <> url.id
+    JOIN url AS parent ON parent.id = handshake.url_id AND parent.depth = url.depth
+    JOIN url_text AS source ON source.id = parent.id
+    WHERE url.id = :id
+    ORDER BY 2""",
+)
+_FIRST_WITH_HANDSHAKES = 11  # schema version
+_HANDSHAKE = """
+    SELECT handshake.start, handshake.outcome, handshake.ended_at FROM handshake WHERE handshake.url_id = :id
+"""
+_SETS_COOKIE = "SELECT last_fetch.sets_cookie FROM last_fetch WHERE last_fetch.url_id = :id"
 
 
 class UrlFacts(NamedTuple):
@@ -96,6 +113,14 @@ class StoredAnswer(NamedTuple):
     redirect_to: str | None
 
 
+class StoredHandshake(NamedTuple):
+    """The one exchange with a private cookie jar that a URL behind a cookie gate gets."""
+
+    start: str  # the URL at which it begins
+    outcome: str | None  # `stored`, or why it did not end at the URL; None: not tried yet
+    ended_at: str | None
+
+
 class PathStep(NamedTuple):
     """One URL on the path, and how the URL before leads to it."""
 
@@ -112,6 +137,8 @@ class Explanation:
     answer: StoredAnswer | None  # None: the URL was not requested
     path: list[PathStep]  # from a seed to the URL; empty: none is stored
     loop: list[str]  # the URLs of the redirect loop that the URL leads into; empty: none
+    sets_cookie: bool = False  # the stored redirect or failure set a cookie
+    handshake: StoredHandshake | None = None  # None: the URL is behind no cookie gate, as far as is known
 
 
 class _Parent(NamedTuple):
@@ -128,12 +155,17 @@ def explain_url(connection: sqlite3.Connection, text: str) -> Explanation:
     url, number = find_url(connection, text)
     facts = UrlFacts(*connection.execute(_FACTS, {"id": number}).fetchone())
     answer = connection.execute(_ANSWER, {"id": number}).fetchone()
+    has_handshakes = _schema(connection) >= _FIRST_WITH_HANDSHAKES
+    flag = connection.execute(_SETS_COOKIE, {"id": number}).fetchone() if has_handshakes else None
+    handshake = connection.execute(_HANDSHAKE, {"id": number}).fetchone() if has_handshakes else None
     return Explanation(
         url=url,
         facts=facts,
         answer=StoredAnswer(*answer) if answer else None,
         path=_path(connection, number, url, seed=bool(facts.seed)),
         loop=_loop(connection, number, url),
+        sets_cookie=bool(flag and flag[0]),
+        handshake=StoredHandshake(*handshake) if handshake else None,
     )
 
 
@@ -142,8 +174,7 @@ def find_url(connection: sqlite3.Connection, text: str) -> tuple[CanonicalUrl, i
     url = _canonical(text)
     parts = split(url)
     key = {"host": parts.host, "path": parts.path, "secure": int(parts.secure)}
-    [(schema,)] = connection.execute("PRAGMA user_version")
-    if schema < _FIRST_WITH_DIGESTS:
+    if _schema(connection) < _FIRST_WITH_DIGESTS:
         found = connection.execute(_FIND_BY_TEXT, key).fetchone()
     else:
         key["digest"] = digest_of_path(parts.path)
@@ -151,6 +182,11 @@ def find_url(connection: sqlite3.Connection, text: str) -> tuple[CanonicalUrl, i
     if found is None:
         raise BadQuery(f"{url} is not in this crawl: no page that was stored links or redirects to it")
     return url, found[0]
+
+
+def _schema(connection: sqlite3.Connection) -> int:
+    [(version,)] = connection.execute("PRAGMA user_version")
+    return int(version)
 
 
 def _canonical(text: str) -> CanonicalUrl:
@@ -187,8 +223,10 @@ def _loop(connection: sqlite3.Connection, number: int, url: str) -> list[str]:
 def _path(connection: sqlite3.Connection, number: int, url: str, *, seed: bool) -> list[PathStep]:
     """The steps from a seed; at each the parent that sorts first, unless it leads into a loop."""
 
+    query = _ALL_PARENTS if _schema(connection) >= _FIRST_WITH_HANDSHAKES else _PARENTS
+
     def parents(child: int) -> Iterator[_Parent]:
-        return map(_Parent._make, connection.execute(_PARENTS, {"id": child}))
+        return map(_Parent._make, connection.execute(query, {"id": child}))
 
     here = _Parent(number, url, int(seed), 0, 1, "")
     visited = {number}

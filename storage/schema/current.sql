@@ -77,10 +77,12 @@ CREATE TABLE fetch (             -- the last answer of each URL in each generati
     etag        TEXT,            -- as sent
     last_modified TEXT,          -- as sent
     dropped_links INTEGER NOT NULL DEFAULT 0, -- mentions of links that were not read
+    sets_cookie INTEGER NOT NULL DEFAULT 0, -- 1: a redirect or a failure that set a cookie
     PRIMARY KEY (url_id, generation)
 ) WITHOUT ROWID;
 -- Which URLs redirect to a URL.
 CREATE INDEX fetch_redirect ON fetch (redirect_id) WHERE redirect_id IS NOT NULL;
+CREATE INDEX fetch_cookie ON fetch (url_id) WHERE sets_cookie = 1 AND redirect_id IS NOT NULL;
 
 CREATE TABLE link (              -- one row per distinct (source, target) of stored pages
     source      INTEGER NOT NULL REFERENCES url (id),
@@ -286,6 +288,17 @@ CREATE TABLE sitemap_child (     -- which sitemap leads to which
     PRIMARY KEY (parent_id, url_id)
 ) WITHOUT ROWID;
 CREATE INDEX sitemap_child_url ON sitemap_child (url_id);
+
+CREATE TABLE handshake (         -- URLs behind a cookie gate, each tried once with a private jar
+    url_id      INTEGER PRIMARY KEY REFERENCES url (id),
+    start       TEXT NOT NULL,   -- the URL at which the exchange begins
+    gate_id     INTEGER REFERENCES url (id), -- where the URL redirects without cookies; NULL: it denied
+                                 -- access
+    reason      TEXT,            -- why it failed without cookies; NULL: it redirected
+    outcome     TEXT,            -- stored, or why the exchange did not end at the URL; NULL: not tried yet
+    ended_at    TEXT             -- the URL at which the exchange ended
+);
+CREATE INDEX handshake_gate ON handshake (gate_id) WHERE gate_id IS NOT NULL;
 
 CREATE VIEW broken_links AS      -- links (with --resources, resources too) that do not answer, and their pages
 SELECT
@@ -548,6 +561,17 @@ FROM known_url
 WHERE state = 'failed'
 ORDER BY reason, url;
 
+CREATE VIEW handshakes AS        -- URLs behind a redirect that set a cookie; each is requested once with cookies
+SELECT
+    url_text.url AS url,         -- canonical
+    handshake.start AS start,    -- the URL at which the exchange with an empty cookie jar began
+    coalesce(handshake.outcome, 'pending') AS outcome, -- stored: the answer in pages is that of the exchange; else why it is not
+    handshake.ended_at AS ended_at, -- the URL at which the exchange ended
+    (SELECT gate.url FROM url_text AS gate WHERE gate.id = handshake.gate_id) AS redirect_to, -- where the URL redirects without cookies; NULL: it denies access
+    handshake.reason AS reason   -- why it failed without cookies; NULL: it redirects
+FROM handshake
+JOIN url_text ON url_text.id = handshake.url_id;
+
 CREATE VIEW hosts AS             -- counts, bytes and answer time of every host, the largest host first
 SELECT
     host.name AS host,           -- name and non-default port
@@ -610,6 +634,14 @@ SELECT
             JOIN url AS same ON same.id = fetch.url_id
             JOIN url_text AS source ON source.id = same.id
             WHERE fetch.redirect_id = known.id
+              AND same.id <> known.id
+              AND same.depth = known.depth
+            UNION ALL
+            SELECT source.url AS url -- a redirect that the answer of a handshake replaced
+            FROM handshake
+            JOIN url AS same ON same.id = handshake.url_id
+            JOIN url_text AS source ON source.id = same.id
+            WHERE handshake.gate_id = known.id
               AND same.id <> known.id
               AND same.depth = known.depth
         ) AS parent
@@ -722,6 +754,7 @@ WHERE page.status = 200 AND page.error IS NULL
   -- A page's link to itself does not count.
   AND NOT EXISTS (SELECT 1 FROM link WHERE link.target = url.id AND link.source <> url.id)
   AND NOT EXISTS (SELECT 1 FROM fetch WHERE fetch.redirect_id = url.id AND fetch.url_id <> url.id)
+  AND NOT EXISTS (SELECT 1 FROM handshake WHERE handshake.gate_id = url.id AND handshake.url_id <> url.id)
 ORDER BY url_text.url;
 
 CREATE VIEW pages AS             -- every URL that was requested, with its newest answer

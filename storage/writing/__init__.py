@@ -9,7 +9,8 @@ url_table              rows of `url` and `host`: looked up, cached, added and wr
 rows                   one row of `url` in memory, and the bounded cache of such rows
 interned_strings       repeated texts (anchor texts, rel values, content types), stored once each
 verdict_tables         what a verdict writes: states, answers, bodies, robots, sitemaps, clocks, counts
-sitemap_tables       robots.txt and sitemaps, and who names which
+sitemap_tables         robots.txt and sitemaps, and who names which
+handshake_table        which URLs are behind a cookie gate, and how the one exchange of each ended
 resource_table         resources of pages and their answers
 extraction_tables      extracted values, structured data, the text for the search index
 telemetry_samples      a run's samples on disk, bounded in number

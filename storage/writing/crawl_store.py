@@ -29,6 +29,7 @@ from penstock.storage.writing import statements as sql
 from penstock.storage.writing.extraction_tables import make_search
 from penstock.storage.writing.failed_urls import admit_failed
 from penstock.storage.writing.frontier_store import SqliteFrontier
+from penstock.storage.writing.handshake_table import HandshakePlan
 from penstock.storage.writing.interned_strings import InternedStrings
 from penstock.storage.writing.parse_marks import ParseMarks, judge_last_run
 from penstock.storage.writing.resource_table import count_resources, resume_resources
@@ -62,6 +63,7 @@ class OpenRun(Struct, frozen=True, kw_only=True):
     id: int
     writer: Writer
     frontier: SqliteFrontier
+    admission: Admission  # its scope may widen during the run
     poison_pages: Sequence[CanonicalUrl]  # may have crashed the last run: parse them last, one at a time
     path: Path
 
@@ -177,7 +179,10 @@ class CrawlStore:
         return OpenRun(
             id=self._run,
             writer=self._writer,
-            frontier=SqliteFrontier(database),
+            frontier=SqliteFrontier(
+                database, HandshakePlan(database, target.urls, self._generation, on_commit)
+            ),
+            admission=admission,
             poison_pages=poison_pages,
             path=database.path,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from penstock.crawler.messages import Dead, Done, Links, RetryAt, Skipped
+from penstock.crawler.messages import Done, Links, UrlVerdict
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind
 from penstock.storage.database.batching import CHUNK_SIZE, chunkwise, in_chunks
 from penstock.storage.database.database import Database
@@ -41,7 +41,7 @@ class DiscoveredUrls:
         self.grown: set[str] = set()  # hosts of new pending URLs, after `write`
         self.links = 0
 
-    async def note(self, verdict: Done | Dead | RetryAt | Skipped, row: UrlRow) -> None:
+    async def note(self, verdict: UrlVerdict, row: UrlRow) -> None:
         if not isinstance(verdict, Done) or verdict.content is None:
             return
         links = verdict.content.links

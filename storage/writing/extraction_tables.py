@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from penstock.crawler.extraction import ExtractionResult
-from penstock.crawler.messages import Dead, Done, RetryAt, Skipped
+from penstock.crawler.messages import Done, UrlVerdict
 from penstock.storage.database.database import Database
 from penstock.storage.writing import extraction_statements as sql
 from penstock.storage.writing.interned_strings import InternedStrings, storable
@@ -48,7 +48,7 @@ class ExtractionTables:
         self._generation = generation
         self._pages: list[ExtractedPage] = []
 
-    async def note(self, verdict: Done | Dead | RetryAt | Skipped, row: UrlRow) -> None:
+    async def note(self, verdict: UrlVerdict, row: UrlRow) -> None:
         content = verdict.content if isinstance(verdict, Done) else None
         if content is not None and content.extraction is not None:
             page = ExtractedPage(row.id, self._generation, content.title, content.extraction)

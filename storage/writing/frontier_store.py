@@ -10,11 +10,12 @@ import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
-from penstock.crawler.messages import RobotsAnswer, RobotsTask
+from penstock.crawler.messages import CanonicalUrl, Handshake, RobotsAnswer, RobotsTask
 from penstock.crawler.ports import HostThrottle, LoadedHost, Pending, SessionPage, WaitingHost
-from penstock.crawler.urls import origin, unsplit
+from penstock.crawler.urls import host_of, origin, unsplit
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
+from penstock.storage.writing.handshake_table import HandshakePlan
 from penstock.storage.writing.rows import KIND_NAMES
 
 ROWS_AT_ONCE = 2_000  # some 10 ms of the event loop
@@ -23,8 +24,9 @@ ROWS_AT_ONCE = 2_000  # some 10 ms of the event loop
 class SqliteFrontier:
     """Implements `FrontierStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, handshakes: HandshakePlan) -> None:
         self._database = database
+        self._handshakes = handshakes
 
     async def waiting_hosts(self, *, after: str | None, limit: int) -> Sequence[WaitingHost]:
         async with self._database.lock:
@@ -66,10 +68,7 @@ class SqliteFrontier:
         async with self._database.lock:
             params = {"now": now, "limit": limit, "without": json.dumps([*without])}
             rows = await self._database.rows(sql.DUE_RETRIES, params)
-        return [
-            Pending(unsplit(secure, host, path), host, depth, tries, KIND_NAMES[kind])
-            for secure, host, path, depth, tries, kind in rows
-        ]
+        return [_waiting(*row) for row in rows]
 
     async def next_retry(self, *, after: float, without: Collection[str] = ()) -> float | None:
         async with self._database.lock:
@@ -81,11 +80,7 @@ class SqliteFrontier:
         async with self._database.lock:
             params = {"limit": limit, "without": json.dumps([*without])}
             rows = await self._database.rows(sql.LATE, params)
-        return [
-            Pending(unsplit(secure, host, path), host, depth, tries, KIND_NAMES[kind], True, bool(listed))
-            for secure, host, path, depth, tries, kind, listed in rows
-            if depth == rows[0][3]
-        ]
+        return [_waiting(*row, deferred=True) for row in rows if row[3] == rows[0][3]]
 
     async def session_pages(self, *, least: int, below: int) -> AsyncIterator[Sequence[SessionPage]]:
         params = {"least": least, "below": below, "after": 0, "limit": ROWS_AT_ONCE}
@@ -105,10 +100,13 @@ class SqliteFrontier:
             [(count,)] = await self._database.rows(sql.PAGES_OF_HOST, {"host": host})
         return int(count)
 
+    async def plan_handshakes(self) -> bool:
+        return await self._handshakes.make()
+
     async def unfinished(self) -> bool:
         async with self._database.lock:
             [(answer,)] = await self._database.rows(sql.UNFINISHED)
-        return bool(answer)
+        return bool(answer) or await self.plan_handshakes()
 
     async def throttle(self, host: str) -> HostThrottle:
         async with self._database.lock:
@@ -125,3 +123,24 @@ def _robots_answer(site: str, row: Sequence[Any]) -> RobotsAnswer:
     status, body, error, fetched_at, attempt, url = row
     task = RobotsTask(origin=site, host=site.partition("://")[2], attempt=attempt)
     return RobotsAnswer(task=task, status=status, url=url, body=body, error=error, fetched_at=fetched_at)
+
+
+def _waiting(
+    secure: int,
+    host: str,
+    path: str,
+    depth: int,
+    tries: int,
+    kind: int,
+    listed: int,
+    start: str | None,
+    before: str | None,
+    *,
+    deferred: bool = False,
+) -> Pending:
+    """A row of DUE_RETRIES or LATE."""
+    url = unsplit(secure, host, path)
+    if start is None:
+        return Pending(url, host, depth, tries, KIND_NAMES[kind], deferred, bool(listed))
+    handshake = Handshake(url=url, at=CanonicalUrl(start), before=before)
+    return Pending(url, host_of(handshake.at), depth, tries, KIND_NAMES[kind], True, bool(listed), handshake)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from penstock.crawler.messages import Dead, Done, RetryAt, Skipped
+from penstock.crawler.messages import Dead, Done, UrlVerdict
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind, UrlState, redirect_target
 from penstock.storage.database.batching import in_chunks
 from penstock.storage.database.database import Database
@@ -30,7 +30,7 @@ class ResourceTable:
         self._uses: list[tuple[int, int, int]] = []
         self._answers: list[tuple[object, ...]] = []
 
-    async def note(self, verdict: Done | Dead | RetryAt | Skipped, row: UrlRow) -> None:
+    async def note(self, verdict: UrlVerdict, row: UrlRow) -> None:
         if row.kind == UrlKind.RESOURCE:
             if isinstance(verdict, Done | Dead):
                 self._note_answer(verdict, row)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from penstock.crawler.messages import CanonicalUrl, Dead, Done, RetryAt, RobotsAnswer, Sitemap, Skipped
+from penstock.crawler.messages import CanonicalUrl, Dead, Done, RobotsAnswer, Sitemap, UrlVerdict
 from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.scheduler.discovery import Admission, Discovery, UrlKind, redirect_target
 from penstock.crawler.urls import unsplit
@@ -70,7 +70,7 @@ class SitemapTable:
         self._rows: list[tuple[object, ...]] = []
         self._children: list[tuple[int, int, int]] = []
 
-    async def note(self, verdict: Done | Dead | RetryAt | Skipped, row: UrlRow) -> None:
+    async def note(self, verdict: UrlVerdict, row: UrlRow) -> None:
         if row.kind != UrlKind.SITEMAP or not isinstance(verdict, Done | Dead):
             return
         answer, sitemap = verdict.answer, _NO_SITEMAP

@@ -72,6 +72,14 @@ FIND_CHILDREN = """
     CROSS JOIN fetch ON fetch.url_id = j.value AND fetch.generation = :generation
     CROSS JOIN url ON url.id = fetch.redirect_id
     CROSS JOIN host ON host.id = url.host_id
+    UNION ALL
+    SELECT handshake.url_id, 1, 1,
+           url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
+           host.name, url.secure, url.path, url.kind
+    FROM json_each(:sources) AS j
+    CROSS JOIN handshake ON handshake.url_id = j.value
+    CROSS JOIN url ON url.id = handshake.gate_id
+    CROSS JOIN host ON host.id = url.host_id
 """
 # After a seed's redirect widened the scope: the URLs that it had kept out.
 FIND_OUT_OF_SCOPE = """
@@ -120,8 +128,8 @@ SAVE_FETCH = """
     INSERT OR REPLACE INTO fetch (
         url_id, generation, status, error, type_id, title, language, body_bytes, content_hash, elapsed_ms,
         fetched_at, redirect_id, redirect_text, canonical, robots, other_links, long_links, etag,
-        last_modified, dropped_links)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        last_modified, dropped_links, sets_cookie)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 # The same for a page without error or redirect.
 SAVE_PAGE = """
@@ -242,8 +250,10 @@ PENDING_OF_HOST = """
     ORDER BY url.depth, url.id LIMIT :limit
 """
 DUE_RETRIES = """
-    SELECT url.secure, host.name, url.path, url.depth, url.attempts - url.forgiven, url.kind
+    SELECT url.secure, host.name, url.path, url.depth, url.attempts - url.forgiven, url.kind, 0,
+           handshake.start, handshake.reason
     FROM url JOIN host ON host.id = url.host_id
+    LEFT JOIN handshake ON handshake.url_id = url.id AND handshake.outcome IS NULL
     WHERE url.state = 1 AND url.retry_at <= :now
       AND host.name NOT IN (SELECT value FROM json_each(:without))
     ORDER BY url.retry_at LIMIT :limit
@@ -254,8 +264,10 @@ NEXT_RETRY = """
       AND host_id NOT IN (SELECT host.id FROM json_each(:without) AS j JOIN host ON host.name = j.value)
 """
 LATE = """
-    SELECT url.secure, host.name, url.path, url.depth, url.attempts - url.forgiven, url.kind, url.listed
+    SELECT url.secure, host.name, url.path, url.depth, url.attempts - url.forgiven, url.kind, url.listed,
+           handshake.start, handshake.reason
     FROM url INDEXED BY url_late JOIN host ON host.id = url.host_id
+    LEFT JOIN handshake ON handshake.url_id = url.id AND handshake.outcome IS NULL
     WHERE url.state = 1 AND url.retry_at = 9e999
       AND host.name NOT IN (SELECT value FROM json_each(:without))
     ORDER BY url.depth, url.id LIMIT :limit
@@ -300,6 +312,72 @@ LAST_IDS = """
            (SELECT coalesce(max(id), 0) FROM phrase)
 """
 
+# -- handshakes
+
+# Redirects that set a cookie, from one URL on.
+COOKIE_REDIRECTS = """
+    SELECT url_id, redirect_id FROM fetch
+    WHERE sets_cookie = 1 AND redirect_id IS NOT NULL AND url_id > :after AND generation = :generation
+    ORDER BY url_id LIMIT :limit
+"""
+REDIRECTS_OF = """
+    SELECT fetch.url_id, fetch.redirect_id FROM json_each(:sources) AS j
+    CROSS JOIN fetch ON fetch.url_id = j.value AND fetch.generation = :generation
+    WHERE fetch.redirect_id IS NOT NULL
+"""
+# The URLs whose redirects lead into a circle through some of :sources, and these. Each begins at itself.
+PLAN_CIRCLES = """
+    WITH RECURSIVE led (id) AS (
+        SELECT value FROM json_each(:sources)
+        UNION
+        SELECT fetch.url_id FROM led
+        JOIN fetch ON fetch.redirect_id = led.id AND fetch.generation = :generation
+    )
+    INSERT INTO handshake (url_id, start, gate_id)
+    SELECT led.id, url_text.url, fetch.redirect_id
+    FROM led
+    JOIN url ON url.id = led.id AND url.state = 2
+    JOIN fetch ON fetch.url_id = led.id AND fetch.generation = :generation AND fetch.redirect_id IS NOT NULL
+    JOIN url_text ON url_text.id = led.id
+    WHERE NOT EXISTS (SELECT 1 FROM handshake WHERE handshake.url_id = led.id)
+"""
+# Of :urls, those that denied access and were not tried.
+DENIED = """
+    SELECT url.id, url.reason FROM json_each(:urls) AS j
+    CROSS JOIN url ON url.id = j.value
+    WHERE url.state = 3 AND url.reason IN ('http_401', 'http_403')
+      AND NOT EXISTS (SELECT 1 FROM handshake WHERE handshake.url_id = url.id)
+"""
+# Where the exchange of a denied URL begins: of the chains of redirects that lead to it and set a cookie,
+# the first URL of each; of these the one that sorts first.
+FIRST_START = """
+    WITH RECURSIVE led (id) AS (
+        SELECT :url
+        UNION
+        SELECT fetch.url_id FROM led
+        JOIN fetch ON fetch.redirect_id = led.id AND fetch.generation = :generation
+    ),
+    source (id) AS (
+        SELECT led.id FROM led
+        JOIN fetch ON fetch.url_id = led.id AND fetch.generation = :generation
+        WHERE fetch.sets_cookie = 1 AND fetch.redirect_id IS NOT NULL
+        UNION
+        SELECT fetch.url_id FROM source
+        JOIN fetch ON fetch.redirect_id = source.id AND fetch.generation = :generation
+    )
+    SELECT min(url_text.url) FROM source JOIN url_text ON url_text.id = source.id
+    WHERE NOT EXISTS (
+        SELECT 1 FROM fetch WHERE fetch.redirect_id = source.id AND fetch.generation = :generation
+    )
+"""
+PLAN_DENIED = "INSERT INTO handshake (url_id, start, reason) VALUES (?, ?, ?)"
+DEFER_PLANNED = """
+    UPDATE url SET state = 1, reason = 'handshake', retry_at = 9e999, forgiven = attempts
+    FROM handshake WHERE url.id = handshake.url_id AND handshake.outcome IS NULL AND url.state IN (2, 3)
+"""
+CHANGED = "SELECT changes()"
+END_HANDSHAKE = "UPDATE handshake SET outcome = ?, ended_at = ? WHERE url_id = ?"
+
 # -- the crawl and its runs
 
 FIND_CRAWL = "SELECT identity, depth, robots, generation FROM crawl"
@@ -316,6 +394,7 @@ ADMIT_WITHIN_DEPTH = """
 LIMIT_BEYOND_DEPTH = """
     UPDATE url SET state = 4, reason = 'depth', retry_at = NULL
     WHERE state IN (0, 1) AND kind = 0 AND depth > :depth AND NOT listed
+      AND NOT EXISTS (SELECT 1 FROM handshake WHERE handshake.url_id = url.id AND handshake.outcome IS NULL)
 """
 ADMIT_PAST_ROBOTS = """
     UPDATE url SET state = 0, reason = NULL

@@ -127,6 +127,11 @@ class UrlTable:
             [(r.depth, r.hops, +r.followed, +r.listed, r.run, +r.state, r.reason, r.id) for r in rows],
         )
 
+    def forget(self) -> None:
+        """Between batches: drop all rows, after the table was changed by other means."""
+        self._rows = TwoGenerations(CACHED_URLS)
+        self._oversized.clear()
+
     def evict(self) -> None:
         """Between batches: drop rows that were not used for long."""
         self._rows.evict(self._oversized)

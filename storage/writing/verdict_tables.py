@@ -15,7 +15,7 @@ import zlib
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from penstock.crawler.messages import Answer, Content, Dead, Done, RetryAt, Skipped
+from penstock.crawler.messages import Answer, Content, Dead, Done, RetryAt, Skipped, Unsolved, UrlVerdict
 from penstock.crawler.ports import ThrottleSource
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind, UrlState, redirect_target
 from penstock.storage.database.database import Database
@@ -35,7 +35,7 @@ class UrlStates:
         self._done: list[int] = []  # parameters of SETTLE_DONE
         self._settled: list[object] = []  # parameters of SETTLE_URL, row after row
 
-    async def note(self, verdict: Done | Dead | RetryAt | Skipped, row: UrlRow) -> None:
+    async def note(self, verdict: UrlVerdict, row: UrlRow) -> None:
         match verdict:
             case Done():
                 row.state, row.reason = UrlState.DONE, None
@@ -49,6 +49,10 @@ class UrlStates:
             case Skipped(reason=reason):
                 row.state, row.reason = UrlState.SKIPPED, reason
                 self._settled += (_SKIPPED, reason, None, 0, row.id)
+            case Unsolved(task=task):  # as before its handshake
+                row.reason = before = None if task.handshake is None else task.handshake.before
+                row.state = UrlState.DONE if before is None else UrlState.FAILED
+                self._settled += (int(row.state), before, None, 1, row.id)
 
     async def write(self) -> None:
         await self._database.run_multi_row(sql.SETTLE_DONE, self._done)
@@ -88,8 +92,8 @@ class RunCounts:
         self._run = run
         self.batch = BatchCounts()
 
-    async def note(self, verdict: Done | Dead | RetryAt | Skipped, row: UrlRow) -> None:
-        if isinstance(verdict, Skipped):
+    async def note(self, verdict: UrlVerdict, row: UrlRow) -> None:
+        if isinstance(verdict, Skipped | Unsolved):
             return
         counts, kind = self.batch, verdict.task.kind
         requested = isinstance(verdict, Done) or verdict.requested
@@ -130,7 +134,7 @@ class FetchTables:
         self._sessions: list[tuple[int, bytes]] = []
         self._bodies: list[tuple[Done, int]] = []
 
-    async def note(self, verdict: Done | Dead | RetryAt | Skipped, row: UrlRow) -> None:
+    async def note(self, verdict: UrlVerdict, row: UrlRow) -> None:
         if row.kind != UrlKind.PAGE:
             return
         if isinstance(verdict, Done):
@@ -154,6 +158,7 @@ class FetchTables:
                     0,
                     None,
                     None,
+                    0,
                     0,
                 )
 
@@ -189,7 +194,7 @@ class FetchTables:
         else:
             location = _storable(answer.location) if redirect is None else None
             redirect_id = redirect.id if redirect is not None else None
-            self._fetches += (*head, error, *described, redirect_id, location, *rest)
+            self._fetches += (*head, error, *described, redirect_id, location, *rest, +answer.sets_cookie)
 
     async def write(self) -> None:
         await self._database.run_multi_row(sql.SAVE_PAGE, self._pages)

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from penstock.crawler.messages import Dead, Done, RetryAt, RobotsAnswer, Skipped, Verdict
+from penstock.crawler.messages import Dead, Done, RobotsAnswer, UrlVerdict, Verdict
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.ports import Saved, TelemetrySource, ThrottleSource
 from penstock.crawler.scheduler.discovery import Admission, Discovery, UrlKind, redirect_target
@@ -23,6 +23,7 @@ from penstock.storage.database.database import Database
 from penstock.storage.writing.discovered_urls import DiscoveredUrls
 from penstock.storage.writing.extraction_tables import ExtractionTables, names_of
 from penstock.storage.writing.group_commit import GroupCommit
+from penstock.storage.writing.handshake_table import HandshakeTable
 from penstock.storage.writing.interned_strings import InternedStrings
 from penstock.storage.writing.resource_table import ResourceTable
 from penstock.storage.writing.rows import KIND_NUMBERS, Key, UrlRow, key_of
@@ -116,6 +117,7 @@ class Transaction:
         resources = ResourceTable(database, strings, self._discovery)
         extractions = ExtractionTables(database, strings, generation)
         self._robots = RobotsTable(database, self._discovery)
+        self._handshakes = HandshakeTable(database, self._discovery)
         self.urls = DiscoveredUrls(database, target.urls, strings, self._discovery, generation)
         self.counts = RunCounts(database, run)
         self._noting = (
@@ -132,6 +134,7 @@ class Transaction:
             states.write,
             fetches.write,
             extractions.write,
+            self._handshakes.write,
             self.urls.write,
             self._robots.write,
             sitemaps.write,
@@ -154,6 +157,8 @@ class Transaction:
             row = rows[_key_of_verdict(verdict)]
             for note in self._noting:
                 await note(verdict, row)
+            if verdict.task.handshake is not None:
+                self._handshakes.note(verdict, row)
         for write in self._writing:
             await write()
         return self._discovery.summary(self.urls.grown)
@@ -170,7 +175,7 @@ class Transaction:
         await strings.remember([text for page in pages for text in _texts_of(page, texts)])
 
 
-def _key_of_verdict(verdict: Done | Dead | RetryAt | Skipped) -> Key:
+def _key_of_verdict(verdict: UrlVerdict) -> Key:
     return key_of(verdict.task.url, KIND_NUMBERS[verdict.task.kind])
 
 

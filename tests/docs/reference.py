@@ -54,6 +54,7 @@ SKIPPED: Mapping[str, str] = {
 
 PENDING: Mapping[str, str] = {
     "http_503, timeout, ...": "the last request failed so; it is repeated at `urls.retry_at`",
+    "handshake": "its redirects set a cookie: it is requested with cookies when nothing else is left",
     "nearer_first": "it may contain a session id, so URLs of a lower depth are fetched first",
 }
 

@@ -203,6 +203,9 @@ def _distances(db: str | Path) -> Iterator[str]:
         ways[bool(followed)][source].add((target, 1))
     for source, target in rows(db, "SELECT url, redirect_to FROM pages WHERE redirect_to LIKE 'http%'"):
         ways[True][source].add((target, 0))
+    # A redirect that led to a URL before the answer of a handshake replaced it.
+    for source, target in rows(db, "SELECT url, redirect_to FROM handshakes WHERE redirect_to IS NOT NULL"):
+        ways[True][source].add((target, 0))
 
     known: dict[str, float] = {seed: 0 for (seed,) in rows(db, "SELECT url FROM urls WHERE seed")}
     changed = deque(known)

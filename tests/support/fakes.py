@@ -33,6 +33,7 @@ from penstock.crawler.messages import (
     Kind,
     Link,
     Links,
+    Message,
     RetryAt,
     RobotsAnswer,
     RobotsTask,
@@ -331,6 +332,9 @@ class MemoryCrawl:
         async with self._asked("count_pages"):
             return self.stored[host]
 
+    async def plan_handshakes(self) -> bool:
+        return False  # there are no cookies in memory
+
     async def unfinished(self) -> bool:
         async with self._asked("unfinished"):
             return any(row.state != "settled" for row in self.rows.values())
@@ -398,6 +402,9 @@ class FakeGate:
     def __init__(self) -> None:
         self.answers: list[tuple[str, Fetched | Failed]] = []
         self.robots: list[str] = []
+
+    def continue_handshake(self, message: FetchTask, result: Fetched | Failed) -> Sequence[Message]:
+        return [result]
 
     def answered(self, message: FetchTask, result: Fetched | Failed) -> None:
         self.answers.append((message.url, result))

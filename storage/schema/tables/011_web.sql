@@ -18,3 +18,18 @@ CREATE TABLE sitemap_child (     -- which sitemap leads to which
 ) WITHOUT ROWID;
 CREATE INDEX sitemap_child_url ON sitemap_child (url_id);
 CREATE INDEX url_sitemap ON url (state) WHERE kind = 1;
+
+-- Cookie gates. A redirect that sets a cookie is flagged; no cookie is stored.
+
+ALTER TABLE fetch ADD COLUMN sets_cookie INTEGER NOT NULL DEFAULT 0; -- 1: a redirect or a failure that set a cookie
+CREATE INDEX fetch_cookie ON fetch (url_id) WHERE sets_cookie = 1 AND redirect_id IS NOT NULL;
+
+CREATE TABLE handshake (         -- URLs behind a cookie gate, each tried once with a private jar
+    url_id      INTEGER PRIMARY KEY REFERENCES url (id),
+    start       TEXT NOT NULL,   -- the URL at which the exchange begins
+    gate_id     INTEGER REFERENCES url (id), -- where the URL redirects without cookies; NULL: it denied access
+    reason      TEXT,            -- why it failed without cookies; NULL: it redirected
+    outcome     TEXT,            -- stored, or why the exchange did not end at the URL; NULL: not tried yet
+    ended_at    TEXT             -- the URL at which the exchange ended
+);
+CREATE INDEX handshake_gate ON handshake (gate_id) WHERE gate_id IS NOT NULL;

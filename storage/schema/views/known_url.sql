@@ -30,6 +30,14 @@ SELECT
             WHERE fetch.redirect_id = known.id
               AND same.id <> known.id
               AND same.depth = known.depth
+            UNION ALL
+            SELECT source.url AS url -- a redirect that the answer of a handshake replaced
+            FROM handshake
+            JOIN url AS same ON same.id = handshake.url_id
+            JOIN url_text AS source ON source.id = same.id
+            WHERE handshake.gate_id = known.id
+              AND same.id <> known.id
+              AND same.depth = known.depth
         ) AS parent
     ) END AS discovered_from,
     known.seed AS seed,

@@ -11,4 +11,5 @@ WHERE page.status = 200 AND page.error IS NULL
   -- A page's link to itself does not count.
   AND NOT EXISTS (SELECT 1 FROM link WHERE link.target = url.id AND link.source <> url.id)
   AND NOT EXISTS (SELECT 1 FROM fetch WHERE fetch.redirect_id = url.id AND fetch.url_id <> url.id)
+  AND NOT EXISTS (SELECT 1 FROM handshake WHERE handshake.gate_id = url.id AND handshake.url_id <> url.id)
 ORDER BY url_text.url;
