@@ -6,6 +6,7 @@ response        the status line and headers of a response, as far as the crawl u
 content_coding  undo the codings of a body (gzip, deflate, br, zstd), within bounds.
 mime            read the Content-Type headers of an answer as browsers do.
 sniffing        the type of a body that was sent without one, by its beginning.
+head_mending    heads of responses that aiohttp's parser refuses, in the words of RFC 9112.
 failures        the one stable word for what went wrong with a fetch.
 aiohttp_inside  the only module that uses undocumented parts of aiohttp: protocol, connector, request.
 socks           connections through a SOCKS 5 proxy, with the extra `socks`.

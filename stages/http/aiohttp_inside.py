@@ -7,7 +7,8 @@ documents (its exceptions, `hdrs`, the resolver interface), so an upgrade is che
 Used beyond what aiohttp documents:
 
     ResponseHandler  subclassed: set_response_params, feed_data, data_received, read, should_close;
-                     its attributes _exception, _loop, _payload, _reading_paused
+                     its attributes _exception, _loop, _parser, _payload, _reading_paused
+    HttpResponseParser  made, and replaced: feed_data, feed_eof, pause_reading
     TCPConnector     subclassed: _create_connection, _wrap_create_connection, _factory, _loop, _conns,
                      _acquired
     ClientRequest    made without a session: connection_key, headers, proxy_headers
@@ -46,10 +47,12 @@ check_version(aiohttp.__version__)  # before the imports below, which another ve
 
 from aiohttp.client_proto import ResponseHandler  # noqa: E402
 from aiohttp.connector import Connection  # noqa: E402
-from aiohttp.http import RawResponseMessage  # noqa: E402
+from aiohttp.http import HttpResponseParser, RawResponseMessage  # noqa: E402
 from aiohttp.http_exceptions import HttpProcessingError  # noqa: E402
 from aiohttp.streams import StreamReader  # noqa: E402
 from yarl import URL  # noqa: E402
+
+from penstock.stages.http.head_mending import end_of_head, may_be_head, mend_head  # noqa: E402
 
 __all__ = [
     "ClientProtocol",
@@ -73,6 +76,107 @@ MAX_LINES_AT_ONCE = 1_000  # of a head or of chunks: each chunk has two lines, e
 PART_BYTES = 2 * 1024
 
 Destination = aiohttp.ClientRequest  # whom to connect to, and through which proxy
+
+
+class HeadParser:
+    """Stands before aiohttp's parser until the final head of one response is parsed.
+
+    aiohttp's parser is strict where servers are not, and its lenient modes are not open to us. What it
+    refuses is mended as `head_mending` has it and parsed once more, now apart from the bytes behind it:
+    bytes behind a complete response are not part of it, whatever they are. A response that was mended
+    ends its connection.
+    """
+
+    __slots__ = ("_mending", "_params", "_parser", "_protocol", "_refusal", "_searched", "_seen")
+
+    def __init__(self, protocol: ClientProtocol, parser: Any, params: Mapping[str, Any]) -> None:
+        self._protocol = protocol
+        self._parser = parser
+        self._params = params  # of set_response_params
+        self._seen: list[bytes] = []
+        self._mending = bytearray()  # the response from its beginning, once it was refused
+        self._searched = 0  # bytes of it in which there is no end of a head
+        self._refusal: Exception | None = None
+
+    def feed_data(self, data: bytes) -> tuple[Any, bool, bytes]:
+        if self._refusal is not None:
+            self._mending += data
+            return self._mend()
+        self._seen.append(data)
+        try:
+            result: tuple[Any, bool, bytes] = self._parser.feed_data(data)
+        except HttpProcessingError as error:
+            self._refusal = error
+        else:
+            if not result[0]:
+                return result
+            head = result[0][-1][0]
+            if not (head.should_close and not head.chunked and _names_chunked(head)):
+                if head.code >= 200 or head.code == 101:
+                    self._protocol._parser = self._parser
+                return result
+            self._refusal = HttpProcessingError(message="chunked is not the last transfer coding")
+        self._mending += b"".join(self._seen)
+        return self._mend()
+
+    def feed_eof(self) -> Any:
+        return None if self._refusal is not None else self._parser.feed_eof()
+
+    def pause_reading(self) -> None:
+        self._parser.pause_reading()
+
+    def _mend(self) -> tuple[Any, bool, bytes]:
+        assert self._refusal is not None
+        messages: list[tuple[RawResponseMessage, StreamReader]] = []
+        if not self._searched:  # RFC 9112 section 2.2: empty lines before a message are passed over
+            self._mending = self._mending.lstrip(b"\r\n")
+        while (end := end_of_head(self._mending, max(self._searched - 3, 0))) >= 0:
+            head = mend_head(bytes(self._mending[:end]))
+            if head is None:
+                raise self._refusal
+            rest = bytes(self._mending[end:])
+            self._parser, self._searched = self._new_parser(), 0
+            parsed, upgraded, tail = self._parser.feed_data(head)
+            messages += parsed
+            if messages[-1][0].code >= 200 or upgraded:
+                self._protocol.force_close()
+                self._protocol._parser = self._parser
+                self._feed_body(messages[-1][1], rest)
+                return messages, upgraded, tail
+            self._mending[:end] = b""
+        self._searched = len(self._mending)
+        if not may_be_head(self._mending):
+            raise self._refusal
+        return messages, False, b""
+
+    def _feed_body(self, body: StreamReader, data: bytes) -> None:
+        if not data or body.is_eof():  # as that of a 204
+            return
+        try:
+            self._parser.feed_data(data)
+        except HttpProcessingError:
+            if not body.is_eof():
+                raise
+
+    def _new_parser(self) -> Any:
+        params = self._params
+        return HttpResponseParser(
+            self._protocol,
+            self._protocol._loop,
+            self._protocol._read_bufsize,
+            payload_exception=aiohttp.ClientPayloadError,
+            response_with_body=not params.get("skip_payload", False),
+            read_until_eof=params.get("read_until_eof", False),
+            auto_decompress=params.get("auto_decompress", True),
+            max_line_size=params.get("max_line_size", MAX_HEADER_BYTES),
+            max_field_size=params.get("max_field_size", MAX_HEADER_BYTES),
+            max_headers=params.get("max_headers", MAX_HEADERS),
+        )
+
+
+def _names_chunked(head: RawResponseMessage) -> bool:
+    """True if the body is framed by chunks, though aiohttp's parser does not see it."""
+    return any("chunked" in value.lower() for value in head.headers.getall("Transfer-Encoding", ()))
 
 
 class ClientProtocol(ResponseHandler):
@@ -116,6 +220,7 @@ class ClientProtocol(ResponseHandler):
         """Called before every request, also by aiohttp before it asks a proxy for a tunnel."""
         self._head_bytes, self._in_head, self._has_lines = 0, True, True
         super().set_response_params(**params)
+        self._parser = HeadParser(self, self._parser, params)  # type: ignore[assignment]
 
     def feed_data(self, data: Any, *size: int) -> None:
         """Called by aiohttp's parser with each response head and the stream of its body."""

@@ -103,7 +103,11 @@ CASES = (
     fails("length-no-number", head(HTML, "Content-Length: x") + PAGE, "bad_http"),
     fails("length-plus", head(HTML, "Content-Length: +21") + PAGE, "bad_http"),
     fails("length-beyond-64-bit", head(HTML, "Content-Length: " + "9" * 30) + PAGE, "bad_http"),
-    fails("length-and-chunked", chunked(b"0\r\n\r\n", "Content-Length: 3"), "bad_http"),
+    Case(
+        name="length-and-chunked",
+        answer=chunked(b"0\r\n\r\n", "Content-Length: 3"),
+        page={"title": None, "body_bytes": 0},
+    ),
     # RFC 9112 section 6.3: without chunked at the end, the body ends with the connection.
     Case(name="chunked-not-last", answer=head(HTML, "Transfer-Encoding: chunked, gzip") + PAGE, page=WELL),
     *(
@@ -122,7 +126,7 @@ CASES = (
     fails("headers-of-60-mib", lambda: many_headers(1_000, 60_000), "bad_http"),
     fails("headers-endless", endless_headers, "bad_http"),
     fails("header-with-nul", html(PAGE, "X-Odd: a\0b"), "bad_http"),
-    fails("header-name-empty", html(PAGE, ": nothing"), "bad_http"),
+    Case(name="header-name-empty", answer=html(PAGE, ": nothing"), page=WELL),
     Case(name="header-folded", answer=html(PAGE, "X-Old: one\r\n two"), page=WELL),
     Case(name="header-latin-1", answer=html(PAGE, "X-Old: caf\xe9", "ETag: \xff\xfe"), page=WELL),
     fails("1xx-endless", endless_1xx, "bad_http"),
@@ -135,7 +139,7 @@ CASES = (
         page=WELL,
         tail=12,
     ),
-    fails("extra-garbage", WHOLE + b"garbage" * 100, "bad_http"),
+    Case(name="extra-garbage", answer=WHOLE + b"garbage" * 100, stays=True, page=WELL),
     Case(name="extra-answer-after-204", answer=head(status="204 No") + FOREIGN, stays=True, tail=4),
     Case(
         name="extra-answer-after-304",
