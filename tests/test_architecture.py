@@ -93,7 +93,6 @@ KNOWN_BY = {
     "selectolax": "stages/extractors/",
     "webencodings": "stages/extractors/",
     "pypdf": "stages/extractors/pdf.py",
-    "resiliparse": "stages/extractors/fields/maintext.py",
     "aiosqlite": "storage/database/database.py",
     "sqlite3": "storage/",
     "pyarrow": "storage/exports/",

@@ -4,7 +4,6 @@ collector        the values and errors of one page, within bounds
 element_text     the text of one element as a rule takes it
 field_extractor  carry out a plan on a page: rules, plugins, structured data, text, resources
 json_ld          the JSON of a script as sites write it, and what was repaired
-maintext         the article of a page, without menus and footers
 microdata        microdata items as JSON
 page             a page as a plugin sees it, and its text as a reader sees it
 page_resources   images, scripts, styles and fonts that a browser loads for a page

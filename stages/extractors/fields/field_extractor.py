@@ -28,12 +28,12 @@ from penstock.crawler.extraction import ExtractionResult, PageText, Scalar, Valu
 from penstock.crawler.messages import CanonicalUrl, Content, Document, Link, Links
 from penstock.crawler.urls import is_http, without_fragment
 from penstock.stages.extractors.fields.collector import MAX_TEXT, Collector, as_unicode
-from penstock.stages.extractors.fields.maintext import main_text
-from penstock.stages.extractors.fields.page import MAX_HEADINGS, ParsedDocument, collapse_lines, read_headings
+from penstock.stages.extractors.fields.page import ParsedDocument
 from penstock.stages.extractors.fields.page_resources import read_resources
 from penstock.stages.extractors.fields.plan import Plan, WirePlan
 from penstock.stages.extractors.fields.select import Selection
 from penstock.stages.extractors.fields.structured import read_structured
+from penstock.stages.extractors.text.page_text import main_text
 
 SLOW_SECONDS = 0.1  # of a plugin on one page; on the event loop everything else waits meanwhile
 MAX_FOUND = 10_000  # values and links that one plugin may return for a page
@@ -81,8 +81,7 @@ class FieldExtractor:
         links = self._run_plugins(page, collector, resolve)
         text = None
         if self._plan.text:
-            article = collapse_lines(main_text(utf8, lambda: page.text))
-            text = PageText(read_headings(tree)[:MAX_HEADINGS], article)
+            text = PageText(*main_text(tree))
         return replace(
             content,
             extraction=ExtractionResult(

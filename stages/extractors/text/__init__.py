@@ -2,5 +2,6 @@
 
 charset       detect the encoding of a page as a browser does; labels, conversion to UTF-8, queries
 markup        white space, tokens, refresh and robots directives; count tags
+page_text     the text of a page as a reader sees it, line by line
 visible_text  the visible text of a page, fast and approximate, for counting and comparing
 """

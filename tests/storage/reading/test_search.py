@@ -12,8 +12,6 @@ import pytest
 from penstock.crawler.extraction import PageText
 from penstock.crawler.messages import CanonicalUrl, Document
 from penstock.stages.extractors.fields.field_extractor import FieldExtractor
-from penstock.stages.extractors.fields.maintext import extractor as installed_extractor
-from penstock.stages.extractors.fields.maintext import main_text
 from penstock.stages.extractors.fields.plan import Plan
 from penstock.stages.extractors.html import HtmlExtractor
 from tests.crawler.cli.test_read_commands import Shell
@@ -165,42 +163,15 @@ class TestText:
         assert extraction.text is not None
         return extraction.text
 
-    def test_blocks_are_lines_and_inline_elements_are_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(
-            "penstock.stages.extractors.fields.field_extractor.main_text", lambda utf8, visible: visible()
-        )
-        html = (
-            "lead<div>o<b>n</b>e <p>two\n three</p>four<br>five</div>six<ul><li>a<li>b</ul><style>x{}</style>"
-        )
-
-        assert self.text(html).text.split("\n") == [
-            "lead",
-            "one",
-            "two three",
-            "four",
-            "five",
-            "six",
-            "a",
-            "b",
-        ]
-
     def test_headings_are_kept_apart_too(self) -> None:
         assert self.text("<h1> One </h1><p>x<h3>Two<b>!</b></h3>").headings == "One\nTwo!"
 
     def test_menus_and_footers_are_no_main_text(self) -> None:
-        pytest.importorskip("resiliparse")
         article = "<p>" + "This is what the page is about, in whole sentences. " * 10 + "</p>"
-        html = f"<nav><a href=/>Menu</a></nav><main><article><h1>T</h1>{article}</article></main>"
+        html = f"<nav><h2>N</h2><a href=/>Menu</a></nav><div><h1>T</h1>{article}</div>"
 
-        text = self.text(html + "<footer>Imprint</footer>").text
+        text = self.text(html + "<footer>Imprint</footer>")
 
-        assert "whole sentences" in text
-        assert "Imprint" not in text
-
-    def test_without_the_extra_the_visible_text_is_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(__import__("sys").modules, "resiliparse.extract.html2text", None)
-        installed_extractor.cache_clear()
-        try:
-            assert main_text(b"<nav>a</nav><p>b", lambda: "a\nb") == "a\nb"
-        finally:
-            installed_extractor.cache_clear()
+        assert text.headings == "T"
+        assert text.text.startswith("T\nThis is what")
+        assert "Imprint" not in text.text
