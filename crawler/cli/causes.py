@@ -14,7 +14,7 @@ from penstock.crawler.output.number_formats import format_count, plural
 from penstock.crawler.reasons import about, explain, may_pass
 
 if TYPE_CHECKING:
-    from penstock.storage.reading.outcome import OnlyPage, RobotsFetch, SeedOutcome
+    from penstock.storage.reading.outcome import OnlyPage, SeedOutcome
 
 REASONS_SHOWN = 5
 SEEDS_SHOWN = 3
@@ -80,7 +80,7 @@ def lost_seed_rows(lost: Sequence[SeedOutcome], seeds: int) -> Iterator[Row]:
         yield label, _describe(seed)
         label = ""
         if seed.robots is not None:
-            yield "", describe_robots(seed.robots)
+            yield "", seed.robots.describe()
         hints |= dict.fromkeys(hint for hint in _hints(seed) if hint)
     if len(lost) > SEEDS_SHOWN:
         yield "", f"and {format_count(len(lost) - SEEDS_SHOWN)} more"
@@ -96,14 +96,6 @@ def _describe(seed: SeedOutcome) -> str:
     if seed.state == "done" and seed.status is not None and not seed.reason:
         return f"{way}: status {seed.status}, which is no page"
     return f"{way} {seed.state}, {explain(reason)}" if reason else f"{way} {seed.state}"
-
-
-def describe_robots(robots: RobotsFetch) -> str:
-    """What was tried to get a robots.txt, and what came back."""
-    if robots.error is None and robots.status is not None and robots.status < 400:
-        return f"{robots.url} was read; `why {robots.url}` shows it"
-    times = plural(robots.attempts, "request") if robots.attempts else "requested before this run"
-    return f"{robots.url} ({times}): {explain(robots.reason)}"
 
 
 def _hints(seed: SeedOutcome) -> Iterator[str]:

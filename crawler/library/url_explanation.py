@@ -5,7 +5,7 @@ May touch: the explanation that storage reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from msgspec import Struct
@@ -14,6 +14,8 @@ from penstock.crawler.output.number_formats import format_size, plural
 from penstock.crawler.output.terminal import escape_control_chars
 from penstock.crawler.reasons import about, explain
 from penstock.storage.reading.explanation import Explanation, PathStep, StoredAnswer, UrlFacts
+from penstock.storage.reading.outcome import RobotsFetch
+from penstock.storage.reading.uses import SOURCES_SHOWN, Use
 
 STATES = {
     "pending": "not fetched yet",
@@ -50,6 +52,11 @@ class UrlExplanation(Struct, frozen=True):
         return self.explanation.facts.reason
 
     @property
+    def kind(self) -> str:
+        """page; or sitemap, resource, robots, where the URL was never to be fetched as a page."""
+        return self.explanation.kind
+
+    @property
     def depth(self) -> int | None:
         """Link hops from the nearest seed; None: only a sitemap names the URL."""
         return self.explanation.facts.depth
@@ -76,11 +83,17 @@ class UrlExplanation(Struct, frozen=True):
 def _lines(explanation: Explanation) -> Iterator[str]:
     facts = explanation.facts
     yield explanation.url
+    if explanation.kind != "page":
+        yield "  page       no: no page that was stored links or redirects to it"
+        yield from _uses(explanation.uses)
+        return
     yield f"  state      {facts.state}: {STATES[facts.state]}"
     if facts.reason:
         yield f"  reason     {explain(facts.reason)}"
-        if hint := about(facts.reason).hint:
-            yield f"  try        {hint}"
+    if explanation.robots is not None:
+        yield f"  robots.txt {explanation.robots.describe()}"
+    if facts.state in ("failed", "skipped"):
+        yield from _advice(facts.reason or "", explanation.robots)
     if facts.retry_at:
         yield f"  retry      not before {facts.retry_at}"
     if facts.depth is None:
@@ -88,17 +101,49 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     else:
         yield f"  depth      {plural(facts.depth, 'link')} from the nearest seed"
     yield f"  attempts   {facts.attempts}"
-    yield from _answer(explanation.answer)
+    yield from _answer(explanation.answer, facts.attempts)
+    if (target := explanation.target) is not None:
+        why = f", {explain(target.reason)}" if target.reason else ""
+        yield f"  target     {target.state}{why}"
     if explanation.loop:
         yield f"  loop       its redirects form a loop: {' -> '.join(explanation.loop)} -> ..."
     yield from _cookies(explanation)
     yield f"  links      {plural(facts.links_here, 'stored page links', 'stored pages link')} to it"
+    yield from _uses(explanation.uses)
     yield from _way(facts, explanation.path)
 
 
-def _answer(answer: StoredAnswer | None) -> Iterator[str]:
+def _advice(reason: str, robots: RobotsFetch | None) -> Iterator[str]:
+    """What to try, and whether the next run requests it by itself."""
+    label = "try"
+    hints = [about(reason).hint]
+    if reason == "robots_unreachable" and robots is not None:
+        hints.insert(0, about(robots.reason).hint)
+    for hint in filter(None, hints):
+        yield f"  {label:<9}  {hint}"
+        label = ""
+
+
+def _uses(uses: Sequence[Use]) -> Iterator[str]:
+    for use in uses:
+        name = "robots.txt" if use.kind == "robots" else use.kind
+        parts = [use.state, explain(use.reason) if use.reason else ""]
+        parts += [f"status {use.status}" if use.status is not None else "", *use.details]
+        parts += [f"at {use.fetched_at}" if use.fetched_at else ""]
+        yield f"  {name:<10} {', '.join(part for part in parts if part)}"
+        if use.state == "failed" and use.reason and (hint := about(use.reason).hint):
+            yield f"  try        {hint}"
+        label = "named by" if use.kind == "sitemap" else "loaded by"
+        for source in use.sources[:SOURCES_SHOWN]:
+            yield f"  {label:<9}  {source}"
+            label = ""
+        if len(use.sources) > SOURCES_SHOWN:
+            yield f"  {label:<9}  and others"
+
+
+def _answer(answer: StoredAnswer | None, attempts: int) -> Iterator[str]:
     if answer is None:
-        yield "  answer     none: not requested"
+        yield f"  answer     none: {'not stored' if attempts else 'not requested'}"
         return
     parts = [
         f"status {answer.status}" if answer.status is not None else "no answer",

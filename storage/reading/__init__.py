@@ -5,6 +5,7 @@ reports             the tables and named reports for people, and each report as 
 crawl_status        how far a crawl is
 outcome             what went wrong: failures, seeds without a page, a crawl of one page
 explanation         the state of one URL, and the path from a seed to it
+uses                a URL as a sitemap, a resource or a robots.txt, and URLs that are spelled like it
 crawl_diff          compare the pages of two crawls
 page_details        the rows of `pages` and their details, for programs
 extracted_values    the values of rules and plugins, one row per page

@@ -9,7 +9,7 @@ The path visits no URL twice: redirects may form a loop.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -19,19 +19,9 @@ from penstock.crawler.config.seeds import hide_user
 from penstock.crawler.errors import BadQuery
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http, split
-from penstock.storage.database.digests import digest_of_path
+from penstock.storage.reading.outcome import RobotsFetch, load_robots
+from penstock.storage.reading.uses import Use, find_rows, load_uses, near_misses
 
-_FIND = """
-    SELECT url.id FROM host
-    CROSS JOIN url_digest ON url_digest.host_id = host.id AND url_digest.digest = :digest
-    CROSS JOIN url ON url.id = url_digest.url_id
-    WHERE host.name = :host AND url.path = :path AND url.secure = :secure AND url.kind = 0
-"""
-_FIND_BY_TEXT = """
-    SELECT url.id FROM url JOIN host ON host.id = url.host_id
-    WHERE host.name = :host AND url.path = :path AND url.secure = :secure AND url.kind = 0
-"""
-_FIRST_WITH_DIGESTS = 10  # schema version; older files, which can be read too, have an index over the text
 _FACTS = """
     SELECT known_url.state, known_url.reason, known_url.depth, known_url.attempts, known_url.host,
            known_url.retry_at, known_url.discovered_from, known_url.seed,
@@ -46,6 +36,10 @@ _ANSWER = """
            coalesce((SELECT url_text.url FROM url_text WHERE url_text.id = last_fetch.redirect_id),
                     last_fetch.redirect_text)
     FROM last_fetch WHERE last_fetch.url_id = :id
+"""
+_TARGET = """
+    SELECT known_url.url, known_url.state, known_url.reason
+    FROM last_fetch JOIN known_url ON known_url.id = last_fetch.redirect_id WHERE last_fetch.url_id = :id
 """
 _NEXT_HOP = """
     SELECT url_text.id, url_text.url FROM last_fetch JOIN url_text ON url_text.id = last_fetch.redirect_id
@@ -135,10 +129,20 @@ class Explanation:
     url: CanonicalUrl
     facts: UrlFacts
     answer: StoredAnswer | None  # None: the URL was not requested
+    kind: str  # page; or the first of `uses`, where the URL was never to be fetched as a page
+    uses: Sequence[Use]  # as a sitemap, a resource, a robots.txt
+    robots: RobotsFetch | None  # of its origin, where the reason is robots or robots_unreachable
+    target: RedirectTarget | None  # of its redirect, if that has a row
     path: list[PathStep]  # from a seed to the URL; empty: none is stored
     loop: list[str]  # the URLs of the redirect loop that the URL leads into; empty: none
     sets_cookie: bool = False  # the stored redirect or failure set a cookie
     handshake: StoredHandshake | None = None  # None: the URL is behind no cookie gate, as far as is known
+
+
+class RedirectTarget(NamedTuple):
+    url: str
+    state: str
+    reason: str | None
 
 
 class _Parent(NamedTuple):
@@ -152,16 +156,33 @@ class _Parent(NamedTuple):
 
 def explain_url(connection: sqlite3.Connection, text: str) -> Explanation:
     """Explain the URL in `text`. Raises BadQuery with the reason if it is not in this crawl."""
-    url, number = find_url(connection, text)
+    url = _canonical(connection, text)
+    rows = find_rows(connection, url)
+    uses = load_uses(connection, url, rows)
+    if (number := rows.get(0)) is None:
+        if not uses:
+            raise _unknown(connection, url)
+        first = uses[0]
+        facts = UrlFacts(first.state, first.reason, None, 0, split(url).host, None, None, 0, 0)
+        return Explanation(
+            url=url, facts=facts, answer=None, kind=first.kind, uses=uses, robots=None, target=None, path=[],
+            loop=[],
+        )  # fmt: skip
     facts = UrlFacts(*connection.execute(_FACTS, {"id": number}).fetchone())
     answer = connection.execute(_ANSWER, {"id": number}).fetchone()
     has_handshakes = _schema(connection) >= _FIRST_WITH_HANDSHAKES
     flag = connection.execute(_SETS_COOKIE, {"id": number}).fetchone() if has_handshakes else None
     handshake = connection.execute(_HANDSHAKE, {"id": number}).fetchone() if has_handshakes else None
+    blames_robots = facts.reason in ("robots", "robots_unreachable")
+    target = connection.execute(_TARGET, {"id": number}).fetchone()
     return Explanation(
         url=url,
         facts=facts,
         answer=StoredAnswer(*answer) if answer else None,
+        kind="page",
+        uses=uses,
+        robots=load_robots(connection, url) if blames_robots else None,
+        target=RedirectTarget(*target) if target else None,
         path=_path(connection, number, url, seed=bool(facts.seed)),
         loop=_loop(connection, number, url),
         sets_cookie=bool(flag and flag[0]),
@@ -170,18 +191,12 @@ def explain_url(connection: sqlite3.Connection, text: str) -> Explanation:
 
 
 def find_url(connection: sqlite3.Connection, text: str) -> tuple[CanonicalUrl, int]:
-    """Return the canonical form of a URL and its row number. Raises BadQuery: it has no row, and why."""
-    url = _canonical(text)
-    parts = split(url)
-    key = {"host": parts.host, "path": parts.path, "secure": int(parts.secure)}
-    if _schema(connection) < _FIRST_WITH_DIGESTS:
-        found = connection.execute(_FIND_BY_TEXT, key).fetchone()
-    else:
-        key["digest"] = digest_of_path(parts.path)
-        found = connection.execute(_FIND, key).fetchone()
-    if found is None:
-        raise BadQuery(f"{url} is not in this crawl: no page that was stored links or redirects to it")
-    return url, found[0]
+    """Return the canonical form of a page's URL and its row number. Raises BadQuery: why it has no row."""
+    url = _canonical(connection, text)
+    number = find_rows(connection, url).get(0)
+    if number is None:
+        raise _unknown(connection, url)
+    return url, number
 
 
 def _schema(connection: sqlite3.Connection) -> int:
@@ -189,12 +204,21 @@ def _schema(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def _canonical(text: str) -> CanonicalUrl:
+def _unknown(connection: sqlite3.Connection, url: CanonicalUrl) -> BadQuery:
+    near = near_misses(connection, url)
+    meant = f"; did you mean {' or '.join(near[:2])}?" if near else ""
+    return BadQuery(f"{url} is not in this crawl: no page that was stored links or redirects to it{meant}")
+
+
+def _canonical(connection: sqlite3.Connection, text: str) -> CanonicalUrl:
     url = canonical(text)
     if url is None:
+        guesses = [canonical(f"{scheme}://{text}") for scheme in ("https", "http")]
+        known = [each for each in guesses if each and find_rows(connection, CanonicalUrl(each))]
+        hint = f"did you mean {known[0]}?" if known else "write it with https://"
         raise BadQuery(
             f"{quote_value(hide_user(text))} is no valid URL: such links get no row, "
-            "their page counts them; write it with https://"
+            f"their page counts them; {hint}"
         )
     if not is_http(url):
         scheme = url.partition(":")[0]

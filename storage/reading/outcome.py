@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.reasons import explain
 from penstock.crawler.urls import origin
 
 FAILED, SKIPPED = 3, 4  # of url.state
@@ -62,6 +63,14 @@ class RobotsFetch(NamedTuple):
     @property
     def reason(self) -> str:
         return self.error or f"http_{self.status}"
+
+    def describe(self) -> str:
+        """What was tried, and what came back."""
+        if self.error is None and self.status is not None and self.status < 400:
+            return f"{self.url} (status {self.status})"
+        requests = f"{self.attempts} request{'s' if self.attempts != 1 else ''}"
+        tried = requests if self.attempts else "requested by an earlier run"
+        return f"{self.url} ({tried}): {explain(self.reason)}"
 
 
 class Outcome(NamedTuple):
