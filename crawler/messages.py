@@ -226,8 +226,8 @@ class ParsedPage(Struct, frozen=True, kw_only=True):
 
     task: FetchTask
     answer: Answer
-    content: Content | None = None  # None: not an HTML page of status 200
-    sitemap: Sitemap | None = None  # of a sitemap task, answered with status 200
+    content: Content | None = None  # None: no document of status 2xx that is read
+    sitemap: Sitemap | None = None  # of a sitemap task, answered with status 2xx
     fingerprint: bytes | None = None  # only if the URL may carry a session id; see policies.sessions
     body: bytes | None = None  # only with --save-bodies
     holds: Sequence[Hold] = ()  # of the body and of what was read in it

@@ -197,7 +197,7 @@ class Totals(Struct, frozen=True, kw_only=True, gc=False):
     robots_requests: int = 0
     sitemap_requests: int = 0
     internal_failures: int = 0
-    stored: bool = True  # at least one page is: status 200, or 201 to 203, without error
+    stored: bool = True  # at least one page is: status 2xx but 204 and 205, without error
     resources: Mapping[str, int] = field(default_factory=dict)  # as `states`; empty: none are known
 
 

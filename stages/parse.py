@@ -197,7 +197,9 @@ class ParseStage(Struct, kw_only=True):
 
     async def _read(self, message: Fetched, hold: ByteHold | None) -> Content | None:
         answer, body = message.answer, message.body
-        if body is None or answer.status != 200 or (kind := self.documents.find(answer.content_type)) is None:
+        if body is None or not 200 <= answer.status < 300:
+            return None
+        if (kind := self.documents.find(answer.content_type)) is None:
             return None
         document = Document(
             url=message.task.url,
@@ -205,6 +207,7 @@ class ParseStage(Struct, kw_only=True):
             content_type=answer.content_type,
             charset=answer.charset,
             nofollow=forbids_following(answer.robots, self.token),
+            status=answer.status,
             link=answer.link,
             refresh=answer.refresh,
             headers=answer.headers,

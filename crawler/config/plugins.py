@@ -9,7 +9,7 @@ May touch: the import system, to load one.
             yield Value("price", float(cell.text))
         yield Follow("/next")
 
-A plugin is called once for each HTML page of status 200. One that is given by name runs where the
+A plugin is called once for each HTML page of status 2xx. One that is given by name runs where the
 page is read: on the event loop for an ordinary page, in a parser process for a heavy one or when
 other cores help. So what it remembers between pages, each process remembers for itself.
 
@@ -66,7 +66,7 @@ class Element(Protocol):
 
 
 class Page(Protocol):
-    """One HTML page of status 200. Valid only while the plugin runs."""
+    """One HTML page of status 2xx. Valid only while the plugin runs."""
 
     @property
     def url(self) -> str: ...  # canonical

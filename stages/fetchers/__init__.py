@@ -70,7 +70,7 @@ class FetchContext:
     max_sockets: int | None = None  # open at once, idle ones included; None: any number
     public_only: bool = False  # connect to no address that is not public
     timeout: float  # seconds, whole fetch
-    wants: Callable[[str | None], bool] = wants_html  # download the body of a 200 of this content type
+    wants: Callable[[str | None], bool] = wants_html  # download the body of a 2xx of this content type
     max_body: int  # bytes after content-coding; a longer page is the failure `too_large`, ...
     # ... but one of these content types is answered without its body, like a type that is not wanted
     may_skip: Callable[[str | None], bool] = lambda content_type: False

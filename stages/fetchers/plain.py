@@ -107,7 +107,7 @@ def _body_rules(context: FetchContext) -> Mapping[str, BodyRule]:
     wants, may_skip, limit = context.wants, context.may_skip, context.max_body
 
     def is_wanted_page(head: ResponseHead) -> bool:
-        if head.status != 200 or not wants(head.mime.essence):
+        if not (head.is_page and wants(head.mime.essence)):
             return False
         return (head.content_length or 0) <= limit or not may_skip(head.mime.essence)
 

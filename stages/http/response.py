@@ -7,6 +7,7 @@ A header that cannot be read counts as missing: it is the site's mistake, and mu
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from penstock.stages.http.exchange import Body
     from penstock.stages.http.request import HeaderLines
 
+_WHOLE_RANGE = re.compile(
+    r"\s*bytes\s+0-(\d{1,15})/(\d{1,15})\s*\Z", re.ASCII | re.I
+)  # RFC 9110 section 14.4
 MAX_DIGITS = 15  # beyond it a number of seconds or bytes is nonsense, and int() slow
 
 
@@ -63,6 +67,21 @@ class ResponseHead:
         self._latency = time.monotonic() - sent_at
         self.status: int = message.code
         self.mime = extract_mime(message.headers.getall(hdrs.CONTENT_TYPE, ()))
+
+    @property
+    def is_page(self) -> bool:
+        """True for a status whose body represents the page that was asked for: any 2xx (RFC 9110
+        section 15.3; one that nobody knows is read as 200), but not a part of it that nobody asked for."""
+        if self.status == 200:
+            return True
+        return 200 <= self.status < 300 and not (self.status == 206 and self._is_part)
+
+    @property
+    def _is_part(self) -> bool:
+        """True if Content-Range does not name the whole."""
+        value = self._headers.get(hdrs.CONTENT_RANGE)
+        found = None if value is None else _WHOLE_RANGE.match(value)
+        return value is not None and (found is None or int(found[1]) + 1 != int(found[2]))
 
     @property
     def coding(self) -> str | None:

@@ -37,7 +37,8 @@ _ONLY_PAGE = """
            (SELECT phrase.text FROM phrase WHERE phrase.id = last_fetch.type_id), last_fetch.body_bytes,
            last_fetch.other_links, last_fetch.robots
     FROM last_fetch JOIN url_text ON url_text.id = last_fetch.url_id
-    WHERE last_fetch.status BETWEEN 200 AND 203 AND last_fetch.error IS NULL LIMIT 2
+    WHERE last_fetch.status BETWEEN 200 AND 299 AND last_fetch.status NOT IN (204, 205)
+      AND last_fetch.error IS NULL LIMIT 2
 """
 _LINKS_OF = """
     SELECT count(*), coalesce(sum(followed), 0) FROM link WHERE source = :id AND target <> :id

@@ -27,7 +27,8 @@ NEXT_BODIES = """
     SELECT body.url_id, body.generation, fetch.body_bytes
     FROM body JOIN fetch ON fetch.url_id = body.url_id AND fetch.generation = body.generation
     JOIN phrase ON phrase.id = fetch.type_id
-    WHERE (body.url_id, body.generation) > (:url, :generation) AND fetch.status = 200 AND fetch.error IS NULL
+    WHERE (body.url_id, body.generation) > (:url, :generation)
+      AND fetch.status BETWEEN 200 AND 299 AND fetch.error IS NULL
       AND phrase.text IN ('text/html', 'application/xhtml+xml')
     ORDER BY body.url_id, body.generation LIMIT :limit
 """

@@ -416,7 +416,11 @@ ADMIT_REFUSED_SEEDS = """
 """
 FORGET_ROBOTS = "DELETE FROM robots"
 # 200, and the other statuses whose body is a page of its own (RFC 9110 section 15.3).
-HAS_STORED_PAGE = "SELECT EXISTS (SELECT 1 FROM fetch WHERE status BETWEEN 200 AND 203 AND error IS NULL)"
+HAS_STORED_PAGE = """
+    SELECT EXISTS (
+        SELECT 1 FROM fetch WHERE status BETWEEN 200 AND 299 AND status NOT IN (204, 205) AND error IS NULL
+    )
+"""
 FORGET_ROBOTS_ATTEMPTS = "UPDATE robots SET attempt = 0 WHERE attempt > 0"  # counted per run
 ADVANCE_RETRIES = "UPDATE url SET retry_at = :now WHERE state = 1 AND retry_at > :latest AND retry_at < 9e999"
 LAST_RUN = "SELECT finished_at IS NOT NULL, requests FROM runs ORDER BY id DESC LIMIT 1"

@@ -113,7 +113,7 @@ class TestParse:
             {"content_type": None},
             {"status": 404},
             {"status": 301, "location": "http://h/y"},
-            {"status": 206},
+            {"status": 304},
         ],
         ids=str,
     )

@@ -281,7 +281,7 @@ class TestBodies:
             "HTTP/1.1 200 OK\r\nContent-Type: video/mp4",
             "HTTP/1.1 404 Not Found\r\nContent-Type: text/html",
             "HTTP/1.1 301 Moved\r\nLocation: /x\r\nContent-Type: text/html",
-            "HTTP/1.1 206 Partial\r\nContent-Type: text/html",
+            "HTTP/1.1 206 Partial\r\nContent-Type: text/html\r\nContent-Range: bytes 0-99/500",
         ],
         ids=lambda head: head.partition("\r")[0][9:],
     )
@@ -299,6 +299,30 @@ class TestBodies:
         assert (result.body, result.hold, result.answer.content_hash) == (None, None, None)
         assert result.answer.body_bytes == 1_000_000_000_000
         assert server.sent < 64 << 20
+
+    @pytest.mark.parametrize(
+        ("status", "is_read"),
+        [
+            *((f"{status} X", True) for status in (200, 201, 202, 203, 206, 207, 208, 226, 250, 299)),
+            *((f"{status} X\r\nContent-Range: bytes 0-20/21", True) for status in (200, 206)),
+            ("206 X\r\nContent-Range: bytes 0-20/22", False),
+            ("206 X\r\nContent-Range: bytes 1-20/21", False),
+            ("206 X\r\nContent-Range: bytes 0-20/*", False),
+            ("204 X", False),
+            ("300 X", False),
+            ("404 X", False),
+        ],
+    )
+    async def test_the_body_of_a_success_is_the_page(
+        self, server: RawServer, fetcher: MakeFetcher, status: str, is_read: bool
+    ) -> None:
+        """RFC 9110 section 15.3. A status that nobody knows is read as 200; of 206 only what claims to be
+        the whole, since a shortened page is worse than a missing one."""
+        server.answers["/"] = http("Content-Type: text/html", status=status)
+
+        result = await fetched(fetcher(), server.url + "/")
+
+        assert (result.answer.status, bool(result.body)) == (int(status[:3]), is_read)
 
     async def test_the_size_of_a_coded_file_is_not_known(
         self, server: RawServer, fetcher: MakeFetcher
