@@ -196,6 +196,7 @@ class Content(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     long_links: int = 0  # mentions over the length limit
     extraction: ExtractionResult | None = None  # None: the operator asked for none
     dropped_links: int = 0  # mentions after the page's last allowed target
+    moved_to: CanonicalUrl | None = None  # one of the links: a refresh sends the visitor there at once
     resources: Sequence[Resource] = ()  # only with --resources
 
 

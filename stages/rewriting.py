@@ -27,7 +27,8 @@ def rewrite_answer(answer: Answer, rewrite: Rewrite, url: CanonicalUrl) -> Answe
 
 
 def rewrite_content(content: Content, rewrite: Rewrite) -> Content:
-    return replace(content, links=_merged(content.links, rewrite))
+    moved_to = None if content.moved_to is None else rewrite(content.moved_to)
+    return replace(content, links=_merged(content.links, rewrite), moved_to=moved_to)
 
 
 def rewrite_sitemap(sitemap: Sitemap, rewrite: Rewrite) -> Sitemap:

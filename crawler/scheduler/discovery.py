@@ -44,6 +44,7 @@ from penstock.crawler.urls import MAX_URL_CHARS, host_of, is_http
 
 MAX_SITEMAP_NESTING = 3  # the protocol knows one level of index; some sites have two
 
+MAX_MOVES = 20  # in a row, as redirects
 SITEMAPS_OFF = "sitemaps_off"
 """The reason of a sitemap that robots.txt names in a run that reads none."""
 _SITEMAP_RULES = frozenset({"scope", SITEMAPS_OFF, "sitemap_nesting", "redirect_limit"})
@@ -114,12 +115,17 @@ class Discovery(Generic[Row]):
         known: KnownUrls[Row],
         admission: Admission,
         belongs_here: Callable[[str], bool] | None = None,
+        moves: dict[CanonicalUrl, int] | None = None,
     ) -> None:
-        """`belongs_here` tells whether a host (name and port) is this crawl's own; None: all are."""
+        """`belongs_here` tells whether a host (name and port) is this crawl's own; None: all are.
+        `moves`: the least number of refreshes between a seed and a URL of depth 0, where there are
+        any; updated."""
         self._known = known
         self._admission = admission
         self._belongs_here = belongs_here
         self._spreading: dict[Row, None] = {}
+        self._moves = {} if moves is None else moves
+        self.moved: dict[Row, int] = {}  # rows whose number of moves changed, with the new one
         self._unproven: list[tuple[Row, str]] = []  # sitemaps, with the host that names them
         self._widened: list[CanonicalUrl] = []
         self.new: list[Row] = []
@@ -156,7 +162,20 @@ class Discovery(Generic[Row]):
             return self.add_resource(url, hops=source.hops + 1)
         reach = source.reach.by_redirect(self._run(source, url, hops=0))
         self._widen(url, reach)
-        return self._offer(url, reach)
+        if reach.depth or not self._moves:
+            return self._offer(url, reach)
+        return self._offer_seed(url, reach, self._moves.get(source.url, 0))
+
+    def follow_move(self, source: Row, url: CanonicalUrl) -> None:
+        """A refresh of `source` leads to `url`, one of its links. From a seed on it is a redirect: the
+        crawl goes on where the site has moved, at depth 0. From any other page it is a link alone."""
+        if source.depth or url == source.url or url not in self._known.pages:
+            return
+        moves = self._moves.get(source.url, 0) + 1
+        if moves <= MAX_MOVES:
+            reach = source.reach.by_redirect()
+            self._widen(url, reach)
+            self._offer_seed(url, reach, moves)
 
     def add_listed(self, urls: Sequence[CanonicalUrl]) -> None:
         """The entries of a sitemap: at no depth, unless links lead there too."""
@@ -216,9 +235,10 @@ class Discovery(Generic[Row]):
         if source.kind == UrlKind.SITEMAP:
             self._improve_sitemap(target, source.depth, source.hops + 1, None)
             return
-        reach = source.reach.by_redirect(self._run(source, target.url, hops=0))
-        self._widen(target.url, reach)
-        self._improve(target, reach)
+        self.follow_redirect(source, target.url)
+
+    def spread_move(self, source: Row, target: Row) -> None:
+        self.follow_move(source, target.url)
 
     def spread_index(self, source: Row, target: Row) -> None:
         """`spread_link`, for a sitemap that an index names."""
@@ -282,6 +302,22 @@ class Discovery(Generic[Row]):
         if row is None:
             return self._add_page(url, reach)
         self._improve(row, reach)
+        return row
+
+    def _offer_seed(self, url: CanonicalUrl, reach: Reach, moves: int) -> Row:
+        """Offer a way of depth 0, and count the refreshes on it: without a limit, a seed that always
+        moves on would never end. (Hops are no limit for pages, which links may lead to as well.)"""
+        row = self._known.pages.get(url)
+        known = self._moves.get(url, 0) if row is not None and row.depth == 0 else None
+        row = self._offer(url, reach)
+        if moves if known is None else moves < known:
+            self.moved[row] = moves
+            if moves:
+                self._moves[url] = moves
+            else:
+                del self._moves[url]
+            if row.state == UrlState.DONE:
+                self._spreading[row] = None
         return row
 
     def _improve(self, row: Row, offered: Reach) -> None:

@@ -24,6 +24,7 @@ from penstock.stages.extractors.text.markup import (
     HTML_SPACE,
     collapse,
     directives,
+    is_move,
     is_nofollow,
     refresh_target,
     tokens,
@@ -85,13 +86,14 @@ class HtmlExtractor:
         base = _base_url(document.url, found.base, self._join)
         links = _Merger(base, self._join, encoding)
         canonical = links.resolve(without_fragment(found.canonical)) if found.canonical else _OTHER
+        merged = links.merge(
+            found.mentions,
+            nofollow=document.nofollow or is_nofollow(found.robots),
+            # Texts of links that do not enclose one another are no longer than the page.
+            text_chars=len(utf8),
+        )
         content = Content(
-            links=links.merge(
-                found.mentions,
-                nofollow=document.nofollow or is_nofollow(found.robots),
-                # Texts of links that do not enclose one another are no longer than the page.
-                text_chars=len(utf8),
-            ),
+            links=merged,
             title=_title(tree),
             canonical=None if canonical in links.invalid else canonical,
             language=_language(tree),
@@ -99,6 +101,7 @@ class HtmlExtractor:
             other_links=links.invalid[_OTHER],
             long_links=links.invalid[_LONG],
             dropped_links=links.dropped,
+            moved_to=_moved_to(found, document, merged, links),
         )
         if self._fields is None:
             return content
@@ -138,6 +141,7 @@ class _Found(Struct):
     base: str | None = None  # href of the first base element that has one
     canonical: str | None = None  # href of the first link[rel~=canonical]
     robots: dict[str, None] = field(default_factory=dict)  # directives, in order
+    refresh: str = ""  # content of the first meta refresh that leads to another page
 
 
 def _sort(nodes: Iterable[LexborNode]) -> _Found:
@@ -152,7 +156,7 @@ def _sort(nodes: Iterable[LexborNode]) -> _Found:
         if tag == _AREA:
             mentions.append(_Mention(attributes, attributes.get("alt") or ""))
         elif tag == _META:
-            _read_meta(attributes, found)
+            _read_meta(attributes, found, node)
         elif tag == _LINK:
             if found.canonical is None and "canonical" in tokens(attributes.get("rel")):
                 found.canonical = attributes.get("href") or None  # an empty one says nothing
@@ -161,7 +165,7 @@ def _sort(nodes: Iterable[LexborNode]) -> _Found:
     return found
 
 
-def _read_meta(attributes: Mapping[str, str | None], found: _Found) -> None:
+def _read_meta(attributes: Mapping[str, str | None], found: _Found, node: LexborNode) -> None:
     content = attributes.get("content")
     if not content:
         return
@@ -169,8 +173,24 @@ def _read_meta(attributes: Mapping[str, str | None], found: _Found) -> None:
         target = refresh_target(content)
         if target:
             found.mentions.append(_Mention({"href": target, "rel": "refresh"}))
+            # What is there for browsers without scripts is a way, but no move: the site has scripts.
+            if not found.refresh and not (node.parent is not None and node.parent.tag == "noscript"):
+                found.refresh = content
     elif (attributes.get("name") or "").lower() in _ROBOTS_NAMES:
         found.robots |= dict.fromkeys(directives(content))
+
+
+def _moved_to(found: _Found, document: Document, links: Links, merger: _Merger) -> CanonicalUrl | None:
+    """Return the target of the page's refresh if it means that the page has moved: the header's, or
+    else that of the first meta element (HTML standard: a browser heeds the first)."""
+    content = found.refresh
+    if document.refresh is not None and refresh_target(document.refresh) is not None:
+        content = document.refresh
+    target = refresh_target(content)
+    if target is None or not is_move(content, is_notice=len(links) == 1):
+        return None
+    url = merger.resolve(without_fragment(target))
+    return url if url in links.urls and url != document.url else None
 
 
 def _base_url(url: CanonicalUrl, href: str | None, join: Joiner) -> str:

@@ -61,25 +61,30 @@ _PARENTS = """
     JOIN url AS parent ON parent.id = fetch.url_id AND parent.depth = url.depth
     JOIN url_text AS source ON source.id = parent.id
     WHERE url.id = :id
-    ORDER BY 2
 """
-# The same with the redirects that answers of handshakes replaced.
-_ALL_PARENTS = _PARENTS.replace(
-    "ORDER BY 2",
-    """UNION
+# The same with the redirects that answers of handshakes replaced, and with the refreshes of seeds.
+_LATER_PARENTS = """
+    UNION
     SELECT parent.id, source.url, parent.seed, 1, 1, ''
     FROM url
     JOIN handshake ON handshake.gate_id = url.id AND handshake.url_id <> url.id
     JOIN url AS parent ON parent.id = handshake.url_id AND parent.depth = url.depth
     JOIN url_text AS source ON source.id = parent.id
     WHERE url.id = :id
-    ORDER BY 2""",
-)
+    UNION
+    SELECT parent.id, source.url, parent.seed, 2, 1, ''
+    FROM url
+    JOIN refresh ON refresh.target_id = url.id AND refresh.url_id <> url.id
+    JOIN url AS parent ON parent.id = refresh.url_id AND parent.depth = 0
+    JOIN url_text AS source ON source.id = parent.id
+    WHERE url.id = :id AND url.depth = 0
+"""
 _FIRST_WITH_HANDSHAKES = 11  # schema version
 _HANDSHAKE = """
     SELECT handshake.start, handshake.outcome, handshake.ended_at FROM handshake WHERE handshake.url_id = :id
 """
 _SETS_COOKIE = "SELECT last_fetch.sets_cookie FROM last_fetch WHERE last_fetch.url_id = :id"
+_WAYS = ("link", "redirect", "refresh")
 
 
 class UrlFacts(NamedTuple):
@@ -119,7 +124,7 @@ class PathStep(NamedTuple):
     """One URL on the path, and how the URL before leads to it."""
 
     url: str
-    how: str  # seed, link or redirect
+    how: str  # seed, link, redirect, or refresh (of a seed, which moves the crawl as a redirect does)
     followed: bool = True
     text: str = ""  # of the link
 
@@ -247,10 +252,10 @@ def _loop(connection: sqlite3.Connection, number: int, url: str) -> list[str]:
 def _path(connection: sqlite3.Connection, number: int, url: str, *, seed: bool) -> list[PathStep]:
     """The steps from a seed; at each the parent that sorts first, unless it leads into a loop."""
 
-    query = _ALL_PARENTS if _schema(connection) >= _FIRST_WITH_HANDSHAKES else _PARENTS
+    later = _LATER_PARENTS if _schema(connection) >= _FIRST_WITH_HANDSHAKES else ""
 
     def parents(child: int) -> Iterator[_Parent]:
-        return map(_Parent._make, connection.execute(query, {"id": child}))
+        return map(_Parent._make, connection.execute(f"{_PARENTS}{later} ORDER BY 2", {"id": child}))
 
     here = _Parent(number, url, int(seed), 0, 1, "")
     visited = {number}
@@ -265,6 +270,5 @@ def _path(connection: sqlite3.Connection, number: int, url: str, *, seed: bool) 
     forwards = [parent for parent, _ in reversed(branch)]
     # A parent's row holds the link to its child, which is the next step.
     return [PathStep(first.url, "seed") for first in forwards[:1]] + [
-        PathStep(to.url, "redirect" if via.redirect else "link", bool(via.followed), via.text)
-        for via, to in pairwise(forwards)
+        PathStep(to.url, _WAYS[via.redirect], bool(via.followed), via.text) for via, to in pairwise(forwards)
     ]

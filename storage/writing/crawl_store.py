@@ -166,6 +166,8 @@ class CrawlStore:
                 marked = ParseMarks.left_behind(database.path)
                 poison_pages = await judge_last_run(database, marked, generation=self._generation)
                 await self._adopt(admission, settings)
+                for secure, name, path, moves in await database.rows(sql.FIND_MOVES):
+                    target.moves[unsplit(secure, name, path)] = moves
                 await resume_resources(database, wanted=settings.resources)
                 await resume_sitemaps(database, admission, asked=settings.sitemaps)
             else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from penstock.crawler.messages import Done, Links, UrlVerdict
+from penstock.crawler.messages import CanonicalUrl, Done, Links, UrlVerdict
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind
 from penstock.storage.database.batching import CHUNK_SIZE, chunkwise, in_chunks
 from penstock.storage.database.database import Database
@@ -17,6 +17,8 @@ from penstock.storage.writing import statements as sql
 from penstock.storage.writing.interned_strings import InternedStrings
 from penstock.storage.writing.rows import UrlRow
 from penstock.storage.writing.url_table import UrlTable
+
+_REFRESH = 2  # how a child was found, in FIND_CHILDREN
 
 
 class DiscoveredUrls:
@@ -38,6 +40,7 @@ class DiscoveredUrls:
         self._links: list[object] = []  # parameters of ADD_LINK, row after row
         self._plain_links: list[object] = []  # of ADD_PLAIN_LINK: followed, without a rel
         self._bare_links: list[object] = []  # of ADD_BARE_LINK: these, without a text
+        self._moves: list[tuple[int, int]] = []
         self.grown: set[str] = set()  # hosts of new pending URLs, after `write`
         self.links = 0
 
@@ -49,6 +52,14 @@ class DiscoveredUrls:
         async for begin in chunkwise(range(0, len(links), CHUNK_SIZE), 1):
             part = links.part(begin, begin + CHUNK_SIZE)
             self._note_links(row, part, self._discovery.follow_links(row, part))
+        if (url := verdict.content.moved_to) is not None:
+            self._note_move(row, url, links)
+
+    def _note_move(self, source: UrlRow, url: CanonicalUrl, links: Links) -> None:
+        """A refresh is obeyed like a link: not if the page says nofollow."""
+        if url in links.urls and links.urls.index(url) not in links.nofollow:
+            self._moves.append((source.id, self._urls.pages[url].id))
+            self._discovery.follow_move(source, url)
 
     def _note_links(self, source: UrlRow, links: Links, targets: Sequence[UrlRow]) -> None:
         strings, rels, nofollow = self._strings.recent, links.rels, links.nofollow
@@ -76,6 +87,8 @@ class DiscoveredUrls:
         await self._database.run_multi_row(sql.ADD_PLAIN_LINK, self._plain_links)
         await self._database.run_multi_row(sql.ADD_BARE_LINK, self._bare_links)
         await self._database.run_multi_row(sql.ADD_LINK, self._links)
+        if self._moves:
+            await self._database.run_many(sql.ADD_REFRESH, self._moves)
 
     async def spread(self) -> None:
         """Let better reaches flow on until nothing improves, then write the changed rows.
@@ -97,13 +110,17 @@ class DiscoveredUrls:
             await self._widen_scope()
         async for chunk in in_chunks(self._discovery.improved):
             await self._urls.update(chunk)
+        if moved := self._discovery.moved:
+            await self._database.run_many(sql.SET_MOVES, [(row.id, moves) for row, moves in moved.items()])
 
     async def _spread_pages(self, sources: dict[int, UrlRow]) -> None:
         discovery = self._discovery
         params = {"sources": json.dumps(list(sources)), "generation": self._generation}
         async for chunk in in_chunks(await self._urls.rows(sql.FIND_CHILDREN, params)):
             for (number, followed, redirect), target in chunk:
-                if redirect:
+                if redirect == _REFRESH:
+                    discovery.spread_move(sources[number], target)
+                elif redirect:
                     discovery.spread_redirect(sources[number], target)
                 else:
                     discovery.spread_link(sources[number], target, followed=bool(followed))

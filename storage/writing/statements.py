@@ -80,6 +80,21 @@ FIND_CHILDREN = """
     CROSS JOIN handshake ON handshake.url_id = j.value
     CROSS JOIN url ON url.id = handshake.gate_id
     CROSS JOIN host ON host.id = url.host_id
+    UNION ALL
+    SELECT refresh.url_id, 1, 2,
+           url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
+           host.name, url.secure, url.path, url.kind
+    FROM json_each(:sources) AS j
+    CROSS JOIN refresh ON refresh.url_id = j.value
+    CROSS JOIN url ON url.id = refresh.target_id
+    CROSS JOIN host ON host.id = url.host_id
+"""
+ADD_REFRESH = "INSERT OR REPLACE INTO refresh (url_id, target_id) VALUES (?, ?)"
+SET_MOVES = "INSERT OR REPLACE INTO seed_move (url_id, moves) VALUES (?, ?)"
+FIND_MOVES = """
+    SELECT url.secure, host.name, url.path, seed_move.moves
+    FROM seed_move JOIN url ON url.id = seed_move.url_id JOIN host ON host.id = url.host_id
+    WHERE seed_move.moves > 0
 """
 # After a seed's redirect widened the scope: the URLs that it had kept out.
 FIND_OUT_OF_SCOPE = """

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Container, Coroutine, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from penstock.crawler.messages import Dead, Done, RobotsAnswer, UrlVerdict, Verdict
+from penstock.crawler.messages import CanonicalUrl, Dead, Done, RobotsAnswer, UrlVerdict, Verdict
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.ports import Saved, TelemetrySource, ThrottleSource
 from penstock.crawler.scheduler.discovery import Admission, Discovery, UrlKind, redirect_target
@@ -50,6 +50,7 @@ class Target(Struct, frozen=True, kw_only=True):
     strings: InternedStrings
     admission: Admission
     generation: int
+    moves: dict[CanonicalUrl, int] = field(default_factory=dict)  # of URLs to which seeds have moved
 
 
 class Writer:
@@ -110,7 +111,7 @@ class Transaction:
     ) -> None:
         database, strings, generation = target.database, target.strings, target.generation
         self._target = target
-        self._discovery: Discovery[UrlRow] = Discovery(target.urls, target.admission)
+        self._discovery: Discovery[UrlRow] = Discovery(target.urls, target.admission, moves=target.moves)
         states = UrlStates(database)
         fetches = FetchTables(database, strings, self._discovery, generation)
         sitemaps = SitemapTable(database, self._discovery)

@@ -206,6 +206,14 @@ def _distances(db: str | Path) -> Iterator[str]:
     # A redirect that led to a URL before the answer of a handshake replaced it.
     for source, target in rows(db, "SELECT url, redirect_to FROM handshakes WHERE redirect_to IS NOT NULL"):
         ways[True][source].add((target, 0))
+    # A refresh is a link, but of a seed it is a redirect.
+    moves = rows(db, """
+        SELECT source.url, target.url FROM refresh
+        JOIN known_url AS source ON source.id = refresh.url_id
+        JOIN known_url AS target ON target.id = refresh.target_id WHERE source.depth = 0 AND target.depth = 0
+    """)  # fmt: skip
+    for source, target in moves:
+        ways[True][source].add((target, 0))
 
     known: dict[str, float] = {seed: 0 for (seed,) in rows(db, "SELECT url FROM urls WHERE seed")}
     changed = deque(known)

@@ -14,6 +14,7 @@ _BLANKS = re.compile(r"[ \t\n\f\r]+")
 
 # 0-9, because \d would take the digits of any script.
 _REFRESH_TIME = re.compile(r"[ \t\n\f\r]*[0-9.]+(?:[;,]|[ \t\n\f\r]+[;,]?)[ \t\n\f\r]*")
+_REFRESH_SECONDS = re.compile(r"[ \t\n\f\r]*(?=[0-9.])([0-9]{0,9})(?![0-9])")
 _REFRESH_NAME = re.compile(r"url[ \t\n\f\r]*=[ \t\n\f\r]*", re.IGNORECASE)
 
 
@@ -36,6 +37,20 @@ def collapse(text: str) -> str:
 def tokens(text: str | None) -> dict[str, None]:
     """The distinct words of an attribute such as rel, lower case, in order."""
     return dict.fromkeys((text or "").lower().split())
+
+
+MAX_INSTANT_SECONDS = 1
+"""A refresh that comes so soon is a redirect: browsers leave the page out of their history then."""
+MAX_NOTICE_SECONDS = 30
+"""Notices that a page has moved count down for seconds. What reloads a page waits for minutes."""
+
+
+def is_move(content: str, *, is_notice: bool) -> bool:
+    """True if the refresh, a meta element's or a header's, means that the page has moved. `is_notice`:
+    the page leads nowhere else, so it is no page to stay on."""
+    seconds = _REFRESH_SECONDS.match(content)
+    longest = MAX_NOTICE_SECONDS if is_notice else MAX_INSTANT_SECONDS
+    return seconds is not None and int(seconds[1] or "0") <= longest
 
 
 def refresh_target(content: str) -> str | None:

@@ -4,6 +4,17 @@ ALTER TABLE robots ADD COLUMN sitemaps INTEGER NOT NULL DEFAULT 0; -- sitemaps t
 ALTER TABLE robots ADD COLUMN refused_sitemaps INTEGER NOT NULL DEFAULT 0; -- Sitemap lines that name no http(s) URL, one that is too long, or one too many
 ALTER TABLE robots ADD COLUMN is_cut INTEGER NOT NULL DEFAULT 0; -- 1: it is longer than 500 KiB, and the rest was not read
 
+CREATE TABLE refresh (           -- pages that send their visitors on at once (meta refresh or Refresh header)
+    url_id      INTEGER PRIMARY KEY REFERENCES url (id),
+    target_id   INTEGER NOT NULL REFERENCES url (id)
+);
+CREATE INDEX refresh_target ON refresh (target_id);
+
+CREATE TABLE seed_move (         -- URLs to which seeds have moved by refreshes: they are at depth 0
+    url_id      INTEGER PRIMARY KEY REFERENCES url (id),
+    moves       INTEGER NOT NULL -- least number of refreshes in a row; 0: redirects alone lead here too
+);
+
 CREATE TABLE robots_sitemap (    -- which robots.txt names which sitemap
     origin      TEXT NOT NULL,   -- scheme://host
     url_id      INTEGER NOT NULL REFERENCES url (id),

@@ -9,8 +9,8 @@ SELECT
     nullif(known.depth, 1 << 30) AS depth, -- NULL: only a sitemap leads here
     known.attempts AS attempts,
     -- The nearest parent; of several, the one whose URL sorts first; NULL for a seed. A parent links
-    -- here from a depth one less, or redirects here from the same depth. Nofollow links count only
-    -- if nothing else leads here.
+    -- here from a depth one less, or redirects here from the same depth; at depth 0 by a refresh too.
+    -- Nofollow links count only if nothing else leads here.
     CASE WHEN known.seed = 0 THEN (
         SELECT min(parent.url) FROM (
             SELECT source.url AS url
@@ -38,6 +38,12 @@ SELECT
             WHERE handshake.gate_id = known.id
               AND same.id <> known.id
               AND same.depth = known.depth
+            UNION ALL
+            SELECT source.url AS url
+            FROM refresh
+            JOIN url AS same ON same.id = refresh.url_id AND same.depth = 0
+            JOIN url_text AS source ON source.id = same.id
+            WHERE refresh.target_id = known.id AND known.depth = 0 AND same.id <> known.id
         ) AS parent
     ) END AS discovered_from,
     known.seed AS seed,
