@@ -50,6 +50,29 @@ class ExtractionError(Struct, frozen=True, gc=False, array_like=True):
     error: str  # one line
 
 
+class SourceOutcome(Struct, frozen=True, gc=False, array_like=True):
+    """What became of one rule or plugin on one page to which it was applied."""
+
+    source: str  # name of the rule or the plugin
+    taken: bool  # a rule: it found a value; a plugin: it ended without an error
+    failed: bool  # it has an error on this page
+    names: Sequence[str] = ()  # of the values of a plugin; those of a rule have its own name
+
+
+class SourceTally(Struct, frozen=True, gc=False):
+    """What became of one rule or plugin on all pages of a crawl."""
+
+    source: str
+    pages: int = 0  # to which it was applied
+    taken: int = 0  # pages; see SourceOutcome
+    failed: int = 0  # pages
+
+    @property
+    def is_broken(self) -> bool:
+        """True if it has errors and has not succeeded on any page."""
+        return self.failed > 0 and self.taken == 0
+
+
 class ExtractionResult(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """All that was taken from one page besides its links."""
 
@@ -57,3 +80,4 @@ class ExtractionResult(Struct, frozen=True, kw_only=True, gc=False, array_like=T
     items: Sequence[Item] = ()
     text: PageText | None = None  # None: no search index is asked for
     errors: Sequence[ExtractionError] = ()
+    sources: Sequence[SourceOutcome] = ()  # the rules and plugins that were applied

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct, field
 
+from penstock.crawler.extraction import SourceTally
 from penstock.crawler.messages import (
     CanonicalUrl,
     Content,
@@ -199,6 +200,7 @@ class Totals(Struct, frozen=True, kw_only=True, gc=False):
     internal_failures: int = 0
     stored: bool = True  # at least one page is: status 2xx but 204 and 205, without error
     resources: Mapping[str, int] = field(default_factory=dict)  # as `states`; empty: none are known
+    sources: Sequence[SourceTally] = ()  # rules and plugins that were applied to a page
 
 
 class VerdictStore(Protocol):

@@ -6,10 +6,12 @@ May touch: ports, snapshot.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
 from penstock.crawler.errors import PenstockError
+from penstock.crawler.extraction import SourceTally
 from penstock.crawler.ports import Totals
 from penstock.crawler.snapshot import Snapshot
 
@@ -33,10 +35,28 @@ class Report(Struct, frozen=True, kw_only=True):
     nothing_to_do: bool  # the crawl was complete before this run
     this_run: Snapshot  # the counts of this run
     bottleneck: str | None = None  # the part that this run waited for, in one line
+    sources: Sequence[SourceTally] = ()  # the rules and plugins of this run, counted over the whole crawl
 
 
-def exit_code(reason: str, totals: Totals, *, internal: int, max_failed: float | None) -> int:
+def tallies_of(sources: Iterable[str], totals: Totals) -> list[SourceTally]:
+    """The counts of these rules and plugins, in their order; 0 pages for one that was never applied."""
+    known = {tally.source: tally for tally in totals.sources}
+    return [known.get(source) or SourceTally(source) for source in dict.fromkeys(sources)]
+
+
+def exit_code(
+    reason: str,
+    totals: Totals,
+    *,
+    internal: int,
+    max_failed: float | None,
+    sources: Iterable[SourceTally] = (),
+) -> int:
     """The command's exit code. `totals` are the whole crawl's, `internal` are failures of this run.
+
+    A rule or plugin (`sources`) that failed wherever it was applied counts as an internal failure: the
+    result is not what was asked for. It is counted over the whole crawl, so that it does not depend on
+    where a run was killed.
 
     `max_failed` counts at the end of a run, also of one that a budget ended: what is asked for on every
     run must not depend on which budget comes first.
@@ -44,7 +64,7 @@ def exit_code(reason: str, totals: Totals, *, internal: int, max_failed: float |
     if reason in BY_SIGNAL:
         return BY_SIGNAL[reason]
     ended_early = reason in BUDGETS or reason == BY_PROGRAM
-    if not ended_early and internal:
+    if not ended_early and (internal or any(tally.is_broken for tally in sources)):
         return INTERNAL_FAILURES
     if not ended_early and not totals.stored:
         return NOTHING_STORED

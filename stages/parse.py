@@ -16,12 +16,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Protocol
 
 from msgspec import Struct, field
 
+from penstock.crawler.extraction import ExtractionError
 from penstock.crawler.messages import Content, Document, Failed, Fetched, Hold, Message, ParsedPage, Sitemap
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.policies.robots_txt import PRODUCT_TOKEN, forbids_following
@@ -147,6 +148,9 @@ class ParseStage(Struct, kw_only=True):
     rewrite: Rewrite | None = None  # the operator's URL rules
     token: str = PRODUCT_TOKEN  # the name by which X-Robots-Tag addresses us
     keep_bodies: bool = False
+    on_errors: Callable[[str, Sequence[ExtractionError]], None] = lambda url, errors: (
+        None
+    )  # of rules, plugins
     results: ByteBudget | None = None  # for what was read and is not stored yet
     name: str = "parse"
     is_last: bool = False
@@ -220,6 +224,8 @@ class ParseStage(Struct, kw_only=True):
             return None
         else:
             content = await self.reader.read(kind, document, hold)
+        if content is not None and content.extraction is not None and content.extraction.errors:
+            self.on_errors(document.url, content.extraction.errors)
         if hold is not None and content is not None:
             hold.resize(_size(content, len(body)))
         return content

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from penstock.crawler.config.crawl_config import CrawlConfig
 from penstock.crawler.config.domains import registrable_domain
+from penstock.crawler.config.plugins import names_of
 from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.engine.engine import Stopping
 from penstock.crawler.engine.open_files import free_sockets, limit
@@ -25,7 +26,7 @@ from penstock.crawler.messages import CanonicalUrl, Done, RobotsAnswer, Verdict
 from penstock.crawler.monitor.estimates import RemainingBudget
 from penstock.crawler.monitor.run_counts import RunCounts
 from penstock.crawler.monitor.telemetry import LoopLag, Telemetry
-from penstock.crawler.monitor.watchdog import warn_of_slow_plugin
+from penstock.crawler.monitor.watchdog import FailureWarnings, warn_of_slow_plugin
 from penstock.crawler.output.logs import get_logger, is_enabled
 from penstock.crawler.plugs import given_plugs
 from penstock.crawler.policies.breaker import Breaker
@@ -83,6 +84,11 @@ class Blueprint(Struct, frozen=True, kw_only=True):
         return Retry(
             retries=config.retries, first_wait=config.retry_delay, max_retry_after=config.max_retry_after
         )
+
+    def sources(self) -> list[str]:
+        """The names of the rules and plugins."""
+        config = self.config
+        return [*(rule.name for rule in config.select_rules), *names_of(config.plugins)]
 
     def settings(self) -> CrawlSettings:
         """The part of the configuration that the crawl's file stores."""
@@ -329,6 +335,7 @@ def make_parse_stage(
     config, fields = blueprint.config, blueprint.fields
     return ParseStage(
         documents=blueprint.documents,
+        on_errors=FailureWarnings().note,
         reader=LocalReader(marker=marks),
         workers=workers,
         # Plugins that only this process knows run here: other processes would be of little help.

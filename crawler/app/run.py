@@ -20,7 +20,7 @@ from penstock.crawler.monitor.run_counts import RunCounts
 from penstock.crawler.monitor.watchdog import pool_lines, task_lines, watch
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.ports import Fetcher, Totals
-from penstock.crawler.run_result import Report, exit_code, peak_memory, worst
+from penstock.crawler.run_result import Report, exit_code, peak_memory, tallies_of, worst
 from penstock.crawler.snapshot import Snapshot
 from penstock.stages.fetchers import open_fetchers
 from penstock.storage.writing.crawl_store import CrawlSettings, CrawlStore, OpenRun
@@ -116,9 +116,14 @@ class Run:
             await asyncio.gather(filling, return_exceptions=True)
             await note_end(store, reason)
         totals = await store.totals()
+        sources = tallies_of(blueprint.sources(), totals)
         return Report(
             exit_code=exit_code(
-                reason, totals, internal=counts.internal, max_failed=blueprint.config.max_failed
+                reason,
+                totals,
+                internal=counts.internal,
+                max_failed=blueprint.config.max_failed,
+                sources=sources,
             ),
             stop_reason=reason,
             run_id=opened.id,
@@ -128,6 +133,7 @@ class Run:
             nothing_to_do=nothing_to_do,
             this_run=self.snapshot(),
             bottleneck=self._parts.telemetry.bottleneck() if self._parts is not None else None,
+            sources=sources,
         )
 
     async def _flow(self, opened: OpenRun, totals: Totals, fetchers: Mapping[str, Fetcher]) -> None:

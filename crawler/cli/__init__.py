@@ -54,7 +54,8 @@ COMMANDS = {
 
 EXIT_CODES = {
     0: "complete",
-    1: "stopped by an error, or complete with internal failures",
+    1: "stopped by an error, or complete with internal failures, or with a rule or plugin that failed "
+    "wherever it was applied",
     2: "usage error, or refused before the first request",
     3: "stopped by a budget; resumable",
     4: "no page could be stored; the same command tries again",

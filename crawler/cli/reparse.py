@@ -2,9 +2,9 @@
 
 May touch: the database, for writing; parser processes; standard error.
 
-The result equals that of a crawl with these options: --select and --plugin replace all values and
-their failures, --structured replaces all structured data, --search the text. Links that a plugin
-returns are ignored.
+The result equals that of a crawl with these options: --select and --plugin replace the values and
+failures of these rules and plugins, and leave those of others; --structured replaces all structured data,
+--search the text. Links that a plugin returns are ignored.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from penstock.crawler.errors import BadConfig
 from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 
 if TYPE_CHECKING:
+    from penstock.crawler.extraction import SourceTally
     from penstock.crawler.messages import CanonicalUrl, Content
     from penstock.stages.extractors.fields.plan import Plan
     from penstock.stages.parse import ParseStage
@@ -43,13 +44,18 @@ MORE = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.argument_default = argparse.SUPPRESS
     add = parser.add_argument
-    add("--select", action="append", metavar="NAME=CSS[@ATTR]", help="as in crawl; replaces all values")
+    add(
+        "--select",
+        action="append",
+        metavar="NAME=CSS[@ATTR]",
+        help="as in crawl; replaces this rule's values",
+    )
     add(
         "--plugin",
         dest="plugins",
         action="append",
         metavar="MODULE:FUNCTION",
-        help="as in crawl; replaces all values",
+        help="as in crawl; replaces this plugin's values",
     )
     add("--structured", action="store_true", help="as in crawl; replaces all structured data")
     add("--search", action="store_true", help="as in crawl; builds the index for the command search")
@@ -66,8 +72,9 @@ def run(args: argparse.Namespace) -> int:
     """Reparse and print the counts. Raises BadConfig and BadDatabase."""
     import asyncio
 
-    from penstock.crawler.cli.summary import resume_lines
+    from penstock.crawler.cli.summary import resume_lines, source_lines
     from penstock.crawler.output import logs
+    from penstock.crawler.run_result import INTERNAL_FAILURES
     from penstock.stages.extractors.fields.plan import Plan
 
     values = _collect_options(vars(args))
@@ -81,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadConfig("nothing to extract: give --select, --plugin, --structured or --search")
     logs.configure()
     try:
-        counts = asyncio.run(_reparse(args, plan))
+        counts, sources = asyncio.run(_reparse(args, plan))
     except KeyboardInterrupt:
         write_stderr("\n".join(resume_lines("sigint", [*args.program, *args.words])))
         raise
@@ -91,7 +98,9 @@ def run(args: argparse.Namespace) -> int:
     )
     if counts["unread"]:
         write_stderr(f"{counts['unread']:,} pages could not be parsed")
-    return 0
+    for line in source_lines(sources):
+        write_stderr(line)
+    return INTERNAL_FAILURES if any(tally.is_broken for tally in sources) else 0
 
 
 def _collect_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,11 +121,13 @@ def _collect_options(given: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
+async def _reparse(args: argparse.Namespace, plan: Plan) -> tuple[Counter[str], list[SourceTally]]:
     import asyncio
     from pathlib import Path
 
-    from penstock.crawler.monitor.watchdog import warn_of_slow_plugin
+    from penstock.crawler.config.plugins import names_of
+    from penstock.crawler.extraction import SourceTally
+    from penstock.crawler.monitor.watchdog import FailureWarnings, warn_of_slow_plugin
     from penstock.stages.extractors import DocumentTable
     from penstock.stages.extractors.fields.field_extractor import FieldExtractor
     from penstock.stages.extractors.html import HtmlExtractor
@@ -130,6 +141,8 @@ async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
         values=bool(plan.rules or plan.plugins),
         structured=plan.structured,
         search=plan.text,
+        rules=[rule.name for rule in plan.rules],
+        plugins=names_of(plan.plugins),
     )
     store = await ReparseStore.open(Path(args.db), wanted, anew=getattr(args, "anew", False))
     if store.resumed:
@@ -139,6 +152,7 @@ async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
     workers = WorkerPool(1, plan=plan)
     stage = ParseStage(
         documents=DocumentTable(html=HtmlExtractor(fields=fields)),
+        on_errors=FailureWarnings().note,
         reader=LocalReader(marker=_NoMarks()),
         workers=workers,
         placement=Placement(shares_light=fields.portable),
@@ -152,10 +166,13 @@ async def _reparse(args: argparse.Namespace, plan: Plan) -> Counter[str]:
             for _, content in pages:
                 _count(counts, content)
         await store.finish()
+        sources = [*wanted.rules, *wanted.plugins]
+        tallies = {tally.source: tally for tally in await store.sources()}
+        found = [tallies.get(source) or SourceTally(source) for source in dict.fromkeys(sources)]
     finally:
         await workers.close()
         await store.close()
-    return counts
+    return counts, found
 
 
 def _written(plan: Plan) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from msgspec import to_builtins
+
 from penstock.crawler.cli import causes
 from penstock.crawler.config.seeds import hide_user
 from penstock.crawler.output.number_formats import (
@@ -26,9 +28,11 @@ from penstock.crawler.output.terminal import escape_control_chars
 from penstock.crawler.reasons import about
 
 if TYPE_CHECKING:
+    from penstock.crawler.extraction import SourceTally
     from penstock.crawler.run_result import Report
     from penstock.storage.reading.outcome import Outcome
 
+MAX_SOURCE_LINES = 10
 STATES = ("done", "failed", "skipped", "pending")
 
 _ENDINGS = {
@@ -71,6 +75,7 @@ def summary_lines(
         inspect = ["report", "failed"] if totals.states.get("failed") else ["report", "skipped"]
     rows = [
         *(_causes(report, outcome, depth) if outcome is not None else ()),
+        *(("extraction", line) for line in source_lines(report.sources if totals.stored else ())),
         ("urls", _sum(totals.states)),
         *([("resources", _sum(totals.resources))] if totals.resources else []),
         ("pages", f"{format_count(totals.pages)} of status 200{this_run}"),
@@ -123,11 +128,34 @@ def summary_fields(report: Report, *, database: str, outcome: Outcome | None = N
         "bytes": totals.bytes,
         "internal_failures": totals.internal_failures,
         **({"failures": dict(outcome.failed)} if outcome is not None else {}),
+        **({"extraction": [to_builtins(tally) for tally in report.sources]} if report.sources else {}),
         "elapsed_s": round(report.elapsed_s, 3),
         "pages_this_run": report.this_run.pages,
         "bottleneck": report.bottleneck,
         "db": database,
     }
+
+
+def source_lines(sources: Sequence[SourceTally]) -> list[str]:
+    """A line for each rule or plugin that failed on a page or found nothing, the worst first."""
+    lines = []
+    for tally in sorted(sources, key=lambda tally: (not tally.is_broken, -tally.failed)):
+        pages, failed = plural(tally.pages, "page"), format_count(tally.failed)
+        if tally.is_broken:
+            lines.append(
+                f"{tally.source}: no success, and errors on {failed} of {pages}: `report extraction_failures`"
+            )
+        elif tally.failed:
+            lines.append(f"{tally.source}: errors on {failed} of {pages}: `report extraction_failures`")
+        elif not tally.pages:
+            lines.append(f"{tally.source}: no page to which it applies")
+        elif not tally.taken:
+            lines.append(f"{tally.source}: no value on any of {pages}; check its selector")
+    more = len(lines) - MAX_SOURCE_LINES
+    return [
+        *lines[:MAX_SOURCE_LINES],
+        *([f"and {more} more: `report extraction_sources`"] if more > 0 else []),
+    ]
 
 
 def resume_lines(stop_reason: str, called: Sequence[str]) -> list[str]:
@@ -163,6 +191,11 @@ def _headline(report: Report, outcome: Outcome | None) -> str:
     if report.nothing_to_do:
         ending = "nothing to do: this crawl was complete already"
         return f"{ending}; {failed} for good" if failed else ending
+    broken = [tally.source for tally in report.sources if tally.is_broken]
+    if broken and report.stop_reason == "finished":
+        names = ", ".join(broken[:3]) + (", ..." if len(broken) > 3 else "")
+        also = f"; {failed}" if failed else ""
+        return f"complete, but not what was asked for: {names} failed wherever applied{also}"
     if failed and report.stop_reason == "finished" and causes.is_loud(totals.states):
         return f"complete, but {failed}{' (resumed)' if report.resumed else ''}"
     return f"{_ending(report)}; {failed}" if failed else _ending(report)

@@ -28,7 +28,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.crawler.config.option_checks import join_problems, quote_value
@@ -135,7 +136,10 @@ def check_plugins(flag: str, value: object) -> tuple[str | Hook, ...]:
     """Settle a list of plugins, by name or themselves. Nothing is imported yet. Raises BadConfig."""
     single = isinstance(value, str) or callable(value) or not isinstance(value, Iterable)
     items: Iterable[object] = (value,) if single else value  # type: ignore[assignment]
-    settled = dict.fromkeys(items)
+    settled: list[object] = []
+    for item in items:  # not a dict's keys: an object with __eq__ may have no hash
+        if not any(item is other or (isinstance(item, str) and item == other) for other in settled):
+            settled.append(item)
     problems = [f"{flag}: {problem}" for item in settled if (problem := _problem(item))]
     if problems:
         raise BadConfig(join_problems(problems))
@@ -151,17 +155,37 @@ def load_plugin(asked: str | Hook, *, flag: str = "--plugin") -> Plugin:
     importable = isinstance(asked, str) or _leads_to(name, asked)
     if not callable(hook):
         raise BadConfig(f"{flag}: {quote_value(name)} is no function")
-    if inspect.iscoroutinefunction(hook) or inspect.isasyncgenfunction(hook):
+    called = hook if inspect.isroutine(hook) or isinstance(hook, partial) else type(hook).__call__
+    if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
         raise BadConfig(f"{flag}: {quote_value(name)} is async; a plugin is a plain function")
     return Plugin(name, hook, importable)
 
 
+def load_plugins(asked: Sequence[str | Hook]) -> list[Plugin]:
+    """Import plugins, under the names of `names_of`. Raises BadConfig."""
+    loaded = map(load_plugin, asked)
+    return [replace(plugin, name=name) for plugin, name in zip(loaded, names_of(asked), strict=True)]
+
+
+def names_of(asked: Sequence[str | Hook]) -> list[str]:
+    """The names of plugins in tables and logs, each another: two lambdas of one function have the same."""
+    found: list[str] = []
+    for name in map(name_of, asked):
+        same = sum(other == name or other.startswith(f"{name} (") for other in found)
+        found.append(f"{name} ({same + 1})" if same else name)
+    return found
+
+
 def name_of(asked: str | Hook) -> str:
-    """`module:function`, as --plugin takes it."""
+    """`module:function`, as --plugin takes it; for what has no name of its own, that of its parts."""
     if isinstance(asked, str):
         return asked
+    if isinstance(asked, partial):
+        return f"partial({name_of(asked.func)})"
     module, name = getattr(asked, "__module__", None), getattr(asked, "__qualname__", None)
-    return f"{module}:{name}" if module and name else type(asked).__name__
+    if isinstance(module, str) and isinstance(name, str):
+        return f"{module}:{name}"
+    return f"{type(asked).__module__}:{type(asked).__qualname__}()"
 
 
 def _problem(item: object) -> str | None:
@@ -179,7 +203,25 @@ def _leads_to(name: str, hook: Hook) -> bool:
     if name.startswith("__main__:") or not _PATH.match(name):
         return False
     module, _, path = name.partition(":")
-    return _attribute(sys.modules.get(module), path) is hook
+    return _attribute(sys.modules.get(module), path) is hook and _is_found(module)
+
+
+def _is_found(name: str) -> bool:
+    """True if an import finds the file of this loaded module. A notebook, a test runner and many other
+    programs load modules from files that no import finds."""
+    loaded = getattr(sys.modules[name], "__file__", None)
+    spec = None
+    folders = None
+    for end in [at for at, char in enumerate(f"{name}.") if char == "."]:
+        try:
+            found = (finder.find_spec(name[:end], folders, None) for finder in sys.meta_path)
+            spec = next(filter(None, found), None)
+        except Exception:  # a finder of somebody else
+            return False
+        if spec is None:
+            return False
+        folders = spec.submodule_search_locations
+    return spec is not None and loaded is not None and spec.origin == loaded
 
 
 def _imported(flag: str, name: str) -> object:

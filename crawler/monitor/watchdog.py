@@ -6,15 +6,19 @@ May touch: pools, the event loop's tasks.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
 
 from penstock.crawler.engine.pool import Pool, task_of
+from penstock.crawler.extraction import ExtractionError
 from penstock.crawler.messages import RobotsTask
 from penstock.crawler.output.logs import get_logger
 
 STUCK_AFTER = 60.0  # seconds without a settled URL
 CHECK_EVERY = 5.0  # seconds
+MAX_KINDS = 200  # of failures of rules and plugins that are logged
+_PARTICULARS = re.compile(r"[:'\"0-9]")
 
 _AWAITED = {"fetch": "answers", "parse": "a parser", "store": "a commit"}  # by the busy workers of a stage
 
@@ -80,6 +84,27 @@ async def watch(
                 frontier=repr(frontier),
             )
             since = time.monotonic()
+
+
+class FailureWarnings:
+    """Logs each kind of failure of a rule or plugin once, with the page on which it came first."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, str]] = set()
+
+    def note(self, url: str, errors: Sequence[ExtractionError]) -> None:
+        for error in errors:
+            # The text behind these signs is that of one page.
+            kind = error.source, _PARTICULARS.split(error.error, maxsplit=1)[0]
+            if kind not in self._seen and len(self._seen) < MAX_KINDS:
+                self._seen.add(kind)
+                log.warning(
+                    "extraction_failed",
+                    source=error.source,
+                    error=error.error,
+                    url=url,
+                    hint="further failures of this kind are not logged: see `report extraction_failures`",
+                )
 
 
 def warn_of_slow_plugin(plugin: str, seconds: float, url: str) -> None:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from penstock.crawler.errors import BadDatabase, StorageFailed
+from penstock.crawler.extraction import SourceTally
 from penstock.crawler.messages import CanonicalUrl, Content
 from penstock.crawler.urls import unsplit
 from penstock.storage.database.database import Database
@@ -53,6 +54,8 @@ class ReparseRequest:
     values: bool
     structured: bool
     search: bool
+    rules: Sequence[str] = ()  # names
+    plugins: Sequence[str] = ()  # names
 
 
 class ReparseStore:
@@ -64,6 +67,8 @@ class ReparseStore:
         self._strings = InternedStrings(database)
         self._extractions = ExtractionTables(database, self._strings)
         self._after = (0, 0)
+        self._names: set[int] = set()  # of the values to replace, as interned strings
+        self._sources: set[int] = set()  # rules and plugins whose errors to replace
         self.resumed = False
 
     @classmethod
@@ -94,9 +99,29 @@ class ReparseStore:
         if known is not None and known[0] == self._request.plan and not anew:
             self._after = (known[1], known[2])
             self.resumed = True
-        if self._request.search:
-            async with self._database.transaction():
+        async with self._database.transaction():
+            await self._begin_sources()
+            if self._request.search:
                 await make_search(self._database)
+
+    async def _begin_sources(self) -> None:
+        """Learn which values and errors are those of the rules and plugins; count them from 0."""
+        rules, plugins = self._request.rules, self._request.plugins
+        await self._strings.remember([*rules, *plugins])
+        await self._strings.write()
+        ids = self._strings.recent
+        self._sources = {ids[source] for source in (*rules, *plugins)}
+        params = {"sources": json.dumps([ids[plugin] for plugin in plugins])}
+        known = await self._database.rows(sql.FIND_SOURCE_NAMES, params)
+        self._names = {ids[rule] for rule in rules} | {name for (name,) in known}
+        if not self.resumed:
+            await self._database.run_many(sql.FORGET_SOURCE_COUNTS, [(source,) for source in self._sources])
+
+    async def sources(self) -> list[SourceTally]:
+        """What became of the rules and plugins on all pages."""
+        asked = {*self._request.rules, *self._request.plugins}
+        tallies = [SourceTally(*row) for row in await self._database.rows(sql.FIND_SOURCES)]
+        return [tally for tally in tallies if tally.source in asked]
 
     async def next(self) -> Sequence[SavedBody]:
         """The next pages; none at the end."""
@@ -138,8 +163,13 @@ class ReparseStore:
         async with self._database.transaction():
             await self._strings.remember(name for page in extracted for name in names_of(page.extraction))
             await self._strings.write()
-            await self._extractions.forget(keys, values=request.values, structured=request.structured)
-            await self._extractions.save(extracted)
+            if request.values:
+                recent = self._strings.recent
+                self._names |= {recent[value.name] for page in extracted for value in page.extraction.values}
+            await self._extractions.forget(
+                keys, names=self._names, sources=self._sources, structured=request.structured
+            )
+            await self._extractions.save(extracted, behind=True)
             mark = {"plan": request.plan, "url": last.url_id, "generation": last.generation}
             await self._database.run(sql.NOTE_REPARSING, mark)
         self._strings.evict()

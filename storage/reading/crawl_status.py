@@ -18,6 +18,7 @@ from penstock.crawler.ports import Totals
 from penstock.storage.database.file_lock import is_held
 from penstock.storage.reading.outcome import SKIPPED, OnlyPage, SeedOutcome, load_outcome, load_reasons
 from penstock.storage.writing import statements as sql
+from penstock.storage.writing.extraction_statements import FIND_SOURCES
 from penstock.storage.writing.resource_table import states_of_resources
 from penstock.storage.writing.rows import totals_of
 from penstock.storage.writing.telemetry_samples import Live, live
@@ -70,7 +71,11 @@ def load_totals(connection: sqlite3.Connection) -> Totals:
     [runs] = connection.execute(sql.SUM_RUNS)
     [(stored,)] = connection.execute(sql.HAS_STORED_PAGE)
     resources = states_of_resources(connection.execute(sql.COUNT_RESOURCES))
-    return totals_of(states, pages, runs, resources, stored=bool(stored))
+    try:
+        sources = connection.execute(FIND_SOURCES).fetchall()
+    except sqlite3.OperationalError:  # the file is older than these counts
+        sources = []
+    return totals_of(states, pages, runs, resources, stored=bool(stored), sources=sources)
 
 
 def load_status(connection: sqlite3.Connection, path: Path) -> CrawlStatus:

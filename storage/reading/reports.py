@@ -99,6 +99,7 @@ REPORTS: Mapping[str, Check | None] = {
     "status_codes": None,
     "content_types": None,
     "extraction_failures": None,
+    "extraction_sources": None,
     "cut_links": None,
 }
 

@@ -311,6 +311,21 @@ CREATE TABLE handshake (         -- URLs behind a cookie gate, each tried once w
 );
 CREATE INDEX handshake_gate ON handshake (gate_id) WHERE gate_id IS NOT NULL;
 
+CREATE TABLE extraction_source ( -- rules and plugins, counted in the transaction of each page
+    source_id   INTEGER NOT NULL REFERENCES phrase (id),
+    generation  INTEGER NOT NULL,
+    pages       INTEGER NOT NULL, -- to which it was applied
+    taken       INTEGER NOT NULL, -- pages: a rule found a value, a plugin ended without an error
+    failed      INTEGER NOT NULL, -- pages on which it has an error
+    PRIMARY KEY (source_id, generation)
+) WITHOUT ROWID;
+
+CREATE TABLE extraction_name (   -- names of the values that a plugin has returned; a rule's have its own name
+    source_id   INTEGER NOT NULL REFERENCES phrase (id),
+    name_id     INTEGER NOT NULL REFERENCES phrase (id),
+    PRIMARY KEY (source_id, name_id)
+) WITHOUT ROWID;
+
 CREATE VIEW broken_links AS      -- links (with --resources, resources too) that do not answer, and their pages
 SELECT
     source.url AS source,        -- the page to repair
@@ -559,6 +574,16 @@ JOIN url_text ON url_text.id = mishap.url_id
 JOIN phrase ON phrase.id = mishap.source_id
 WHERE mishap.generation = (SELECT max(newer.generation) FROM fetch AS newer WHERE newer.url_id = mishap.url_id)
 ORDER BY phrase.text, url_text.url, mishap.position;
+
+CREATE VIEW extraction_sources AS -- rules and plugins: on how many pages they succeeded, failed, found nothing
+SELECT
+    phrase.text AS source,       -- name of the rule or plugin
+    counted.pages AS pages,      -- pages to which it was applied
+    counted.taken AS taken,      -- pages on which a rule found a value, or a plugin ended without an error
+    counted.failed AS failed     -- pages on which it has an error
+FROM extraction_source AS counted JOIN phrase ON phrase.id = counted.source_id
+WHERE counted.generation = (SELECT max(generation) FROM extraction_source)
+ORDER BY counted.taken > 0, counted.failed DESC, phrase.text;
 
 CREATE VIEW failed AS            -- URLs that were given up, and why
 SELECT

@@ -26,6 +26,7 @@ from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.urls import unsplit
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
+from penstock.storage.writing.extraction_statements import FIND_SOURCES
 from penstock.storage.writing.extraction_tables import make_search
 from penstock.storage.writing.failed_urls import admit_failed
 from penstock.storage.writing.frontier_store import SqliteFrontier
@@ -259,7 +260,8 @@ class CrawlStore:
         [runs] = await self._database.rows(sql.SUM_RUNS)
         [(stored,)] = await self._database.rows(sql.HAS_STORED_PAGE)
         resources = await count_resources(self._database)
-        return totals_of(states, pages, runs, resources, stored=bool(stored))
+        sources = await self._database.rows(FIND_SOURCES)
+        return totals_of(states, pages, runs, resources, stored=bool(stored), sources=sources)
 
     async def finish(self, reason: str, rss_bytes: int, *, wait_for_lock: bool = True) -> None:
         """Commit the verdicts that wait, and note how the run ended.

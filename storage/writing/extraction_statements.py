@@ -13,9 +13,32 @@ ADD_STRUCTURED = """
 ADD_ERROR = """
     INSERT OR IGNORE INTO mishap (url_id, generation, position, source_id, error) VALUES (?, ?, ?, ?, ?)
 """
-FORGET_EXTRACTIONS = "DELETE FROM extraction WHERE url_id = ? AND generation = ?"
+# Behind the errors that a page has already.
+ADD_ERROR_BEHIND = """
+    INSERT INTO mishap (url_id, generation, position, source_id, error)
+    SELECT ?1, ?2, coalesce(max(position) + 1, 0) + 0 * ?3, ?4, ?5
+    FROM mishap WHERE url_id = ?1 AND generation = ?2
+"""
+COUNT_SOURCE = """
+    INSERT INTO extraction_source (source_id, generation, pages, taken, failed) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (source_id, generation) DO UPDATE
+    SET pages = pages + excluded.pages, taken = taken + excluded.taken, failed = failed + excluded.failed
+"""
+ADD_SOURCE_NAME = "INSERT OR IGNORE INTO extraction_name (source_id, name_id) VALUES (?, ?)"
+FORGET_SOURCE_COUNTS = "DELETE FROM extraction_source WHERE source_id = ?"
+FIND_SOURCES = "SELECT source, pages, taken, failed FROM extraction_sources"
+FIND_SOURCE_NAMES = """
+    SELECT name_id FROM extraction_name WHERE source_id IN (SELECT value FROM json_each(:sources))
+"""
+FORGET_EXTRACTIONS = """
+    DELETE FROM extraction
+    WHERE url_id = ? AND generation = ? AND name_id IN (SELECT value FROM json_each(?))
+"""
 FORGET_STRUCTURED = "DELETE FROM structured_item WHERE url_id = ? AND generation = ?"
-FORGET_ERRORS = "DELETE FROM mishap WHERE url_id = ? AND generation = ?"
+FORGET_ERRORS = """
+    DELETE FROM mishap
+    WHERE url_id = ? AND generation = ? AND source_id IN (SELECT value FROM json_each(?))
+"""
 # An upsert: REPLACE fires no trigger for the deleted row, so its words would stay in the index.
 SAVE_TEXT = """
     INSERT INTO page_text (url_id, title, headings, text) VALUES (?, ?, ?, ?)

@@ -6,6 +6,7 @@ Never: a transaction of its own; the caller holds one.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -37,6 +38,9 @@ def names_of(extraction: ExtractionResult) -> Iterator[str]:
         yield item.kind
     for error in extraction.errors:
         yield error.source
+    for outcome in extraction.sources:
+        yield outcome.source
+        yield from outcome.names
 
 
 class ExtractionTables:
@@ -58,18 +62,48 @@ class ExtractionTables:
         if self._pages:
             await self.save(self._pages)
 
-    async def save(self, pages: Sequence[ExtractedPage]) -> None:
-        """Add the rows of these pages. A page that has rows already keeps those."""
+    async def save(self, pages: Sequence[ExtractedPage], *, behind: bool = False) -> None:
+        """Add the rows of these pages. A page that has rows already keeps those.
+
+        `behind`: the page may have errors of other rules, behind which its new ones go.
+        """
         await self._many(sql.ADD_EXTRACTION, (row for page in pages for row in self._values(page)))
         await self._many(sql.ADD_STRUCTURED, (row for page in pages for row in self._items(page)))
-        await self._many(sql.ADD_ERROR, (row for page in pages for row in self._errors(page)))
+        add_error = sql.ADD_ERROR_BEHIND if behind else sql.ADD_ERROR
+        await self._many(add_error, (row for page in pages for row in self._errors(page)))
         await self._many(sql.SAVE_TEXT, (row for page in pages for row in _text(page)))
+        await self._count_sources(pages)
 
-    async def forget(self, keys: Sequence[tuple[int, int]], *, values: bool, structured: bool) -> None:
-        """Remove the rows of these pages, given as (url_id, generation), of the chosen kinds."""
-        if values:
-            await self._database.run_many(sql.FORGET_EXTRACTIONS, keys)
-            await self._database.run_many(sql.FORGET_ERRORS, keys)
+    async def _count_sources(self, pages: Sequence[ExtractedPage]) -> None:
+        counts: dict[tuple[str, int], list[int]] = {}
+        names: dict[tuple[str, str], None] = {}
+        for page in pages:
+            for source, taken, failed in _by_source(page.extraction):
+                count = counts.setdefault((source, page.generation), [0, 0, 0])
+                count[0] += 1
+                count[1] += taken
+                count[2] += failed
+            for outcome in page.extraction.sources:
+                names |= dict.fromkeys((outcome.source, name) for name in outcome.names)
+        recent = self._strings.recent
+        await self._many(
+            sql.COUNT_SOURCE, ((recent[source], number, *count) for (source, number), count in counts.items())
+        )
+        await self._many(sql.ADD_SOURCE_NAME, ((recent[source], recent[name]) for source, name in names))
+
+    async def forget(
+        self,
+        keys: Sequence[tuple[int, int]],
+        *,
+        names: Iterable[int],
+        sources: Iterable[int],
+        structured: bool,
+    ) -> None:
+        """Remove rows of these pages, given as (url_id, generation): values of these names, errors of these
+        rules and plugins, all structured data."""
+        known, asked = json.dumps(sorted(names)), json.dumps(sorted(sources))
+        await self._many(sql.FORGET_EXTRACTIONS, ((*key, known) for key in keys))
+        await self._many(sql.FORGET_ERRORS, ((*key, asked) for key in keys))
         if structured:
             await self._database.run_many(sql.FORGET_STRUCTURED, keys)
 
@@ -108,6 +142,16 @@ class ExtractionTables:
         for position, error in enumerate(page.extraction.errors):
             source = self._strings.recent[error.source]
             yield page.url_id, page.generation, position, source, storable(error.error)
+
+
+def _by_source(extraction: ExtractionResult) -> Iterator[tuple[str, bool, bool]]:
+    """Each rule and plugin of a page once: two rules may share a name, where one is for want of the other."""
+    merged: dict[str, tuple[bool, bool]] = {}
+    for outcome in extraction.sources:
+        taken, failed = merged.get(outcome.source, (False, False))
+        merged[outcome.source] = taken or outcome.taken, failed or outcome.failed
+    for source, (taken, failed) in merged.items():
+        yield source, taken, failed
 
 
 def _text(page: ExtractedPage) -> Iterator[Row]:

@@ -6,10 +6,11 @@ May touch: messages, policies, ports, msgspec for the shape of a row.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from msgspec import Struct
 
+from penstock.crawler.extraction import SourceTally
 from penstock.crawler.messages import CanonicalUrl, Kind
 from penstock.crawler.policies.reach import Reach
 from penstock.crawler.ports import Totals
@@ -117,8 +118,9 @@ def totals_of(
     resources: Mapping[str, int] | None = None,
     *,
     stored: bool,
+    sources: Sequence[Sequence[Any]] = (),
 ) -> Totals:
-    """The results of COUNT_STATES, COUNT_PAGES, SUM_RUNS and HAS_STORED_PAGE as one value."""
+    """The results of COUNT_STATES, COUNT_PAGES, SUM_RUNS, HAS_STORED_PAGE and FIND_SOURCES as one value."""
     pending, done, failed, skipped, internal = states
     requests, _, size, retries, robots, sitemaps = runs
     return Totals(
@@ -132,4 +134,5 @@ def totals_of(
         internal_failures=internal,
         stored=stored,
         resources=resources or {},
+        sources=[SourceTally(*row) for row in sources],
     )

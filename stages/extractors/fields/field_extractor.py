@@ -21,7 +21,7 @@ from msgspec import msgpack
 from msgspec.structs import replace
 from selectolax.lexbor import LexborHTMLParser
 
-from penstock.crawler.config.plugins import Follow, Plugin, load_plugin
+from penstock.crawler.config.plugins import Follow, Plugin, load_plugin, load_plugins
 from penstock.crawler.config.select_rules import rule_from_table
 from penstock.crawler.errors import BadConfig
 from penstock.crawler.extraction import ExtractionResult, PageText, Scalar, Value
@@ -56,7 +56,7 @@ class FieldExtractor:
     ) -> None:
         self._plan = plan
         self._selection = Selection(plan.rules)
-        self._plugins = [load_plugin(plugin) for plugin in plan.plugins] if plugins is None else plugins
+        self._plugins = load_plugins(plan.plugins) if plugins is None else plugins
         self._on_slow = on_slow  # called once for each plugin
         self._slow: set[str] = set()  # plugins that were warned of
 
@@ -89,6 +89,7 @@ class FieldExtractor:
                 items=read_structured(tree, base) if self._plan.structured else (),
                 text=text,
                 errors=collector.errors,
+                sources=collector.sources,
             ),
             links=_joined(content.links, links),
             resources=read_resources(tree, resolve) if self._plan.resources else (),
@@ -103,7 +104,9 @@ class FieldExtractor:
         links = self._run_plugins(ParsedDocument(tree, utf8, document, content), collector, resolve)
         return replace(
             content,
-            extraction=replace(extraction, values=collector.values, errors=collector.errors),
+            extraction=replace(
+                extraction, values=collector.values, errors=collector.errors, sources=collector.sources
+            ),
             links=_joined(content.links, links),
         )
 
@@ -114,24 +117,27 @@ class FieldExtractor:
         links: dict[CanonicalUrl, str] = {}
         for plugin in self._plugins:
             started = time.perf_counter()
-            findings = _Findings(plugin.name, collector, links, resolve)
-            try:
-                for count, found in enumerate(_each(plugin.hook(page))):
-                    if count == MAX_FOUND:
-                        collector.note(plugin.name, f"too much: only the first {MAX_FOUND} findings are kept")
-                        break
-                    findings.take(found)
-            except (Exception, SystemExit) as error:
-                try:
-                    text = str(error)
-                except Exception:  # the exception's own __str__ may fail
-                    text = "(no text: __str__ failed)"
-                collector.note(plugin.name, f"{type(error).__name__}: {text}")
+            with collector.applying(plugin.name, is_plugin=True):
+                self._run_plugin(plugin, page, _Findings(plugin.name, collector, links, resolve))
             seconds = time.perf_counter() - started
             if seconds >= SLOW_SECONDS and plugin.name not in self._slow:
                 self._slow.add(plugin.name)
                 self._on_slow(plugin.name, seconds, page.url)
         return links
+
+    def _run_plugin(self, plugin: Plugin, page: ParsedDocument, findings: _Findings) -> None:
+        try:
+            for count, found in enumerate(_each(plugin.hook(page))):
+                if count == MAX_FOUND:
+                    findings.note(f"too much: only the first {MAX_FOUND} findings are kept")
+                    break
+                findings.take(found)
+        except (Exception, SystemExit) as error:
+            try:
+                text = str(error)
+            except Exception:  # the exception's own __str__ may fail
+                text = "(no text: __str__ failed)"
+            findings.note(f"{type(error).__name__}: {text}")
 
 
 def from_wire(message: bytes) -> FieldExtractor:
@@ -193,30 +199,30 @@ class _Findings:
                     self._put(name, value)
         else:
             what = type(found).__name__
-            self._note(f"a plugin returns Value, Follow or a mapping of values, not {what}")
+            self.note(f"a plugin returns Value, Follow or a mapping of values, not {what}")
 
     def _put(self, name: object, value: Any) -> None:
         if not isinstance(name, str) or not 0 < len(name) <= 100:
-            self._note("the name of a value must be text of 1 to 100 characters")
+            self.note("the name of a value must be text of 1 to 100 characters")
             return
         try:
             scalar = storable(value)
         except (ValueError, TypeError, RecursionError) as error:
-            self._note(f"{name}: {error}")
+            self.note(f"{name}: {error}")
         else:
             self._collector.put(self._source, as_unicode(str(name)), scalar)
 
     def _follow(self, found: Follow) -> None:
         if not isinstance(found.url, str):
-            self._note(f"Follow takes text, not {type(found.url).__name__}")
+            self.note(f"Follow takes text, not {type(found.url).__name__}")
             return
         url = self._resolve(without_fragment(as_unicode(found.url)))
         if not is_http(url):
-            self._note(f"no http(s) URL, or one that is too long: {found.url!r}")
+            self.note(f"no http(s) URL, or one that is too long: {found.url!r}")
         else:
             self._links.setdefault(CanonicalUrl(url), as_unicode(str(found.text)[:1000]))
 
-    def _note(self, error: str) -> None:
+    def note(self, error: str) -> None:
         self._collector.note(self._source, error)
 
 

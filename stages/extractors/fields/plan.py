@@ -32,9 +32,9 @@ class Plan(Struct, frozen=True, kw_only=True):
 
         Without plugins, if one of them is known to this process alone: then all of them run here.
         """
-        from penstock.crawler.config.plugins import load_plugin
+        from penstock.crawler.config.plugins import load_plugins
 
-        loaded = [load_plugin(plugin) for plugin in self.plugins]
+        loaded = load_plugins(self.plugins)
         names = [plugin.name for plugin in loaded] if all(plugin.importable for plugin in loaded) else []
         return msgpack.encode(
             WirePlan(

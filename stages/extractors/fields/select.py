@@ -78,7 +78,8 @@ class Selection:
         """Put the values that the rules find into `collector`. `language` is that of the page."""
         for compiled in self._rules:
             if compiled.pages is None or compiled.pages(url):
-                _apply(compiled, tree, collector, language)
+                with collector.applying(compiled.rule.name):
+                    _apply(compiled, tree, collector, language)
 
 
 def _compiled(rule: SelectRule) -> _Compiled:

@@ -44,3 +44,20 @@ CREATE TABLE handshake (         -- URLs behind a cookie gate, each tried once w
     ended_at    TEXT             -- the URL at which the exchange ended
 );
 CREATE INDEX handshake_gate ON handshake (gate_id) WHERE gate_id IS NOT NULL;
+
+-- What became of rules and plugins, whole, for the summary of every run.
+
+CREATE TABLE extraction_source ( -- rules and plugins, counted in the transaction of each page
+    source_id   INTEGER NOT NULL REFERENCES phrase (id),
+    generation  INTEGER NOT NULL,
+    pages       INTEGER NOT NULL, -- to which it was applied
+    taken       INTEGER NOT NULL, -- pages: a rule found a value, a plugin ended without an error
+    failed      INTEGER NOT NULL, -- pages on which it has an error
+    PRIMARY KEY (source_id, generation)
+) WITHOUT ROWID;
+
+CREATE TABLE extraction_name (   -- names of the values that a plugin has returned; a rule's have its own name
+    source_id   INTEGER NOT NULL REFERENCES phrase (id),
+    name_id     INTEGER NOT NULL REFERENCES phrase (id),
+    PRIMARY KEY (source_id, name_id)
+) WITHOUT ROWID;

@@ -142,7 +142,7 @@ class TestFailures:
                 plugins=[f"{EXAMPLES}:failing", f"{EXAMPLES}:leaving", f"{EXAMPLES}:headline"],
             )
 
-        assert report.exit_code == 0
+        assert report.exit_code == 1  # it failed on the only page
         assert [row[1] for row in extracted(db)] == ["before", "headline", "links"]
         assert rows(db, FAILURES) == [
             (f"{EXAMPLES}:failing", f"RuntimeError: cannot read {url}"),

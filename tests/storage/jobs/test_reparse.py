@@ -19,6 +19,7 @@ from penstock.crawler.output import logs
 from penstock.storage.database.file_lock import FileLock
 from penstock.storage.jobs.reparse_store import ReparseRequest, ReparseStore, SavedBody
 from tests.crawler.cli.test_read_commands import Shell
+from tests.support import plugin_examples
 from tests.support.crawls import check_invariants, crawl, rows
 from tests.support.shop_site import extracted, shop, website
 from tests.support.synthetic_web import SyntheticWeb
@@ -42,8 +43,12 @@ TABLES = {
     "extracted": "url, name, position, value, fetched_at",
     "structured": "url, kind, position, data, error",
     "extraction_failures": "*",
+    "extraction_sources": "*",
     "page_text": "title, headings, text",
 }
+
+
+SOURCES = "SELECT source, pages, taken, failed FROM extraction_sources ORDER BY 1"
 
 
 def everything(db: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -108,13 +113,60 @@ class TestReparse:
         with closing(sqlite3.connect(shell.db)) as connection:  # no word is left of the texts before
             connection.execute("INSERT INTO page_index (page_index, rank) VALUES ('integrity-check', 1)")
 
-    def test_other_rules_replace_the_values_and_nothing_else(self, shell: Shell) -> None:
+    def test_a_reparse_replaces_what_its_rules_produce_and_leaves_the_rest(self, shell: Shell) -> None:
+        """Values, failures and counts of other rules and plugins are those of before."""
+        unreadable = ("--select", "count=h1@id, h1", "--config", str(shell.db.with_name("rules.toml")))
+        shell.db.with_name("rules.toml").write_text('[[select]]\nname = "count"\ncss = "h1"\ntype = "bool"\n')
         assert shell.types("reparse", *ALL) == 0
-        before = everything(shell.db)
-        assert shell.types("reparse", "--select", "name=h1") == 0
+        assert shell.types("reparse", *unreadable[2:]) == 1
+        before, sources = everything(shell.db), rows(shell.db, SOURCES)
+        assert len(before["extraction_failures"]) == 8
 
-        assert {row[1] for row in extracted(shell.db)} == {"name"}
-        assert everything(shell.db) | {"extracted": []} == before | {"extracted": []}
+        assert shell.types("reparse", "--select", "name=title") == 0
+
+        after = everything(shell.db)
+        others = [row for row in before["extracted"] if row[1] != "name"]
+        assert [row for row in after["extracted"] if row[1] != "name"] == others != []
+        names = {row[3] for row in after["extracted"] if row[1] == "name"}
+        assert names == {"Shop", *(f"Item {n}" for n in range(8))}
+        changed: dict[str, Any] = {"extracted": [], "extraction_sources": []}
+        assert after | changed == before | changed
+        assert [row for row in rows(shell.db, SOURCES) if row[0] != "name"] == [
+            row for row in sources if row[0] != "name"
+        ]
+
+    def test_a_plugin_that_returns_another_name_leaves_no_value_of_the_former_one(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The file knows the names that a plugin has returned."""
+        plugin = "tests.support.plugin_examples:headline"
+        assert shell.types("reparse", "--plugin", plugin, "--select", "tag[]=.tag") == 0
+        former = {row[1] for row in extracted(shell.db)}
+        # The heavy page is read by another process, which has the plugin as it was.
+        monkeypatch.setattr(plugin_examples, "headline", lambda page: {"other": 1})
+        assert shell.types("reparse", "--plugin", plugin) == 0
+
+        assert former == {"tag", "headline", "links", "title"}
+        assert {row[1] for row in extracted(shell.db) if row[0] != "item/3"} == {"tag", "other"}
+
+    def test_new_errors_stand_behind_those_of_other_rules(self, shell: Shell) -> None:
+        for name in ("one", "two", "one"):
+            file = shell.db.with_name(f"{name}.toml")
+            file.write_text(f'[[select]]\nname = "{name}"\ncss = "h1"\ntype = "bool"\n')
+            assert shell.types("reparse", "--config", str(file)) == 1
+
+        counts = "SELECT source, count(*) FROM extraction_failures GROUP BY 1 ORDER BY 1"
+        assert rows(shell.db, counts) == [("one", 8), ("two", 8)]
+
+    def test_a_rule_that_fails_on_every_page_is_named_and_ends_with_exit_1(self, shell: Shell) -> None:
+        file = shell.db.with_name("bad.toml")
+        file.write_text('[[select]]\nname = "count"\ncss = "h1"\ntype = "bool"\n')
+
+        assert shell.types("reparse", "--config", str(file), "--select", "none=.nothing") == 0
+        assert "none: no value on any of 9 pages" in shell.err
+        assert shell.types("reparse", "--config", str(file)) == 1
+        assert "count: no success, and errors on 8 of 9 pages" in shell.err
+        assert rows(shell.db, SOURCES) == [("count", 9, 0, 8), ("none", 9, 0, 0)]
 
     def test_a_reparse_fetches_nothing_and_adds_no_run(self, shell: Shell) -> None:
         """The server is gone, and the plugin's links are not taken."""
