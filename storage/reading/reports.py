@@ -74,6 +74,7 @@ TABLES = (
     "telemetry",
     "resources",
     "resource_uses",
+    "handshakes",
 )
 REPORTS: Mapping[str, Check | None] = {
     "broken_links": None,
