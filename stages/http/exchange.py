@@ -80,9 +80,11 @@ class HttpClient:
         self._next_warning = 0.0  # monotonic seconds
         self._deadlines = Deadlines(min(MAX_TICK_SECONDS, timeout / 10))
 
-    async def request(self, method: str, url: CanonicalUrl, jar: Jar | None = None) -> Exchange:
+    async def request(
+        self, method: str, url: CanonicalUrl, jar: Jar | None = None, form: bytes | None = None
+    ) -> Exchange:
         """Send a request, with the cookies of `jar` that belong to it, and return once the head of its
-        response is in; its cookies are in the jar then. Close the exchange.
+        response is in; its cookies are in the jar then. Close the exchange. `form`: the body of a POST.
 
         A server may close an idle connection at the moment when a request is sent on it. That is
         nobody's fault, so the request is sent once more (RFC 9112 section 9.3.1). On a connection
@@ -93,7 +95,10 @@ class HttpClient:
         sent = self._credentials.credentials_for(url, site)
         if jar is not None:
             sent = sent.with_cookies(jar.header(url, now=fetched_at))
+        if form is not None:
+            sent = sent.with_form(len(form))
         destination, data = self._requests.request(method, url, site, sent)
+        data += form or b""
         is_second = False
         while True:
             try:
