@@ -3,6 +3,10 @@
 May touch: nothing. Each can be pasted into a shell; parameters are named.
 """
 
+from __future__ import annotations
+
+from penstock.storage.database.search_words import TOKENIZER
+
 ADD_EXTRACTION = """
     INSERT OR IGNORE INTO extraction (url_id, generation, name_id, position, value) VALUES (?, ?, ?, ?, ?)
 """
@@ -39,11 +43,18 @@ FORGET_ERRORS = """
     DELETE FROM mishap
     WHERE url_id = ? AND generation = ? AND source_id IN (SELECT value FROM json_each(?))
 """
-# An upsert: REPLACE fires no trigger for the deleted row, so its words would stay in the index.
-SAVE_TEXT = """
-    INSERT INTO page_text (url_id, title, headings, text) VALUES (?, ?, ?, ?)
-    ON CONFLICT (url_id) DO UPDATE
-    SET title = excluded.title, headings = excluded.headings, text = excluded.text
+SAVE_TEXT = "INSERT OR REPLACE INTO page_text (url_id, title, headings, text) VALUES (?, ?, ?, ?)"
+FIND_TEXTS = """
+    SELECT url_id, title, headings, text FROM page_text WHERE url_id IN (SELECT value FROM json_each(?))
+"""
+NEXT_TEXTS = """
+    SELECT url_id, title, headings, text FROM page_text WHERE url_id > ? ORDER BY url_id LIMIT 200
+"""
+# The index takes words that were parted (search_words), so no trigger can write it. Words are removed
+# with the same text that they were added with.
+ADD_WORDS = "INSERT INTO page_index (rowid, title, headings, text) VALUES (?, ?, ?, ?)"
+REMOVE_WORDS = """
+    INSERT INTO page_index (page_index, rowid, title, headings, text) VALUES ('delete', ?, ?, ?, ?)
 """
 # The keys and sizes of the next bodies; LOAD_BODY loads one of them.
 NEXT_BODIES = """
@@ -71,31 +82,20 @@ NOTE_REPARSING = """
 FORGET_REPARSING = "DELETE FROM reparsing"
 # Created by the first crawl with --search, so that other crawls need no SQLite with FTS5. The
 # index holds words only: the text is stored once, in page_text.
-MAKE_SEARCH = (
-    """
+MAKE_TEXTS = """
     CREATE TABLE IF NOT EXISTS page_text (
         url_id INTEGER PRIMARY KEY REFERENCES url (id),
         title TEXT NOT NULL, headings TEXT NOT NULL, text TEXT NOT NULL
     )
-    """,
-    """
-    CREATE VIRTUAL TABLE IF NOT EXISTS page_index USING fts5 (
-        title, headings, text, content = page_text, content_rowid = url_id,
-        tokenize = 'unicode61 remove_diacritics 2'
+"""
+MAKE_INDEX = f"""
+    CREATE VIRTUAL TABLE page_index USING fts5 (
+        title, headings, text, content = page_text, content_rowid = url_id, tokenize = '{TOKENIZER}'
     )
-    """,
-    """
-    CREATE TRIGGER IF NOT EXISTS page_text_added AFTER INSERT ON page_text BEGIN
-        INSERT INTO page_index (rowid, title, headings, text)
-        VALUES (new.url_id, new.title, new.headings, new.text);
-    END
-    """,
-    """
-    CREATE TRIGGER IF NOT EXISTS page_text_changed AFTER UPDATE ON page_text BEGIN
-        INSERT INTO page_index (page_index, rowid, title, headings, text)
-        VALUES ('delete', old.url_id, old.title, old.headings, old.text);
-        INSERT INTO page_index (rowid, title, headings, text)
-        VALUES (new.url_id, new.title, new.headings, new.text);
-    END
-    """,
+"""
+FIND_INDEX = "SELECT sql FROM sqlite_schema WHERE name = 'page_index'"
+DROP_INDEX = (
+    "DROP TRIGGER IF EXISTS page_text_added",
+    "DROP TRIGGER IF EXISTS page_text_changed",
+    "DROP TABLE IF EXISTS page_index",
 )

@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from penstock.crawler.extraction import ExtractionResult
 from penstock.crawler.messages import Done, UrlVerdict
 from penstock.storage.database.database import Database
+from penstock.storage.database.search_words import index_words, is_current
 from penstock.storage.writing import extraction_statements as sql
 from penstock.storage.writing.interned_strings import InternedStrings, storable
 from penstock.storage.writing.rows import UrlRow
 
 Row = tuple[object, ...]
+TextRow = tuple[int, str, str, str]  # of page_text
 
 
 class ExtractedPage(NamedTuple):
@@ -71,7 +73,9 @@ class ExtractionTables:
         await self._many(sql.ADD_STRUCTURED, (row for page in pages for row in self._items(page)))
         add_error = sql.ADD_ERROR_BEHIND if behind else sql.ADD_ERROR
         await self._many(add_error, (row for page in pages for row in self._errors(page)))
-        await self._many(sql.SAVE_TEXT, (row for page in pages for row in _text(page)))
+        texts = {row[0]: row for page in pages for row in _text(page)}
+        if texts:
+            await self._save_texts(list(texts.values()))
         await self._count_sources(pages)
 
     async def _count_sources(self, pages: Sequence[ExtractedPage]) -> None:
@@ -106,6 +110,13 @@ class ExtractionTables:
         await self._many(sql.FORGET_ERRORS, ((*key, asked) for key in keys))
         if structured:
             await self._database.run_many(sql.FORGET_STRUCTURED, keys)
+
+    async def _save_texts(self, rows: Sequence[TextRow]) -> None:
+        ids = json.dumps([row[0] for row in rows])
+        former = await self._database.rows(sql.FIND_TEXTS, (ids,))
+        await self._many(sql.REMOVE_WORDS, map(_words, former))
+        await self._many(sql.SAVE_TEXT, rows)
+        await self._many(sql.ADD_WORDS, map(_words, rows))
 
     async def _many(self, statement: str, rows: Iterable[Row]) -> None:
         if found := list(rows):
@@ -154,13 +165,32 @@ def _by_source(extraction: ExtractionResult) -> Iterator[tuple[str, bool, bool]]
         yield source, taken, failed
 
 
-def _text(page: ExtractedPage) -> Iterator[Row]:
+def _text(page: ExtractedPage) -> Iterator[TextRow]:
     text = page.extraction.text
     if text is not None:
         yield page.url_id, storable(page.title or ""), storable(text.headings), storable(text.text)
 
 
+def _words(row: Sequence[Any]) -> Row:
+    """A row of page_text as the index takes it."""
+    url_id, *texts = row
+    return url_id, *map(index_words, texts)
+
+
 async def make_search(database: Database) -> None:
-    """Create the search index, if there is none, within the caller's transaction."""
-    for statement in sql.MAKE_SEARCH:
+    """Create the search index, if there is none, within the caller's transaction.
+
+    An index of an older version, which has other words, is made anew from the texts: no page is read
+    again. It takes a few seconds for 10,000 pages.
+    """
+    await database.run(sql.MAKE_TEXTS)
+    known = await database.row(sql.FIND_INDEX)
+    if known is not None and is_current(known[0]):
+        return
+    for statement in sql.DROP_INDEX:
         await database.run(statement)
+    await database.run(sql.MAKE_INDEX)
+    last = 0
+    while rows := await database.rows(sql.NEXT_TEXTS, (last,)):
+        await database.run_many(sql.ADD_WORDS, [_words(row) for row in rows])
+        last = rows[-1][0]

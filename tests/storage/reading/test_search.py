@@ -155,6 +155,128 @@ class TestIndex:
         assert rows(db, "SELECT name FROM sqlite_schema WHERE name LIKE 'page\\_%' ESCAPE '\\'") == []
 
 
+SCRIPTS = {
+    "/": "<title>Home</title>"
+    + "".join(f"<a href=/{name}>{name}</a>" for name in ("ja", "zh", "th", "ko", "mix")),
+    "/ja": "<html lang=ja><title>旅の案内</title><p>来月は東京と京都へ出張する予定です。ｶﾞｲﾄﾞ付き。",
+    "/zh": "<html lang=zh><title>今日新闻</title><h1>头条</h1><p>北京今天的天气非常好，适合外出散步。",
+    "/th": "<html lang=th><title>ข่าว</title><p>วันนี้กรุงเทพมหานครฝนตกหนักมาก",
+    "/ko": "<html lang=ko><title>소식</title><p>오늘 서울에서는 비가 많이 내렸습니다.",
+    "/mix": "<title>Mix</title><p>東京Tower ist groß. Đà Nẵng, "
+    "İstanbul, ΛΌΓΟΣ, مُحَمَّد, שָׁלוֹם, हिन्दी, ２０２６, ភាសាខ្មែរ.",
+}
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scripts") / "crawl.db"
+
+    async def crawled() -> None:
+        async with website(SCRIPTS).serve() as url:
+            await crawl(seeds=[url], db=path, search=True)
+
+    asyncio.run(crawled())
+    return path
+
+
+class TestScripts:
+    @pytest.fixture
+    def shell(self, scripts: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+        return Shell(scripts, capsys)
+
+    @pytest.mark.parametrize(
+        ("query", "pages"),
+        [
+            ("東京", ["/ja", "/mix"]),
+            ("京都", ["/ja"]),
+            ("京", ["/ja", "/zh", "/mix"]),
+            ("都京", []),
+            ("東京 京都", ["/ja"]),
+            ("東京\u3000京都", ["/ja"]),
+            ("東京 NOT 京都", ["/mix"]),
+            ("NEAR(東京 出張, 5)", ["/ja"]),
+            ('"東京と京都"', ["/ja"]),
+            ("“東京”", ["/ja", "/mix"]),
+            ("「京都」", ["/ja"]),
+            ("title: 案内", ["/ja"]),
+            ("headings: 头条", ["/zh"]),
+            ("天气", ["/zh"]),
+            ("天*", ["/zh"]),
+            ("天气非*", ["/zh"]),
+            ("ガイド", ["/ja"]),
+            ("서울", ["/ko"]),
+            ("\u1109\u1165\u110b\u116e\u11af", ["/ko"]),  # decomposed
+            ("กรุงเทพ", ["/th"]),
+            ("ฝน", ["/th"]),
+            ("東京tower", ["/mix"]),
+            ("TOWER", ["/mix"]),
+            ("ខ្មែរ", ["/mix"]),
+            ("GROSS", ["/mix"]),
+            ("groß", ["/mix"]),
+            ("da nang", ["/mix"]),
+            ("đà nẵng", ["/mix"]),
+            ("istanbul", ["/mix"]),
+            ("λογος", ["/mix"]),
+            ("محمد", ["/mix"]),
+            ("שלום", ["/mix"]),
+            ("हिन्दी", ["/mix"]),
+            ("हि", []),
+            ("2026", ["/mix"]),
+            ("。", []),
+        ],
+    )  # fmt: skip
+    def test_words_are_found_in_every_script(self, shell: Shell, query: str, pages: list[str]) -> None:
+        assert sorted(found(shell, query)) == sorted(pages)
+
+    def test_a_snippet_shows_the_text_as_it_is_written(self, shell: Shell) -> None:
+        assert shell.types("search", "東京 ガイド", "--format", "json") == 0
+        assert json.loads(shell.out)[0]["snippet"] == "来月は[東京]と京都へ出張する予定です。[ｶﾞｲﾄﾞ]付き。"
+        assert shell.types("search", "gross tower") == 0
+        assert "東京[Tower] ist [groß]. Đà Nẵng" in shell.out
+
+    def test_the_stored_text_is_as_it_is_written(self, shell: Shell) -> None:
+        assert rows(shell.db, "SELECT count(*) FROM page_text WHERE text LIKE '%東京と京都%'") == [(1,)]
+
+    @pytest.mark.parametrize("query", ["東京-京都", "日本+", "(東京", '"東京', "東京 AND", "nosuch: 東京"])
+    def test_an_invalid_query_is_refused_in_one_line(self, shell: Shell, query: str) -> None:
+        assert shell.types("search", query) == 2
+        assert shell.err.count("\n") == 1
+        assert "is not a valid search query" in shell.err
+
+    async def test_an_index_of_an_older_version_is_renewed_without_a_request(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        old = Shell(tmp_path / "old.db", capsys)
+        async with website(SCRIPTS).serve() as url:
+            await crawl(seeds=[url], db=old.db, search=True)
+            connection = sqlite3.connect(old.db)
+            connection.executescript(OLD_INDEX)
+            connection.close()
+            assert found(old, "tower") == []
+            assert old.types("search", "東京") == 2
+            assert "run its crawl again with --search" in old.err
+
+            await crawl(seeds=[url], db=old.db, search=True)
+
+        assert rows(old.db, "SELECT requests FROM runs WHERE id = 2") == [(0,)]
+        assert found(old, "京都") == ["/ja"]
+        assert rows(old.db, "SELECT name FROM sqlite_schema WHERE type = 'trigger'") == []
+
+
+OLD_INDEX = """
+    DROP TABLE page_index;
+    CREATE VIRTUAL TABLE page_index USING fts5 (
+        title, headings, text, content = page_text, content_rowid = url_id,
+        tokenize = 'unicode61 remove_diacritics 2'
+    );
+    CREATE TRIGGER page_text_added AFTER INSERT ON page_text BEGIN
+        INSERT INTO page_index (rowid, title, headings, text)
+        VALUES (new.url_id, new.title, new.headings, new.text);
+    END;
+    INSERT INTO page_index (page_index) VALUES ('rebuild');
+"""
+
+
 class TestText:
     def text(self, html: str) -> PageText:
         document = Document(url=CanonicalUrl("http://h/"), body=html.encode())
