@@ -40,7 +40,8 @@ _SEEDS_FILE = Flag(
     "standard input; repeatable", "", "seed_files", "list"
 )  # fmt: skip
 _CONFIG_FILE = Flag(
-    START, "--config", "FILE", "read options from this TOML file (max-pages = 100); flags override it",
+    START, "--config", "FILE", "read options from this TOML file (max-pages = 100); flags override it; "
+    "a relative path in it, also of a plugin's module, is taken from the file's folder",
     "", "config", "text"
 )  # fmt: skip
 _PRINT_CONFIG = Flag(

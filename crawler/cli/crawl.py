@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING
 from penstock.crawler.cli import EXIT_CODES, write_stdout
 from penstock.crawler.cli.arguments import add_crawl_flags
 from penstock.crawler.config import environment
-from penstock.crawler.config.crawl_config import CRAWL_OPTIONS, OUTPUT_OPTIONS, CrawlConfig, OutputConfig
+from penstock.crawler.config.crawl_config import (
+    CRAWL_OPTIONS,
+    OUTPUT_OPTIONS,
+    PATH_OPTIONS,
+    CrawlConfig,
+    OutputConfig,
+)
 from penstock.crawler.config.option_files import as_toml, read_options, read_seeds
 from penstock.crawler.errors import BadConfig, PenstockError, Refusal
 from penstock.crawler.output.terminal import escape_control_chars, wants_colour
@@ -86,7 +92,7 @@ def _collect_options(args: argparse.Namespace) -> dict[str, object]:
     """All options by name: those of the file, then of the environment, then the flags; the last one wins."""
     given = dict(vars(args))
     known = CRAWL_OPTIONS.keys() | OUTPUT_OPTIONS.keys()
-    values = read_options(given["config"], known) if "config" in given else {}
+    values = read_options(given["config"], known, paths=PATH_OPTIONS) if "config" in given else {}
     if "seed_files" in given:
         from_files = [seed for path in given["seed_files"] for seed in read_seeds(path)]
         given["seeds"] = [*given.get("seeds", []), *from_files]

@@ -406,3 +406,8 @@ class OutputConfig:
 
 CRAWL_OPTIONS = checks.options_of(CrawlConfig)
 OUTPUT_OPTIONS = checks.options_of(OutputConfig)
+PATH_OPTIONS = frozenset(  # their relative paths in a file of options are taken from its folder
+    name
+    for name, declared in (CRAWL_OPTIONS | OUTPUT_OPTIONS).items()
+    if declared.option.placeholder.startswith(("PATH", "FILE"))
+)

@@ -9,6 +9,7 @@ so that the same rules hold for a file and for a flag.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -21,8 +22,11 @@ from penstock.crawler.output.terminal import escape_control_chars
 _MOST_PATH = 200  # characters of a path in a message
 
 
-def read_options(path: str, known: Collection[str]) -> dict[str, object]:
+def read_options(path: str, known: Collection[str], *, paths: Collection[str] = ()) -> dict[str, object]:
     """Read a TOML file of options into names with underscores.
+
+    A relative path in the file is taken from the file's folder, so that the file means the same wherever
+    the command is called: the value of an option in `paths`, and the module of a plugin.
 
     Keys are the flags' names, with - or _; `seed` and `seeds` are the same, and so are `plugin` and
     `plugins`. Raises BadConfig for a file that cannot be read, and for all keys that are unknown or
@@ -40,7 +44,28 @@ def read_options(path: str, known: Collection[str]) -> dict[str, object]:
         values[name] = value
     if problems:
         raise BadConfig(f"--config {escape_control_chars(path)}: " + "; ".join(problems))
+    if path != "-":
+        folder = Path(path).parent
+        for name in values.keys() & set(paths):
+            values[name] = _beside(folder, values[name])
+        if "plugins" in values:
+            _import_from(os.path.abspath(folder))
     return values
+
+
+def _beside(folder: Path, value: object) -> object:
+    """A path from `folder`; what is no path stays, for the option's check to refuse."""
+    if isinstance(value, list):
+        return [_beside(folder, each) for each in value]
+    return str(folder / value) if isinstance(value, str) and value not in ("", "-", ":memory:") else value
+
+
+def _import_from(folder: str) -> None:
+    """Look for modules in `folder`: before the working directory, and behind all installed packages."""
+    if folder in sys.path:
+        return
+    here = [at for at, entry in enumerate(sys.path) if entry in ("", os.getcwd())]
+    sys.path.insert(here[0] if here else len(sys.path), folder)
 
 
 def read_seeds(path: str) -> list[str]:

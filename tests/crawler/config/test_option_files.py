@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from penstock.crawler.config.crawl_config import CRAWL_OPTIONS
+from penstock.crawler.config.crawl_config import CRAWL_OPTIONS, PATH_OPTIONS
 from penstock.crawler.config.option_checks import parse_number
 from penstock.crawler.config.option_files import as_toml, read_options, read_seeds
+from penstock.crawler.config.plugins import check_plugins, load_plugin
 from penstock.crawler.errors import BadConfig
 
 
@@ -53,6 +56,45 @@ class TestOptionsFile:
     def test_a_missing_file_is_refused_in_one_line(self, tmp_path: Path) -> None:
         with pytest.raises(BadConfig, match="cannot be read: No such file"):
             read_options(str(tmp_path / "none.toml"), CRAWL_OPTIONS.keys())
+
+    @pytest.mark.parametrize("name", sorted(PATH_OPTIONS))
+    def test_a_relative_path_is_taken_from_the_files_folder(self, tmp_path: Path, name: str) -> None:
+        """So that the file means the same wherever the command is called."""
+        path = self.write(tmp_path, f'{name} = "some/file"')
+
+        values = read_options(path, [name], paths=PATH_OPTIONS)
+
+        assert values == {name: str(tmp_path / "some" / "file")}
+
+    @pytest.mark.parametrize("value", ["/an/absolute/path", "", "-", ":memory:"])
+    def test_an_absolute_path_and_what_is_none_stay(self, tmp_path: Path, value: str) -> None:
+        path = self.write(tmp_path, f'db = "{value}"')
+
+        assert read_options(path, ["db"], paths=PATH_OPTIONS) == {"db": value}
+
+    def test_the_database_and_the_cookies_have_paths(self) -> None:
+        assert {"db", "cookies"} <= PATH_OPTIONS
+
+    def test_the_module_of_a_plugin_is_looked_for_in_the_files_folder(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Before the working directory, and behind installed packages, which it cannot hide."""
+        here, there = tmp_path / "here", tmp_path / "there"
+        for folder in (here, there):
+            folder.mkdir()
+            (folder / "plugin_beside_a_file.py").write_text(f"def on_page(page): return {folder.name!r}\n")
+        monkeypatch.chdir(here)
+        monkeypatch.setattr(sys, "path", [*sys.path, str(here)])
+        path = self.write(there, 'plugin = "plugin_beside_a_file:on_page"')
+
+        [asked] = check_plugins("--plugin", read_options(path, CRAWL_OPTIONS.keys())["plugins"])
+        try:
+            hook: Any = load_plugin(asked).hook
+        finally:
+            sys.modules.pop("plugin_beside_a_file", None)
+
+        assert hook(None) == "there"
+        assert sys.path[-2:] == [str(there), str(here)]
 
     def test_options_that_were_written_are_read_back(self, tmp_path: Path) -> None:
         values = {
