@@ -30,9 +30,9 @@ class About(NamedTuple):
 _CREDENTIALS = ("auth", "header", "cookies", "session", "cookies_from_seed", "client_cert", "user_agent")
 _TRUST = ("ca_file", "insecure", "proxy")
 _TLS_HINT = "name the authority's certificate with --ca-file FILE, or switch verification off with --insecure"
-_SPEED_HINT = "wait, then run the same command with --retry-failed and a lower --rate or --per-host"
-_DOWN_HINT = "the site may be down: run the same command with --retry-failed later"
-_NETWORK_HINT = "check the network; run the same command again"
+_SPEED_HINT = "wait, then ask more slowly: a lower --rate, --per-host or a --delay"
+_DOWN_HINT = "the site may be down or overloaded: try again later"
+_NETWORK_HINT = "check the network"
 
 REASONS: Mapping[str, About] = {
     # no connection
@@ -119,9 +119,7 @@ REASONS: Mapping[str, About] = {
         "the port answered with plain HTTP, not with TLS", "write the URL with http://", options=("proxy",)
     ),
     # the answer
-    "truncated": About(
-        "the body ended too early", "run the same command with --retry-failed", options=("timeout", "proxy")
-    ),
+    "truncated": About("the body ended too early", "try again later", options=("timeout", "proxy")),
     "bad_coding": About("the body does not match its Content-Encoding"),
     "unknown_coding": About("the body has a Content-Encoding that cannot be decoded"),
     "bad_http": About(
@@ -132,12 +130,12 @@ REASONS: Mapping[str, About] = {
     "redirect_invalid": About("it redirects, but not to a valid URL"),
     "retry_after_too_long": About(
         "the host asked to wait longer than --max-retry-after",
-        "run the same command with --retry-failed later, or raise --max-retry-after",
+        "try again later, or raise --max-retry-after",
         options=("max_retry_after",),
     ),
     "robots_unreachable": About(
         "its host's robots.txt could not be fetched, which forbids the host (RFC 9309)",
-        "run the same command again once the site is up; --no-robots is for your own sites",
+        "try again once the site is up; --no-robots is for your own sites",
         passes=True,
         options=("no_robots", "proxy"),
     ),

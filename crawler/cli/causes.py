@@ -133,7 +133,9 @@ def only_page_hint(page: OnlyPage, *, depth: int | None) -> str:
     reason = page.skipped[0][0]
     hint = f"all links of the only page are skipped: {', '.join(f'{n} {why}' for why, n in page.skipped)}"
     if reason == "scope" and page.hosts_out_of_scope:
-        hint += f"; they lead to {', '.join(page.hosts_out_of_scope)}: start there, or use --scope domain"
+        hint += (
+            f"; they lead to {', '.join(page.hosts_out_of_scope)}: start there, or use --scope domain or any"
+        )
     elif advice := about(reason).hint:
         hint += f"; {advice}"
     return hint

@@ -210,8 +210,13 @@ def _ending(report: Report) -> str:
 def _main_cause(outcome: Outcome | None) -> str:
     if outcome is None or not outcome.lost_seeds:
         return ": `why URL` shows the reason"
-    meaning = about(causes.cause_of(outcome.lost_seeds[0])).meaning
-    return f": {escape_control_chars(meaning)}" if meaning else ""
+    first = outcome.lost_seeds[0]
+    meaning = about(causes.cause_of(first)).meaning
+    if not meaning:
+        return ""
+    if first.reason == "robots_unreachable" and first.robots is not None and first.robots.status is not None:
+        meaning = f"for its robots.txt {meaning}"
+    return f": {escape_control_chars(meaning)}"
 
 
 def _causes(report: Report, outcome: Outcome, depth: int | None) -> Iterator[causes.Row]:
@@ -219,6 +224,8 @@ def _causes(report: Report, outcome: Outcome, depth: int | None) -> Iterator[cau
         yield from causes.lost_seed_rows(outcome.lost_seeds, outcome.seeds)
     if report.totals.stored:
         yield from causes.failed_rows(outcome.failed)
+    elif outcome.lost_seeds and report.stop_reason == "finished":
+        yield "again", "the same command tries again"
     page = outcome.only_page if report.stop_reason == "finished" else None
     if page is not None and (hint := causes.only_page_hint(page, depth=depth)):
         yield "note", hint
