@@ -71,6 +71,7 @@ class FetchTask(Struct, frozen=True, kw_only=True, gc=False):
     depth: int  # link hops from the nearest seed; a seed is 0
     attempt: int = 1  # counts from 1
     tier: str = "plain"  # the fetcher to use: a plug of stages/fetchers
+    timeout: float | None = None  # seconds, if less than those of the crawl: others wait for a fetcher
     handshake: Handshake | None = None  # the exchange that the request is part of
 
 
@@ -80,6 +81,7 @@ class RobotsTask(Struct, frozen=True, kw_only=True, gc=False):
     origin: str  # scheme://host, no trailing slash
     host: str  # name and non-default port: the key of the throttle
     attempt: int = 1  # counts from 1
+    timeout: float | None = None  # as in `FetchTask`
 
 
 class Answer(Struct, frozen=True, kw_only=True, gc=False):

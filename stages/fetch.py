@@ -96,7 +96,9 @@ class FetchStage(Struct, frozen=True, kw_only=True):
         """The last answer of a bounded chain of redirects, and the URL that gave it."""
         redirects_left = self.robots.max_redirects
         while True:
-            request = FetchTask(url=url, kind="robots", host=task.host, depth=0, attempt=task.attempt)
+            request = FetchTask(
+                url=url, kind="robots", host=task.host, depth=0, attempt=task.attempt, timeout=task.timeout
+            )
             result = await self._get(request)
             location = None if isinstance(result, Failed) else result.answer.location
             if location is None or not is_http(location) or not redirects_left:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -57,7 +56,6 @@ from penstock.storage.writing.crawl_store import CrawlSettings, OpenRun
 from penstock.storage.writing.parse_marks import ParseMarks
 
 if TYPE_CHECKING:
-    from penstock.crawler.config.session_file import LogIn
     from penstock.crawler.policies.cookies import Cookies
     from penstock.crawler.policies.rewrite import Rewrite
     from penstock.stages.extractors.fields.field_extractor import FieldExtractor
@@ -72,7 +70,6 @@ class Blueprint(Struct, frozen=True, kw_only=True):
 
     config: CrawlConfig
     cookies: Cookies | None
-    log_in: LogIn | None
     tiers: Mapping[str, Tier]
     plan: Plan | None
     fields: FieldExtractor | None
@@ -99,7 +96,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
         if self.rewrite is not None:
             seeds = tuple(dict.fromkeys(map(self.rewrite, seeds)))
         return CrawlSettings(
-            identity=config.identity() | ({} if self.log_in is None else {"session": self.log_in.plan.name}),
+            identity=config.identity(),
             seeds=seeds,
             sitemaps=config.canonical_sitemaps,
             robots=not config.no_robots,
@@ -120,7 +117,6 @@ class Blueprint(Struct, frozen=True, kw_only=True):
             headers=dict(config.headers),
             header_origins=config.credential_origins,
             cookies=self.cookies,
-            log_in=self.log_in,
             proxy=config.exit,
             public_only=config.public_only,
             max_sockets=free_sockets(config.processes),
@@ -137,8 +133,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
     def admission(self, seeds: Sequence[CanonicalUrl]) -> Admission:
         """The check that every URL passes before it enters the frontier."""
         config = self.config
-        closed = None if self.log_in is None else self.log_in.plan.closed
-        scope = Scope(config.scope, seeds, config.included, config.excluded, registrable_domain, closed)
+        scope = Scope(config.scope, seeds, config.included, config.excluded, registrable_domain)
         return Admission(
             scope,
             Horizon(depth=config.depth),
@@ -175,7 +170,6 @@ def make_blueprint(
     return Blueprint(
         config=config,
         cookies=cookies_of(config),
-        log_in=log_in_of(config),
         tiers=load_tiers(config.tiers[0], given_plugs("fetchers", fetchers)),
         plan=plan,
         fields=fields,
@@ -193,18 +187,6 @@ def cookies_of(config: CrawlConfig) -> Cookies | None:
     from penstock.crawler.config.credentials import load_cookies
 
     return load_cookies(config.cookies, config.credential_origins)
-
-
-def log_in_of(config: CrawlConfig) -> LogIn | None:
-    """Raises BadConfig for a session file that cannot be used."""
-    if config.session is None:
-        return None
-    from penstock.crawler.config.session_file import LogIn, read_session
-    from penstock.stages.extractors.fields.form import check_selectors, fill_form, has_check
-
-    plan = read_session(str(config.session))
-    check_selectors(plan, str(config.session))
-    return LogIn(plan, partial(fill_form, plan), partial(has_check, plan))
 
 
 class Observer(Struct, frozen=True, kw_only=True):

@@ -197,10 +197,6 @@ class CrawlConfig:
     cookies: str | Path | None = field(default=None, metadata=option(
         CREDENTIALS, "FILE", optional(checks.check_file_path),
         "send the cookies of this file (Netscape format); cookies that servers set are not stored"))
-    session: str | Path | None = field(default=None, metadata=option(
-        CREDENTIALS, "FILE", optional(checks.check_file_path),
-        "log in before the first page as this TOML file says, and crawl within that session; its name is "
-        "part of the crawl's identity"))
     credentials_to: Sequence[str] = field(default=(), metadata=option(
         CREDENTIALS, "ORIGIN", each(credentials.check_origin),
         "send --header, --auth and --cookies to this scheme://host:port too; repeatable"))
@@ -216,13 +212,13 @@ class CrawlConfig:
         "sort the query parameters of every URL"))
     fold_index: bool = field(default=False, metadata=option(URLS, "", boolean,
         "treat /index.html, /default.asp and similar names as /"))
-    fetchers: int = field(default=64, metadata=option(WORKERS, "N", _fetcher_count,
-        "concurrent requests, all hosts together"))
+    fetchers: int = field(default=1_024, metadata=option(WORKERS, "N", _fetcher_count,
+        "maximum number of concurrent requests, all hosts together"))
     parsers: int = field(default=64, metadata=option(WORKERS, "N", whole(1, 1_000),
         "maximum number of pages waiting for, or in, the parser"))
-    storers: int = field(default=128, metadata=option(WORKERS, "N", whole(1, 10_000),
+    storers: int = field(default=1_024, metadata=option(WORKERS, "N", whole(1, 10_000),
         "maximum number of pages waiting for the writer, which commits them in groups"))
-    queue_size: int = field(default=64, metadata=option(WORKERS, "N", whole(1, 1_000_000),
+    queue_size: int = field(default=512, metadata=option(WORKERS, "N", whole(1, 1_000_000),
         "maximum number of messages waiting before each stage"))
     processes: int = field(default=0, metadata=option(WORKERS, "N", _process_count,
         "processes; all but the first parse HTML; 0 = one per core"))
@@ -342,7 +338,6 @@ class CrawlConfig:
         public["header"] = [text.partition(":")[0] for text in self.header]
         public["auth"] = None if self.auth is None else credentials.SET
         public["cookies"] = None if self.cookies is None else str(self.cookies)
-        public["session"] = None if self.session is None else str(self.session)
         public["proxy"] = None if self.exit is None else self.exit.shown
         public["seeds"] = list(self.seeds[:_SEEDS_SHOWN])  # one row per run must stay small
         public["seeds_total"] = len(self.seeds)
@@ -365,8 +360,6 @@ def _contradictions(config: CrawlConfig) -> Iterator[str]:
         yield "--auth: --header sets Authorization too; use one of the two"
     if config.cookies is not None and "cookie" in named:
         yield "--cookies: --header sets Cookie too; use one of the two"
-    if config.session is not None and config.tiers[0] != "plain":
-        yield "--session: only the fetch tier plain can log in; leave out --tiers"
 
 
 def _finder(expressions: Sequence[str]) -> Callable[[str], bool] | None:

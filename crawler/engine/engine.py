@@ -100,17 +100,18 @@ async def crawl(frontier: Frontier, pools: Sequence[Pool], stopping: Stopping, *
     `grace`: seconds that open requests may still take after a stop. Raises an ExceptionGroup
     if a worker loop, the frontier or the last stage failed.
     """
-    inboxes = {pool.stage.name: pool.inbox for pool in pools}
+    by_name = {pool.stage.name: pool for pool in pools}
+    workers: dict[str, list[asyncio.Task[None]]] = {name: [] for name in by_name}
 
     async def emit(message: Message) -> None:
-        await inboxes[ROUTES[type(message)]].put(message)
+        name = ROUTES[type(message)]
+        pool, started = by_name[name], workers[name]
+        if pool.meter.idle <= pool.inbox.qsize() and len(started) < pool.workers:
+            started.append(group.create_task(work(pool, len(started), emit)))
+        await pool.inbox.put(message)
 
     try:
         async with asyncio.TaskGroup() as group:
-            workers = [
-                [group.create_task(work(pool, number, emit)) for number in range(pool.workers)]
-                for pool in pools
-            ]
             # A task of its own: a stop must also reach a feeder that waits for room in an inbox.
             # The message that it then drops is still pending on disk.
             feeder = group.create_task(_feed(frontier, emit))
@@ -121,8 +122,9 @@ async def crawl(frontier: Frontier, pools: Sequence[Pool], stopping: Stopping, *
             if stopping.reason is not None:
                 while not pools[0].inbox.empty():  # take back what no worker has begun
                     pools[0].inbox.get_nowait()
-            for pool, tasks in zip(pools, workers, strict=True):
-                await _stop_pool(pool, tasks, stopping, grace)
+            for name, pool in by_name.items():
+                if workers[name]:
+                    await _stop_pool(pool, workers[name], stopping, grace)
     finally:
         stopping.detach()  # from here on an abort would only interrupt the clean-up
 

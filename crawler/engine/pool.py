@@ -42,10 +42,11 @@ class StageMeter:
     Two calls per message, a microsecond for both; a reader computes the rest.
     """
 
-    __slots__ = ("_begun_sum", "_finished_s", "buckets", "busy", "handled")
+    __slots__ = ("_begun_sum", "_finished_s", "buckets", "busy", "handled", "idle")
 
     def __init__(self) -> None:
         self.busy = 0  # workers that handle a message; waiting for room downstream does not count
+        self.idle = 0  # workers that wait for a message
         self.handled = 0  # messages
         self.buckets = [0] * (len(BOUNDS) + 1)  # of these, by the time they took; the last is over all bounds
         self._finished_s = 0.0
@@ -74,10 +75,10 @@ class StageMeter:
 
 
 class Pool(Struct, frozen=True, kw_only=True):
-    """`workers` copies of one stage's loop on one bounded inbox, for one crawl."""
+    """Copies of one stage's loop on one bounded inbox, for one crawl."""
 
     stage: Stage[Any]
-    workers: int
+    workers: int  # at most; each starts when a message comes and no other one is idle
     inbox: Inbox
     at_work: dict[int, tuple[Message, float] | None] = field(default_factory=dict)
     """By worker: its message and since when (monotonic seconds). Read by the watchdog."""
@@ -100,7 +101,11 @@ async def _serve_one(pool: Pool, number: int, emit: Emit) -> bool:
     """
     stage, meter = pool.stage, pool.meter
     pool.at_work[number] = None
-    message = await pool.inbox.get()
+    meter.idle += 1
+    try:
+        message = await pool.inbox.get()
+    finally:
+        meter.idle -= 1
     if message is Pill.STOP:
         return False
     begun = time.monotonic()

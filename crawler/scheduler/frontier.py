@@ -38,16 +38,16 @@ from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.policies.sessions import Sessions, may_carry_session
 from penstock.crawler.ports import FrontierStore, HostThrottle, Pending, Saved, Totals
 from penstock.crawler.scheduler.handshakes import HopRules, unsolved
-from penstock.crawler.scheduler.host_window import MAX_URLS, HostQueue, HostWindow
+from penstock.crawler.scheduler.host_window import MAX_URLS, SLOW_SECONDS, HostQueue, HostWindow
 from penstock.crawler.scheduler.hosts_on_disk import HostsOnDisk
 from penstock.crawler.scheduler.robots_cache import ALLOW_ALL, RobotsCache, RobotsRules
-from penstock.crawler.scheduler.throttle import Clock, Throttle
+from penstock.crawler.scheduler.throttle import TIMEOUTS, Clock, Throttle
 from penstock.crawler.snapshot import HostView
 from penstock.crawler.urls import origin
 
+FIRST_CONTACT_SECONDS = 3.0
 MAX_DEFERRED = 16_000  # deferred URLs that are taken into the window at once
 HOSTS_LOOKED_AT = 50  # to tell what holds the frontier back
-LOGGED_OUT = "logged_out"
 NEARER_FIRST = "nearer_first"
 """The reason of a URL that may carry a session id while it is still pending."""
 
@@ -92,13 +92,13 @@ class DeferredUrls:
             return None  # it was requested already
         return self._sessions.rule(CanonicalUrl(url.url), url.depth)
 
-    async def release(self, *, without: Collection[str] = (), plans: bool = True) -> Sequence[Pending]:
+    async def release(self, *, without: Collection[str] = ()) -> Sequence[Pending]:
         """Return the deferred URLs of the least depth, except those of the hosts `without`.
 
-        Only right when nothing else is left to do. `plans`: handshakes too.
+        Only right when nothing else is left to do.
         """
         found = await self._store.deferred(limit=MAX_DEFERRED, without=without)
-        if not found and plans and await self._store.plan_handshakes():
+        if not found and await self._store.plan_handshakes():
             self._noted_below = 0  # their pages may be near the seeds
             found = await self._store.deferred(limit=MAX_DEFERRED, without=without)
         found = [url for url in found if url.host not in without]  # where a handshake begins
@@ -147,7 +147,12 @@ class Frontier:
         self._hops = hops or HopRules()
         self._tier = tier  # of pages; everything else is fetched by "plain"
         self._clock = clock
-        self._window = HostWindow(first_limit=self._throttle.first_limit, max_pages=budget.max_pages_per_host)
+        self._window = HostWindow(
+            first_limit=self._throttle.first_limit,
+            fetchers=fetchers,
+            max_pages=budget.max_pages_per_host,
+        )
+        self._may_hurry = retry.retries > 0  # the first request to a host may end early
         self._window.isolate(poison_pages)
         self._pages = totals.pages
         self._bytes = totals.bytes
@@ -155,7 +160,6 @@ class Frontier:
         self._retry_check = 0.0  # when to look for due retries next; unix seconds
         self._wake_up: asyncio.Future[None] | None = None  # while `next` waits
         self._changed = False  # something happened since `next` last looked
-        self._logged_out: set[str] = set()  # hosts whose session has ended
         self.leased = 0  # handed out and not yet settled
 
     def __repr__(self) -> str:
@@ -189,10 +193,7 @@ class Frontier:
 
     @property
     def spent(self) -> str | None:
-        """Why URLs are left pending, if some are: the budget that is used up, the crawl's or that of some
-        hosts, or a session that has ended."""
-        if self._logged_out:
-            return LOGGED_OUT
+        """The budget that is used up, if one is: the crawl's, or that of some hosts."""
         spent = self._budget.spent(pages=self._pages, size=self._bytes)
         return spent or ("max_pages_per_host" if self._window.spent else None)
 
@@ -229,8 +230,9 @@ class Frontier:
         pause_until, adapted = self._throttle.learn(
             host, result, now, open_requests=self._window.open_requests
         )
-        if isinstance(result, Failed) and result.reason == LOGGED_OUT:
-            self._logged_out.add(task.host)
+        latency = None if result.answer is None else result.answer.latency
+        timed_out = latency is None and isinstance(result, Failed) and result.reason in TIMEOUTS
+        self._window.note_latency(host, slow=timed_out or (latency or 0.0) >= SLOW_SECONDS)
         self._window.answered(host, pause_until=pause_until, adapted=adapted)
         self._notify()
 
@@ -247,7 +249,9 @@ class Frontier:
 
     def robots_answered(self, host: str) -> None:
         """The request for a robots.txt has ended: its connection is free."""
-        self._window.answered(self._window.queues[host])
+        asked = self._window.queues[host]
+        self._window.note_latency(asked, slow=self._clock.now() - asked.asked_at >= SLOW_SECONDS)
+        self._window.answered(asked)
 
     def changed_throttles(self) -> dict[str, HostThrottle]:
         """Return the hosts' throttles that changed since the last call, for the next commit."""
@@ -298,7 +302,9 @@ class Frontier:
             rules = await self._robots.rules(host.rules, site, now=now)
             if (attempt := self._robots.next_attempt(rules, deferred=first.deferred)) is not None:
                 self._window.block(host, next_start=self._throttle.next_start(host, now, 0.0))
-                return RobotsTask(origin=site, host=host.name, attempt=attempt)
+                return RobotsTask(
+                    origin=site, host=host.name, attempt=attempt, timeout=self._patience(host, attempt)
+                )
         self.leased += 1
         task = FetchTask(
             url=url,
@@ -307,6 +313,7 @@ class Frontier:
             depth=first.depth,
             attempt=first.attempts + 1,
             tier=self._tier if first.kind == "page" else "plain",
+            timeout=self._patience(host, first.attempts + 1),
             handshake=handshake,
         )
         rejection = ("pending", NEARER_FIRST) if waits else self._rejection(host, first, rules)
@@ -319,6 +326,14 @@ class Frontier:
         if handshake is not None:
             return unsolved(task, reason)
         return Rejected(task=task, state=state, reason=reason)
+
+    def _patience(self, host: HostQueue, attempt: int) -> float | None:
+        """Return how long the first request to a host may take while others wait for a fetcher.
+
+        If it ends early, it is repeated later and then may take its whole time.
+        """
+        is_hurried = attempt == 1 and self._may_hurry and self._window.is_contested(host)
+        return FIRST_CONTACT_SECONDS if is_hurried else None
 
     async def _restore(self, host: HostQueue) -> None:
         """Give a host that enters the window what the disk knows of it."""
@@ -345,9 +360,6 @@ class Frontier:
         URL between the read and the comparison with memory.
         """
         window = self._window
-        for name in self._logged_out - window.spent:
-            if (host := window.queues.get(name)) is not None:
-                window.leave_on_disk(host)
         if now >= self._retry_check and window.pending >= MAX_URLS:
             self._retry_check = now + 1.0
         if now >= self._retry_check:
@@ -380,8 +392,7 @@ class Frontier:
             return False
         if not self._window.spent and not await self._store.unfinished():
             return True
-        plans = not self._logged_out  # what the session has left is not known yet
-        if found := await self._deferred.release(without=self._window.spent, plans=plans):
+        if found := await self._deferred.release(without=self._window.spent):
             self._window.add(found)
             self._notify()
             return False

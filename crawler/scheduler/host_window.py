@@ -34,6 +34,9 @@ MAX_BATCH = 512  # URLs read from disk for one host at a time
 MIN_BATCH = 8
 LONG_PAUSE = 0.5  # seconds; a shorter one between two starts is over before a restart could ask
 REST_SECONDS = 1.5  # a host that must wait longer leaves a window that is half full
+SLOW_SECONDS = 2.0  # to an answer; a host that needs more is slow
+SLOW_REST = 5.0  # seconds for which a slow host leaves a full window if the slow ones have their share
+MAX_SLOW = 20_000  # names of slow hosts outside the window that are kept
 AHEAD_SECONDS = 1.0  # a host on disk may enter so long before its time
 MAX_PAUSE = 300.0  # seconds; a longer one on disk was written while the machine's clock was wrong
 NEVER = float("inf")
@@ -84,9 +87,11 @@ class HostQueue:
 
     __slots__ = (
         "active",
+        "asked_at",
         "breaker",
         "concurrency",
         "held",
+        "known",
         "more_on_disk",
         "name",
         "pages",
@@ -95,6 +100,9 @@ class HostQueue:
         "ready_at",
         "restored",
         "rules",
+        "slow",
+        "slow_requests",
+        "unknown_requests",
         "urls",
     )
 
@@ -112,6 +120,11 @@ class HostQueue:
         self.rate = RateState()  # how many may start a second
         self.rules: dict[str, RobotsRules] = {}  # by origin
         self.pages = 0  # stored so far; counted only where a host has a budget
+        self.known = False  # a request to it has ended in this run
+        self.slow = False  # its last answer took `SLOW_SECONDS`, or did not come
+        self.asked_at = 0.0  # unix seconds: when its robots.txt was asked for
+        self.slow_requests = 0  # of the open ones, those that count for the share of slow hosts
+        self.unknown_requests = 0  # those that count for the share of unknown hosts
 
     def __repr__(self) -> str:
         urls, place = len(self.urls), self.place.name
@@ -137,9 +150,15 @@ class HostWindow:
     """All host queues. `take_ready` returns the host that may be asked next, hosts taking turns."""
 
     def __init__(
-        self, *, first_limit: int, max_hosts: int | None = None, max_pages: int | None = None
+        self,
+        *,
+        first_limit: int,
+        fetchers: int = 1_024,
+        max_hosts: int | None = None,
+        max_pages: int | None = None,
     ) -> None:
         """`first_limit`: how many requests a host may have open until more is known of it.
+        `fetchers`: how many all hosts may have open together.
         `max_pages`: how many pages of one host may be stored; None: no bound."""
         self.queues: dict[str, HostQueue] = {}  # by host
         self.pending = 0  # URLs in all queues
@@ -157,6 +176,18 @@ class HostWindow:
         self._isolated: set[str] = set()  # URLs that come after all others
         self._waiting_alone: dict[str, Pending] = {}  # of these, the ones that were read from disk
         self._changed: set[HostQueue] = set()  # throttles to be written with the next commit
+        # While some hosts are known to be quick, the slow ones have at most a half of the fetchers, and
+        # together with the unknown ones three quarters. By Little's law a host holds fetchers in
+        # proportion to its latency; without a share (a bulkhead) the slow ones would hold them all.
+        self.fetchers = fetchers
+        self._slow_share = max(fetchers // 2, 1)
+        self._slow_and_unknown_share = max(fetchers * 3 // 4, 1)
+        self._quick_hosts = 0  # in the window
+        self._slow_requests = 0  # open
+        self._unknown_requests = 0  # open
+        self._slow_aside: deque[HostQueue] = deque()  # READY, but their class has its share
+        self._unknown_aside: deque[HostQueue] = deque()
+        self._slow_names: dict[str, None] = {}  # of hosts that left the window
         self._now = 0.0  # unix seconds, as of the last `take_ready`
         # About hosts outside; reset by who reads them from disk.
         self.left_out = True  # one found no room
@@ -291,6 +322,8 @@ class HostWindow:
                     continue
                 host.move(WAIT)
                 heapq.heappush(self._later, (host.ready_at, next(self._arrival), host))
+            elif self._quick_hosts and not self._has_share(host):
+                self._set_aside(host)
             else:
                 host.move(TAKE)
                 return host
@@ -304,8 +337,7 @@ class HostWindow:
 
     def start(self, host: HostQueue, *, now: float, next_start: float) -> None:
         """The taken host's first URL is being requested; the next may start at `next_start`."""
-        host.active += 1
-        self.open_requests += 1
+        self._open_request(host)
         host.ready_at = max(host.ready_at, next_start)
         if next_start - now >= LONG_PAUSE:
             self._changed.add(host)
@@ -328,8 +360,12 @@ class HostWindow:
         """The taken host's robots.txt is being requested; nothing else is until `unblock`."""
         host.move(BLOCK)
         host.ready_at = max(host.ready_at, next_start)
-        host.active += 1
-        self.open_requests += 1
+        host.asked_at = self._now
+        self._open_request(host)
+
+    def is_contested(self, host: HostQueue) -> bool:
+        """True for a host of which nothing is known, while more hosts than fetchers are in the window."""
+        return not host.known and len(self.queues) > self.fetchers
 
     # -- what became of it
 
@@ -339,8 +375,7 @@ class HostWindow:
         `pause_until`: when the next may start, unix seconds. `adapted`: the limit of open requests
         or the request rate has changed.
         """
-        host.active -= 1
-        self.open_requests -= 1
+        self._close_request(host)
         if adapted or pause_until > host.ready_at:
             self._changed.add(host)
         host.ready_at = max(host.ready_at, pause_until)
@@ -375,14 +410,10 @@ class HostWindow:
         host.pages = pages
         if self.max_pages is None or pages < self.max_pages:
             return False
-        self.leave_on_disk(host)
-        return True
-
-    def leave_on_disk(self, host: HostQueue) -> None:
-        """Request nothing more of this host in this run."""
         self.spent.add(host.name)
         self._drop_urls(host)
         host.more_on_disk = False
+        return True
 
     def changed_throttles(self) -> dict[str, HostThrottle]:
         """Return the throttles that changed since the last call, by host."""
@@ -391,8 +422,66 @@ class HostWindow:
 
     # -- moves
 
+    def note_latency(self, host: HostQueue, *, slow: bool) -> None:
+        """A request to the host has ended: it is slow, or quick."""
+        self._count_quick((not slow) - (host.known and not host.slow))
+        host.known, host.slow = True, slow
+
+    def _count_quick(self, change: int) -> None:
+        self._quick_hosts += change
+        if not self._quick_hosts:
+            self._ready.extend((*self._slow_aside, *self._unknown_aside))
+            self._slow_aside.clear()
+            self._unknown_aside.clear()
+
+    def _has_share(self, host: HostQueue) -> bool:
+        if host.known and not host.slow:
+            return True
+        if host.slow and self._slow_requests >= self._slow_share:
+            return False
+        return self._slow_requests + self._unknown_requests < self._slow_and_unknown_share
+
+    def _set_aside(self, host: HostQueue) -> None:
+        """Let the host wait until a request of its class has ended; a slow one outside a half-full window."""
+        if not host.slow:
+            self._unknown_aside.append(host)
+        elif self._is_quiet(host) and not self.has_room_for_hosts():
+            host.ready_at = self._now + SLOW_REST
+            self._changed.add(host)
+            self._rest(host)
+        else:
+            self._slow_aside.append(host)
+
+    def _open_request(self, host: HostQueue) -> None:
+        host.active += 1
+        self.open_requests += 1
+        if not host.known:
+            host.unknown_requests += 1
+            self._unknown_requests += 1
+        elif host.slow:
+            host.slow_requests += 1
+            self._slow_requests += 1
+
+    def _close_request(self, host: HostQueue) -> None:
+        host.active -= 1
+        self.open_requests -= 1
+        if host.unknown_requests:
+            host.unknown_requests -= 1
+            self._unknown_requests -= 1
+        elif host.slow_requests:
+            host.slow_requests -= 1
+            self._slow_requests -= 1
+        else:
+            return
+        for aside in (self._slow_aside, self._unknown_aside):
+            if aside:
+                self._ready.append(aside.popleft())
+
     def _enter(self, name: str) -> HostQueue:
         host = self.queues[name] = HostQueue(name, self._ready_at.pop(name, 0.0), self._first_limit)
+        if name in self._slow_names:
+            del self._slow_names[name]
+            host.known = host.slow = True
         return host
 
     def _can_start(self, host: HostQueue) -> bool:
@@ -409,8 +498,11 @@ class HostWindow:
 
     def _may_rest(self, host: HostQueue) -> bool:
         """True if the host has to wait, has nothing in flight, and the window is half full."""
-        is_quiet = not host.active and host.held == len(host.urls)
-        return is_quiet and host.ready_at - self._now > REST_SECONDS and not self.has_room_for_hosts()
+        is_long = host.ready_at - self._now > REST_SECONDS
+        return is_long and self._is_quiet(host) and not self.has_room_for_hosts()
+
+    def _is_quiet(self, host: HostQueue) -> bool:
+        return not host.active and host.held == len(host.urls)
 
     def _rest(self, host: HostQueue) -> None:
         """Leave the host to the disk: it enters again shortly before its time."""
@@ -438,6 +530,10 @@ class HostWindow:
 
     def _remove(self, host: HostQueue) -> None:
         del self.queues[host.name]
+        if host.known and not host.slow:
+            self._count_quick(-1)
+        if host.slow and len(self._slow_names) < MAX_SLOW:
+            self._slow_names[host.name] = None
         self._ready_at[host.name] = host.ready_at
         if len(self._ready_at) > self.max_hosts:  # keep those that must wait the longest
             latest = sorted(self._ready_at.items(), key=lambda item: item[1])[-self.max_hosts // 2 :]

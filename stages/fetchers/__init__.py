@@ -50,7 +50,6 @@ from penstock.crawler.ports import ByteBudget, Fetcher
 from penstock.stages.http.mime import is_html as wants_html
 
 if TYPE_CHECKING:
-    from penstock.crawler.config.session_file import LogIn
     from penstock.crawler.policies.cookies import Cookies
 
 __all__ = ["PLAIN", "TIERS", "FetchContext", "Tier", "load_tiers", "open_fetchers", "wants_html"]
@@ -67,7 +66,6 @@ class FetchContext:
     headers: Mapping[str, str] = field(repr=False)  # the operator's, which may be credentials
     header_origins: frozenset[str] | None = None  # they go to these origins only; None: to all
     cookies: Cookies | None = None  # the operator's; they go to `header_origins` only
-    log_in: LogIn | None = None  # before the first page; only the tier `plain` can
     proxy: Proxy | None = None  # every request leaves through it
     max_sockets: int | None = None  # open at once, idle ones included; None: any number
     public_only: bool = False  # connect to no address that is not public

@@ -12,7 +12,7 @@ for a page, its redirects are not admitted like other URLs, its URL requoting ch
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from penstock.crawler.messages import Failed, Fetched, FetchTask
 from penstock.stages.fetchers import FetchContext
@@ -23,9 +23,6 @@ from penstock.stages.http.mime import Mime
 from penstock.stages.http.request import CredentialSender, RequestTemplates
 from penstock.stages.http.response import ResponseHead
 from penstock.stages.http.sniffing import sniff_mime
-
-if TYPE_CHECKING:
-    from penstock.crawler.config.session_file import LogIn
 
 
 class BodyRule(NamedTuple):
@@ -46,12 +43,9 @@ class PlainFetcher:
         self._keeps_headers = context.keep_headers
         self._rules = _body_rules(context)
         self._may_skip = context.may_skip
-        self._sender = CredentialSender(
-            context.headers, context.header_origins, context.cookies, context.proxy
-        )
         self._client = HttpClient(
             RequestTemplates(_request_headers(context), context.proxy),
-            self._sender,
+            CredentialSender(context.headers, context.header_origins, context.cookies, context.proxy),
             timeout=context.timeout,
             public_only=context.public_only,
             proxy=context.proxy,
@@ -69,7 +63,7 @@ class PlainFetcher:
             # second attempt.
             method = "HEAD" if task.kind == "resource" and task.attempt == 1 else "GET"
             jar = None if task.handshake is None else task.handshake.jar
-            exchange = await self._client.request(method, task.url, jar)
+            exchange = await self._client.request(method, task.url, jar, task.timeout)
             head, rule = exchange.head, self._rules[task.kind]
             if self._keeps_headers and task.kind == "page":
                 head.keep_headers(cookies=not exchange.identifies)  # a cookie for the operator is a key
@@ -104,32 +98,8 @@ class PlainFetcher:
                 exchange.close()
 
 
-class SessionFetcher(PlainFetcher):
-    """The same within the session of an operator who has logged in."""
-
-    def __init__(self, context: FetchContext, log_in: LogIn) -> None:
-        from penstock.stages.http.session import Session  # few crawls need it
-
-        super().__init__(context)
-        self.session = Session(log_in, self._client, self._sender, context.budget)
-
-    async def get(self, task: FetchTask) -> Fetched | Failed:
-        if self.session.covers(task):
-            return await self.session.get(task, super().get)
-        return await super().get(task)
-
-
 async def open(context: FetchContext) -> PlainFetcher:
-    """Raises LogInFailed."""
-    if context.log_in is None:
-        return PlainFetcher(context)
-    fetcher = SessionFetcher(context, context.log_in)
-    try:
-        await fetcher.session.begin()
-    except BaseException:
-        await fetcher.close()
-        raise
-    return fetcher
+    return PlainFetcher(context)
 
 
 def _body_rules(context: FetchContext) -> Mapping[str, BodyRule]:

@@ -81,34 +81,36 @@ class HttpClient:
         self._deadlines = Deadlines(min(MAX_TICK_SECONDS, timeout / 10))
 
     async def request(
-        self, method: str, url: CanonicalUrl, jar: Jar | None = None, form: bytes | None = None
+        self, method: str, url: CanonicalUrl, jar: Jar | None = None, timeout: float | None = None
     ) -> Exchange:
         """Send a request, with the cookies of `jar` that belong to it, and return once the head of its
-        response is in; its cookies are in the jar then. Close the exchange. `form`: the body of a POST.
+        response is in; its cookies are in the jar then. Close the exchange.
+
+        `timeout`: seconds in all, if less than those of the client.
 
         A server may close an idle connection at the moment when a request is sent on it. That is
         nobody's fault, so the request is sent once more (RFC 9112 section 9.3.1). On a connection
         that was made for this request the same failure is the server's.
         """
         fetched_at, started = time.time(), time.monotonic()
+        limit, connecting = self._timeout, self._connecting
+        if timeout is not None and timeout < limit:
+            limit, connecting = timeout, aiohttp.ClientTimeout(sock_connect=min(MAX_CONNECT_SECONDS, timeout))
         site = origin(url)
         sent = self._credentials.credentials_for(url, site)
         if jar is not None:
             sent = sent.with_cookies(jar.header(url, now=fetched_at))
-        if form is not None:
-            sent = sent.with_form(len(form))
         destination, data = self._requests.request(method, url, site, sent)
-        data += form or b""
         is_second = False
         while True:
             try:
-                connection = await self._connector.connect(destination, [], self._connecting)
+                connection = await self._connector.connect(destination, [], connecting)
             except OSError as error:
                 if not is_shortage(error):
                     raise
                 connection = await self._connect_after_shortage(destination, error)
             exchange = Exchange(
-                connection, self._deadlines, timeout=self._timeout, started=started, silence=self._silence
+                connection, self._deadlines, timeout=limit, started=started, silence=self._silence
             )
             try:
                 message = await exchange.send(data, is_head=method == "HEAD")

@@ -74,7 +74,6 @@ TABLES = (
     "telemetry",
     "resources",
     "resource_uses",
-    "handshakes",
 )
 REPORTS: Mapping[str, Check | None] = {
     "broken_links": None,

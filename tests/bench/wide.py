@@ -48,6 +48,9 @@ SCENARIOS = {
     "slow": Scenario(
         aim="all fast pages within 15 s", hosts=2_000, slow=1_000, ends_when_fast_are_done=True, at_most=60.0
     ),
+    "slower": Scenario(
+        aim="all fast pages within a minute", hosts=10_000, pages=2, slow=2_000, ends_when_fast_are_done=True
+    ),
     "delay": Scenario(
         aim="900 pages/s", hosts=10_000, flags=("--delay", "10", "--no-robots"), at_most=45.0, pages=9
     ),

@@ -126,7 +126,7 @@ class TestValues:
             2,
             Path("crawl.db"),
             "host",
-            64,
+            1_024,
             8,
         )
         assert (made.delay, made.throttle, made.timeout, made.retries) == (0.0, "adaptive", 30.0, 3)

@@ -6,13 +6,15 @@ from collections import defaultdict
 
 import pytest
 
+from penstock.crawler.messages import RetryAt
 from penstock.crawler.policies.politeness import Politeness
 from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.scheduler import host_window
+from penstock.crawler.scheduler.frontier import FIRST_CONTACT_SECONDS
 from penstock.crawler.scheduler.host_window import HostQueue, HostWindow, Place
-from tests.support.fakes import MemoryCrawl, in_virtual_time
+from tests.support.fakes import START, MemoryCrawl, in_virtual_time
 from tests.support.frontier_rig import Rig
-from tests.support.host_windows import NOW, answer, feed, pending, start_next
+from tests.support.host_windows import NOW, answer, feed, pending, start_all, start_next
 
 HOSTS = 90  # of which the window holds 60
 
@@ -109,3 +111,101 @@ class TestRest:
 
         assert start_next(window) is None
         assert window.queues["a"].place is Place.LATER
+
+
+class TestShares:
+    """While quick hosts are there, slow and unknown ones have a part of the fetchers only."""
+
+    def window(self, slow: int, unknown: int, quick: int) -> HostWindow:
+        window = HostWindow(first_limit=1, fetchers=8, max_hosts=100)
+        for kind, count in (("slow", slow), ("unknown", unknown), ("quick", quick)):
+            for number in range(count):
+                window.add([pending(f"{kind}{number}", "1"), pending(f"{kind}{number}", "2")])
+                if kind != "unknown":
+                    window.note_latency(window.queues[f"{kind}{number}"], slow=kind == "slow")
+        return window
+
+    def started(self, window: HostWindow) -> dict[str, int]:
+        kinds = [url.split("//")[1].rstrip("/12").rstrip("0123456789") for url in start_all(window)]
+        return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+
+    @pytest.mark.parametrize(
+        ("slow", "unknown", "quick", "expected"),
+        [
+            (9, 0, 2, {"slow": 4, "quick": 2}),
+            (0, 9, 2, {"unknown": 6, "quick": 2}),
+            (9, 9, 2, {"slow": 4, "unknown": 2, "quick": 2}),
+            (9, 9, 0, {"slow": 9, "unknown": 9}),
+            (3, 2, 2, {"slow": 3, "unknown": 2, "quick": 2}),
+        ],
+    )
+    def test_quick_hosts_always_find_a_fetcher(
+        self, slow: int, unknown: int, quick: int, expected: dict[str, int]
+    ) -> None:
+        assert self.started(self.window(slow, unknown, quick)) == expected
+
+    @pytest.mark.parametrize("kind", ["slow", "unknown"])
+    def test_a_request_that_ends_makes_room_for_one_of_its_class(self, kind: str) -> None:
+        window = self.window(slow=9 if kind == "slow" else 0, unknown=9 if kind == "unknown" else 0, quick=1)
+        start_all(window)
+
+        answer(window, f"{kind}0")
+
+        assert self.started(window) == {kind: 1}
+
+    def test_without_quick_hosts_nobody_is_kept_waiting(self) -> None:
+        window = self.window(slow=9, unknown=0, quick=1)
+        start_all(window)
+
+        window.note_latency(window.queues["quick0"], slow=True)
+
+        assert self.started(window) == {"slow": 5}
+
+    def test_a_slow_host_beyond_the_share_leaves_a_window_that_is_half_full(self) -> None:
+        window = HostWindow(first_limit=1, fetchers=2, max_hosts=4)
+        for name in ("quick", "slow1", "slow2"):
+            window.add([pending(name, "1")])
+            window.note_latency(window.queues[name], slow=name != "quick")
+
+        assert sorted(start_all(window)) == ["http://quick/1", "http://slow1/1"]
+        assert "slow2" not in window.queues
+        assert window.returns_at == NOW + host_window.SLOW_REST
+
+    def test_a_host_that_comes_back_is_still_slow(self) -> None:
+        window = HostWindow(first_limit=1, fetchers=2, max_hosts=4)
+        window.add([pending("a", "1")])
+        window.note_latency(window.queues["a"], slow=True)
+        start_next(window)
+        answer(window, "a")
+        feed(window, [])
+        window.forget("a", "http://a/1")
+        assert "a" not in window.queues
+
+        window.add([pending("a", "2")])
+        assert window.queues["a"].slow
+
+
+@in_virtual_time
+class TestFirstContact:
+    @pytest.mark.parametrize(
+        ("hosts", "retries", "timeout"), [(3, 3, FIRST_CONTACT_SECONDS), (2, 3, None), (3, 0, None)]
+    )
+    async def test_it_ends_early_only_while_hosts_wait_for_a_fetcher_and_it_can_be_repeated(
+        self, hosts: int, retries: int, timeout: float | None
+    ) -> None:
+        memory = MemoryCrawl.of(*(f"http://h{number}/" for number in range(hosts)))
+        rig = Rig(memory, robots=RobotsPolicy(token="x"), fetchers=2, retries=retries)
+        asked = await rig.ask_robots()
+        assert (asked.attempt, asked.timeout) == (1, timeout)
+
+    async def test_the_next_request_has_its_whole_time(self) -> None:
+        memory = MemoryCrawl.of(*(f"http://h{number}/" for number in range(3)))
+        rig = Rig(memory, fetchers=2)
+        first = await rig.lease()
+        assert first.timeout == FIRST_CONTACT_SECONDS
+        rig.answered(first, failure="timeout")
+        await rig.settle(RetryAt(task=first, at=START, reason="timeout"))
+
+        others = [await rig.lease() for _ in range(3)]
+
+        assert {task.url: task.timeout for task in others}[first.url] is None

@@ -50,6 +50,15 @@ async def asking(**options: Any) -> AsyncIterator[HttpClient]:
         await client.close()
 
 
+class TestShorterTime:
+    async def test_a_request_may_have_less_time_than_the_others_of_its_client(self) -> None:
+        async with RawServer().serve() as server, asking(timeout=60.0) as client:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(10.0) as guard:
+                    await client.request("GET", url(server.url + "/"), timeout=0.01)
+        assert not guard.expired()
+
+
 class TestShortage:
     """What this machine lacks is no failure of a host."""
 
