@@ -160,7 +160,10 @@ REASONS: Mapping[str, About] = {
         "leave out --public-only",
         options=("public_only",),
     ),
-    "resources_off": About("it is a resource, and the last run was without --resources"),
+    "resources_off": About(
+        "it is a resource or a link out of scope, which the last run did not check",
+        "--resources checks resources, --check-external links",
+    ),
     "sitemaps_off": About(
         "robots.txt names it, but the last run read no such sitemaps: --no-sitemaps or --depth 0",
         "--sitemap URL reads this one",

@@ -106,6 +106,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
             durable=config.durable,
             search=config.search,
             resources=config.resources,
+            external=config.check_external,
             longest_wait=max(config.max_retry_after, self.retry.longest),
         )
 

@@ -118,6 +118,9 @@ class CrawlConfig:
         "repeatable"))
     resources: bool = field(default=False, metadata=option(SCOPE, "", boolean,
         "also check images, scripts, stylesheets and media of the pages, on any host"))
+    check_external: bool = field(default=False, metadata=option(SCOPE, "", boolean,
+        "also check the links that lead out of the scope: one HEAD request each, on any host; they are not "
+        "crawled"))
     public_only: bool = field(default=False, metadata=option(SCOPE, "", boolean,
         "connect to public IP addresses only"))
     no_traps: bool = field(default=False, metadata=option(SCOPE, "", boolean,

@@ -45,6 +45,8 @@ from penstock.crawler.urls import MAX_URL_CHARS, host_of, is_http
 MAX_SITEMAP_NESTING = 3  # the protocol knows one level of index; some sites have two
 
 MAX_MOVES = 20  # in a row, as redirects
+RESOURCES_OFF = "resources_off"
+"""The reason of a resource or an external link in a run that checks none of its kind."""
 SITEMAPS_OFF = "sitemaps_off"
 """The reason of a sitemap that robots.txt names in a run that reads none."""
 _SITEMAP_RULES = frozenset({"scope", SITEMAPS_OFF, "sitemap_nesting", "redirect_limit"})
@@ -203,12 +205,15 @@ class Discovery(Generic[Row]):
         return row
 
     def add_resource(self, url: CanonicalUrl, *, hops: int = 0) -> Row:
-        """A resource that a page loads, or to which a resource redirects after `hops` redirects."""
+        """A resource that a page loads, or a link out of scope that is checked like one; or where one of
+        them redirects to, after `hops` redirects."""
         row = self._known.find(url, UrlKind.RESOURCE)
         if row is None:
             reach = Reach(AFTER_ALL, hops, True)
             return self._add(url, reach, _RESOURCES.rule(reach), UrlKind.RESOURCE)
         self._improve_resource(row, hops)
+        if row.state == UrlState.SKIPPED and row.reason == RESOURCES_OFF:
+            self._rule_again(row, _RESOURCES.rule(row.reach))
         return row
 
     # -- decisions that need stored rows
@@ -249,6 +254,10 @@ class Discovery(Generic[Row]):
         stored rows that the scope keeps out, on hosts that it `may_hold` now, and with the new ones."""
         taken, self._widened = self._widened, []
         return taken
+
+    def is_outside(self, url: CanonicalUrl) -> bool:
+        """True if the scope, as it is now, does not hold the URL."""
+        return not self._admission.scope.inside(url)
 
     def may_hold(self, host: str) -> bool:
         """True if the scope may hold some URL of the host."""

@@ -74,6 +74,7 @@ TABLES = (
     "telemetry",
     "resources",
     "resource_uses",
+    "external_links",
 )
 REPORTS: Mapping[str, Check | None] = {
     "broken_links": None,

@@ -286,6 +286,12 @@ CREATE TABLE seed_move (         -- URLs to which seeds have moved by refreshes:
     moves       INTEGER NOT NULL -- least number of refreshes in a row; 0: redirects alone lead here too
 );
 
+CREATE TABLE external_link (     -- URLs out of scope that are checked (--check-external)
+    target_id   INTEGER PRIMARY KEY REFERENCES url (id), -- as links name it
+    url_id      INTEGER NOT NULL REFERENCES url (id) -- as it is requested: a row of kind 2
+);
+CREATE INDEX external_link_url ON external_link (url_id);
+
 CREATE TABLE robots_sitemap (    -- which robots.txt names which sitemap
     origin      TEXT NOT NULL,   -- scheme://host
     url_id      INTEGER NOT NULL REFERENCES url (id),
@@ -326,14 +332,31 @@ CREATE TABLE extraction_name (   -- names of the values that a plugin has return
     PRIMARY KEY (source_id, name_id)
 ) WITHOUT ROWID;
 
-CREATE VIEW broken_links AS      -- links (with --resources, resources too) that do not answer, and their pages
+CREATE VIEW broken_link_target AS -- broken URLs that pages link to: in scope, or checked with --check-external
+SELECT
+    broken_url.id AS id,
+    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = broken_url.id) AS status,
+    broken_url.reason AS reason
+FROM broken_url
+WHERE broken_url.kind = 0
+UNION ALL
+SELECT
+    external_link.target_id,
+    (SELECT resource.status FROM resource WHERE resource.url_id = dead.at),
+    dead.reason
+FROM dead_resource AS dead
+JOIN external_link ON external_link.url_id = dead.id
+JOIN url ON url.id = external_link.target_id AND url.state = 4 AND url.reason = 'scope';
+
+CREATE VIEW broken_links AS      -- links that do not answer, and their pages (with --check-external, links to other hosts; with
+                                 -- --resources, resources too)
 SELECT
     source.url AS source,        -- the page to repair
     target.url AS target,        -- the URL that does not answer
-    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = broken.id) AS status, -- HTTP status; NULL: no answer arrived
+    broken.status AS status,     -- HTTP status; NULL: no answer arrived
     broken.reason AS reason,     -- why it failed
     coalesce((SELECT phrase.text FROM phrase WHERE phrase.id = link.text_id), '') AS text -- of the link; of a resource, its kind
-FROM broken_url AS broken
+FROM broken_link_target AS broken
 CROSS JOIN link ON link.target = broken.id -- CROSS: from the few broken URLs to their links, not through all links
 JOIN url_text AS source ON source.id = link.source
 JOIN url_text AS target ON target.id = link.target
@@ -342,25 +365,6 @@ SELECT page, resource, status, reason, kind FROM broken_resources
 ORDER BY target, source;
 
 CREATE VIEW broken_resources AS  -- images, scripts, stylesheets and media that do not answer (with --resources)
-WITH RECURSIVE walk (id, at) AS (  -- every resource behind the redirects of id
-    SELECT url_id, redirect_id FROM resource WHERE redirect_id IS NOT NULL
-    UNION
-    SELECT walk.id, hop.redirect_id FROM walk
-    JOIN resource AS hop ON hop.url_id = walk.at AND hop.redirect_id IS NOT NULL
-),
-dead (id, at, reason) AS (       -- at: where the redirects of id end
-    SELECT id, id, reason FROM broken_url WHERE kind = 2
-    UNION
-    -- A host that was given up never answered.
-    SELECT url.id, url.id, url.reason FROM url
-    WHERE url.kind = 2 AND url.state = 3 AND url.reason IN ('host_unreachable', 'redirect_invalid')
-    UNION
-    SELECT url.id, url.id, url.reason FROM url WHERE url.kind = 2 AND url.state = 4 AND url.reason = 'redirect_limit'
-    UNION
-    SELECT id, id, 'redirect_loop' FROM walk WHERE id = at
-    UNION
-    SELECT hop.url_id, dead.at, dead.reason FROM dead JOIN resource AS hop ON hop.redirect_id = dead.id
-)
 SELECT
     page.url AS page,            -- the page to repair
     used.url AS resource,        -- the URL that does not answer
@@ -370,7 +374,7 @@ SELECT
     CASE WHEN dead.at <> dead.id THEN
         (SELECT last.url FROM url_text AS last WHERE last.id = dead.at)
     END AS redirects_to          -- where its redirects end; NULL: it is no redirect
-FROM (SELECT id, min(at) AS at, reason FROM dead GROUP BY id) AS dead -- of a loop: one of its members
+FROM dead_resource AS dead
 JOIN url_text AS used ON used.id = dead.id
 JOIN resource_use ON resource_use.url_id = dead.id
 JOIN phrase ON phrase.id = resource_use.use_id
@@ -380,7 +384,7 @@ ORDER BY used.url, page.url, phrase.text;
 CREATE VIEW broken_targets AS    -- URLs that do not answer, the most linked first, with some of the pages that link there
 SELECT
     target.url AS target,        -- the URL that does not answer
-    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = broken.id) AS status, -- HTTP status; NULL: no answer arrived
+    broken.status AS status,     -- HTTP status; NULL: no answer arrived
     broken.reason AS reason,     -- why it failed
     (SELECT count(*) FROM link WHERE link.target = broken.id) AS pages, -- that link there
     (
@@ -393,7 +397,7 @@ SELECT
             WHERE link.target = broken.id ORDER BY url.depth, source.url LIMIT 2 OFFSET 1
         ) AS further
     ) AS more_sources            -- the next two, separated by a blank; inlinks TARGET shows all
-FROM broken_url AS broken
+FROM broken_link_target AS broken
 JOIN url_text AS target ON target.id = broken.id
 WHERE EXISTS (SELECT 1 FROM link WHERE link.target = broken.id)
 ORDER BY pages DESC, target.url;
@@ -478,6 +482,32 @@ FROM last_fetch JOIN url_text AS page ON page.id = last_fetch.url_id
 WHERE last_fetch.dropped_links > 0
 ORDER BY last_fetch.dropped_links DESC, page.url;
 
+CREATE VIEW dead_resource AS     -- resources and checked links that do not answer, or whose redirects lead to such
+WITH RECURSIVE walk (id, at) AS (  -- every resource behind the redirects of id
+    SELECT url_id, redirect_id FROM resource WHERE redirect_id IS NOT NULL
+    UNION
+    SELECT walk.id, hop.redirect_id FROM walk
+    JOIN resource AS hop ON hop.url_id = walk.at AND hop.redirect_id IS NOT NULL
+),
+dead (id, at, reason) AS (       -- at: where the redirects of id end
+    SELECT id, id, reason FROM broken_url WHERE kind = 2
+    UNION
+    -- A host that was given up never answered.
+    SELECT url.id, url.id, url.reason FROM url
+    WHERE url.kind = 2 AND url.state = 3 AND url.reason IN ('host_unreachable', 'redirect_invalid')
+    UNION
+    SELECT url.id, url.id, url.reason FROM url WHERE url.kind = 2 AND url.state = 4 AND url.reason = 'redirect_limit'
+    UNION
+    SELECT id, id, 'redirect_loop' FROM walk WHERE id = at
+    UNION
+    SELECT hop.url_id, dead.at, dead.reason FROM dead JOIN resource AS hop ON hop.redirect_id = dead.id
+)
+SELECT
+    id,
+    min(at) AS at,               -- of a loop: one of its members
+    reason
+FROM dead GROUP BY id;
+
 CREATE VIEW deep_pages AS        -- stored pages far deeper than most of this crawl, the deepest first
 WITH
 depths (depth) AS (
@@ -548,6 +578,23 @@ FROM (
 JOIN last_fetch AS page ON page.content_hash = grouped.content_hash AND page.status = 200 AND page.error IS NULL
 JOIN url_text ON url_text.id = page.url_id
 ORDER BY grouped.copies DESC, page.content_hash, url_text.url;
+
+CREATE VIEW external_links AS    -- URLs out of scope that pages link to, with their answers (--check-external)
+SELECT
+    target.url AS url,           -- canonical
+    CASE check_row.state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state, -- pending, done, failed or skipped
+    resource.status AS status,   -- HTTP status; NULL: no answer arrived
+    CASE WHEN check_row.state IN (3, 4) THEN check_row.reason END AS error, -- why it failed or was skipped (robots, ...)
+    coalesce(
+        (SELECT url_text.url FROM url_text WHERE url_text.id = resource.redirect_id), resource.redirect_text
+    ) AS redirect_to,            -- target of a redirect, which is checked too
+    strftime('%Y-%m-%dT%H:%M:%fZ', resource.checked_at / 1000.0, 'unixepoch') AS checked_at, -- ISO 8601, UTC
+    (SELECT count(*) FROM link WHERE link.target = external_link.target_id) AS pages -- that link there
+FROM external_link
+JOIN url AS named ON named.id = external_link.target_id AND named.state = 4 AND named.reason = 'scope'
+JOIN url AS check_row ON check_row.id = external_link.url_id
+JOIN url_text AS target ON target.id = check_row.id
+LEFT JOIN resource ON resource.url_id = check_row.id;
 
 CREATE VIEW extracted AS         -- a value that a rule or a plugin took from a page, at every fetch of the page
 SELECT
@@ -913,7 +960,16 @@ SELECT
 FROM url
 JOIN url_text ON url_text.id = url.id
 LEFT JOIN resource ON resource.url_id = url.id
-WHERE url.kind = 2;
+-- Not what only links lead to, which is checked with --check-external.
+WHERE url.kind = 2 AND url.id IN (
+    WITH RECURSIVE loaded (id) AS (
+        SELECT resource_use.url_id FROM resource_use
+        UNION
+        SELECT hop.redirect_id FROM loaded JOIN resource AS hop ON hop.url_id = loaded.id
+        WHERE hop.redirect_id IS NOT NULL
+    )
+    SELECT loaded.id FROM loaded
+);
 
 CREATE VIEW sitemaps AS          -- every sitemap that robots.txt, an index or the operator named
 SELECT

@@ -33,7 +33,7 @@ from penstock.storage.writing.frontier_store import SqliteFrontier
 from penstock.storage.writing.handshake_table import HandshakePlan
 from penstock.storage.writing.interned_strings import InternedStrings
 from penstock.storage.writing.parse_marks import ParseMarks, judge_last_run
-from penstock.storage.writing.resource_table import count_resources, resume_resources
+from penstock.storage.writing.resource_table import add_known_links, count_resources, resume_resources
 from penstock.storage.writing.rows import UrlRow, key_of, totals_of
 from penstock.storage.writing.sitemap_tables import resume_sitemaps
 from penstock.storage.writing.url_table import UrlTable
@@ -55,6 +55,7 @@ class CrawlSettings(Struct, frozen=True, kw_only=True):
     durable: bool = False
     search: bool = False  # index the text of pages
     resources: bool = False  # request what pages load
+    external: bool = False  # check the links out of scope
     longest_wait: float = 450.0  # seconds; no retry is scheduled further ahead
 
 
@@ -156,6 +157,7 @@ class CrawlStore:
             strings=InternedStrings(database),
             admission=admission,
             generation=self._generation,
+            external=settings.external,
         )
         url, host, string = await database.row(sql.LAST_IDS)
         target.urls.start_at(url=url + 1, host=host + 1)
@@ -169,13 +171,15 @@ class CrawlStore:
                 await self._adopt(admission, settings)
                 for secure, name, path, moves in await database.rows(sql.FIND_MOVES):
                     target.moves[unsplit(secure, name, path)] = moves
-                await resume_resources(database, wanted=settings.resources)
+                await resume_resources(database, resources=settings.resources, external=settings.external)
                 await resume_sitemaps(database, admission, asked=settings.sitemaps)
             else:
                 await self._create(admission, settings, now)
             if settings.search:
                 await make_search(database)
             await self._plant(target, settings)
+            if settings.external and self.resumed:
+                await add_known_links(database, target.urls, lambda: Discovery(target.urls, target.admission))
             config = json.dumps(settings.public, sort_keys=True)
             self._run = (await database.row(sql.START_RUN, {"now": now, "config": config}))[0]
         self._writer = Writer(target, run=self._run, max_batch=max_batch, on_commit=on_commit)

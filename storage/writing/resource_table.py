@@ -3,28 +3,45 @@
 May touch: the database's statements, interned strings, discovery.
 
 A resource is a row of `url` with a kind of its own, so the frontier schedules it like any other URL:
-once, when its host may be asked. It is no part of pages, links and urls.
+once, when its host may be asked. It is no part of pages, links and urls. A link out of scope that is
+checked is such a row too; `external_link` connects it with the row that the links name.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from penstock.crawler.messages import Dead, Done, UrlVerdict
+from penstock.crawler.messages import CanonicalUrl, Dead, Done, UrlVerdict
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind, UrlState, redirect_target
+from penstock.crawler.urls import unsplit
 from penstock.storage.database.batching import in_chunks
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
 from penstock.storage.writing.interned_strings import InternedStrings, storable
-from penstock.storage.writing.rows import UrlRow
+from penstock.storage.writing.rows import UrlRow, key_of
+from penstock.storage.writing.url_table import UrlTable
+
+KNOWN_AT_ONCE = 2_000  # external links of earlier runs
 
 
 class ResourceTable:
-    """`note` verdicts, then `write`: the rows of `resource_use` and `resource`."""
+    """`note` verdicts, then `write`: the rows of `resource_use`, `resource` and `external_link`."""
 
-    def __init__(self, database: Database, strings: InternedStrings, discovery: Discovery[UrlRow]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        urls: UrlTable,
+        strings: InternedStrings,
+        discovery: Discovery[UrlRow],
+        *,
+        external: bool,
+    ) -> None:
+        """`external`: links out of scope are checked."""
         self._database = database
+        self._urls = urls
+        self._external = external
+        self._links: dict[int, int] = {}
         self._strings = strings
         self._discovery = discovery
         self._uses: list[tuple[int, int, int]] = []
@@ -39,6 +56,15 @@ class ResourceTable:
                 for resource in chunk:
                     used = self._discovery.add_resource(resource.url)
                     self._uses.append((row.id, used.id, self._strings.recent[resource.use]))
+        if self._external and row.kind == UrlKind.PAGE and isinstance(verdict, Done):
+            async for urls in in_chunks(outward(verdict)):
+                for url in urls:
+                    self._note_external(url)
+
+    def _note_external(self, url: CanonicalUrl) -> None:
+        target = self._urls.pages.get(url)
+        if target is not None and target.state == UrlState.SKIPPED and target.reason == "scope":
+            self._links[target.id] = self._discovery.add_resource(url).id
 
     def _note_answer(self, verdict: Done | Dead, row: UrlRow) -> None:
         answer = verdict.answer
@@ -62,6 +88,8 @@ class ResourceTable:
     async def write(self) -> None:
         async for chunk in in_chunks(self._uses):
             await self._database.run_many(sql.ADD_USE, chunk)
+        if self._links:
+            await self._database.run_many(sql.ADD_EXTERNAL_LINK, list(self._links.items()))
         if self._answers:
             await self._database.run_many(sql.SAVE_RESOURCE, self._answers)
 
@@ -79,6 +107,29 @@ def states_of_resources(rows: Iterable[tuple[int, int]]) -> Mapping[str, int]:
     return counts
 
 
-async def resume_resources(database: Database, *, wanted: bool) -> None:
-    """At the start of a run: admit the resources that wait, or skip them if none are wanted."""
-    await database.run(sql.UNSHELVE_RESOURCES if wanted else sql.SHELVE_RESOURCES)
+async def resume_resources(database: Database, *, resources: bool, external: bool) -> None:
+    """At the start of a run: admit the resources and links that wait, or skip those that are not wanted."""
+    await database.run(sql.SHELVE_RESOURCES, {"resources": int(resources), "external": int(external)})
+
+
+async def add_known_links(
+    database: Database, urls: UrlTable, discovery: Callable[[], Discovery[UrlRow]]
+) -> None:
+    """At the start of a run with --check-external: add the links out of scope that earlier runs stored."""
+    after = 0
+    while found := await database.rows(sql.UNCHECKED_LINKS, {"after": after, "limit": KNOWN_AT_ONCE}):
+        named = {number: unsplit(secure, host, path) for number, secure, host, path in found}
+        await urls.remember([], [key_of(url, UrlKind.RESOURCE) for url in named.values()])
+        added = discovery()
+        links = [(number, added.add_resource(url).id) for number, url in named.items()]
+        await urls.write_new(added.new, ())
+        await urls.update(added.improved)
+        await database.run_many(sql.ADD_EXTERNAL_LINK, links)
+        after = found[-1][0]
+
+
+def outward(verdict: Done) -> Iterable[CanonicalUrl]:
+    """The URLs that a page may lead out of scope to: its links, or the target of its redirect."""
+    if (redirect := redirect_target(verdict.answer)) is not None:
+        return [redirect]
+    return verdict.content.links.urls if verdict.content is not None else ()

@@ -229,12 +229,30 @@ FIND_TARGETS = """
     CROSS JOIN url ON url.id = resource.redirect_id
     CROSS JOIN host ON host.id = url.host_id
 """
-# A run without --resources requests none; the next run with it continues.
-SHELVE_RESOURCES = """
-    UPDATE url SET state = 4, reason = 'resources_off', retry_at = NULL WHERE kind = 2 AND state IN (0, 1)
+ADD_EXTERNAL_LINK = "INSERT OR IGNORE INTO external_link (target_id, url_id) VALUES (?, ?)"
+UNCHECKED_LINKS = """
+    SELECT url.id, url.secure, host.name, url.path
+    FROM url JOIN host ON host.id = url.host_id
+    WHERE url.id > :after AND url.kind = 0 AND url.state = 4 AND url.reason = 'scope'
+      AND NOT EXISTS (SELECT 1 FROM external_link WHERE external_link.target_id = url.id)
+      AND (EXISTS (SELECT 1 FROM link WHERE link.target = url.id)
+           OR EXISTS (SELECT 1 FROM fetch WHERE fetch.redirect_id = url.id))
+    ORDER BY url.id LIMIT :limit
 """
-UNSHELVE_RESOURCES = """
-    UPDATE url SET state = 0, reason = NULL WHERE kind = 2 AND state = 4 AND reason = 'resources_off'
+# A run requests only what its options name; the next run with the others continues.
+SHELVE_RESOURCES = """
+    WITH RECURSIVE wanted (id) AS (
+        SELECT url_id FROM resource_use WHERE :resources
+        UNION
+        SELECT url_id FROM external_link WHERE :external
+        UNION
+        SELECT resource.redirect_id FROM wanted JOIN resource ON resource.url_id = wanted.id
+        WHERE resource.redirect_id IS NOT NULL
+    )
+    UPDATE url
+    SET state = iif(state = 4, 0, 4), reason = iif(state = 4, NULL, 'resources_off'), retry_at = NULL
+    WHERE kind = 2 AND (
+        (state IN (0, 1) AND id NOT IN wanted) OR (state = 4 AND reason = 'resources_off' AND id IN wanted))
 """
 
 # -- the frontier

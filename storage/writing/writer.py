@@ -25,7 +25,7 @@ from penstock.storage.writing.extraction_tables import ExtractionTables, names_o
 from penstock.storage.writing.group_commit import GroupCommit
 from penstock.storage.writing.handshake_table import HandshakeTable
 from penstock.storage.writing.interned_strings import InternedStrings
-from penstock.storage.writing.resource_table import ResourceTable
+from penstock.storage.writing.resource_table import ResourceTable, outward
 from penstock.storage.writing.rows import KIND_NUMBERS, Key, UrlRow, key_of
 from penstock.storage.writing.sitemap_tables import RobotsTable, SitemapTable
 from penstock.storage.writing.telemetry_samples import TelemetrySamples
@@ -50,6 +50,7 @@ class Target(Struct, frozen=True, kw_only=True):
     strings: InternedStrings
     admission: Admission
     generation: int
+    external: bool = False  # links out of scope are checked
     moves: dict[CanonicalUrl, int] = field(default_factory=dict)  # of URLs to which seeds have moved
 
 
@@ -115,7 +116,7 @@ class Transaction:
         states = UrlStates(database)
         fetches = FetchTables(database, strings, self._discovery, generation)
         sitemaps = SitemapTable(database, self._discovery)
-        resources = ResourceTable(database, strings, self._discovery)
+        resources = ResourceTable(database, target.urls, strings, self._discovery, external=target.external)
         extractions = ExtractionTables(database, strings, generation)
         self._robots = RobotsTable(database, self._discovery)
         self._handshakes = HandshakeTable(database, self._discovery)
@@ -171,9 +172,18 @@ class Transaction:
         rows, texts = urls.recent, strings.recent
         await urls.remember(
             [_key_of_verdict(page) for page in pages],
-            [key for verdict in verdicts for key in _keys_of_targets(verdict, rows)],
+            [key for verdict in verdicts for key in _keys_of_targets(verdict, rows)]
+            + self._keys_of_checks(pages),
         )
         await strings.remember([text for page in pages for text in _texts_of(page, texts)])
+
+    def _keys_of_checks(self, pages: Sequence[UrlVerdict]) -> list[Key]:
+        """The key of every link out of scope that is to be checked."""
+        if not self._target.external:
+            return []
+        done = [page for page in pages if isinstance(page, Done) and page.task.kind == "page"]
+        named = dict.fromkeys(url for page in done for url in outward(page))
+        return [key_of(url, UrlKind.RESOURCE) for url in named if self._discovery.is_outside(url)]
 
 
 def _key_of_verdict(verdict: UrlVerdict) -> Key:

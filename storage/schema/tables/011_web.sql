@@ -15,6 +15,12 @@ CREATE TABLE seed_move (         -- URLs to which seeds have moved by refreshes:
     moves       INTEGER NOT NULL -- least number of refreshes in a row; 0: redirects alone lead here too
 );
 
+CREATE TABLE external_link (     -- URLs out of scope that are checked (--check-external)
+    target_id   INTEGER PRIMARY KEY REFERENCES url (id), -- as links name it
+    url_id      INTEGER NOT NULL REFERENCES url (id) -- as it is requested: a row of kind 2
+);
+CREATE INDEX external_link_url ON external_link (url_id);
+
 CREATE TABLE robots_sitemap (    -- which robots.txt names which sitemap
     origin      TEXT NOT NULL,   -- scheme://host
     url_id      INTEGER NOT NULL REFERENCES url (id),

@@ -1,11 +1,12 @@
-CREATE VIEW broken_links AS      -- links (with --resources, resources too) that do not answer, and their pages
+CREATE VIEW broken_links AS      -- links that do not answer, and their pages (with --check-external, links to other hosts; with
+                                 -- --resources, resources too)
 SELECT
     source.url AS source,        -- the page to repair
     target.url AS target,        -- the URL that does not answer
-    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = broken.id) AS status, -- HTTP status; NULL: no answer arrived
+    broken.status AS status,     -- HTTP status; NULL: no answer arrived
     broken.reason AS reason,     -- why it failed
     coalesce((SELECT phrase.text FROM phrase WHERE phrase.id = link.text_id), '') AS text -- of the link; of a resource, its kind
-FROM broken_url AS broken
+FROM broken_link_target AS broken
 CROSS JOIN link ON link.target = broken.id -- CROSS: from the few broken URLs to their links, not through all links
 JOIN url_text AS source ON source.id = link.source
 JOIN url_text AS target ON target.id = link.target

@@ -1,7 +1,7 @@
 CREATE VIEW broken_targets AS    -- URLs that do not answer, the most linked first, with some of the pages that link there
 SELECT
     target.url AS target,        -- the URL that does not answer
-    (SELECT last_fetch.status FROM last_fetch WHERE last_fetch.url_id = broken.id) AS status, -- HTTP status; NULL: no answer arrived
+    broken.status AS status,     -- HTTP status; NULL: no answer arrived
     broken.reason AS reason,     -- why it failed
     (SELECT count(*) FROM link WHERE link.target = broken.id) AS pages, -- that link there
     (
@@ -14,7 +14,7 @@ SELECT
             WHERE link.target = broken.id ORDER BY url.depth, source.url LIMIT 2 OFFSET 1
         ) AS further
     ) AS more_sources            -- the next two, separated by a blank; inlinks TARGET shows all
-FROM broken_url AS broken
+FROM broken_link_target AS broken
 JOIN url_text AS target ON target.id = broken.id
 WHERE EXISTS (SELECT 1 FROM link WHERE link.target = broken.id)
 ORDER BY pages DESC, target.url;

@@ -18,4 +18,13 @@ SELECT
 FROM url
 JOIN url_text ON url_text.id = url.id
 LEFT JOIN resource ON resource.url_id = url.id
-WHERE url.kind = 2;
+-- Not what only links lead to, which is checked with --check-external.
+WHERE url.kind = 2 AND url.id IN (
+    WITH RECURSIVE loaded (id) AS (
+        SELECT resource_use.url_id FROM resource_use
+        UNION
+        SELECT hop.redirect_id FROM loaded JOIN resource AS hop ON hop.url_id = loaded.id
+        WHERE hop.redirect_id IS NOT NULL
+    )
+    SELECT loaded.id FROM loaded
+);
