@@ -3,7 +3,8 @@
     crawl (the default)   status   report   why   query   search   export   site   diff
     analyse   reparse   metadata
 
-arguments      the flags of `crawl`, made from the options, and the errors of a command line.
+arguments      the flags of `crawl`, made from the options, and the parser of a command line.
+mistakes       what was probably meant by a command line that cannot be right.
 open_database  the flags, the reader and the results of the commands that read a crawl's file.
 table_formats  rows on standard output: table, csv, json, jsonl, html, parquet.
 causes         why URLs failed and why a crawl found little, in words, with what to try.
@@ -32,7 +33,8 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from penstock.crawler.cli.arguments import Parser, unexpected_arguments
+from penstock.crawler.cli.arguments import Parser
+from penstock.crawler.cli.mistakes import unexpected_arguments
 from penstock.crawler.errors import PenstockError
 from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 from penstock.crawler.version import VERSION
@@ -116,7 +118,7 @@ def _run(words: list[str], args: argparse.Namespace) -> int:
     _, rest = parser.parse_known_args(words, args)
     if rest:
         secretive = any(hasattr(args, name) for name in ("header", "auth", "proxy"))
-        raise unexpected_arguments(rest, command, COMMANDS, secretive=secretive)
+        raise unexpected_arguments(rest, command, COMMANDS, line=words, secretive=secretive)
     return int(args.run(args))
 
 

@@ -1,9 +1,8 @@
-"""Arguments: the flags of `crawl`, made from the options, and the errors of a command line.
+"""Arguments: the flags of `crawl`, made from the options, and the parser of a command line.
 
 May touch: argparse.
 Never: check a value. A text that is not a number is passed on as it is, and `CrawlConfig`
 reports all problems together.
-Never: repeat the words after an unknown flag; one of them may be a password.
 
 A flag that was not given is absent from the namespace, so that a file of options is used instead:
 a flag wins over the environment, that over the file, and the file over the default.
@@ -12,14 +11,13 @@ a flag wins over the environment, that over the file, and the file over the defa
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
 from dataclasses import MISSING
 from typing import Any, NamedTuple, NoReturn
 
+from penstock.crawler.cli.mistakes import describe_parse_error
 from penstock.crawler.config.crawl_config import CRAWL_OPTIONS, GROUPS, MIB, OUTPUT, OUTPUT_OPTIONS, START
-from penstock.crawler.config.option_checks import OptionField, parse_number, quote_value
-from penstock.crawler.config.seeds import hide_user
-from penstock.crawler.errors import BadConfig, close_match
+from penstock.crawler.config.option_checks import OptionField, parse_number
+from penstock.crawler.errors import BadConfig
 
 
 class Flag(NamedTuple):
@@ -104,7 +102,7 @@ def _add_flag(group: argparse._ArgumentGroup, flag: Flag) -> None:
         group.add_argument(flag.flag, dest=flag.name, type=convert, metavar=flag.placeholder, help=text)
 
 
-# -- errors
+# -- the parser
 
 
 class Parser(argparse.ArgumentParser):
@@ -121,32 +119,4 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        raise BadConfig(f"{message} (see {self.prog} --help)")
-
-
-def unexpected_arguments(
-    words: Sequence[str], parser: argparse.ArgumentParser, commands: Iterable[str], *, secretive: bool = False
-) -> BadConfig:
-    """The error for the words that argparse did not recognize, with the word that was probably meant.
-
-    `secretive`: an option with a secret was given, and a word may be a part of it that was not quoted.
-    """
-    known = [flag for flag in parser._option_string_actions if flag.startswith("--")]
-    lead = "--" if secretive else "-"
-    flags = [word.partition("=")[0] for word in words if word.startswith(lead) and word != lead]
-    if flags:
-        return BadConfig(
-            "; ".join(f"unknown option {quote_value(flag)}{close_match(flag, known)}" for flag in flags)
-        )
-    word = words[0]
-    if secretive and word not in commands:
-        hint = "not shown, it may be part of a secret; quote values that contain spaces"
-        return BadConfig(f"unexpected argument ({hint})")
-    if word in commands:
-        return BadConfig(f"the command {quote_value(word)} must come first, before all options")
-    if "://" in word and "--seed" in known:
-        return BadConfig(f"unexpected argument {quote_value(hide_user(word))} (did you mean --seed URL?)")
-    hint = close_match(word, commands)
-    if "--seed" in known:
-        hint = hint or " (give the URL to start from with --seed)"
-    return BadConfig(f"unexpected argument {quote_value(hide_user(word))}{hint}")
+        raise BadConfig(f"{describe_parse_error(message)} (see {self.prog} --help)")

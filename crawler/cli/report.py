@@ -10,6 +10,7 @@ name has a row for each link, and a link in a footer is on every page.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from penstock.crawler.cli.open_database import (
     add_database,
@@ -59,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.name is None:
         raise BadQuery(f"name a report: {', '.join((*REPORTS, *URL_REPORTS))}")
+    if args.url is not None and args.name in REPORTS and Path(args.url).is_file():
+        raise BadQuery(f"report {args.name} takes no URL (did you mean --db {args.url}?)")
     with opened(args) as reader:
         with reader.snapshot() as connection:
             limit = limit_of(args)

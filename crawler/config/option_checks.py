@@ -142,6 +142,32 @@ def join_problems(problems: list[str], most: int = 20) -> str:
     return "; ".join(problems[:most] + ([f"and {rest} more"] if rest > 0 else []))
 
 
+_DURATIONS = {
+    "ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "days": 86_400,
+    "seconds": 1, "minutes": 60, "hours": 3600,
+}  # fmt: skip
+_SIZES = {
+    "": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "kib": 1024, "mib": 1024**2, "gib": 1024**3,
+    "kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4, "b": 1,
+}  # fmt: skip
+_WITH_UNIT = re.compile(r"(\d{1,12}(?:[.,_' ]\d{1,9}){0,4})\s*([a-z]{0,7})\Z", re.ASCII | re.IGNORECASE)
+
+
+def _close_number(value: object, units: Mapping[str, float], *, whole: bool = False) -> str:
+    """A hint for a number with a unit, a decimal comma or separators of thousands, or ''."""
+    found = _WITH_UNIT.match(value.strip()) if isinstance(value, str) else None
+    factor = units.get(found[2].lower(), 1 if not found[2] else None) if found is not None else None
+    if found is None or factor is None:
+        return ""
+    digits = re.sub(r"[,._' ](?=\d{3}(?:\D|\Z))", "", found[1]) if whole else found[1].replace(",", ".")
+    digits = re.sub("[_' ]", "", digits)
+    try:
+        meant = float(digits.replace(",", ".")) * factor
+    except ValueError:
+        return ""
+    return f" (did you mean {meant:.15g}?)" if meant == int(meant) or not whole else ""
+
+
 # -- checks of any option
 
 
@@ -160,8 +186,9 @@ def whole(least: int, most: int) -> Check:
     def check(flag: str, value: object) -> object:
         # bool is an int to Python; to a person `depth = true` is a mistake.
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            problem = f"must be a whole number from {least} to {most}"
-            raise BadConfig(f"{flag}: {problem}, not {quote_value(value)}")
+            bounds = f" from {least} to {most}" if most < 2**63 - 1 else f", {least} or more"
+            hint = _close_number(value, _SIZES, whole=True)
+            raise BadConfig(f"{flag}: must be a whole number{bounds}, not {quote_value(value)}{hint}")
         return value
 
     return check
@@ -173,7 +200,9 @@ def number(least: float, most: float, *, of: str = "seconds") -> Check:
     def check(flag: str, value: object) -> object:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not least <= value <= most:  # type: ignore[operator]  # NaN fails here
-            raise BadConfig(f"{flag}: must be {of} from {least:g} to {most:g}, not {quote_value(value)}")
+            hint = _close_number(value, _DURATIONS if of == "seconds" else _SIZES)
+            bounds = f"from {least:g} to {most:.15g}"
+            raise BadConfig(f"{flag}: must be {of} {bounds}, not {quote_value(value)}{hint}")
         return float(value)  # type: ignore[arg-type]
 
     return check
@@ -298,7 +327,10 @@ def check_pattern(flag: str, text: str) -> str:
         Patterns([text])
     except BadConfig as problem:
         reason = escape_control_chars(str(problem))
-        raise BadConfig(f"{flag}: {quote_value(text)} is not a valid regular expression: {reason}") from None
+        hint = " (a glob such as *.html is not one; write \\.html$)" if text.startswith("*") else ""
+        raise BadConfig(
+            f"{flag}: {quote_value(text)} is not a valid regular expression: {reason}{hint}"
+        ) from None
     return text
 
 

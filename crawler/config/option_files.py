@@ -8,6 +8,7 @@ so that the same rules hold for a file and for a flag.
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import sys
@@ -98,12 +99,15 @@ def read_text(flag: str, path: str) -> str:
     named = quote_value(path) if len(path) > _MOST_PATH or not path else escape_control_chars(path)
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-        return data.decode("utf-8-sig")
+        # A mark of UTF-16 is what PowerShell and Notepad write; UTF-8 text cannot begin with it.
+        is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return data.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadConfig(f"{flag} {named}: not UTF-8 text (byte {error.start})") from None
+        raise BadConfig(f"{flag} {named}: not UTF-8 text (byte {error.start}): save it as UTF-8") from None
     except (OSError, ValueError, AttributeError) as error:  # a NUL in the path; a closed standard input
         reason = getattr(error, "strerror", None) or str(error)
-        raise BadConfig(f"{flag} {named}: cannot be read: {escape_control_chars(reason)}") from None
+        hint = " (a URL is given with --seed)" if flag == "--seeds" and "://" in path else ""
+        raise BadConfig(f"{flag} {named}: cannot be read: {escape_control_chars(reason)}{hint}") from None
 
 
 def _toml_value(value: object) -> str:

@@ -33,7 +33,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.crawler.config.option_checks import join_problems, quote_value
-from penstock.crawler.errors import BadConfig
+from penstock.crawler.errors import BadConfig, close_match
 from penstock.crawler.extraction import Value
 from penstock.crawler.messages import Link
 
@@ -235,13 +235,18 @@ def _imported(flag: str, name: str) -> object:
     except BadConfig:
         raise
     except ModuleNotFoundError as error:
-        raise BadConfig(f"{flag}: {quote_value(name)} cannot be imported: {_line(error)}") from error
+        if ".py:" in name or "/" in name:
+            hint = "name the module as import does, without .py and folders"
+        else:
+            hint = "modules are found in the current folder and on PYTHONPATH"
+        raise BadConfig(f"{flag}: {quote_value(name)} cannot be imported: {_line(error)}; {hint}") from error
     except (Exception, SystemExit) as error:  # a module may do anything when it is imported
         what = f"{type(error).__name__}: {_line(error)}"
         raise BadConfig(f"{flag}: {quote_value(name)} cannot be imported: {what}") from error
     found = _attribute(module, path)
     if found is None:
-        raise BadConfig(f"{flag}: module {quote_value(module_name)} has no {quote_value(path)}")
+        hint = close_match(path, [known for known in vars(module) if not known.startswith("_")])
+        raise BadConfig(f"{flag}: module {quote_value(module_name)} has no {quote_value(path)}{hint}")
     return found
 
 

@@ -1,6 +1,6 @@
 """Seeds: check the URLs that a crawl starts from.
 
-May touch: urls, errors.
+May touch: urls, errors; the file system, to see whether a seed is the name of a file.
 
 A password must reach neither the database nor a message: a seed with one is refused, and every
 message hides the text before an `@`.
@@ -8,11 +8,12 @@ message hides the text before an `@`.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 
 from penstock.crawler.config import option_checks as checks
-from penstock.crawler.errors import BadConfig
+from penstock.crawler.errors import BadConfig, close_match
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.urls import MAX_URL_CHARS, canonical, host_name, is_http, split
 
@@ -23,6 +24,8 @@ _BEFORE_AT = re.compile(r"\A((?:[a-z][a-z0-9+.-]*:)?[/\\]*).*@", re.IGNORECASE |
 _BARE_HOST = re.compile(
     r"(?:[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:\d)|localhost|\[[0-9a-f:.]+\])(?::\d+)?(?:[/?#].*)?\Z", re.IGNORECASE
 )
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_PORT = re.compile(r":([^:\]]*)\Z")
 _STRIPPED = "".join(map(chr, range(33)))  # the standard strips these at both ends
 _INLINE_COMMENT = re.compile(r"(?:^|\s)#.*")  # a URL has no blank before its fragment
 
@@ -32,7 +35,7 @@ def check_seed(flag: str, text: str) -> str:
     url = canonical(text) if text.strip() else None
     if url is None or not is_http(url):
         raise BadConfig(
-            f"{flag}: {checks.quote_value(hide_user(text))} is not an absolute http(s) URL{_hint(text)}"
+            f"{flag}: {checks.quote_value(hide_user(text))} is not an absolute http(s) URL{_hint(flag, text)}"
         )
     if "@" in _authority(text):
         hint = "remove it, and use --auth or PENSTOCK_AUTH if the site needs one"
@@ -73,10 +76,25 @@ def _authority(text: str) -> str:
     return match[1] if match else ""
 
 
-def _hint(text: str) -> str:
+def _hint(flag: str, text: str) -> str:
+    """What is wrong with it, or what was probably meant, where that is plain; or ''."""
     text = text.strip()
     if not text:
         return " (it is empty)"
+    if len(text) < 500 and "://" not in text and "\0" not in text and os.path.isfile(text):
+        what = "a file; a list of URLs is read with --seeds" if flag == "--seed" else "a file"
+        return f" (it is {what})"
+    scheme = _SCHEME.match(text)
+    if scheme is not None and scheme[1].lower() not in ("http", "https"):
+        close = close_match(scheme[1], ("http", "https")) if len(scheme[1]) > 2 else ""
+        return close or " (only http and https can be crawled)"
+    if scheme is not None:
+        authority = _authority(text).rpartition("@")[2]
+        if any(character.isspace() for character in authority):
+            return " (a host name contains no spaces)"
+        port = _PORT.search(authority)
+        is_bad_port = port is not None and not (port[1].isdigit() and int(port[1][:6]) <= 65_535)
+        return " (its port is not valid)" if is_bad_port else " (its host name is not valid)"
     guess = None
     if text.startswith("//"):
         guess = canonical("http:" + text)

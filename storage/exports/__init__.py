@@ -134,6 +134,8 @@ def list_formats(given: Mapping[str, object] | None = None) -> list[str]:
 
 def load_format(name: str, given: Mapping[str, object] | None = None) -> ExportFormat:
     """The format of this name. Raises BadConfig: no such format; BadQuery: its library is missing."""
+    if name in (*TABLES, *REPORTS) and name not in list_formats(given):
+        raise BadConfig(f"{name} is a table, not an export format: export csv FILE --table {name}")
     plug = EXPORTS.load(name, given)
     write = getattr(plug, "write", plug)
     takes = getattr(plug, "TAKES", "rows")

@@ -13,10 +13,12 @@ import re
 import sqlite3
 from pathlib import Path
 
+from penstock.crawler.errors import close_match
 from penstock.storage.reading.reports import REPORTS, TABLES
 
 WAIT_SECONDS = 5.0  # a crawl blocks readers only briefly, as for the recovery after a kill
 
+_FIRST_WORDS = ("select", "with", "values", "explain")
 _NO_TABLE = re.compile(r"no such table: (.+)", re.DOTALL)
 _NO_COLUMN = re.compile(r"no such column: (.+)", re.DOTALL)
 
@@ -50,20 +52,30 @@ def explain_query(connection: sqlite3.Connection, sql: str, error: Exception) ->
             return (
                 f"this file has no {wrong[1]} yet: an older Penstock wrote it; run its crawl again to add it"
             )
+        hint = close_match(wrong[1], (*TABLES, *REPORTS))
         known = f"there are {', '.join(TABLES)} and the reports {', '.join(REPORTS)}"
-        return f"there is no table {wrong[1]!r}; {known}"
+        return f"there is no table {wrong[1]!r}{hint}; {known}"
     if wrong := _NO_COLUMN.match(str(error)):
-        return f"there is no column {wrong[1]!r}{_columns(connection, sql)}"
-    return f"SQLite cannot execute this: {message}"
+        tables = _tables_in(connection, sql)
+        hint = close_match(wrong[1].rpartition(".")[2], [name for names in tables.values() for name in names])
+        lists = "".join(f"; {table} has {', '.join(names)}" for table, names in tables.items())
+        return f"there is no column {wrong[1]!r}{hint}{lists}"
+    if message.startswith("cannot modify"):
+        return "a query may only read; this one changes something"
+    first = sql.split(maxsplit=1)[0].strip(";") if sql.strip() else ""
+    if first in (*TABLES, *REPORTS):
+        return f'this is no SELECT: write "SELECT * FROM {first}"'
+    hint = "" if first.lower() in _FIRST_WORDS else close_match(first, _FIRST_WORDS)
+    return f"SQLite cannot execute this: {message}{hint}"
 
 
-def _columns(connection: sqlite3.Connection, sql: str) -> str:
-    """The columns of those tables whose names occur in the query."""
+def _tables_in(connection: sqlite3.Connection, sql: str) -> dict[str, list[str]]:
+    """Those tables whose names occur in the query, with their columns."""
     words = set(re.findall(r"\w+", sql.lower()))
-    lists = []
+    tables = {}
     with contextlib.suppress(sqlite3.Error):  # a hint is not worth a second error
         for table in (*TABLES, *REPORTS):
             if table in words:
                 found = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-                lists.append(f"; {table} has {', '.join(name for (name,) in found)}")
-    return "".join(lists)
+                tables[table] = [name for (name,) in found]
+    return tables

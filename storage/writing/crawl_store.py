@@ -40,6 +40,7 @@ from penstock.storage.writing.url_table import UrlTable
 from penstock.storage.writing.writer import Target, Writer
 
 SEEN_ROWS_AT_ONCE = 2_000  # some 5 ms of filling the seen set between two turns of the event loop
+_MOST_SHOWN = 100  # characters of an option in a message
 
 
 class CrawlSettings(Struct, frozen=True, kw_only=True):
@@ -315,8 +316,18 @@ def _refuse_other_crawls(path: Path, stored: Mapping[str, Any], asked: Mapping[s
     # An option that one of them does not name is off, as it was before the option existed.
     different = [key for key in {**asked, **stored} if (stored.get(key) or None) != (asked.get(key) or None)]
     if different:
-        key = different[0]
-        raise BadDatabase(
-            f"{path} holds another crawl: its {', '.join(different)} differ "
-            f"({key} there: {json.dumps(stored.get(key))}); choose another --db, or give the same options"
+        key, verb = (
+            different[0],
+            "differs" if len(different) == 1 and not different[0].endswith("s") else "differ",
         )
+        raise BadDatabase(
+            f"{path} holds another crawl: its {', '.join(different)} {verb} "
+            f"({key} there: {_shown(stored.get(key))}, here: {_shown(asked.get(key))}); "
+            "choose another --db, or give the same options"
+        )
+
+
+def _shown(value: object) -> str:
+    """An option in a message. There may be a million seeds."""
+    text = json.dumps(value)
+    return "none" if not value else text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
