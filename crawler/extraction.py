@@ -28,7 +28,8 @@ class Item(Struct, frozen=True, gc=False, array_like=True):
     """One piece of structured data of a page, or why it could not be read.
 
     `error` is bad_json, empty, too_large, too_deep or too_many. It is `repaired:...` beside data whose
-    source is no valid JSON but could be read; the words after the colon say what was repaired.
+    source is no valid JSON but could be read; the words after the colon say what was repaired. It is `cut`
+    beside data of which a long property, or a property too many, was left out.
     """
 
     kind: str  # json-ld, opengraph, twitter or microdata

@@ -6,6 +6,7 @@ May touch: `numbers`. Pure; what cannot be read raises `UnreadableValue`.
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -21,6 +22,8 @@ _MOST_DIGITS = 40
 _BOOLEANS = dict.fromkeys(("true", "yes", "1", "on"), True) | dict.fromkeys(
     ("false", "no", "0", "off"), False
 )
+_LETTERS_LAST = re.compile(r"[A-Za-z.)]$")
+_YEAR = re.compile(r"(?<![0-9])[0-9]{4}(?![0-9])")
 # Only formats in which day and month cannot be confused.
 _DATE_FORMATS = ("%d %B %Y", "%B %d, %Y", "%d %b %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y", "%Y/%m/%d")
 
@@ -83,7 +86,11 @@ def _moment(text: str) -> datetime:
             continue
     from email.utils import parsedate_to_datetime  # slow to load, and seldom needed
 
-    return parsedate_to_datetime(text)  # RFC 5322
+    moment = parsedate_to_datetime(text)  # RFC 5322
+    # It drops a zone that it does not know (CET), takes PM for one, and makes a century for two digits.
+    if (moment.tzinfo is None and _LETTERS_LAST.search(text)) or not _YEAR.search(text):
+        raise ValueError("a word behind the time, or a year of two digits")
+    return moment
 
 
 def _iso(moment: datetime) -> str:

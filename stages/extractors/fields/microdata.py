@@ -11,7 +11,7 @@ result is that of "application/microdata+json": type, id, properties.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -33,7 +33,14 @@ _URL_ATTRIBUTES = (
 )
 
 
-def read_microdata(tree: LexborHTMLParser, url: str) -> list[dict[str, Any]]:
+class FoundItem(NamedTuple):
+    """One item at the top."""
+
+    data: dict[str, Any]
+    is_cut: bool  # a property is longer than may be kept, or properties are left out
+
+
+def read_microdata(tree: LexborHTMLParser, url: str) -> list[FoundItem]:
     """The top-level items, in document order."""
     nodes = matches(tree, "[itemscope],[itemprop]")
     return _Reading(tree, url, nodes).top() if nodes else []
@@ -46,6 +53,7 @@ class _Reading:
         self._join = Joiner()
         self._chars = 0
         self._items = 0
+        self._is_cut = False
         self._scopes = [node for node in nodes if "itemscope" in node.attributes]
         scopes = {node.mem_id for node in self._scopes[:MAX_ITEMS]}
         self._properties: dict[int, list[LexborNode]] = {}
@@ -55,9 +63,15 @@ class _Reading:
                 if owner is not None:
                     self._properties.setdefault(owner, []).append(node)
 
-    def top(self) -> list[dict[str, Any]]:
-        tops = (node for node in self._scopes[:MAX_ITEMS] if not node.attributes.get("itemprop"))
-        return [item for node in tops if (item := self._item(node, ())) is not None]
+    def top(self) -> list[FoundItem]:
+        found = []
+        for node in self._scopes[:MAX_ITEMS]:
+            if not node.attributes.get("itemprop"):
+                self._is_cut = False
+                item = self._item(node, ())
+                if item is not None:
+                    found.append(FoundItem(item, self._is_cut))
+        return found
 
     def _item(self, node: LexborNode, above: tuple[int, ...]) -> dict[str, Any] | None:
         self._items += 1
@@ -90,6 +104,7 @@ class _Reading:
 
     def _value(self, node: LexborNode, above: tuple[int, ...]) -> Any:
         if self._chars > MAX_CHARS:
+            self._is_cut = True
             return None
         attributes = node.attributes
         if "itemscope" in attributes:
@@ -106,8 +121,9 @@ class _Reading:
         elif attributes.get("content"):  # not the standard's, but what many shops write
             text = attributes["content"] or ""
         else:
-            text = collapse((node.text_lexbor() or "")[:MAX_TEXT])
-        self._chars += len(text)
+            text = collapse(node.text_lexbor() or "")
+        self._is_cut = self._is_cut or len(text) > MAX_TEXT
+        self._chars += min(len(text), MAX_TEXT)
         return text[:MAX_TEXT]
 
     def _resolved(self, href: str) -> str:

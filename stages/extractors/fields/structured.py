@@ -37,10 +37,12 @@ def read_structured(tree: LexborHTMLParser, url: str) -> list[Item]:
     """All items of a document, by kind in the order above. `url` is its base, for microdata's links."""
     kept: list[Item] = []
     chars = 0
-    for kind, value, error, repairs in _found(tree, url):
+    for kind, value, error, repairs, is_cut in _found(tree, url):
         data = None
         if error is None:
             data, error = _written(value)
+        if error is None and is_cut:
+            error = "cut"
         if error is None and repairs:
             error = f"repaired:{repairs}"
         chars += len(data or "")
@@ -56,13 +58,14 @@ class _Raw(NamedTuple):
     value: Any
     error: str | None = None
     repairs: str = ""
+    cut: bool = False
 
 
 def _found(tree: LexborHTMLParser, url: str) -> Iterator[_Raw]:
     yield from _json_ld(tree)
     yield from _cards(tree)
     for item in read_microdata(tree, url):
-        yield _Raw("microdata", item)
+        yield _Raw("microdata", item.data, cut=item.is_cut)
 
 
 def _json_ld(tree: LexborHTMLParser) -> Iterator[_Raw]:

@@ -4,7 +4,7 @@ SELECT
     (SELECT phrase.text FROM phrase WHERE phrase.id = found.kind_id) AS kind, -- json-ld, opengraph, twitter or microdata
     found.position AS position,  -- among the items of that kind on that page, from 0
     found.data AS data,          -- JSON; NULL: it could not be read
-    found.error AS error,        -- why it could not be read: bad_json, empty, too_large, too_deep, too_many; or repaired:WHAT beside data
+    found.error AS error,        -- why it could not be read: bad_json, empty, too_large, too_deep, too_many; beside data: repaired:WHAT, cut
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', fetch.fetched_at / 1000.0, 'unixepoch') FROM fetch
      WHERE fetch.url_id = found.url_id AND fetch.generation = found.generation) AS fetched_at -- ISO 8601, UTC
 FROM (

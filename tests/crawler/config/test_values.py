@@ -52,6 +52,20 @@ class TestDates:
     def test_a_date_becomes_iso_8601_and_a_moment_utc(self, text: str, value: str) -> None:
         assert parse_value(text, "date") == value
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "21 Nov 2026 10:00:00 CET",
+            "21 Nov 2026 10:00 PM",
+            "May 5, 2026 10:00 p.m.",
+            "3 Apr 26 10:00:00 GMT",
+            "21 Nov 26 10:00",
+        ],
+    )
+    def test_a_zone_or_a_century_that_the_text_leaves_open_is_not_guessed(self, text: str) -> None:
+        with pytest.raises(UnreadableValue, match="no date"):
+            parse_value(text, "date")
+
     @pytest.mark.parametrize("text", ["03/04/2026", "soon", "0001-01-01T00:00:00+14:00", "2026-13-01"])
     def test_what_could_be_two_dates_is_none(self, text: str) -> None:
         with pytest.raises(UnreadableValue, match="no date"):

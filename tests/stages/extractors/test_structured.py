@@ -240,6 +240,15 @@ class TestMicrodata:
             }
         ]
 
+    def test_a_property_that_is_cut_is_marked(self) -> None:
+        long, short = "x" * 10_001, "x" * 10_000
+        found = items(f"<div itemscope><p itemprop=a>{long}</div><div itemscope><p itemprop=a>{short}</div>")
+
+        assert [(len(item.data or ""), item.error) for item in found] == [
+            (len(short) + len('{"properties":{"a":[""]}}'), "cut"),
+            (len(short) + len('{"properties":{"a":[""]}}'), None),
+        ]
+
     def test_itemref_takes_properties_from_elsewhere(self) -> None:
         html = """
             <div itemscope itemref="a b"></div>
