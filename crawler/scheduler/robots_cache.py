@@ -12,10 +12,11 @@ from __future__ import annotations
 import math
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.crawler.messages import CanonicalUrl, Kind, RobotsAnswer
 from penstock.crawler.output.logs import get_logger
-from penstock.crawler.policies.retry import Retry
+from penstock.crawler.policies.retry import GiveUp, Retry
 from penstock.crawler.policies.robots_rules import Rule, path_of
 from penstock.crawler.policies.robots_txt import RobotsMeaning, RobotsPolicy, RobotsTxt, read
 from penstock.crawler.ports import FrontierStore
@@ -130,7 +131,8 @@ class RobotsCache:
 
     def learn(self, answer: RobotsAnswer) -> tuple[RobotsRules, float]:
         """Return the rules in an answer, and how many seconds to wait before the next request for them."""
-        rules, attempt = self.read(answer), answer.task.attempt
+        rules = self.read(answer)
+        attempt = rules.attempt
         if rules.meaning is not RobotsMeaning.UNREACHABLE:
             return rules, 0.0
         given_up = attempt >= self._max_requests
@@ -152,4 +154,14 @@ class RobotsCache:
         # Where no connection is allowed (`address`) each URL is to be skipped for that reason.
         if self._policy is None or answer.error == "address":
             return ALLOW_ALL
-        return RobotsRules.of(answer, self._policy)
+        rules = RobotsRules.of(answer, self._policy)
+        if rules.meaning is RobotsMeaning.UNREACHABLE and rules.attempt and self._is_final(answer):
+            rules = replace(rules, attempt=self._max_requests)
+        return rules
+
+    def _is_final(self, answer: RobotsAnswer) -> bool:
+        """True for a failure that another request would not change, such as an expired certificate."""
+        if answer.error is None:
+            return False
+        ruling = self._retry.judge(status=None, reason=answer.error, attempt=1, retry_after=None, chance=0.0)
+        return self._retry.retries > 0 and isinstance(ruling, GiveUp)
