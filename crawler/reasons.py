@@ -92,6 +92,32 @@ REASONS: Mapping[str, About] = {
         passes=True,
         options=("proxy",),
     ),
+    "proxy:refused": About(
+        "the proxy refused the connection: nothing listens on its port",
+        "check the address and the port in --proxy, and that the proxy is running",
+        passes=True,
+        options=("proxy",),
+    ),
+    "proxy:dns": About(
+        "the host name of the proxy was not found",
+        "check the spelling of the host in --proxy",
+        passes=True,
+        options=("proxy",),
+    ),
+    "proxy:timeout": About(
+        "the proxy did not answer in time",
+        "check the address in --proxy, and that the proxy is running",
+        passes=True,
+        options=("proxy", "timeout"),
+    ),
+    "proxy:auth": About(
+        "the proxy asks for a user and a password, or refuses them",
+        "--proxy http://USER:PASSWORD@HOST:PORT, or PENSTOCK_PROXY",
+        options=("proxy",),
+    ),
+    "proxy:denied": About(
+        "the proxy does not allow connections to this host", "ask who runs the proxy", options=("proxy",)
+    ),
     # TLS
     "tls": About(
         "the TLS handshake failed",
@@ -117,6 +143,9 @@ REASONS: Mapping[str, About] = {
     ),
     "tls:plain_http": About(
         "the port answered with plain HTTP, not with TLS", "write the URL with http://", options=("proxy",)
+    ),
+    "tls:https_port": About(
+        "the port answered with TLS, not with plain HTTP", "write the URL with https://", options=("proxy",)
     ),
     # the answer
     "truncated": About("the body ended too early", "try again later", options=("timeout", "proxy")),

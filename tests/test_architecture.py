@@ -61,7 +61,7 @@ GRAPH: Mapping[str, tuple[str, ...]] = {
     "crawler.app": (
         "crawler", POLICIES, "crawler.config", "crawler.engine", "crawler.monitor", "crawler.output",
         "crawler.scheduler", "stages", "stages.extractors", "stages.extractors.fields", "stages.fetchers",
-        "stages.workers", "storage.writing",
+        "stages.http", "stages.workers", "storage.writing",
     ),
     "crawler.library": (
         "crawler", "crawler.app", "crawler.config", "crawler.output", "crawler.scheduler",

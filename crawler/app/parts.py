@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from penstock.crawler.policies.cookies import Cookies
     from penstock.crawler.policies.rewrite import Rewrite
     from penstock.stages.extractors.fields.field_extractor import FieldExtractor
+    from penstock.stages.http.trust import Trust
 
 log = get_logger()
 
@@ -70,6 +71,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
 
     config: CrawlConfig
     cookies: Cookies | None
+    trust: Trust | None
     tiers: Mapping[str, Tier]
     plan: Plan | None
     fields: FieldExtractor | None
@@ -119,6 +121,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
             header_origins=config.credential_origins,
             cookies=self.cookies,
             proxy=config.exit,
+            trust=self.trust,
             public_only=config.public_only,
             max_sockets=free_sockets(config.processes),
             timeout=config.timeout,
@@ -171,6 +174,7 @@ def make_blueprint(
     return Blueprint(
         config=config,
         cookies=cookies_of(config),
+        trust=trust_of(config),
         tiers=load_tiers(config.tiers[0], given_plugs("fetchers", fetchers)),
         plan=plan,
         fields=fields,
@@ -188,6 +192,28 @@ def cookies_of(config: CrawlConfig) -> Cookies | None:
     from penstock.crawler.config.credentials import load_cookies
 
     return load_cookies(config.cookies, config.credential_origins)
+
+
+def trust_of(config: CrawlConfig) -> Trust | None:
+    """Raises BadConfig for a certificate file that cannot be read."""
+    if config.ca_file is None and not config.insecure and config.client_cert is None:
+        return None
+    from penstock.crawler.config.environment import key_password
+    from penstock.stages.http.trust import load_trust
+
+    if config.insecure:
+        log.warning(
+            "certificates_not_verified",
+            hint="anybody on the way can read and change what is sent and received; "
+            "--ca-file FILE trusts one authority instead",
+        )
+    return load_trust(
+        ca_file=config.ca_file,
+        insecure=config.insecure,
+        client_cert=config.client_cert,
+        client_key=config.client_key,
+        key_password=key_password() if config.client_cert is not None else None,
+    )
 
 
 class Observer(Struct, frozen=True, kw_only=True):

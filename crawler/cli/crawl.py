@@ -73,7 +73,12 @@ def run(args: argparse.Namespace) -> int:
     resume = summary.resume_lines(report.stop_reason, called)
     outcome = None if output.quiet else _load_outcome(config)
     lines = summary.summary_lines(
-        report, database=str(config.db), program=args.program, outcome=outcome, depth=config.depth
+        report,
+        database=str(config.db),
+        program=args.program,
+        outcome=outcome,
+        depth=config.depth,
+        insecure=config.insecure,
     )
     fields = summary.summary_fields(report, database=str(config.db), outcome=outcome) | {"resume": resume}
     show(

@@ -60,10 +60,12 @@ def summary_lines(
     program: Sequence[str],
     outcome: Outcome | None = None,
     depth: int | None = None,
+    insecure: bool = False,
 ) -> list[str]:
     """The last lines; `program` is how the command is called, without arguments.
 
-    `outcome` is what the database says of failures, if it could be read.
+    `outcome` is what the database says of failures, if it could be read. `insecure`: no TLS certificate
+    was verified.
     """
     totals = report.totals
     pages = report.this_run.pages
@@ -87,6 +89,7 @@ def summary_lines(
         ("bytes", format_size(totals.bytes)),
         ("elapsed", format_duration(report.elapsed_s)),
         *([("bottleneck", report.bottleneck)] if report.bottleneck and totals.stored else []),
+        *([("insecure", "no TLS certificate was verified: --insecure")] if insecure else []),
         ("database", database),
         ("inspect", _shell([*program, *inspect, "--db", database])),
     ]

@@ -202,11 +202,23 @@ class CrawlConfig:
         "send the cookies of this file (Netscape format); cookies that servers set are not stored"))
     credentials_to: Sequence[str] = field(default=(), metadata=option(
         CREDENTIALS, "ORIGIN", each(credentials.check_origin),
-        "send --header, --auth and --cookies to this scheme://host:port too; repeatable"))
+        "send --header, --auth, --cookies and --client-cert to this scheme://host:port too; repeatable"))
     proxy: str | None = field(default=None, repr=False, metadata=option(
         CREDENTIALS, "URL", optional(credentials.check_proxy),
         "send every request through this http, https or socks5 proxy; better set in PENSTOCK_PROXY or "
         ".env"))
+    ca_file: str | Path | None = field(default=None, metadata=option(
+        CREDENTIALS, "FILE", optional(checks.check_file_path),
+        "trust the certificate authorities of this PEM file too, such as a company's own"))
+    insecure: bool = field(default=False, metadata=option(CREDENTIALS, "", boolean,
+        "verify no TLS certificate: anybody on the way can read and change what is sent and received"))
+    client_cert: str | Path | None = field(default=None, metadata=option(
+        CREDENTIALS, "FILE", optional(checks.check_file_path),
+        "show this certificate (PEM, with its key) to the origins of the seeds; the key's password is "
+        "read from PENSTOCK_CLIENT_KEY_PASSWORD"))
+    client_key: str | Path | None = field(default=None, metadata=option(
+        CREDENTIALS, "FILE", optional(checks.check_file_path),
+        "the private key of --client-cert, if it is in a file of its own"))
     strip_param: Sequence[str] = field(default=(), metadata=option(URLS, "GLOB", each(checks.check_glob),
         "remove the query parameters that match from every URL, such as 'utm_*'; repeatable"))
     strip_sessions: bool = field(default=False, metadata=option(URLS, "", boolean,
@@ -356,6 +368,10 @@ def _contradictions(config: CrawlConfig) -> Iterator[str]:
     """Problems of options that are valid one by one."""
     if config.metrics_port is None and config.metrics_address != "127.0.0.1":
         yield "--metrics-address: needs --metrics-port N"
+    if config.client_key is not None and config.client_cert is None:
+        yield "--client-key: needs --client-cert FILE"
+    if config.insecure and config.ca_file is not None:
+        yield "--insecure: --ca-file has no effect with it; use one of the two"
     if config.public_only and config.proxy is not None:
         yield "--public-only: not possible with --proxy, which chooses the address itself; use one of the two"
     named = {name.partition(":")[0].lower() for name in config.header}

@@ -2,6 +2,8 @@
 
     PENSTOCK_AUTH   --auth      PENSTOCK_PROXY   --proxy
 
+and the password of the key of --client-cert: PENSTOCK_CLIENT_KEY_PASSWORD, which is no option.
+
 May touch: the environment, a file `.env` in the working directory.
 Never: HTTP_PROXY, HTTPS_PROXY and ALL_PROXY. They are meant for other programs, and a crawl that
 silently used another network path than the one asked for would be a surprise.
@@ -20,6 +22,8 @@ from pathlib import Path
 from penstock.crawler.errors import BadConfig
 
 VARIABLES = {"PENSTOCK_AUTH": "auth", "PENSTOCK_PROXY": "proxy"}
+KEY_PASSWORD = "PENSTOCK_CLIENT_KEY_PASSWORD"
+_SECRETS = frozenset({*VARIABLES, KEY_PASSWORD})
 
 _LINE = re.compile(rb"[ \t]*(?:export[ \t]+)?(PENSTOCK_\w+)[ \t]*=[ \t]*(.*?)[ \t\r]*\Z", re.DOTALL)
 _QUOTED = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)\"""")
@@ -33,12 +37,17 @@ def options(environ: Mapping[str, str] = os.environ, file: Path = Path(".env")) 
     Raises BadConfig, which shows no value.
     """
     found = _read(file) | {name: environ[name] for name in VARIABLES if environ.get(name)}
-    return {VARIABLES[name]: value for name, value in found.items() if value}
+    return {VARIABLES[name]: value for name, value in found.items() if value and name in VARIABLES}
+
+
+def key_password(environ: Mapping[str, str] = os.environ, file: Path = Path(".env")) -> str | None:
+    """The password of the key of --client-cert. Raises BadConfig, which shows no value."""
+    return environ.get(KEY_PASSWORD) or _read(file).get(KEY_PASSWORD) or None
 
 
 def remove_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment for processes that parse untrusted pages."""
-    return {name: value for name, value in environ.items() if name not in VARIABLES}
+    return {name: value for name, value in environ.items() if name not in _SECRETS}
 
 
 def _read(file: Path) -> dict[str, str]:
@@ -53,7 +62,7 @@ def _read(file: Path) -> dict[str, str]:
     values = {}
     for number, line in enumerate(lines, start=1):
         match = _LINE.match(line)
-        if match is None or (name := match[1].decode()) not in VARIABLES:
+        if match is None or (name := match[1].decode()) not in _SECRETS:
             continue
         try:
             values[name] = _unquoted(match[2].decode())

@@ -25,6 +25,8 @@ RETRIED_REASONS = frozenset(
         "bad_http",
     }
 )
+# Of a class of reasons that pass: these do not.
+FINAL_REASONS = frozenset({"proxy:auth", "proxy:denied"})
 RETRY_AFTER_TOO_LONG = "retry_after_too_long"
 
 
@@ -61,7 +63,11 @@ class Retry(Struct, frozen=True, kw_only=True):
         `status` is the HTTP status if one arrived and is itself the failure, else None.
         Retry-After binds the URL whatever the status (RFC 9110 section 10.2.3).
         """
-        passing = status in RETRIED_STATUSES if status is not None else reason in RETRIED_REASONS
+        if status is not None:
+            passing = status in RETRIED_STATUSES
+        else:
+            word = reason.partition(":")[0]  # what follows is the cause in detail
+            passing = word in RETRIED_REASONS and reason not in FINAL_REASONS
         if not passing:
             return GiveUp(reason=reason)
         if retry_after is not None and retry_after > self.max_retry_after:

@@ -51,6 +51,7 @@ from penstock.stages.http.mime import is_html as wants_html
 
 if TYPE_CHECKING:
     from penstock.crawler.policies.cookies import Cookies
+    from penstock.stages.http.trust import Trust
 
 __all__ = ["PLAIN", "TIERS", "FetchContext", "Tier", "load_tiers", "open_fetchers", "wants_html"]
 
@@ -68,6 +69,7 @@ class FetchContext:
     cookies: Cookies | None = None  # the operator's; they go to `header_origins` only
     proxy: Proxy | None = None  # every request leaves through it
     max_sockets: int | None = None  # open at once, idle ones included; None: any number
+    trust: Trust | None = None  # the operator's TLS contexts; None: the system's authorities
     public_only: bool = False  # connect to no address that is not public
     timeout: float  # seconds, whole fetch
     wants: Callable[[str | None], bool] = wants_html  # download the body of a 2xx of this content type

@@ -44,7 +44,12 @@ class PlainFetcher:
         self._rules = _body_rules(context)
         self._may_skip = context.may_skip
         self._client = HttpClient(
-            RequestTemplates(_request_headers(context), context.proxy),
+            RequestTemplates(
+                _request_headers(context),
+                context.proxy,
+                trust=context.trust,
+                shows_certificate=context.header_origins or frozenset(),
+            ),
             CredentialSender(context.headers, context.header_origins, context.cookies, context.proxy),
             timeout=context.timeout,
             public_only=context.public_only,

@@ -11,5 +11,6 @@ failures        the one stable word for what went wrong with a fetch.
 aiohttp_inside  the only module that uses undocumented parts of aiohttp: protocol, connector, request.
 socks           connections through a SOCKS 5 proxy, with the extra `socks`.
 resolver        for --public-only, connections to public addresses only.
+trust           the authorities that the operator trusts, and the operator's certificate.
 tls             read the system's certificate authorities at the first handshake.
 """

@@ -21,6 +21,7 @@ the number of lines, which together allow 60 MiB, and does not bound the number 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -55,6 +56,7 @@ from yarl import URL  # noqa: E402
 from penstock.stages.http.head_mending import end_of_head, may_be_head, mend_head  # noqa: E402
 
 __all__ = [
+    "SPEAKS_TLS",
     "ClientProtocol",
     "Connection",
     "Connector",
@@ -74,6 +76,8 @@ MAX_HEAD_BYTES = 256 * 1024  # 1xx responses, status line and headers; Chrome's 
 # chunks of one byte, which take 0.2 s. Such data is parsed in small parts, other tasks in between.
 MAX_LINES_AT_ONCE = 1_000  # of a head or of chunks: each chunk has two lines, each header one
 PART_BYTES = 2 * 1024
+
+SPEAKS_TLS = "the port speaks TLS"  # the message of the HttpProcessingError
 
 Destination = aiohttp.ClientRequest  # whom to connect to, and through which proxy
 
@@ -146,7 +150,8 @@ class HeadParser:
             self._mending[:end] = b""
         self._searched = len(self._mending)
         if not may_be_head(self._mending):
-            raise self._refusal
+            is_tls = bytes(self._mending[:2]) in (b"\x15\x03", b"\x16\x03")  # a record: alert, or handshake
+            raise HttpProcessingError(message=SPEAKS_TLS) if is_tls else self._refusal
         return messages, False, b""
 
     def _feed_body(self, body: StreamReader, data: bytes) -> None:
@@ -396,6 +401,7 @@ def new_destination(
     extra_headers: tuple[tuple[str, str], ...],
     proxy: str | None,
     tunnel_headers: tuple[tuple[str, str], ...],
+    tls: ssl.SSLContext | None = None,
 ) -> Destination:
     """aiohttp's own request to `origin`: it knows whom to connect to, and its `headers` are those
     that aiohttp's session would send. `headers` go to the proxy too, when it is asked for a tunnel."""
@@ -405,6 +411,7 @@ def new_destination(
         headers=headers,
         proxy=None if proxy is None else URL(proxy),
         proxy_headers=headers,
+        ssl=True if tls is None else tls,
     )
     for name, value in extra_headers:
         made.headers[name] = value

@@ -124,7 +124,7 @@ class HttpClient:
             is_second = True
         if message.code == 407 and self._proxy is not None:
             exchange.release()  # as the site's own word, a robots.txt with it would allow everything
-            raise ProxyFailed("proxy")
+            raise ProxyFailed("proxy:auth")
         if message.code in (401, 403):
             self._credentials.warn_if_withheld(site, sent)
         exchange.identifies = sent.identify

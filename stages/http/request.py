@@ -25,7 +25,10 @@ from penstock.crawler.output.logs import get_logger
 from penstock.stages.http.aiohttp_inside import Destination, new_destination
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from penstock.crawler.policies.cookies import Cookies
+    from penstock.stages.http.trust import Trust
 
 MAX_TEMPLATES = 1_024  # about 2 KiB each
 MAX_WARNINGS = 5  # of withheld credentials; more would be noise in a crawl of many sites
@@ -109,8 +112,18 @@ class RequestTemplate(NamedTuple):
 class RequestTemplates:
     """`headers` go with every request, and to the proxy that is asked for a tunnel; `proxy`: not SOCKS."""
 
-    def __init__(self, headers: Mapping[str, str], proxy: Proxy | None) -> None:
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        proxy: Proxy | None,
+        *,
+        trust: Trust | None = None,
+        shows_certificate: frozenset[str] = frozenset(),
+    ) -> None:
+        """`shows_certificate`: the origins that see the operator's certificate, if `trust` has one."""
         self._headers = headers
+        self._trust = trust
+        self._shows_certificate = shows_certificate
         self._proxy = None if proxy is None or proxy.is_socks else proxy.url
         self._template = lru_cache(MAX_TEMPLATES)(self._new_template)
 
@@ -132,11 +145,17 @@ class RequestTemplates:
             extra_headers=sent.in_request,
             proxy=self._proxy,
             tunnel_headers=sent.in_tunnel,
+            tls=self._context_for(site),
         )
         lines = "".join(f"{name}: {_one_line(value)}\r\n" for name, value in destination.headers.items())
         to_proxy = self._proxy is not None and not site.startswith("https:")  # else a tunnel, or the host
         before = f"{method} {site}" if to_proxy else f"{method} "
         return RequestTemplate(destination, before.encode(), f" HTTP/1.1\r\n{lines}\r\n".encode())
+
+    def _context_for(self, site: str) -> SSLContext | None:
+        if self._trust is None:
+            return None
+        return self._trust.identified if site in self._shows_certificate else self._trust.anonymous
 
 
 def _one_line(value: str) -> str:

@@ -8,6 +8,7 @@ which hosts are visited.
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +39,11 @@ class SocksConnector(Connector, ProxyConnector):
         try:
             return await super().connect(*args, **kwargs)
         except ProxyError as error:
-            raise ProxyFailed(_HOST_REASONS.get(error.error_code or 0, "proxy")) from error
-        except (ProxyConnectionError, ProxyTimeoutError) as error:
-            raise ProxyFailed("proxy") from error
+            # Without a code it is the negotiation that failed: RFC 1928 section 3, RFC 1929 section 2.
+            code = error.error_code or 0
+            raise ProxyFailed(_HOST_REASONS.get(code, "proxy" if code else "proxy:auth")) from error
+        except ProxyTimeoutError as error:
+            raise ProxyFailed("proxy:timeout") from error
+        except ProxyConnectionError as error:
+            is_refused = getattr(error.__cause__, "errno", None) == errno.ECONNREFUSED
+            raise ProxyFailed("proxy:refused" if is_refused else "proxy:connect") from error

@@ -61,8 +61,9 @@ class TestHttp:
     @pytest.mark.parametrize(
         ("status", "word"),
         [
-            ("407 Proxy Authentication Required", "proxy"),
-            ("403 Forbidden", "proxy"),
+            ("407 Proxy Authentication Required", "proxy:auth"),
+            ("403 Forbidden", "proxy:denied"),
+            ("500 Error", "proxy"),
             ("502 Bad Gateway", "connect"),
         ],
     )
@@ -89,12 +90,12 @@ class TestHttp:
         url = "http://site.test/robots.txt"
         proxy.answers[url] = http(status="407 Proxy Authentication Required")
 
-        assert await reason(fetcher(**named(proxy)), url, "robots") == "proxy"
+        assert await reason(fetcher(**named(proxy)), url, "robots") == "proxy:auth"
 
     async def test_a_proxy_that_does_not_exist_is_the_reason_proxy(self, fetcher: MakeFetcher) -> None:
         dead = {"proxy": parse_proxy(f"http://127.0.0.1:{free_port()}")}
 
-        assert await reason(fetcher(**dead), "http://site.test/") == "proxy"
+        assert await reason(fetcher(**dead), "http://site.test/") == "proxy:refused"
 
 
 class Socks:
@@ -170,4 +171,4 @@ class TestSocks:
     async def test_a_proxy_that_does_not_exist_is_the_reason_proxy(self, fetcher: MakeFetcher) -> None:
         dead = parse_proxy(f"socks5://127.0.0.1:{free_port()}")
 
-        assert await reason(fetcher(proxy=dead), "http://site.test/") == "proxy"
+        assert await reason(fetcher(proxy=dead), "http://site.test/") == "proxy:refused"
