@@ -75,6 +75,7 @@ TABLES = (
     "resources",
     "resource_uses",
     "external_links",
+    "handshakes",
 )
 REPORTS: Mapping[str, Check | None] = {
     "broken_links": None,

@@ -348,8 +348,7 @@ FROM dead_resource AS dead
 JOIN external_link ON external_link.url_id = dead.id
 JOIN url ON url.id = external_link.target_id AND url.state = 4 AND url.reason = 'scope';
 
-CREATE VIEW broken_links AS      -- links that do not answer, and their pages (with --check-external, links to other hosts; with
-                                 -- --resources, resources too)
+CREATE VIEW broken_links AS      -- links (and what --check-external and --resources check) that do not answer, and their pages
 SELECT
     source.url AS source,        -- the page to repair
     target.url AS target,        -- the URL that does not answer

@@ -1,5 +1,4 @@
-CREATE VIEW broken_links AS      -- links that do not answer, and their pages (with --check-external, links to other hosts; with
-                                 -- --resources, resources too)
+CREATE VIEW broken_links AS      -- links (and what --check-external and --resources check) that do not answer, and their pages
 SELECT
     source.url AS source,        -- the page to repair
     target.url AS target,        -- the URL that does not answer

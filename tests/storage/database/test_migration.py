@@ -27,7 +27,10 @@ from penstock.storage.reading.reports import REPORTS, TABLES
 from tests.support.former_schemas import FORMER_VERSIONS, create_former_schema
 
 # Not for people: the views that other views are made of.
-BENEATH = {"url_text", "last_fetch", "known_url", "html_page", "broken_url"}
+BENEATH = {"url_text", "last_fetch", "known_url", "html_page", "broken_url"} | {
+    "broken_link_target",
+    "dead_resource",
+}
 
 
 @pytest.fixture
