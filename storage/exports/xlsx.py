@@ -13,18 +13,21 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
-from penstock.crawler.errors import BadQuery
+from penstock.crawler.errors import BadQuery, PenstockError
 from penstock.crawler.output.safe_cells import join_list, make_unique
 from penstock.storage.exports import ExportFiles, ExportSource, missing_extra
 
 try:
     import xlsxwriter
+    from xlsxwriter.exceptions import FileCreateError
 except ImportError as error:
     raise missing_extra("XlsxWriter", "xlsx") from error
 
@@ -52,9 +55,12 @@ def write(source: ExportSource, files: ExportFiles) -> int:
         raise BadQuery(f"a sheet has at most {MAX_COLUMNS:,} columns, and this has {len(columns):,}")
     name = (source.table or "rows")[:25]
     count = 0
-    # The sheets are temporary files until the workbook is put together.
+    # The sheets are temporary files until the workbook is put together. That is one too: the library
+    # prints a traceback of its own if it cannot write to its end, as to a pipe whose reader left.
+    out = files.main()
     with tempfile.TemporaryDirectory(prefix="penstock-xlsx-") as folder:
-        book = _Workbook(files.main(), folder, name, columns)
+        whole = Path(folder, "whole.xlsx")
+        book = _Workbook(whole, folder, name, columns)
         remaining = iter(rows)
         sample = list(islice(remaining, _SAMPLED_ROWS))
         book.set_widths(sample)
@@ -62,7 +68,12 @@ def write(source: ExportSource, files: ExportFiles) -> int:
             book.add(row)
             count += 1
             source.on_record()
-        book.close()
+        try:
+            book.close()
+        except FileCreateError as error:
+            raise PenstockError(f"cannot write temporary files: {error}") from error
+        with whole.open("rb") as file:
+            shutil.copyfileobj(file, out, 1 << 20)
     if book.cut:
         cells = "1 text was" if book.cut == 1 else f"{book.cut:,} texts were"
         source.on_note(f"{cells} cut to {MAX_CHARS:,} characters, the most that a cell can hold")
@@ -72,8 +83,8 @@ def write(source: ExportSource, files: ExportFiles) -> int:
 class _Workbook:
     """A workbook of one table, which goes on in further sheets."""
 
-    def __init__(self, out: Any, folder: str, name: str, columns: Sequence[str]) -> None:
-        self._book = xlsxwriter.Workbook(out, {"constant_memory": True, "tmpdir": folder})
+    def __init__(self, path: Path, folder: str, name: str, columns: Sequence[str]) -> None:
+        self._book = xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": folder})
         self._book.use_zip64()
         self._bold = self._book.add_format({"bold": True})
         self._moment = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from penstock.crawler.cli import main
+from tests.support.crawls import run_command, start_command
 from tests.support.database_rows import SITE, CrawlFile
 
 openpyxl: Any = pytest.importorskip("openpyxl")
@@ -123,6 +124,26 @@ class TestCells:
         assert row["fetched_at"].isoformat().startswith("2026-11-20T10:53:26")
         assert row["url"] == f"{SITE}/"
         assert (row["status"], row["depth"]) == (200, 0)
+
+
+class TestEnds:
+    """XlsxWriter itself prints a traceback if it cannot write to the end of its file."""
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+    def test_a_full_disk_is_one_line(self, books: Books) -> None:
+        done = run_command(["export", "xlsx", "/dev/full", "--db", books.db])
+
+        assert (done.code, done.stderr) == (
+            1, "penstock: error: cannot write /dev/full: No space left on device\n",
+        )  # fmt: skip
+
+    def test_a_reader_that_leaves_is_no_error(self, books: Books) -> None:
+        with start_command(["export", "xlsx", "-", "--db", books.db]) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+
+            assert process.stderr.read() == ""
 
 
 class TestSheets:
