@@ -104,6 +104,8 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
     refresh: str | None = None  # the first Refresh header, as sent
     sets_cookie: bool = False  # some Set-Cookie header was sent
     headers: tuple[tuple[str, str], ...] = ()  # (name, value) as sent; only with --save-bodies
+    status_line: str | None = None  # with version and reason, as sent; only with --save-bodies
+    request: tuple[tuple[str, str], ...] = ()  # its headers but credentials; only with --save-bodies
 
 
 class Fetched(Struct, frozen=True, kw_only=True):
@@ -247,6 +249,8 @@ class RobotsAnswer(Struct, frozen=True, kw_only=True, gc=False):
     sitemaps: Sequence[CanonicalUrl] = ()  # from its Sitemap lines
     refused_sitemaps: int = 0  # of these lines, those that name no URL that can be requested
     error: str | None = None  # a reason, as in `Failed`
+    # Each answer on the way, as (URL, answer, body); only with --save-bodies
+    exchanges: Sequence[tuple[CanonicalUrl, Answer, bytes]] = ()
 
 
 class Failed(Struct, frozen=True, kw_only=True, gc=False):
@@ -299,6 +303,7 @@ class Dead(Struct, frozen=True, kw_only=True, gc=False):
     task: FetchTask
     reason: str
     answer: Answer | None = None
+    body: bytes | None = None  # of the answer; only with --save-bodies
     requested: bool = True  # false: it was given up before any request, so it has no row in `pages`
 
 

@@ -34,6 +34,9 @@ log = get_logger()
 _BUILT_IN = "penstock.stages.fetchers.plain"  # whose results need no check; a stage imports no tier
 
 
+Kept = tuple[CanonicalUrl, Answer, bytes]  # of `RobotsAnswer.exchanges`
+
+
 class FetchStage(Struct, frozen=True, kw_only=True):
     fetchers: Mapping[str, Fetcher]  # by tier
     gate: HostGate
@@ -76,33 +79,42 @@ class FetchStage(Struct, frozen=True, kw_only=True):
         started_at = time.time()
         try:
             asked = CanonicalUrl(task.origin + "/robots.txt")
-            answered, result = await self._follow(asked, task)
+            answered, result, exchanges = await self._follow(asked, task)
         finally:
             self.gate.robots_answered(task.host)
         url = None if answered == asked else answered
         if isinstance(result, Failed):
-            return RobotsAnswer(task=task, fetched_at=started_at, url=url, error=result.reason)
-        if result.hold is not None:
-            result.hold.release()
+            return RobotsAnswer(
+                task=task, fetched_at=started_at, url=url, error=result.reason, exchanges=exchanges
+            )
         return RobotsAnswer(
             task=task,
             fetched_at=started_at,
             status=result.answer.status,
             url=url,
-            body=result.body or b"",
+            body=(result.body or b"") if 200 <= result.answer.status < 300 else b"",
+            exchanges=exchanges,
         )
 
-    async def _follow(self, url: CanonicalUrl, task: RobotsTask) -> tuple[CanonicalUrl, Fetched | Failed]:
-        """The last answer of a bounded chain of redirects, and the URL that gave it."""
+    async def _follow(
+        self, url: CanonicalUrl, task: RobotsTask
+    ) -> tuple[CanonicalUrl, Fetched | Failed, list[Kept]]:
+        """The last answer of a bounded chain of redirects, its URL, and all answers that are kept."""
+        exchanges: list[Kept] = []
         redirects_left = self.robots.max_redirects
         while True:
             request = FetchTask(
                 url=url, kind="robots", host=task.host, depth=0, attempt=task.attempt, timeout=task.timeout
             )
             result = await self._get(request)
+            if isinstance(result, Fetched):
+                if result.hold is not None:
+                    result.hold.release()
+                if result.answer.status_line is not None:  # they are kept, with --save-bodies
+                    exchanges.append((url, result.answer, result.body or b""))
             location = None if isinstance(result, Failed) else result.answer.location
             if location is None or not is_http(location) or not redirects_left:
-                return url, result
+                return url, result, exchanges
             redirects_left -= 1
             url = CanonicalUrl(location)
 

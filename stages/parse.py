@@ -147,7 +147,8 @@ class ParseStage(Struct, kw_only=True):
     placement: Placement = Placement()
     rewrite: Rewrite | None = None  # the operator's URL rules
     token: str = PRODUCT_TOKEN  # the name by which X-Robots-Tag addresses us
-    keep_bodies: bool = False
+    keep_bodies: bool = False  # of pages
+    keep_all: bool = False  # and of sitemaps
     on_errors: Callable[[str, Sequence[ExtractionError]], None] = lambda url, errors: (
         None
     )  # of rules, plugins
@@ -182,8 +183,11 @@ class ParseStage(Struct, kw_only=True):
             if content is not None and body is not None:
                 page_fingerprint = fingerprint(task.url, body)
             keeps_body = self.keep_bodies and body is not None
-        elif body is not None:
+        elif body is not None and 200 <= answer.status < 300:
+            keeps_body = self.keep_all
             sitemap = await self._read_sitemap(message, body, result_hold)
+        else:
+            keeps_body = self.keep_all and body is not None
         # A resource is what a browser would load: the operator's rules are for links.
         if self.rewrite is not None and task.kind != "resource":
             answer = rewrite_answer(answer, self.rewrite, task.url)

@@ -117,11 +117,17 @@ class StoreStage(Struct, kw_only=True):
                 body=page.body,
             )
         if status in REDIRECTS:
-            return Dead(task=task, reason="redirect_invalid", answer=answer)
-        return self._again_or_dead(task, f"http_{status}", answer, status=status)
+            return Dead(task=task, reason="redirect_invalid", answer=answer, body=page.body)
+        return self._again_or_dead(task, f"http_{status}", answer, status=status, body=page.body)
 
     def _again_or_dead(
-        self, task: FetchTask, reason: str, answer: Answer | None, *, status: int | None
+        self,
+        task: FetchTask,
+        reason: str,
+        answer: Answer | None,
+        *,
+        status: int | None,
+        body: bytes | None = None,
     ) -> Verdict:
         ruling = self.retry.judge(
             status=status,
@@ -133,7 +139,7 @@ class StoreStage(Struct, kw_only=True):
         if isinstance(ruling, GiveUp) and _was_head(task, status, ruling):
             return RetryAt(task=task, at=self.clock.now(), reason=reason)
         if isinstance(ruling, GiveUp):
-            return Dead(task=task, reason=ruling.reason, answer=answer)
+            return Dead(task=task, reason=ruling.reason, answer=answer, body=body)
         return RetryAt(task=task, at=self.clock.now() + ruling.seconds, reason=reason)
 
     def _watch(self, verdict: Verdict) -> None:

@@ -22,7 +22,7 @@ from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.engine.engine import Stopping
 from penstock.crawler.engine.open_files import free_sockets, limit
 from penstock.crawler.engine.pool import Pool
-from penstock.crawler.messages import CanonicalUrl, Done, RobotsAnswer, Verdict
+from penstock.crawler.messages import CanonicalUrl, Dead, Done, RobotsAnswer, Verdict
 from penstock.crawler.monitor.estimates import RemainingBudget
 from penstock.crawler.monitor.run_counts import RunCounts
 from penstock.crawler.monitor.telemetry import LoopLag, Telemetry
@@ -130,6 +130,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
             max_body=config.max_body,
             max_robots=self.robots.max_bytes,
             keep_headers=config.save_bodies or bool(config.plugins),  # a plugin sees them
+            keep_all=config.save_bodies,
             budget=BodyBudget(config.body_memory),
             bandwidth=None if config.bandwidth is None else Bandwidth(config.bandwidth),
         )
@@ -231,7 +232,7 @@ class WithoutBodies(Struct, frozen=True):
     store: VerdictStore
 
     async def save(self, verdict: Verdict) -> Saved:
-        if isinstance(verdict, Done) and verdict.body is not None:
+        if isinstance(verdict, Done | Dead) and verdict.body is not None:
             verdict = replace(verdict, body=None)
         return await self.store.save(verdict)
 
@@ -370,6 +371,7 @@ def make_parse_stage(
         results=results,
         rewrite=blueprint.rewrite,
         token=blueprint.robots.token,
+        keep_all=config.save_bodies,
         keep_bodies=config.save_bodies or (observer is not None and observer.bodies),
     )
 

@@ -79,6 +79,7 @@ class FetchContext:
     max_robots: int = 512_000  # bytes; a longer robots.txt is cut
     max_sitemap: int = 50 << 20  # bytes; a longer sitemap is cut
     keep_headers: bool = False  # fill `Answer.headers`
+    keep_all: bool = False  # with `status_line` and `request`; the body of any answer is downloaded
     budget: ByteBudget  # of all bodies under way
     bandwidth: Bandwidth | None = None  # of all bodies together
 

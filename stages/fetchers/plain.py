@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from penstock.crawler.messages import Failed, Fetched, FetchTask
+from penstock.crawler.ports import ByteHold
 from penstock.stages.fetchers import FetchContext
 from penstock.stages.http.content_coding import offered_codings
-from penstock.stages.http.exchange import Exchange, HttpClient
+from penstock.stages.http.exchange import Body, Exchange, HttpClient
 from penstock.stages.http.failures import reason_of
 from penstock.stages.http.mime import Mime
 from penstock.stages.http.request import CredentialSender, RequestTemplates
@@ -41,6 +42,10 @@ class PlainFetcher:
         self._budget = context.budget
         self._bandwidth = context.bandwidth
         self._keeps_headers = context.keep_headers
+        self._keeps_all = context.keep_all
+        own = {name.lower() for name in context.headers}
+        # The operator's own headers may be secrets, so they are not among those that are kept.
+        self._sent = tuple(each for each in _request_headers(context).items() if each[0].lower() not in own)
         self._rules = _body_rules(context)
         self._may_skip = context.may_skip
         self._client = HttpClient(
@@ -70,9 +75,11 @@ class PlainFetcher:
             jar = None if task.handshake is None else task.handshake.jar
             exchange = await self._client.request(method, task.url, jar, task.timeout)
             head, rule = exchange.head, self._rules[task.kind]
-            if self._keeps_headers and task.kind == "page":
+            if self._keeps_headers and (task.kind == "page" or self._keeps_all):
                 head.keep_headers(cookies=not exchange.identifies)  # a cookie for the operator is a key
-            body = None
+            if self._keeps_all:
+                head.keep_lines((("Host", task.url.split("/", 3)[2]), *self._sent))
+            body = kept = None
             if head.mime.essence is None and rule.sniffs(head) and method == "GET":
                 beginning = await exchange.beginning()
                 if beginning:
@@ -83,10 +90,12 @@ class PlainFetcher:
                 body = await exchange.read_body(
                     hold, limit=rule.limit, cut=rule.cut, bandwidth=self._bandwidth
                 )
+            elif self._keeps_all and task.kind != "resource":
+                hold = self._budget.open()
+                kept = await self._read_other(exchange, hold, rule)
             exchange.release()
-            result = Fetched(
-                task=task, answer=head.answer(body), body=None if body is None else body.content, hold=hold
-            )
+            content = None if (read := body or kept) is None else read.content
+            result = Fetched(task=task, answer=head.answer(body), body=content, hold=hold)
             hold = None
             return result
         except Exception as error:  # aiohttp lets UnicodeError, AssertionError and others through
@@ -101,6 +110,18 @@ class PlainFetcher:
                 hold.release()
             if exchange is not None:
                 exchange.close()
+
+    async def _read_other(self, exchange: Exchange, hold: ByteHold, rule: BodyRule) -> Body:
+        """The body of a redirect or an error, for an archive; empty if it cannot be read."""
+        try:
+            return await exchange.read_body(hold, limit=rule.limit, cut=True, bandwidth=self._bandwidth)
+        except Exception as error:
+            if reason_of(error) is None:
+                raise
+            return NO_BODY
+
+
+NO_BODY = Body(b"", b"")
 
 
 async def open(context: FetchContext) -> PlainFetcher:

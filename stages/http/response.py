@@ -41,7 +41,10 @@ class ResponseHead:
         "_is_chunked",
         "_latency",
         "_lines",
+        "_message",
+        "_request",
         "_started",
+        "_status_line",
         "_url",
         "mime",
         "status",
@@ -62,6 +65,9 @@ class ResponseHead:
         self._headers = message.headers
         self._is_chunked = message.chunked
         self._lines: HeaderLines = ()
+        self._message = message
+        self._status_line: str | None = None
+        self._request: HeaderLines = ()
         self._fetched_at = fetched_at
         self._started = started
         self._latency = time.monotonic() - sent_at
@@ -125,6 +131,12 @@ class ResponseHead:
             if cookies or name.lower() != "set-cookie"
         )
 
+    def keep_lines(self, request: HeaderLines) -> None:
+        """Have the answer hold its status line too, and the headers of its request."""
+        version, reason = self._message.version, self._message.reason or ""
+        line = f"HTTP/{version.major}.{version.minor} {self.status} {reason}".rstrip()
+        self._status_line, self._request = text_of(line), request
+
     def answer(self, body: Body | None = None) -> Answer:
         """All that is known at the end of the fetch."""
         headers = self._headers
@@ -147,6 +159,8 @@ class ResponseHead:
             refresh=text_of(headers.get("Refresh")),
             sets_cookie=hdrs.SET_COOKIE in headers,
             headers=self._lines,
+            status_line=self._status_line,
+            request=self._request,
         )
 
 

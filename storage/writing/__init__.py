@@ -11,6 +11,7 @@ interned_strings       repeated texts (anchor texts, rel values, content types),
 verdict_tables         what a verdict writes: states, answers, bodies, robots, sitemaps, clocks, counts
 sitemap_tables         robots.txt and sitemaps, and who names which
 handshake_table        which URLs are behind a cookie gate, and how the one exchange of each ended
+archive_tables         answers as they came, body and head (--save-bodies)
 resource_table         resources of pages and their answers
 extraction_tables      extracted values, structured data, the text for the search index
 telemetry_samples      a run's samples on disk, bounded in number

@@ -155,6 +155,15 @@ SAVE_PAGE = """
     VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?, ?, ?, ?, ?)
 """
 SAVE_BODY = "INSERT OR REPLACE INTO body (url_id, generation, body, headers) VALUES (?, ?, ?, ?)"
+SAVE_BODY_HEAD = """
+    INSERT OR REPLACE INTO body_head (url_id, generation, status_line, request) VALUES (?, ?, ?, ?)
+"""
+FORGET_ROBOTS_EXCHANGES = "DELETE FROM robots_exchange WHERE origin = ?"
+SAVE_ROBOTS_EXCHANGE = """
+    INSERT OR REPLACE INTO robots_exchange (
+        origin, position, url, status, fetched_at, body, headers, status_line, request)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 SAVE_SITEMAP = """
     INSERT OR REPLACE INTO sitemap (url_id, status, format, entries, refused, error, fetched_at)
     VALUES (?, ?, ?, ?, ?, ?, ?)

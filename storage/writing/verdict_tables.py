@@ -2,15 +2,11 @@
 
 May touch: the database's statements, interned strings, discovery, the port of the throttle.
 
-States of URLs, clocks of hosts, counts of the run; the answers of pages (`fetch`, `body` and
+States of URLs, clocks of hosts, counts of the run; the answers of pages (`fetch` and
 `session_page`).
 """
 
 from __future__ import annotations
-
-import asyncio
-import json
-import zlib
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -132,7 +128,6 @@ class FetchTables:
         self._pages: list[object] = []  # parameters of SAVE_PAGE, row after row
         self._fetches: list[object] = []  # of SAVE_FETCH: with an error or a redirect
         self._sessions: list[tuple[int, bytes]] = []
-        self._bodies: list[tuple[Done, int]] = []
 
     async def note(self, verdict: UrlVerdict, row: UrlRow) -> None:
         if row.kind != UrlKind.PAGE:
@@ -141,8 +136,6 @@ class FetchTables:
             self._note_answer(verdict.answer, verdict.content or _NO_CONTENT, row)
             if verdict.fingerprint is not None:
                 self._sessions.append((row.id, verdict.fingerprint))
-            if verdict.body is not None:
-                self._bodies.append((verdict, row.id))
         elif isinstance(verdict, Dead) and verdict.requested:
             if verdict.answer is not None:
                 self._note_answer(verdict.answer, _NO_CONTENT, row, error=verdict.reason)
@@ -201,15 +194,6 @@ class FetchTables:
         await self._database.run_multi_row(sql.SAVE_FETCH, self._fetches)
         if self._sessions:
             await self._database.run_many(sql.SAVE_SESSION_PAGE, self._sessions)
-        for verdict, url_id in self._bodies:
-            row = await asyncio.to_thread(_body_row, verdict, url_id, self._generation)
-            await self._database.run_many(sql.SAVE_BODY, [row])
-
-
-def _body_row(verdict: Done, url_id: int, generation: int) -> tuple[object, ...]:
-    """The parameters of SAVE_BODY. It compresses, so it runs in a thread."""
-    headers = json.dumps(verdict.answer.headers).encode()
-    return (url_id, generation, zlib.compress(verdict.body or b"", 6), zlib.compress(headers, 6))
 
 
 def _storable(text: str | None) -> str | None:

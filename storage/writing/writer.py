@@ -20,6 +20,7 @@ from penstock.crawler.ports import Saved, TelemetrySource, ThrottleSource
 from penstock.crawler.scheduler.discovery import Admission, Discovery, UrlKind, redirect_target
 from penstock.storage.database.batching import chunkwise
 from penstock.storage.database.database import Database
+from penstock.storage.writing.archive_tables import ArchiveTables
 from penstock.storage.writing.discovered_urls import DiscoveredUrls
 from penstock.storage.writing.extraction_tables import ExtractionTables, names_of
 from penstock.storage.writing.group_commit import GroupCommit
@@ -119,12 +120,14 @@ class Transaction:
         resources = ResourceTable(database, target.urls, strings, self._discovery, external=target.external)
         extractions = ExtractionTables(database, strings, generation)
         self._robots = RobotsTable(database, self._discovery)
+        archive = self._archive = ArchiveTables(database, generation)
         self._handshakes = HandshakeTable(database, self._discovery)
         self.urls = DiscoveredUrls(database, target.urls, strings, self._discovery, generation)
         self.counts = RunCounts(database, run)
         self._noting = (
             states.note,  # first: discovery reads the states
             fetches.note,
+            archive.note,
             self.urls.note,
             sitemaps.note,
             resources.note,
@@ -135,6 +138,7 @@ class Transaction:
             strings.write,
             states.write,
             fetches.write,
+            archive.write,
             extractions.write,
             self._handshakes.write,
             self.urls.write,
@@ -154,6 +158,7 @@ class Transaction:
         async for verdict in chunkwise(verdicts, PAGES_IN_A_CHUNK):
             if isinstance(verdict, RobotsAnswer):
                 self._robots.note(verdict)
+                self._archive.note_robots(verdict)
                 self.counts.batch.robots_requests += 1
                 continue
             row = rows[_key_of_verdict(verdict)]

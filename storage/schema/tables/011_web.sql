@@ -67,3 +67,26 @@ CREATE TABLE extraction_name (   -- names of the values that a plugin has return
     name_id     INTEGER NOT NULL REFERENCES phrase (id),
     PRIMARY KEY (source_id, name_id)
 ) WITHOUT ROWID;
+
+-- Answers as they came (--save-bodies): pages, redirects, errors and sitemaps in `body`, robots.txt below.
+
+CREATE TABLE body_head (         -- what belongs to a saved body besides its headers
+    url_id      INTEGER NOT NULL REFERENCES url (id),
+    generation  INTEGER NOT NULL,
+    status_line TEXT,            -- with version and reason, as sent
+    request     BLOB NOT NULL,   -- zlib; headers of the request without credentials, a JSON array of [name, value]
+    PRIMARY KEY (url_id, generation)
+) WITHOUT ROWID;
+
+CREATE TABLE robots_exchange (   -- each answer on the way to a robots.txt (--save-bodies)
+    origin      TEXT NOT NULL,   -- scheme://host
+    position    INTEGER NOT NULL, -- 0: the first; each redirect counts
+    url         TEXT NOT NULL,   -- that was requested
+    status      INTEGER NOT NULL, -- HTTP status
+    fetched_at  INTEGER NOT NULL, -- unix milliseconds
+    body        BLOB NOT NULL,   -- zlib; after content-coding
+    headers     BLOB NOT NULL,   -- zlib; JSON array of [name, value]
+    status_line TEXT,            -- with version and reason, as sent
+    request     BLOB,            -- zlib; headers of the request without credentials
+    PRIMARY KEY (origin, position)
+);
