@@ -9,26 +9,24 @@ text for screen readers, is taken.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from penstock.crawler.config.numbers import LINE_BREAK, RUN_TOGETHER
 from penstock.stages.extractors.fields.collector import Collector
+from penstock.stages.extractors.text.page_text import BLOCKS
 
 
-def tag_numbers(names: str) -> frozenset[int]:
+def _numbers(names: Iterable[str]) -> frozenset[int]:
     """The parser's own numbers of these tags, which are cheaper to compare than names."""
-    return frozenset(LexborHTMLParser("").create_node(tag).tag_id for tag in names.split())
+    return frozenset(LexborHTMLParser("").create_node(tag).tag_id for tag in names)
 
 
-# These begin and end a line of text: elements that a browser shows as blocks (HTML standard,
-# "rendering", display: block and its like). Everything else runs on within the line.
-_BLOCKS = tag_numbers(
-    """address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset
-    figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol optgroup
-    option p pre search section select summary table tbody td tfoot th thead tr ul"""
-)
-_UNSEEN = tag_numbers("script style noscript template iframe noembed noframes")
-_STRUCK = tag_numbers("del s strike")  # a former price, in WooCommerce and others
+# Everything else runs on within the line.
+_BLOCKS = _numbers((*BLOCKS, "br", "td", "th"))
+_UNSEEN = _numbers(("script", "style", "noscript", "template", "iframe", "noembed", "noframes"))
+_STRUCK = _numbers(("del", "s", "strike"))  # a former price, in WooCommerce and others
 _TEXT = 2  # lexbor's number for a text node (LXB_TAG__TEXT)
 
 

@@ -13,6 +13,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from penstock.crawler.config.option_checks import quote_value
 from penstock.crawler.messages import Content, Document, Link
+from penstock.stages.extractors.fields.collector import Collector
+from penstock.stages.extractors.fields.element_text import element_text
 from penstock.stages.extractors.fields.select import matches
 from penstock.stages.extractors.text.markup import collapse
 from penstock.stages.extractors.text.page_text import visible_text
@@ -35,7 +37,8 @@ class ParsedElement:
 
     @property
     def text(self) -> str:
-        return collapse(self._node.text_lexbor() or "")
+        text = element_text(self._node, Collector(), as_number=False)
+        return collapse(self._node.text_lexbor() or "" if text is None else text)
 
     def attr(self, name: str) -> str | None:
         value: str | None = self._node.attributes.get(name.lower())

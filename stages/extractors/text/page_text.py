@@ -35,7 +35,7 @@ MAX_HEADINGS = 100_000
 LEAST_SHARE = 0.05  # of the whole text; with less outside the menus, a page is all menu
 
 # HTML standard, "rendering": display is block, list-item or one of a table's; `option` in a list box.
-_BLOCKS = frozenset(
+BLOCKS = frozenset(
     """
     address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption
     figure footer form frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu nav ol
@@ -131,7 +131,7 @@ def _classify(tag: str) -> _Tag:
     is_end = tag.startswith("/")
     pieces = _TAG_NAME.split(tag[is_end:], maxsplit=1)
     name = pieces[0].lower()
-    is_block = name in _BLOCKS
+    is_block = name in BLOCKS
     if is_end:
         return _Tag(name, False, not is_block and name not in _SPECIAL, is_block)
     given: dict[str, str] = {}

@@ -82,6 +82,20 @@ class TestLinks:
         ]
 
 
+class TestElement:
+    def test_its_text_has_a_blank_at_line_breaks_and_blocks_and_no_scripts(self) -> None:
+        """As the text that a rule takes: 10<br>20 is not 1020."""
+        html = "<div>10<br>20<p>a</p>b<script>x</script></div>"
+        page = ParsedDocument(
+            LexborHTMLParser(html), b"", Document(url=CanonicalUrl("http://h/"), body=b""), Content()
+        )
+
+        found = page.first("div")
+
+        assert found is not None
+        assert found.text == "10 20 a b"
+
+
 class TestPage:
     """What a plugin sees of a page, in this process and in a parser process."""
 
