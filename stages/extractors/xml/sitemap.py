@@ -153,7 +153,9 @@ class SitemapReader:
             raise Stopped("too_many")
         self._entries += 1
         is_text = isinstance(self._form, _LineReader)
-        url = canonical(location) if is_text else self._resolve(location, bases)
+        # Nearly all are whole URLs of plain characters: nothing of them is to be resolved or mended.
+        is_whole = location.startswith(("http://", "https://")) and location.isascii() and ";" not in location
+        url = canonical(location) if is_text or is_whole else self._resolve(location, bases)
         if url is None or not is_http(url):
             self._refused += 1
             if is_text and self._entries == self._refused > _MAX_STRAY_LINES:
