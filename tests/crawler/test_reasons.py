@@ -28,7 +28,7 @@ MESSAGES = {
     "ParseFailed",
 }
 DECIDERS = {"reason_of", "rule", "rule_along", "_path_rule", "reason_of_tls", "tls_reason"}  # return a reason
-COMING = {"--ca-file", "--insecure", "--follow-nofollow"}
+COMING = {"--follow-nofollow"}
 STATES = {"failed", "skipped", "pending"}
 
 
