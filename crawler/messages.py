@@ -174,6 +174,15 @@ class Resource(Struct, frozen=True, gc=False, array_like=True):
     use: str  # image, script, style, media, icon or font
 
 
+class LinkRules(Struct, frozen=True, gc=False, array_like=True):
+    """Which links are followed besides those that a browser's user would click on."""
+
+    nofollow: bool = False  # follow links that a page forbids to follow
+    head_links: bool = False  # follow next, prev, alternate and amphtml of link elements and Link headers
+    frames: bool = False  # follow frames and iframes
+    token: str = "penstock"  # the product token by which a meta element may address this crawler; lower case
+
+
 class Document(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One response with its body, as a kind of document reads it."""
 
@@ -186,6 +195,7 @@ class Document(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     link: str | None = None  # the Link headers, joined by ", "
     refresh: str | None = None  # the Refresh header, as sent
     headers: tuple[tuple[str, str], ...] = ()  # only if there are plugins, or with --save-bodies
+    rules: LinkRules = LinkRules()  # the operator's
 
 
 class Content(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -193,8 +203,8 @@ class Content(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     links: Links = field(default_factory=Links)
     title: str | None = None  # None: no title element; '': an empty one
-    canonical: str | None = None  # canonical form of link[rel=canonical]
-    language: str | None = None  # html[lang]
+    canonical: str | None = None  # canonical form of link[rel=canonical], or of that in the Link header
+    language: str | None = None  # html[lang]; without it body[lang], or meta http-equiv=content-language
     robots: str | None = None  # directives of meta robots, lower case
     other_links: int = 0  # mentions whose scheme is not http(s), or that are no valid URL
     long_links: int = 0  # mentions over the length limit

@@ -182,7 +182,10 @@ REASONS: Mapping[str, About] = {
     "exclude": About("an --exclude pattern matches it"),
     "depth": About("further from the seeds than --depth", "raise --depth"),
     "robots": About("its host's robots.txt does not allow it", "--no-robots is for your own sites"),
-    "nofollow": About("every link to it is nofollow", "--follow-nofollow follows such links"),
+    "nofollow": About(
+        "no link to it is followed: each is nofollow, a frame or a link element",
+        "--follow-nofollow, --frames and --head-links follow them",
+    ),
     "redirect_limit": About("it was reached through too many redirects in a row"),
     "address": About(
         "its host has no public IP address, and --public-only is set",

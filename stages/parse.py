@@ -23,12 +23,23 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from penstock.crawler.extraction import ExtractionError
-from penstock.crawler.messages import Content, Document, Failed, Fetched, Hold, Message, ParsedPage, Sitemap
+from penstock.crawler.messages import (
+    Content,
+    Document,
+    Failed,
+    Fetched,
+    Hold,
+    LinkRules,
+    Message,
+    ParsedPage,
+    Sitemap,
+)
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.policies.robots_txt import PRODUCT_TOKEN, forbids_following
 from penstock.crawler.policies.sessions import fingerprint
 from penstock.crawler.ports import ByteBudget, ByteHold, ParseMarker
-from penstock.stages.extractors import DocumentTable, LoadedKind
+from penstock.stages.extractors import HTML, DocumentTable, LoadedKind
+from penstock.stages.extractors.html import with_headers
 from penstock.stages.extractors.text.markup import has_more_tags
 from penstock.stages.rewriting import Rewrite, rewrite_answer, rewrite_content, rewrite_sitemap
 from penstock.stages.workers.worker_pool import ParseFailed
@@ -149,6 +160,7 @@ class ParseStage(Struct, kw_only=True):
     token: str = PRODUCT_TOKEN  # the name by which X-Robots-Tag addresses us
     keep_bodies: bool = False  # of pages
     keep_all: bool = False  # and of sitemaps
+    rules: LinkRules = LinkRules()
     on_errors: Callable[[str, Sequence[ExtractionError]], None] = lambda url, errors: (
         None
     )  # of rules, plugins
@@ -205,13 +217,14 @@ class ParseStage(Struct, kw_only=True):
 
     async def _read(self, message: Fetched, hold: ByteHold | None) -> Content | None:
         answer, body = message.answer, message.body
-        if body is None or not 200 <= answer.status < 300:
+        if not 200 <= answer.status < 300:
             return None
-        if (kind := self.documents.find(answer.content_type)) is None:
+        kind = None if body is None else self.documents.find(answer.content_type)
+        if (body is None or kind is None) and answer.link is None and answer.refresh is None:
             return None
         document = Document(
             url=message.task.url,
-            body=body,
+            body=body or b"",
             content_type=answer.content_type,
             charset=answer.charset,
             nofollow=forbids_following(answer.robots, self.token),
@@ -219,15 +232,20 @@ class ParseStage(Struct, kw_only=True):
             link=answer.link,
             refresh=answer.refresh,
             headers=answer.headers,
+            rules=self.rules,
         )
+        if body is None or kind is None:
+            return with_headers(None, document)
         if self.workers is not None and kind.where is not None and self._goes_to_worker(kind, body):
             content = await self.workers.read(kind.where, document, is_slow=kind.worker_only)
             if content is not None and kind.complete is not None:
                 content = await self.reader.complete(kind, document, content)
         elif kind.worker_only:
-            return None
+            content = None
         else:
             content = await self.reader.read(kind, document, hold)
+        if kind.name != HTML and (document.link is not None or document.refresh is not None):
+            content = with_headers(content, document)
         if content is not None and content.extraction is not None and content.extraction.errors:
             self.on_errors(document.url, content.extraction.errors)
         if hold is not None and content is not None:

@@ -41,7 +41,7 @@ GRAPH: Mapping[str, tuple[str, ...]] = {
     "stages.fetchers": ("crawler", POLICIES, "crawler.config", "stages.http"),
     "stages.extractors.xml": ("crawler", "stages.extractors.text", "stages.http"),
     "stages.extractors": (
-        "crawler", "crawler.output", "stages.extractors.fields", "stages.extractors.text",
+        "crawler", POLICIES, "crawler.output", "stages.extractors.fields", "stages.extractors.text",
         "stages.extractors.xml", "stages.http",
     ),
     "stages.workers": (

@@ -372,6 +372,7 @@ def make_parse_stage(
         rewrite=blueprint.rewrite,
         token=blueprint.robots.token,
         keep_all=config.save_bodies,
+        rules=replace(config.link_rules, token=blueprint.robots.token.lower()),
         keep_bodies=config.save_bodies or (observer is not None and observer.bodies),
     )
 

@@ -23,7 +23,7 @@ from penstock.crawler.config import option_checks as checks
 from penstock.crawler.config.option_checks import boolean, each, number, one_of, option, optional, whole
 from penstock.crawler.config.seeds import check_seed, check_seeds
 from penstock.crawler.errors import BadConfig, close_match
-from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.messages import CanonicalUrl, LinkRules
 from penstock.crawler.urls import origin
 from penstock.crawler.version import VERSION
 
@@ -37,7 +37,7 @@ MIB = 1024 * 1024
 _DAY = 86_400.0
 _MOST = 2**63 - 1  # SQLite's largest integer
 _SEEDS_SHOWN = 100
-_LATER_RULES = ("strip_sessions", "sort_query", "fold_index")
+_LATER_RULES = ("strip_sessions", "sort_query", "fold_index", "follow_nofollow", "head_links", "frames")
 
 # The groups of options, in the order of --help.
 START = "where to start"
@@ -121,6 +121,13 @@ class CrawlConfig:
     check_external: bool = field(default=False, metadata=option(SCOPE, "", boolean,
         "also check the links that lead out of the scope: one HEAD request each, on any host; they are not "
         "crawled"))
+    follow_nofollow: bool = field(default=False, metadata=option(SCOPE, "", boolean,
+        "also follow links that rel=nofollow, meta robots or X-Robots-Tag forbid to follow; for your own "
+        "sites"))
+    head_links: bool = field(default=False, metadata=option(SCOPE, "", boolean,
+        "also follow next, prev, alternate and amphtml of link elements and of the Link header"))
+    frames: bool = field(default=False, metadata=option(SCOPE, "", boolean,
+        "also follow the sources of frames and iframes"))
     public_only: bool = field(default=False, metadata=option(SCOPE, "", boolean,
         "connect to public IP addresses only"))
     no_traps: bool = field(default=False, metadata=option(SCOPE, "", boolean,
@@ -272,6 +279,11 @@ class CrawlConfig:
     def reads_sitemaps(self) -> bool:
         """True if the sitemaps that robots.txt names are read. Depth 0 asks for the seeds alone."""
         return not self.no_sitemaps and self.depth != 0
+
+    @property
+    def link_rules(self) -> LinkRules:
+        """Without the product token, which the robots policy knows."""
+        return LinkRules(nofollow=self.follow_nofollow, head_links=self.head_links, frames=self.frames)
 
     @property
     def path(self) -> Path:

@@ -184,5 +184,5 @@ def _way(facts: UrlFacts, way: list[PathStep]) -> Iterator[str]:
         return
     yield "path from a seed" if not facts.seed else "path from a seed: it is a seed"
     for step in way:
-        how = f"{step.how}{'' if step.followed else ' (nofollow)'}"
+        how = f"{step.how}{'' if step.followed else ' (not followed)'}"
         yield f"  {how:<9}  {step.url}{f'   {step.text!r}' if step.text else ''}"

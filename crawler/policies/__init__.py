@@ -10,6 +10,7 @@ politeness    what the operator allows: open requests, pauses, request rate, ban
 reach         how far a URL is from the seeds, and whether that is near enough
 retry         whether a failed request is worth another one, and when
 rewrite       URL rules that the operator may ask for, on top of the canonical form
+robots_directives  what meta robots and X-Robots-Tag say of a page, whatever separates the directives
 robots_rules  which line of a robots.txt decides about a path (RFC 9309)
 robots_txt    what the answer to a robots.txt request means, its rules (RFC 9309), and those of X-Robots-Tag
 scope         where a crawl may go, by the URL alone

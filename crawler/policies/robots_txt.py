@@ -25,6 +25,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.policies.robots_directives import forbids_links
 from penstock.crawler.policies.robots_rules import RuleBook, rule
 from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http, resolve_handwritten
 
@@ -238,7 +239,7 @@ _AGENT = re.compile(r"([A-Za-z0-9_.*/-]*[A-Za-z*][A-Za-z0-9_.*/-]*)[ \t]*:")
 def forbids_following(lines: str | None, token: str) -> bool:
     """True if one of the header `lines` (separated by line feeds) forbids the crawler whose product
     token is `token` to follow any link of the page."""
-    return lines is not None and not {"nofollow", "none"}.isdisjoint(rules_for(lines, token))
+    return lines is not None and any(map(forbids_links, rules_for(lines, token)))
 
 
 def rules_for(lines: str, token: str) -> Iterator[str]:

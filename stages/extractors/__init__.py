@@ -243,7 +243,7 @@ class LinkCollector:
 
     def __init__(self, document: Document) -> None:
         self._url = document.url
-        self._nofollow = document.nofollow
+        self._nofollow = document.nofollow and not document.rules.nofollow
         self._texts: dict[CanonicalUrl, str] = {}
         self._room = MAX_LINK_CHARS
         self.other = 0  # mentions without a valid http(s) URL

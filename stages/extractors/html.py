@@ -14,18 +14,19 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode, SelectolaxError
 
-from penstock.crawler.messages import CanonicalUrl, Content, Document, Links
+from penstock.crawler.messages import CanonicalUrl, Content, Document, LinkRules, Links
+from penstock.crawler.policies.robots_directives import forbids_links, split_directives
 from penstock.crawler.urls import MAX_URL_CHARS, Joiner, is_http, without_fragment
 from penstock.stages.extractors import MAX_LINK_CHARS, MAX_LINKS
 from penstock.stages.extractors.text.charset import escape_query, sniff, to_utf8
 from penstock.stages.extractors.text.markup import (
     HTML_SPACE,
     collapse,
-    directives,
+    has_more_tags,
     is_move,
-    is_nofollow,
     refresh_target,
     tokens,
 )
@@ -35,21 +36,32 @@ if TYPE_CHECKING:
 
 # One walk finds all we read but the title. `[href]` alone costs less than `a[href]`, and each
 # further tag or attribute in the list half as much again, so sorting in Python is cheaper.
-_WANTED = "[href],meta"
+_WANTED = "[href],meta,frame,iframe,template[shadowrootmode]"
 
 # No mutation events: all they would do is copy options into <selectedcontent>.
 _OPTIONS = LexborDocumentOptions.WO_EVENTS.value
 
 # Cheaper to compare than `tag`; the numbers are lexbor's own.
-_A, _AREA, _BASE, _LINK, _META = (
-    LexborHTMLParser("").create_node(tag).tag_id for tag in ("a", "area", "base", "link", "meta")
+_A, _AREA, _BASE, _LINK, _META, _FRAME, _IFRAME, _TEMPLATE = (
+    LexborHTMLParser("").create_node(tag).tag_id
+    for tag in ("a", "area", "base", "link", "meta", "frame", "iframe", "template")
 )
 
-_ROBOTS_NAMES = frozenset({"robots", "penstock"})
+# What link elements in the head lead to besides resources; `previous` is an old word for `prev`.
+_HEAD_RELS = frozenset({"next", "prev", "previous", "alternate", "amphtml"})
+_RECORDED_RELS = _HEAD_RELS | {"frame", "iframe"}
+_API_TYPES = ("json", "oembed")  # alternates of these types are for programs: they are no links
+
+# Documents within the document: shadow trees and srcdoc. All of them together, for one page.
+_MAX_INNER_CHARS = 1 << 20
+_MAX_INNER_TAGS = 1_000  # of srcdoc, whose tags do not count when the page's own are counted
+_MAX_INNER_DEPTH = 4
 
 # In the place of a URL: why an href is no link. No canonical URL is spelt like these.
 _OTHER = CanonicalUrl("other")
 _LONG = CanonicalUrl("long")
+
+_NONE = "none"  # no language has this name
 
 # Only a page made to cost time has more titles before the real one, or puts one deeper.
 _MAX_TITLES = 32
@@ -57,7 +69,7 @@ _MAX_DEPTH = 256
 
 
 class HtmlExtractor:
-    """Reads HTML and XHTML (as HTML) the way a browser without scripts would. A kind of document."""
+    """Reads HTML and XHTML the way a browser without scripts would. A kind of document."""
 
     content_types = ("text/html", "application/xhtml+xml")
     is_optional = False
@@ -79,16 +91,20 @@ class HtmlExtractor:
         return None if self._fields is None or self._fields.portable else self._run_plugins
 
     def _read(self, document: Document) -> Content:
-        encoding = sniff(document.body, document.charset)
-        utf8 = to_utf8(document.body, encoding)
-        tree = LexborHTMLParser(utf8, options=_OPTIONS)
-        found = _sort(tree.css(_WANTED))
+        html, utf8, encoding = _decoded(document)
+        tree = LexborHTMLParser(html, options=_OPTIONS)
+        found = _Found(rules=document.rules)
+        _sort(tree.css(_WANTED), found)
         base = _base_url(document.url, found.base, self._join)
         links = _Merger(base, self._join, encoding)
         canonical = links.resolve(without_fragment(found.canonical)) if found.canonical else _OTHER
+        if document.refresh or document.link:
+            canonical = _read_headers(document, found, links, canonical)
+        rules = document.rules
         merged = links.merge(
             found.mentions,
-            nofollow=document.nofollow or is_nofollow(found.robots),
+            nofollow=not rules.nofollow and (document.nofollow or any(map(forbids_links, found.robots))),
+            follows_nofollow=rules.nofollow,
             # Texts of links that do not enclose one another are no longer than the page.
             text_chars=len(utf8),
         )
@@ -96,7 +112,7 @@ class HtmlExtractor:
             links=merged,
             title=_title(tree),
             canonical=None if canonical in links.invalid else canonical,
-            language=_language(tree),
+            language=_language(tree, found.language),
             robots=", ".join(found.robots) or None,
             other_links=links.invalid[_OTHER],
             long_links=links.invalid[_LONG],
@@ -115,13 +131,25 @@ class HtmlExtractor:
         """
         import asyncio  # not in parser processes: 40 ms
 
-        encoding = sniff(document.body, document.charset)
-        utf8 = to_utf8(document.body, encoding)
-        tree = await asyncio.to_thread(LexborHTMLParser, utf8, options=_OPTIONS)
-        base = _base_url(document.url, _sort(tree.css("base[href]")).base, self._join)
+        html, utf8, encoding = _decoded(document)
+        tree = await asyncio.to_thread(LexborHTMLParser, html, options=_OPTIONS)
+        found = _Found(rules=document.rules)
+        _sort(tree.css("base[href]"), found)
+        base = _base_url(document.url, found.base, self._join)
         assert self._fields is not None
         links = _Merger(base, self._join, encoding)
         return self._fields.add_plugins(content, tree, utf8, document, links.resolve)
+
+
+def _decoded(document: Document) -> tuple[bytes, bytes, str]:
+    """What the HTML parser reads, the document in UTF-8, and the name of its encoding."""
+    if document.content_type is not None and document.content_type != "text/html":
+        from penstock.stages.extractors.xml.xhtml import xhtml_to_html  # many crawls meet no XHTML
+
+        return xhtml_to_html(document.body, document.charset)
+    encoding = sniff(document.body, document.charset)
+    utf8 = to_utf8(document.body, encoding)
+    return utf8, utf8, encoding
 
 
 class _Mention(Struct):
@@ -129,6 +157,7 @@ class _Mention(Struct):
 
     attributes: Mapping[str, str | None]
     text: str = ""
+    followed: bool = True
 
     def text_lexbor(self) -> str:
         return self.text
@@ -137,15 +166,19 @@ class _Mention(Struct):
 class _Found(Struct):
     """What one walk over the document met, not yet resolved: the base may come last."""
 
+    rules: LinkRules
     mentions: list[LexborNode | _Mention] = field(default_factory=list)
     base: str | None = None  # href of the first base element that has one
     canonical: str | None = None  # href of the first link[rel~=canonical]
     robots: dict[str, None] = field(default_factory=dict)  # directives, in order
     refresh: str = ""  # content of the first meta refresh that leads to another page
+    language: str | None = None  # of meta http-equiv=content-language
+    inner_room: int = _MAX_INNER_CHARS
+    inner_tags: int = _MAX_INNER_TAGS
 
 
-def _sort(nodes: Iterable[LexborNode]) -> _Found:
-    found = _Found()
+def _sort(nodes: Iterable[LexborNode], found: _Found, depth: int = 0) -> None:
+    """`depth`: documents around this one, whose base, directives and canonical URL are not the page's."""
     mentions = found.mentions
     for node in nodes:
         tag = node.tag_id
@@ -156,28 +189,130 @@ def _sort(nodes: Iterable[LexborNode]) -> _Found:
         if tag == _AREA:
             mentions.append(_Mention(attributes, attributes.get("alt") or ""))
         elif tag == _META:
-            _read_meta(attributes, found, node)
+            if not depth:
+                _read_meta(attributes, found, node)
         elif tag == _LINK:
-            if found.canonical is None and "canonical" in tokens(attributes.get("rel")):
-                found.canonical = attributes.get("href") or None  # an empty one says nothing
-        elif tag == _BASE and found.base is None:
-            found.base = attributes.get("href") or ""
-    return found
+            if not depth:
+                _read_link(attributes, found)
+        elif tag == _BASE:
+            if found.base is None and not depth:
+                found.base = attributes.get("href") or ""
+        elif tag in (_FRAME, _IFRAME):
+            _read_frame(attributes, found, "frame" if tag == _FRAME else "iframe", depth)
+        elif tag == _TEMPLATE:
+            # HTML standard, "declarative shadow roots". The content is no part of the tree.
+            _read_inner(node.html or "", found, depth, is_template=True)
 
 
 def _read_meta(attributes: Mapping[str, str | None], found: _Found, node: LexborNode) -> None:
     content = attributes.get("content")
     if not content:
         return
-    if (attributes.get("http-equiv") or "").lower() == "refresh":
+    pragma = (attributes.get("http-equiv") or "").lower()
+    if pragma == "refresh":
         target = refresh_target(content)
         if target:
             found.mentions.append(_Mention({"href": target, "rel": "refresh"}))
             # What is there for browsers without scripts is a way, but no move: the site has scripts.
             if not found.refresh and not (node.parent is not None and node.parent.tag == "noscript"):
                 found.refresh = content
-    elif (attributes.get("name") or "").lower() in _ROBOTS_NAMES:
-        found.robots |= dict.fromkeys(directives(content))
+    elif pragma == "content-language":
+        # HTML standard, "content language state": one language, or it says nothing.
+        if "," not in content and (words := content.strip(HTML_SPACE).split()):
+            found.language = words[0]
+    elif (attributes.get("name") or "").lower() in ("robots", found.rules.token):
+        found.robots |= dict.fromkeys(split_directives(content))
+
+
+def _read_link(attributes: Mapping[str, str | None], found: _Found) -> None:
+    """A link element, or a link of the Link header in the shape of one."""
+    rels = tokens(attributes.get("rel"))
+    if not rels:
+        return
+    if "canonical" in rels and found.canonical is None:
+        found.canonical = attributes.get("href") or None  # an empty one says nothing
+    if _HEAD_RELS.isdisjoint(rels) or "stylesheet" in rels or not attributes.get("href"):
+        return
+    kind = (attributes.get("type") or "").lower()
+    if not any(api in kind for api in _API_TYPES):
+        text = attributes.get("title") or ""
+        found.mentions.append(_Mention(attributes, text, found.rules.head_links))
+
+
+def _read_frame(attributes: Mapping[str, str | None], found: _Found, rel: str, depth: int) -> None:
+    """The document of a frame is another page, that of srcdoc a part of this one."""
+    srcdoc = attributes.get("srcdoc") if rel == "iframe" else None
+    if srcdoc is not None:
+        _read_inner(srcdoc, found, depth)
+        return
+    source = (attributes.get("src") or "").strip(HTML_SPACE)
+    if source and source[:6].lower() != "about:":
+        text = attributes.get("title") or ""
+        found.mentions.append(_Mention({"href": source, "rel": rel}, text, found.rules.frames))
+
+
+def _read_inner(html: str, found: _Found, depth: int, *, is_template: bool = False) -> None:
+    """Take the links of a document that is written inside of another. Its bounds are the same wherever
+    the page is read: markup in an attribute is not seen by what decides where that is."""
+    body = html.encode("utf-8", "replace")
+    found.inner_room -= len(body)
+    if depth >= _MAX_INNER_DEPTH or found.inner_room < 0:
+        return
+    if not is_template:
+        if has_more_tags(body, found.inner_tags):
+            return
+        found.inner_tags -= body.count(b"<")
+    else:
+        body = body.replace(b"<template", b"<div", 1)
+    _sort(LexborHTMLParser(body, options=_OPTIONS).css(_WANTED), found, depth + 1)
+
+
+def _read_headers(document: Document, found: _Found, links: _Merger, canonical: CanonicalUrl) -> CanonicalUrl:
+    """Take the links that the headers name; return the canonical URL. That of the document itself wins."""
+    if document.refresh and (target := refresh_target(document.refresh)):
+        found.mentions.append(_Mention({"href": target, "rel": "refresh"}))
+    if document.link:
+        named = header_links(document.link, document.url, document.rules)
+        found.mentions += named.mentions
+        if canonical in links.invalid and named.canonical is not None:
+            return links.resolve(without_fragment(named.canonical))
+    return canonical
+
+
+def header_links(header: str, url: CanonicalUrl, rules: LinkRules) -> _Found:
+    """What a Link header names. Its targets are relative to the URL of the answer, not to a base element."""
+    from penstock.crawler.urls import resolve
+    from penstock.stages.extractors.text.link_header import read_link_header
+
+    named = _Found(rules=rules)
+    for attributes in read_link_header(header):
+        target = resolve(url, attributes["href"] or "")
+        if target is not None:
+            attributes["href"] = target
+            _read_link(attributes, named)
+    return named
+
+
+def with_headers(content: Content | None, document: Document) -> Content | None:
+    """Add what the headers say of a document that is no HTML, such as an image, which nobody reads."""
+    found = _Found(rules=document.rules)
+    links = _Merger(document.url, Joiner(), "utf-8")
+    canonical = _read_headers(document, found, links, _OTHER)
+    if not found.mentions and canonical in links.invalid:
+        return content
+    rules = document.rules
+    named = links.merge(
+        found.mentions,
+        nofollow=document.nofollow and not rules.nofollow,
+        follows_nofollow=rules.nofollow,
+        text_chars=MAX_LINK_CHARS,
+    )
+    content = content or Content()
+    if named:
+        merged = {link.url: link for link in named}
+        named = Links.of((merged | {link.url: link for link in content.links}).values())
+    own = None if canonical in links.invalid else canonical
+    return replace(content, links=named or content.links, canonical=content.canonical or own)
 
 
 def _moved_to(found: _Found, document: Document, links: Links, merger: _Merger) -> CanonicalUrl | None:
@@ -187,10 +322,16 @@ def _moved_to(found: _Found, document: Document, links: Links, merger: _Merger) 
     if document.refresh is not None and refresh_target(document.refresh) is not None:
         content = document.refresh
     target = refresh_target(content)
-    if target is None or not is_move(content, is_notice=len(links) == 1):
+    if target is None or not is_move(content, is_notice=_is_notice(links)):
         return None
     url = merger.resolve(without_fragment(target))
     return url if url in links.urls and url != document.url else None
+
+
+def _is_notice(links: Links) -> bool:
+    """True if the page leads a visitor nowhere but where its refresh does."""
+    ways = (set(links.rels.get(at, "").split()) for at in range(len(links)))
+    return sum(not rels or not rels <= _RECORDED_RELS for rels in ways) == 1
 
 
 def _base_url(url: CanonicalUrl, href: str | None, join: Joiner) -> str:
@@ -219,8 +360,15 @@ class _Merger:
             return _OTHER
         return CanonicalUrl(url) if len(url) <= MAX_URL_CHARS else _LONG
 
-    def merge(self, mentions: Sequence[LexborNode | _Mention], *, nofollow: bool, text_chars: int) -> Links:
-        """Return one link per target, in document order.
+    def merge(
+        self,
+        mentions: Sequence[LexborNode | _Mention],
+        *,
+        nofollow: bool,
+        follows_nofollow: bool,
+        text_chars: int,
+    ) -> Links:
+        """Return one link per target, in document order. With `nofollow` none of them is followed.
 
         `text_chars` bounds the texts taken: links that enclose one another can otherwise
         make a small page yield any amount of text, each repeating all that is within it.
@@ -260,8 +408,12 @@ class _Merger:
             said = tokens(rel) if rel else {}  # of blanks only: none
             if said:
                 rels.setdefault(url, {}).update(said)
-            if "nofollow" not in said:
-                followed.add(url)
+                # Whatever is not followed for what it is has a rel that says so.
+                if ("nofollow" in said and not follows_nofollow) or (
+                    type(mention) is _Mention and not mention.followed
+                ):
+                    continue
+            followed.add(url)
         if nofollow:
             followed.clear()
         numbered = list(enumerate(texts)) if rels or len(followed) < len(texts) else []
@@ -299,9 +451,15 @@ def _is_foreign(node: LexborNode) -> bool:
     return True
 
 
-def _language(tree: LexborHTMLParser) -> str | None:
-    root = tree.root
-    language = root.attributes.get("lang") if root is not None else None
+def _language(tree: LexborHTMLParser, pragma: str | None) -> str | None:
+    """HTML standard, "determine the language of a node", for what the page shows: the nearest `lang`
+    of body and html, then the pragma. An empty one says that the language is not known."""
+    root, body = tree.root, tree.body
+    language = root.attributes.get("lang", _NONE) if root is not None else _NONE
+    if language is _NONE and body is not None:
+        language = body.attributes.get("lang", _NONE)
+    if language is _NONE:
+        language = pragma
     return (language or "").strip(HTML_SPACE) or None
 
 

@@ -55,7 +55,8 @@ class Mention:
         return "nofollow" not in self.rel.split()
 
     def write(self) -> str:
-        href = html.escape(self.href)
+        # In XHTML a line break is a blank, unless it is a character reference (XML 1.0 section 3.3.3).
+        href = html.escape(self.href).translate({9: "&#9;", 10: "&#10;", 13: "&#13;"})
         if self.tag == "refresh":
             return f'<meta http-equiv="Refresh" content="3; url={href}" />'
         rel = f' rel="{self.rel.title()}"' if self.rel else ""  # the tokens know no case

@@ -1,4 +1,4 @@
-"""Markup: white space, tokens, refresh and robots directives of HTML; a bound on the number of tags.
+"""Markup: white space, tokens and refresh directives of HTML; a bound on the number of tags.
 
 May touch: nothing. Pure text in, plain values out; does not raise.
 """
@@ -6,7 +6,6 @@ May touch: nothing. Pure text in, plain values out; does not raise.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 
 HTML_SPACE = " \t\n\f\r"  # less than Python's: a no-break space is text
 
@@ -54,7 +53,7 @@ def is_move(content: str, *, is_notice: bool) -> bool:
 
 
 def refresh_target(content: str) -> str | None:
-    """Return the target of a meta refresh, as written; None if there is none, or if it is the page itself.
+    """Return the target of a meta refresh or a Refresh header, as written; None: none, or the page itself.
 
     HTML standard, "shared declarative refresh steps". A browser heeds the first refresh of
     a document only; we take each as a link, since which of them fires is a matter of time.
@@ -69,20 +68,3 @@ def refresh_target(content: str) -> str | None:
     if target.startswith(('"', "'")):
         target = target[1:].partition(target[0])[0]
     return target or None
-
-
-def directives(content: str) -> Sequence[str]:
-    """Split the content of a meta robots at its commas, lower case."""
-    parts = (collapse(part) for part in content.lower().split(","))
-    return [part for part in parts if part]
-
-
-def is_nofollow(robots: Iterable[str]) -> bool:
-    """True if the directives of a meta robots forbid to follow any link of the page.
-
-    (For the header X-Robots-Tag, which names agents, see `policies.robots_txt.forbids_following`.)
-    """
-    # "noindex nofollow", without the comma, is a common mistake whose meaning is plain; but
-    # the "none" of "max-image-preview: none" is a value, not a directive.
-    words = {word for directive in robots if ":" not in directive for word in directive.split()}
-    return not words.isdisjoint(("nofollow", "none"))

@@ -103,8 +103,7 @@ class TestLinks:
         [
             "<a>no href</a>",
             "<a name=x>anchor</a>",
-            "<link rel=next href=/x>",
-            "<iframe src=/x></iframe>",
+            "<link rel=author href=/x>",
             "<form action=/x></form>",
             "<!-- <a href=/x>comment</a> -->",
             "<script>'<a href=/x>script</a>'</script>",

@@ -1,0 +1,48 @@
+"""Link header: the links that an answer names in its headers (RFC 8288 section 3).
+
+May touch: nothing. Pure text in, plain values out; does not raise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+# Appendix B.2 of the RFC. No piece can backtrack into another.
+_TARGET = re.compile(r"[\s,]*+<([^>]*+)>")
+_PARAMETER = re.compile(
+    r"[ \t]*+;[ \t]*+([^\s=;,<>\"]*+)"
+    r"(?:[ \t]*+=[ \t]*+(?:\"((?:[^\"\\]|\\.)*+)(?:\"|\Z)|([^\s;,\"]*+)))?+",
+    re.DOTALL,
+)
+_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+_REST = re.compile(r"[^,\"<]*+(?:\"(?:[^\"\\]|\\.)*+(?:\"|\Z)[^,\"<]*+)*+", re.DOTALL)
+MAX_LINKS = 1_000  # of one answer
+
+
+def read_link_header(header: str) -> Iterator[dict[str, str | None]]:
+    """The links of a Link header, each as the attributes of a `link` element: `href`, `rel`, `type` ...
+
+    The first of several parameters of one name counts. A link with an `anchor` is not about this
+    document, and is left out (section 3.2). What is no link is passed over.
+    """
+    at, end, count = 0, len(header), 0
+    while at < end and count < MAX_LINKS:
+        target = _TARGET.match(header, at)
+        if target is None:
+            rest = _REST.match(header, at)
+            at = max(rest.end() if rest is not None else at, at + 1)
+            continue
+        at = target.end()
+        attributes: dict[str, str | None] = {"href": target[1].strip()}
+        while (parameter := _PARAMETER.match(header, at)) is not None:
+            at = parameter.end()
+            name, quoted, token = parameter.groups()
+            value = _QUOTED_PAIR.sub(r"\1", quoted) if quoted is not None else token or ""
+            if name:
+                attributes.setdefault(name.lower(), value)
+        rest = _REST.match(header, at)  # up to the comma
+        at = max(rest.end() if rest is not None else at, target.end())
+        count += 1
+        if "anchor" not in attributes:
+            yield attributes
