@@ -7,6 +7,7 @@ May touch: nothing.
     │   ├── BadConfig        a flag, an option file or a seed; all bad fields together
     │   ├── BadDatabase      not a crawl, damaged, newer, or of another crawl
     │   │   └── DatabaseInUse    exit 75: another process holds the file
+    │   ├── LogInFailed      the log-in of --session did not succeed
     │   └── BadQuery         SQL, a report or a URL given to a reading command
     ├── StorageFailed        the disk or the database failed while running
     └── TooManyInternalFailures  20 pages in a row failed by an unexpected error
@@ -43,6 +44,10 @@ class DatabaseInUse(BadDatabase):
     """Another process crawls into the file, or analyses it."""
 
     exit_code = 75  # EX_TEMPFAIL of sysexits.h: the same command may succeed later
+
+
+class LogInFailed(Refusal):
+    """The log-in of a session did not succeed, so no page was requested."""
 
 
 class BadQuery(Refusal):

@@ -203,6 +203,12 @@ REASONS: Mapping[str, About] = {
     "sitemap_nesting": About("it stands behind more than three levels of sitemap indexes"),
     "nearer_first": About("it may contain a session id, so URLs of a lower depth are fetched first"),
     "handshake": About("its redirects set a cookie: it is requested with cookies when nothing else is left"),
+    "logout": About("it would end the session (--session): such URLs are not requested"),
+    "login": About("it is the log-in page of --session, which is not part of the crawl"),
+    "logged_out": About(
+        "the session ended, and a new log-in did not bring it back",
+        "check the password and `check` in the session file; the next run logs in anew",
+    ),
     "trap": About("it looks like an endless site", "--no-traps follows such URLs"),
     "trap:length": About("it is longer than 2,083 characters"),
     "trap:segments": About("its path has too many segments", "--no-traps follows such URLs"),

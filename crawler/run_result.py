@@ -15,7 +15,7 @@ from penstock.crawler.extraction import SourceTally
 from penstock.crawler.ports import Totals
 from penstock.crawler.snapshot import Snapshot
 
-COMPLETE, INTERNAL_FAILURES, BUDGET_SPENT, NOTHING_STORED, TOO_MANY_FAILED = 0, 1, 3, 4, 6
+COMPLETE, INTERNAL_FAILURES, BUDGET_SPENT, NOTHING_STORED, TOO_MANY_FAILED, LOGGED_OUT = 0, 1, 3, 4, 6, 7
 BY_SIGNAL = {"sighup": 129, "sigint": 130, "sigterm": 143}  # 128 and the signal's number
 BUDGETS = frozenset({"max_pages", "max_pages_per_host", "max_time", "max_bytes"})
 BY_PROGRAM = "stopped"  # the program that ran the crawl as a library wanted no more pages
@@ -25,7 +25,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """How a run ended: its reason, its counts, and those of the whole crawl."""
 
     # Of the command: 0 complete, 1 with internal failures, 3 a budget or the program ended it, 4 no page is
-    # stored, 6 more failed than `max_failed` allows, 129 and more a signal.
+    # stored, 6 more failed than `max_failed` allows, 7 the session
+    # has ended, 129 and more a signal.
     exit_code: int
     stop_reason: str  # finished, stopped, sigint, sigterm, sighup, or a budget's name
     run_id: int  # runs.id in the file, from 1
@@ -63,6 +64,8 @@ def exit_code(
     """
     if reason in BY_SIGNAL:
         return BY_SIGNAL[reason]
+    if reason == "logged_out":
+        return LOGGED_OUT
     ended_early = reason in BUDGETS or reason == BY_PROGRAM
     if not ended_early and (internal or any(tally.is_broken for tally in sources)):
         return INTERNAL_FAILURES

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -56,6 +57,7 @@ from penstock.storage.writing.crawl_store import CrawlSettings, OpenRun
 from penstock.storage.writing.parse_marks import ParseMarks
 
 if TYPE_CHECKING:
+    from penstock.crawler.config.session_file import LogIn
     from penstock.crawler.policies.cookies import Cookies
     from penstock.crawler.policies.rewrite import Rewrite
     from penstock.stages.extractors.fields.field_extractor import FieldExtractor
@@ -72,6 +74,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
     config: CrawlConfig
     cookies: Cookies | None
     trust: Trust | None
+    log_in: LogIn | None
     tiers: Mapping[str, Tier]
     plan: Plan | None
     fields: FieldExtractor | None
@@ -98,7 +101,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
         if self.rewrite is not None:
             seeds = tuple(dict.fromkeys(map(self.rewrite, seeds)))
         return CrawlSettings(
-            identity=config.identity(),
+            identity=config.identity() | ({} if self.log_in is None else {"session": self.log_in.plan.name}),
             seeds=seeds,
             sitemaps=config.canonical_sitemaps,
             robots=not config.no_robots,
@@ -120,6 +123,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
             headers=dict(config.headers),
             header_origins=config.credential_origins,
             cookies=self.cookies,
+            log_in=self.log_in,
             proxy=config.exit,
             trust=self.trust,
             public_only=config.public_only,
@@ -138,7 +142,8 @@ class Blueprint(Struct, frozen=True, kw_only=True):
     def admission(self, seeds: Sequence[CanonicalUrl]) -> Admission:
         """The check that every URL passes before it enters the frontier."""
         config = self.config
-        scope = Scope(config.scope, seeds, config.included, config.excluded, registrable_domain)
+        closed = None if self.log_in is None else self.log_in.plan.closed
+        scope = Scope(config.scope, seeds, config.included, config.excluded, registrable_domain, closed)
         return Admission(
             scope,
             Horizon(depth=config.depth),
@@ -176,6 +181,7 @@ def make_blueprint(
         config=config,
         cookies=cookies_of(config),
         trust=trust_of(config),
+        log_in=log_in_of(config),
         tiers=load_tiers(config.tiers[0], given_plugs("fetchers", fetchers)),
         plan=plan,
         fields=fields,
@@ -215,6 +221,18 @@ def trust_of(config: CrawlConfig) -> Trust | None:
         client_key=config.client_key,
         key_password=key_password() if config.client_cert is not None else None,
     )
+
+
+def log_in_of(config: CrawlConfig) -> LogIn | None:
+    """Raises BadConfig for a session file that cannot be used."""
+    if config.session is None:
+        return None
+    from penstock.crawler.config.session_file import LogIn, read_session
+    from penstock.stages.extractors.fields.form import check_selectors, fill_form, has_check
+
+    plan = read_session(str(config.session))
+    check_selectors(plan, str(config.session))
+    return LogIn(plan, partial(fill_form, plan), partial(has_check, plan))
 
 
 class Observer(Struct, frozen=True, kw_only=True):

@@ -63,6 +63,7 @@ EXIT_CODES = {
     4: "no page could be stored; the same command tries again",
     5: "a --fail-if of diff is true",
     6: "more URLs failed than --max-failed allows",
+    7: "the session of --session ended, and a new log-in did not bring it back; resumable",
     75: "another process holds the file; try again later",
     129: "stopped by SIGHUP; resumable",
     130: "stopped by SIGINT (Ctrl-C); resumable",

@@ -41,6 +41,7 @@ _ENDINGS = {
     "max_pages_per_host": "stopped by --max-pages-per-host: some hosts have more pages",
     "max_time": "stopped by --max-time",
     "max_bytes": "stopped by --max-bytes",
+    "logged_out": "stopped: the session ended, and a new log-in did not bring it back",
     "sigint": "interrupted",
     "sigterm": "terminated",
     "sighup": "stopped: the terminal was closed",

@@ -7,6 +7,7 @@ environment    the two options that should not be typed on a command line.
 seeds          check the URLs that a crawl starts from.
 credentials    headers, passwords, cookies and the proxy of the operator, checked and parsed.
 patterns       the operator's regular expressions, for URLs and for texts, matched in linear time.
+session_file   how to log in to a site before the first page, as TOML.
 select_rules   the operator's rules for the values to extract from each page.
 number_marks   currencies, factors and the decimal signs of languages: facts for `numbers`.
 numbers        one number in the text of a page, or why there is none.

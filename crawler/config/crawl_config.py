@@ -207,6 +207,10 @@ class CrawlConfig:
     cookies: str | Path | None = field(default=None, metadata=option(
         CREDENTIALS, "FILE", optional(checks.check_file_path),
         "send the cookies of this file (Netscape format); cookies that servers set are not stored"))
+    session: str | Path | None = field(default=None, metadata=option(
+        CREDENTIALS, "FILE", optional(checks.check_file_path),
+        "log in before the first page as this TOML file says, and crawl within that session; its name is "
+        "part of the crawl's identity"))
     credentials_to: Sequence[str] = field(default=(), metadata=option(
         CREDENTIALS, "ORIGIN", each(credentials.check_origin),
         "send --header, --auth, --cookies and --client-cert to this scheme://host:port too; repeatable"))
@@ -365,6 +369,7 @@ class CrawlConfig:
         public["header"] = [text.partition(":")[0] for text in self.header]
         public["auth"] = None if self.auth is None else credentials.SET
         public["cookies"] = None if self.cookies is None else str(self.cookies)
+        public["session"] = None if self.session is None else str(self.session)
         public["proxy"] = None if self.exit is None else self.exit.shown
         public["seeds"] = list(self.seeds[:_SEEDS_SHOWN])  # one row per run must stay small
         public["seeds_total"] = len(self.seeds)
@@ -391,6 +396,8 @@ def _contradictions(config: CrawlConfig) -> Iterator[str]:
         yield "--auth: --header sets Authorization too; use one of the two"
     if config.cookies is not None and "cookie" in named:
         yield "--cookies: --header sets Cookie too; use one of the two"
+    if config.session is not None and config.tiers[0] != "plain":
+        yield "--session: only the fetch tier plain can log in; leave out --tiers"
 
 
 def _finder(expressions: Sequence[str]) -> Callable[[str], bool] | None:

@@ -27,6 +27,7 @@ class Scope:
     include: Callable[[str], bool] | None = None
     exclude: Callable[[str], bool] | None = None
     registrable: Callable[[str], str | None] = lambda host: None
+    closed: Callable[[CanonicalUrl], str | None] | None = None  # the rule of a session: logout or login
     _hosts: frozenset[str] = field(init=False)
     _domains: frozenset[str] = field(init=False)
     _prefixes: tuple[str, ...] = field(init=False)
@@ -38,18 +39,18 @@ class Scope:
         object.__setattr__(self, "_prefixes", tuple(path[: path.rindex("/") + 1] for path in paths))
 
     def rule(self, url: CanonicalUrl) -> str | None:
-        """Return `scope`, `include` or `exclude`, or None if the URL may be crawled."""
+        """Return `scope`, `include`, `exclude`, `logout` or `login`, or None if the URL may be crawled."""
         if not self.inside(url):
             return "scope"
         if self.include is not None and not self.include(url):
             return "include"
         if self.exclude is not None and self.exclude(url):
             return "exclude"
-        return None
+        return None if self.closed is None else self.closed(url)
 
     def with_seed(self, url: CanonicalUrl) -> Scope:
         """Return the scope of these seeds and one more."""
-        return Scope(self.kind, (*self.seeds, url), self.include, self.exclude, self.registrable)
+        return Scope(self.kind, (*self.seeds, url), self.include, self.exclude, self.registrable, self.closed)
 
     def inside(self, url: CanonicalUrl) -> bool:
         """True if the URL is in the scope of the seeds, whatever the patterns say."""

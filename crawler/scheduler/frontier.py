@@ -48,6 +48,7 @@ from penstock.crawler.urls import origin
 FIRST_CONTACT_SECONDS = 3.0
 MAX_DEFERRED = 16_000  # deferred URLs that are taken into the window at once
 HOSTS_LOOKED_AT = 50  # to tell what holds the frontier back
+LOGGED_OUT = "logged_out"
 NEARER_FIRST = "nearer_first"
 """The reason of a URL that may carry a session id while it is still pending."""
 
@@ -92,13 +93,13 @@ class DeferredUrls:
             return None  # it was requested already
         return self._sessions.rule(CanonicalUrl(url.url), url.depth)
 
-    async def release(self, *, without: Collection[str] = ()) -> Sequence[Pending]:
+    async def release(self, *, without: Collection[str] = (), plans: bool = True) -> Sequence[Pending]:
         """Return the deferred URLs of the least depth, except those of the hosts `without`.
 
-        Only right when nothing else is left to do.
+        Only right when nothing else is left to do. `plans`: handshakes too.
         """
         found = await self._store.deferred(limit=MAX_DEFERRED, without=without)
-        if not found and await self._store.plan_handshakes():
+        if not found and plans and await self._store.plan_handshakes():
             self._noted_below = 0  # their pages may be near the seeds
             found = await self._store.deferred(limit=MAX_DEFERRED, without=without)
         found = [url for url in found if url.host not in without]  # where a handshake begins
@@ -160,6 +161,7 @@ class Frontier:
         self._retry_check = 0.0  # when to look for due retries next; unix seconds
         self._wake_up: asyncio.Future[None] | None = None  # while `next` waits
         self._changed = False  # something happened since `next` last looked
+        self._logged_out: set[str] = set()  # hosts whose session has ended
         self.leased = 0  # handed out and not yet settled
 
     def __repr__(self) -> str:
@@ -193,7 +195,10 @@ class Frontier:
 
     @property
     def spent(self) -> str | None:
-        """The budget that is used up, if one is: the crawl's, or that of some hosts."""
+        """Why URLs are left pending, if some are: the budget that is used up, the crawl's or that of some
+        hosts, or a session that has ended."""
+        if self._logged_out:
+            return LOGGED_OUT
         spent = self._budget.spent(pages=self._pages, size=self._bytes)
         return spent or ("max_pages_per_host" if self._window.spent else None)
 
@@ -233,6 +238,8 @@ class Frontier:
         latency = None if result.answer is None else result.answer.latency
         timed_out = latency is None and isinstance(result, Failed) and result.reason in TIMEOUTS
         self._window.note_latency(host, slow=timed_out or (latency or 0.0) >= SLOW_SECONDS)
+        if isinstance(result, Failed) and result.reason == LOGGED_OUT:
+            self._logged_out.add(task.host)
         self._window.answered(host, pause_until=pause_until, adapted=adapted)
         self._notify()
 
@@ -360,6 +367,9 @@ class Frontier:
         URL between the read and the comparison with memory.
         """
         window = self._window
+        for name in self._logged_out - window.spent:
+            if (host := window.queues.get(name)) is not None:
+                window.leave_on_disk(host)
         if now >= self._retry_check and window.pending >= MAX_URLS:
             self._retry_check = now + 1.0
         if now >= self._retry_check:
@@ -392,7 +402,8 @@ class Frontier:
             return False
         if not self._window.spent and not await self._store.unfinished():
             return True
-        if found := await self._deferred.release(without=self._window.spent):
+        plans = not self._logged_out  # what the session has left is not known yet
+        if found := await self._deferred.release(without=self._window.spent, plans=plans):
             self._window.add(found)
             self._notify()
             return False

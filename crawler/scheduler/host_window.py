@@ -410,10 +410,14 @@ class HostWindow:
         host.pages = pages
         if self.max_pages is None or pages < self.max_pages:
             return False
+        self.leave_on_disk(host)
+        return True
+
+    def leave_on_disk(self, host: HostQueue) -> None:
+        """Request nothing more of this host in this run."""
         self.spent.add(host.name)
         self._drop_urls(host)
         host.more_on_disk = False
-        return True
 
     def changed_throttles(self) -> dict[str, HostThrottle]:
         """Return the throttles that changed since the last call, by host."""

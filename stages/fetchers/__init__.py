@@ -50,6 +50,7 @@ from penstock.crawler.ports import ByteBudget, Fetcher
 from penstock.stages.http.mime import is_html as wants_html
 
 if TYPE_CHECKING:
+    from penstock.crawler.config.session_file import LogIn
     from penstock.crawler.policies.cookies import Cookies
     from penstock.stages.http.trust import Trust
 
@@ -67,6 +68,7 @@ class FetchContext:
     headers: Mapping[str, str] = field(repr=False)  # the operator's, which may be credentials
     header_origins: frozenset[str] | None = None  # they go to these origins only; None: to all
     cookies: Cookies | None = None  # the operator's; they go to `header_origins` only
+    log_in: LogIn | None = None  # before the first page; only the tier `plain` can
     proxy: Proxy | None = None  # every request leaves through it
     max_sockets: int | None = None  # open at once, idle ones included; None: any number
     trust: Trust | None = None  # the operator's TLS contexts; None: the system's authorities

@@ -12,7 +12,7 @@ for a page, its redirects are not admitted like other URLs, its URL requoting ch
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.crawler.messages import Failed, Fetched, FetchTask
 from penstock.crawler.ports import ByteHold
@@ -24,6 +24,9 @@ from penstock.stages.http.mime import Mime
 from penstock.stages.http.request import CredentialSender, RequestTemplates
 from penstock.stages.http.response import ResponseHead
 from penstock.stages.http.sniffing import sniff_mime
+
+if TYPE_CHECKING:
+    from penstock.crawler.config.session_file import LogIn
 
 
 class BodyRule(NamedTuple):
@@ -48,6 +51,9 @@ class PlainFetcher:
         self._sent = tuple(each for each in _request_headers(context).items() if each[0].lower() not in own)
         self._rules = _body_rules(context)
         self._may_skip = context.may_skip
+        self._sender = CredentialSender(
+            context.headers, context.header_origins, context.cookies, context.proxy
+        )
         self._client = HttpClient(
             RequestTemplates(
                 _request_headers(context),
@@ -55,7 +61,7 @@ class PlainFetcher:
                 trust=context.trust,
                 shows_certificate=context.header_origins or frozenset(),
             ),
-            CredentialSender(context.headers, context.header_origins, context.cookies, context.proxy),
+            self._sender,
             timeout=context.timeout,
             public_only=context.public_only,
             proxy=context.proxy,
@@ -124,8 +130,32 @@ class PlainFetcher:
 NO_BODY = Body(b"", b"")
 
 
+class SessionFetcher(PlainFetcher):
+    """The same within the session of an operator who has logged in."""
+
+    def __init__(self, context: FetchContext, log_in: LogIn) -> None:
+        from penstock.stages.http.session import Session  # few crawls need it
+
+        super().__init__(context)
+        self.session = Session(log_in, self._client, self._sender, context.budget)
+
+    async def get(self, task: FetchTask) -> Fetched | Failed:
+        if self.session.covers(task):
+            return await self.session.get(task, super().get)
+        return await super().get(task)
+
+
 async def open(context: FetchContext) -> PlainFetcher:
-    return PlainFetcher(context)
+    """Raises LogInFailed."""
+    if context.log_in is None:
+        return PlainFetcher(context)
+    fetcher = SessionFetcher(context, context.log_in)
+    try:
+        await fetcher.session.begin()
+    except BaseException:
+        await fetcher.close()
+        raise
+    return fetcher
 
 
 def _body_rules(context: FetchContext) -> Mapping[str, BodyRule]:

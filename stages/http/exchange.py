@@ -81,10 +81,15 @@ class HttpClient:
         self._deadlines = Deadlines(min(MAX_TICK_SECONDS, timeout / 10))
 
     async def request(
-        self, method: str, url: CanonicalUrl, jar: Jar | None = None, timeout: float | None = None
+        self,
+        method: str,
+        url: CanonicalUrl,
+        jar: Jar | None = None,
+        form: bytes | None = None,
+        timeout: float | None = None,
     ) -> Exchange:
         """Send a request, with the cookies of `jar` that belong to it, and return once the head of its
-        response is in; its cookies are in the jar then. Close the exchange.
+        response is in; its cookies are in the jar then. Close the exchange. `form`: the body of a POST.
 
         `timeout`: seconds in all, if less than those of the client.
 
@@ -100,7 +105,10 @@ class HttpClient:
         sent = self._credentials.credentials_for(url, site)
         if jar is not None:
             sent = sent.with_cookies(jar.header(url, now=fetched_at))
+        if form is not None:
+            sent = sent.with_form(len(form))
         destination, data = self._requests.request(method, url, site, sent)
+        data += form or b""
         is_second = False
         while True:
             try:

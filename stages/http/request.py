@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aiohttp import InvalidURL
 
 from penstock.crawler.config.credentials import Proxy
-from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.messages import CanonicalUrl, Jar
 from penstock.crawler.output.logs import get_logger
 from penstock.stages.http.aiohttp_inside import Destination, new_destination
 
@@ -56,6 +56,11 @@ class SentCredentials(NamedTuple):
             headers[own] = "; ".join([*filter(None, kept), cookies])
         return self._replace(in_request=tuple(headers.items()), identify=True)
 
+    def with_form(self, length: int) -> SentCredentials:
+        """The same for a request with a form of `length` bytes."""
+        headers = ("Content-Type", "application/x-www-form-urlencoded"), ("Content-Length", str(length))
+        return self._replace(in_request=(*self.in_request, *headers), identify=True)
+
 
 NO_CREDENTIALS = SentCredentials()
 
@@ -78,18 +83,22 @@ class CredentialSender:
             () if authorization is None else (("Proxy-Authorization", authorization),)
         )
         self._warned: set[str] = set()
+        self.frozen: dict[str, Jar] = {}  # by origin: the cookies of a log-in, which never change
 
     def credentials_for(self, url: CanonicalUrl, site: str) -> SentCredentials:
         """`site`: the origin of `url`."""
-        if not self._origins and not self._to_proxy:
+        if not self._origins and not self._to_proxy and not self.frozen:
             return NO_CREDENTIALS
         own: HeaderLines = ()
         if site in self._origins:
             cookie = self._cookies and self._cookies.header(url, now=time.time())
             own = tuple(({**self._headers, "Cookie": cookie} if cookie else self._headers).items())
         if site.startswith("https:"):
-            return SentCredentials(own, self._to_proxy, identify=bool(own))
-        return SentCredentials(own + self._to_proxy, identify=bool(own))
+            sent = SentCredentials(own, self._to_proxy, identify=bool(own))
+        else:
+            sent = SentCredentials(own + self._to_proxy, identify=bool(own))
+        jar = self.frozen.get(site)
+        return sent if jar is None else sent.with_cookies(jar.header(url, now=time.time()))
 
     def warn_if_withheld(self, site: str, sent: SentCredentials) -> None:
         """Called when `site` denied access: log once for each of a few origins that the operator's

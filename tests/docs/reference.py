@@ -23,6 +23,7 @@ STOP_REASONS: Mapping[str, str] = {
     "max_pages_per_host": "`--max-pages-per-host` is reached on every host that has URLs left",
     "max_time": "`--max-time` is over",
     "max_bytes": "`--max-bytes` is reached",
+    "logged_out": "the session of `--session` ended, and a new log-in did not bring it back",
     "sigint": "Ctrl-C",
     "sigterm": "the system, a service manager or a container stopped it",
     "sighup": "the terminal was closed",
@@ -43,6 +44,8 @@ SKIPPED: Mapping[str, str] = {
     "depth": "further from the seeds than `--depth`",
     "robots": "disallowed by robots.txt",
     "nofollow": "only nofollow links lead to it",
+    "logout": "it would end the session of `--session`",
+    "login": "it is the log-in page of `--session`",
     "redirect_limit": "more than 20 redirects in a row lead to it",
     "address": "its host has no public address (`--public-only`)",
     "trap:segments": "its path has more segments than any real page's",
@@ -55,6 +58,7 @@ SKIPPED: Mapping[str, str] = {
 PENDING: Mapping[str, str] = {
     "http_503, timeout, ...": "the last request failed so; it is repeated at `urls.retry_at`",
     "handshake": "its redirects set a cookie: it is requested with cookies when nothing else is left",
+    "logged_out": "the session of `--session` ended; the next run logs in anew",
     "nearer_first": "it may contain a session id, so URLs of a lower depth are fetched first",
 }
 

@@ -3,6 +3,7 @@
 collector        the values and errors of one page, within bounds
 element_text     the text of one element as a rule takes it
 field_extractor  carry out a plan on a page: rules, plugins, structured data, text, resources
+form             what a browser would send of a log-in form
 json_ld          the JSON of a script as sites write it, and what was repaired
 microdata        microdata items as JSON
 page             a page as a plugin sees it, and its text as a reader sees it
