@@ -73,6 +73,7 @@ class FetchTask(Struct, frozen=True, kw_only=True, gc=False):
     tier: str = "plain"  # the fetcher to use: a plug of stages/fetchers
     timeout: float | None = None  # seconds, if less than those of the crawl: others wait for a fetcher
     handshake: Handshake | None = None  # the exchange that the request is part of
+    opens: CanonicalUrl | None = None  # request this URL of the origin first, for its cookies
 
 
 class RobotsTask(Struct, frozen=True, kw_only=True, gc=False):

@@ -124,6 +124,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
             header_origins=config.credential_origins,
             cookies=self.cookies,
             log_in=self.log_in,
+            first_cookies=config.cookies_from_seed,
             proxy=config.exit,
             trust=self.trust,
             public_only=config.public_only,
@@ -138,6 +139,11 @@ class Blueprint(Struct, frozen=True, kw_only=True):
             budget=BodyBudget(config.body_memory),
             bandwidth=None if config.bandwidth is None else Bandwidth(config.bandwidth),
         )
+
+    def opening(self, site: str) -> CanonicalUrl:
+        """The URL of an origin that --cookies-from-seed requests first: a seed, else its `/`."""
+        seeds = [seed for seed in self.config.canonical_seeds if seed.startswith(f"{site}/")]
+        return min(seeds, default=CanonicalUrl(f"{site}/"))
 
     def admission(self, seeds: Sequence[CanonicalUrl]) -> Admission:
         """The check that every URL passes before it enters the frontier."""
@@ -368,6 +374,7 @@ def make_frontier(
             rewrite=blueprint.rewrite,
             registrable_domain=registrable_domain,
         ),
+        opening=blueprint.opening if config.cookies_from_seed else None,
     )
 
 

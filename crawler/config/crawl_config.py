@@ -211,6 +211,9 @@ class CrawlConfig:
         CREDENTIALS, "FILE", optional(checks.check_file_path),
         "log in before the first page as this TOML file says, and crawl within that session; its name is "
         "part of the crawl's identity"))
+    cookies_from_seed: bool = field(default=False, metadata=option(CREDENTIALS, "", boolean,
+        "request the seed (or /) of each origin once more at the beginning of a run, and send the cookies "
+        "of its answer with every page of that origin"))
     credentials_to: Sequence[str] = field(default=(), metadata=option(
         CREDENTIALS, "ORIGIN", each(credentials.check_origin),
         "send --header, --auth, --cookies and --client-cert to this scheme://host:port too; repeatable"))
@@ -398,6 +401,10 @@ def _contradictions(config: CrawlConfig) -> Iterator[str]:
         yield "--cookies: --header sets Cookie too; use one of the two"
     if config.session is not None and config.tiers[0] != "plain":
         yield "--session: only the fetch tier plain can log in; leave out --tiers"
+    if config.cookies_from_seed and config.session is not None:
+        yield "--cookies-from-seed: not possible with --session, which has its own cookies; use one of them"
+    if config.cookies_from_seed and config.tiers[0] != "plain":
+        yield "--cookies-from-seed: only the fetch tier plain can do it; leave out --tiers"
 
 
 def _finder(expressions: Sequence[str]) -> Callable[[str], bool] | None:

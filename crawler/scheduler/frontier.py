@@ -136,16 +136,18 @@ class Frontier:
         sessions: Sessions | None = None,
         tier: str = "plain",
         hops: HopRules | None = None,
+        opening: Callable[[str], CanonicalUrl] | None = None,
     ) -> None:
         """`robots` None: robots.txt is not asked. `poison_pages`: pages that may have crashed an
         earlier run; they come after all others, one at a time. `lag`: the event loop's lag, seconds.
-        `hops`: where handshakes may go."""
+        `hops`: where handshakes may go. `opening`: the URL that is requested first of an origin."""
         self._store = store
         self._throttle = Throttle(politeness, breaker, fetchers=fetchers, lag=lag)
         self._budget = budget
         self._robots = RobotsCache(store, robots, retry)
         self._deferred = DeferredUrls(store, sessions)
         self._hops = hops or HopRules()
+        self._opening = opening
         self._tier = tier  # of pages; everything else is fetched by "plain"
         self._clock = clock
         self._window = HostWindow(
@@ -322,6 +324,7 @@ class Frontier:
             tier=self._tier if first.kind == "page" else "plain",
             timeout=self._patience(host, first.attempts + 1),
             handshake=handshake,
+            opens=None if self._opening is None else self._opens(first, url, rules),
         )
         rejection = ("pending", NEARER_FIRST) if waits else self._rejection(host, first, rules)
         if rejection is None:
@@ -341,6 +344,13 @@ class Frontier:
         """
         is_hurried = attempt == 1 and self._may_hurry and self._window.is_contested(host)
         return FIRST_CONTACT_SECONDS if is_hurried else None
+
+    def _opens(self, url: Pending, at: CanonicalUrl, rules: RobotsRules) -> CanonicalUrl | None:
+        """The URL whose cookies go with this request. Resources, which lie on any host, have none."""
+        if self._opening is None or url.kind == "resource":
+            return None
+        first = self._opening(origin(at))
+        return first if rules.allows(first) else None
 
     async def _restore(self, host: HostQueue) -> None:
         """Give a host that enters the window what the disk knows of it."""

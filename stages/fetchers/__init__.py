@@ -69,6 +69,7 @@ class FetchContext:
     header_origins: frozenset[str] | None = None  # they go to these origins only; None: to all
     cookies: Cookies | None = None  # the operator's; they go to `header_origins` only
     log_in: LogIn | None = None  # before the first page; only the tier `plain` can
+    first_cookies: bool = False  # heed `FetchTask.opens`; only the tier `plain` does
     proxy: Proxy | None = None  # every request leaves through it
     max_sockets: int | None = None  # open at once, idle ones included; None: any number
     trust: Trust | None = None  # the operator's TLS contexts; None: the system's authorities

@@ -79,7 +79,7 @@ class PlainFetcher:
             # second attempt.
             method = "HEAD" if task.kind == "resource" and task.attempt == 1 else "GET"
             jar = None if task.handshake is None else task.handshake.jar
-            exchange = await self._client.request(method, task.url, jar, task.timeout)
+            exchange = await self._client.request(method, task.url, jar, timeout=task.timeout)
             head, rule = exchange.head, self._rules[task.kind]
             if self._keeps_headers and (task.kind == "page" or self._keeps_all):
                 head.keep_headers(cookies=not exchange.identifies)  # a cookie for the operator is a key
@@ -145,8 +145,25 @@ class SessionFetcher(PlainFetcher):
         return await super().get(task)
 
 
+class FirstCookiesFetcher(PlainFetcher):
+    """The same with the cookies that the first answer of each origin sets."""
+
+    def __init__(self, context: FetchContext) -> None:
+        from penstock.stages.http.first_cookies import FirstCookies  # few crawls need it
+
+        super().__init__(context)
+        self._first = FirstCookies(self._client, self._sender)
+
+    async def get(self, task: FetchTask) -> Fetched | Failed:
+        if task.opens is not None and (failed := await self._first.take(task.opens, task)) is not None:
+            return failed
+        return await super().get(task)
+
+
 async def open(context: FetchContext) -> PlainFetcher:
     """Raises LogInFailed."""
+    if context.first_cookies:
+        return FirstCookiesFetcher(context)
     if context.log_in is None:
         return PlainFetcher(context)
     fetcher = SessionFetcher(context, context.log_in)

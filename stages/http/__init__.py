@@ -5,6 +5,7 @@ request         the bytes of a request, and the credentials that belong in it.
 response        the status line and headers of a response, as far as the crawl uses them.
 content_coding  undo the codings of a body (gzip, deflate, br, zstd), within bounds.
 mime            read the Content-Type headers of an answer as browsers do.
+first_cookies   what the first answer of each origin sets, for --cookies-from-seed.
 session         log in before the first page, and again when a page shows that the session has ended.
 sniffing        the type of a body that was sent without one, by its beginning.
 head_mending    heads of responses that aiohttp's parser refuses, in the words of RFC 9112.
