@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from penstock.crawler.config.crawl_config import CrawlConfig
+from penstock.crawler.config.crawl_config import CRAWL_OPTIONS, CrawlConfig
 from penstock.crawler.config.domains import registrable_domain
 from penstock.crawler.config.plugins import names_of
 from penstock.crawler.engine.body_budget import BodyBudget
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 
 log = get_logger()
 
+FEW_FETCHERS = 64
 MAX_RESULT_BYTES = 32 << 20  # of parse results that are not stored yet
 
 
@@ -325,13 +326,15 @@ def fetch_workers(config: CrawlConfig) -> int:
     sockets = free_sockets(config.processes)
     if sockets is None or sockets >= config.fetchers:
         return config.fetchers
-    log.warning(
-        "fetchers_limited",
-        fetchers=sockets,
-        asked=config.fetchers,
-        reason=f"the limit of open files is {limit()}",
-        hint="raise it with ulimit -n",
-    )
+    # The default is more than most crawls need: its cut is worth a line only where few are left.
+    if sockets < FEW_FETCHERS or config.fetchers != CRAWL_OPTIONS["fetchers"].default:
+        log.warning(
+            "fetchers_limited",
+            fetchers=sockets,
+            asked=config.fetchers,
+            reason=f"the limit of open files is {limit()}",
+            hint="raise it with ulimit -n",
+        )
     return sockets
 
 

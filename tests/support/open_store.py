@@ -42,7 +42,7 @@ class AlwaysMaybe(SeenFilter):
 
 def use_equal_digests(patch: pytest.MonkeyPatch) -> None:
     """From now on all texts have the same digest."""
-    for where in ("database.digests", "reading.explanation", "writing.parse_marks", "writing.url_table"):
+    for where in ("database.digests", "reading.uses", "writing.parse_marks", "writing.url_table"):
         patch.setattr(f"penstock.storage.{where}.digest_of_path", lambda path: 0)
     for where in ("database.digests", "writing.interned_strings"):
         patch.setattr(f"penstock.storage.{where}.digest_of_text", lambda text: 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
 from collections.abc import Iterator
@@ -206,7 +207,7 @@ class TestConfigFile:
 
         config = command_line.config("--config", path, "--depth", "1", "--no-durable", "--robots")
 
-        assert (config.depth, config.fetchers, config.queue_size) == (1, 3, 64)
+        assert (config.depth, config.fetchers, config.queue_size) == (1, 3, 512)
         assert (config.durable, config.no_robots) == (False, False)
 
     def test_seeds_on_the_command_line_replace_those_of_the_file(
@@ -243,7 +244,8 @@ class TestConfigFile:
         config = command_line.config(*words)
         assert command_line.run(*words, "--print-config") == 0
 
-        assert command_line.config("--config", self.file(tmp_path, command_line.out)) == config
+        read = command_line.config("--config", self.file(tmp_path, command_line.out))
+        assert read == dataclasses.replace(config, db=tmp_path / "crawl.db")  # from the file's folder
 
     def test_print_config_crawls_nothing_and_shows_no_secret(self, command_line: CommandLine) -> None:
         secrets = (

@@ -653,7 +653,7 @@ class TestFailures:
         server.answers["/"] = html()
 
         assert await reason(fetcher(timeout=2), server.url.replace("http:", "https:") + "/") in (
-            "tls",
+            "tls:plain_http",
             "reset",
         )
 
