@@ -18,7 +18,6 @@ from msgspec.structs import replace
 
 from penstock.crawler.config.crawl_config import CRAWL_OPTIONS, CrawlConfig
 from penstock.crawler.config.domains import registrable_domain
-from penstock.crawler.config.plugins import names_of
 from penstock.crawler.engine.body_budget import BodyBudget
 from penstock.crawler.engine.engine import Stopping
 from penstock.crawler.engine.open_files import free_sockets, limit
@@ -93,8 +92,12 @@ class Blueprint(Struct, frozen=True, kw_only=True):
 
     def sources(self) -> list[str]:
         """The names of the rules and plugins."""
-        config = self.config
-        return [*(rule.name for rule in config.select_rules), *names_of(config.plugins)]
+        names = [rule.name for rule in self.config.select_rules]
+        if self.config.plugins:
+            from penstock.crawler.config.plugins import names_of
+
+            names += names_of(self.config.plugins)
+        return names
 
     def settings(self) -> CrawlSettings:
         """The part of the configuration that the crawl's file stores."""

@@ -34,7 +34,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.crawler.cli.arguments import Parser
-from penstock.crawler.cli.mistakes import unexpected_arguments
 from penstock.crawler.errors import PenstockError
 from penstock.crawler.output.terminal import escape_control_chars, write_stderr
 from penstock.crawler.version import VERSION
@@ -119,6 +118,8 @@ def _run(words: list[str], args: argparse.Namespace) -> int:
     _, rest = parser.parse_known_args(words, args)
     if rest:
         secretive = any(hasattr(args, name) for name in ("header", "auth", "proxy"))
+        from penstock.crawler.cli.mistakes import unexpected_arguments  # slow to load
+
         raise unexpected_arguments(rest, command, COMMANDS, line=words, secretive=secretive)
     return int(args.run(args))
 

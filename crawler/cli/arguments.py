@@ -14,7 +14,6 @@ import argparse
 from dataclasses import MISSING
 from typing import Any, NamedTuple, NoReturn
 
-from penstock.crawler.cli.mistakes import describe_parse_error
 from penstock.crawler.config.crawl_config import CRAWL_OPTIONS, GROUPS, MIB, OUTPUT, OUTPUT_OPTIONS, START
 from penstock.crawler.config.option_checks import OptionField, parse_number
 from penstock.crawler.errors import BadConfig
@@ -119,4 +118,6 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
+        from penstock.crawler.cli.mistakes import describe_parse_error  # slow to load
+
         raise BadConfig(f"{describe_parse_error(message)} (see {self.prog} --help)")

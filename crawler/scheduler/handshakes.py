@@ -29,7 +29,6 @@ from penstock.crawler.messages import (
     Handshake,
     Rejected,
 )
-from penstock.crawler.policies.cookie_jar import CookieJar
 from penstock.crawler.ports import Pending
 from penstock.crawler.urls import MAX_URL_CHARS, host_of, is_http
 
@@ -49,6 +48,8 @@ class HopRules(Struct, frozen=True, kw_only=True):
         """The same with a jar: an empty one if the exchange has not begun."""
         if handshake.jar is not None:
             return handshake
+        from penstock.crawler.policies.cookie_jar import CookieJar  # few crawls need it
+
         return replace(handshake, jar=CookieJar(self.registrable_domain))
 
     def follow(

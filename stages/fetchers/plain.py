@@ -23,7 +23,6 @@ from penstock.stages.http.failures import reason_of
 from penstock.stages.http.mime import Mime
 from penstock.stages.http.request import CredentialSender, RequestTemplates
 from penstock.stages.http.response import ResponseHead
-from penstock.stages.http.sniffing import sniff_mime
 
 if TYPE_CHECKING:
     from penstock.crawler.config.session_file import LogIn
@@ -89,6 +88,8 @@ class PlainFetcher:
             if head.mime.essence is None and rule.sniffs(head) and method == "GET":
                 beginning = await exchange.beginning()
                 if beginning:
+                    from penstock.stages.http.sniffing import sniff_mime  # few answers need it
+
                     essence = sniff_mime(beginning, is_scriptable=head.may_sniff_scripts)
                     head.mime = Mime(essence, None)
             if rule.wants(head):

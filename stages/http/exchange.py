@@ -38,10 +38,10 @@ from penstock.stages.http.aiohttp_inside import (
 )
 from penstock.stages.http.content_coding import PIECE_BYTES, CodingError, Decoder
 from penstock.stages.http.failures import ProxyFailed, is_shortage, reason_of
+from penstock.stages.http.mime import SNIFF_BYTES
 from penstock.stages.http.request import CredentialSender, RequestTemplates
 from penstock.stages.http.resolver import PublicResolver, public_socket
 from penstock.stages.http.response import ResponseHead
-from penstock.stages.http.sniffing import SNIFF_BYTES
 
 MAX_CONNECT_SECONDS = 10.0  # for one address of a host
 MAX_SILENT_SECONDS = 20.0

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+SNIFF_BYTES = 1_445  # of a body whose type is not declared; MIME Sniffing standard, section 5.2
 MAX_CHARS = 1_024  # that are read of the headers; real ones have a tenth of that
 
 _SPACE = " \t\n\r"  # HTTP white space

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-SNIFF_BYTES = 1_445  # of the beginning; the "resource header" of the standard, section 5.2
+from penstock.stages.http.mime import SNIFF_BYTES
 
 TEXT, BINARY = "text/plain", "application/octet-stream"
 

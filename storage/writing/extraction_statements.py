@@ -5,8 +5,6 @@ May touch: nothing. Each can be pasted into a shell; parameters are named.
 
 from __future__ import annotations
 
-from penstock.storage.database.search_words import TOKENIZER
-
 ADD_EXTRACTION = """
     INSERT OR IGNORE INTO extraction (url_id, generation, name_id, position, value) VALUES (?, ?, ?, ?, ?)
 """
@@ -88,9 +86,9 @@ MAKE_TEXTS = """
         title TEXT NOT NULL, headings TEXT NOT NULL, text TEXT NOT NULL
     )
 """
-MAKE_INDEX = f"""
+MAKE_INDEX = """
     CREATE VIRTUAL TABLE page_index USING fts5 (
-        title, headings, text, content = page_text, content_rowid = url_id, tokenize = '{TOKENIZER}'
+        title, headings, text, content = page_text, content_rowid = url_id, tokenize = '{tokenizer}'
     )
 """
 FIND_INDEX = "SELECT sql FROM sqlite_schema WHERE name = 'page_index'"

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from penstock.crawler.extraction import ExtractionResult
 from penstock.crawler.messages import Done, UrlVerdict
 from penstock.storage.database.database import Database
-from penstock.storage.database.search_words import index_words, is_current
 from penstock.storage.writing import extraction_statements as sql
 from penstock.storage.writing.interned_strings import InternedStrings, storable
 from penstock.storage.writing.rows import UrlRow
@@ -173,6 +172,8 @@ def _text(page: ExtractedPage) -> Iterator[TextRow]:
 
 def _words(row: Sequence[Any]) -> Row:
     """A row of page_text as the index takes it."""
+    from penstock.storage.database.search_words import index_words  # with --search only: it takes 10 ms
+
     url_id, *texts = row
     return url_id, *map(index_words, texts)
 
@@ -183,13 +184,15 @@ async def make_search(database: Database) -> None:
     An index of an older version, which has other words, is made anew from the texts: no page is read
     again. It takes a few seconds for 10,000 pages.
     """
+    from penstock.storage.database.search_words import TOKENIZER, is_current
+
     await database.run(sql.MAKE_TEXTS)
     known = await database.row(sql.FIND_INDEX)
     if known is not None and is_current(known[0]):
         return
     for statement in sql.DROP_INDEX:
         await database.run(statement)
-    await database.run(sql.MAKE_INDEX)
+    await database.run(sql.MAKE_INDEX.format(tokenizer=TOKENIZER))
     last = 0
     while rows := await database.rows(sql.NEXT_TEXTS, (last,)):
         await database.run_many(sql.ADD_WORDS, [_words(row) for row in rows])

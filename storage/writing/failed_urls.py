@@ -18,7 +18,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.crawler.reasons import about, may_pass
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
 
@@ -53,6 +52,8 @@ async def admit_failed(
     [(ending,)] = await database.rows(sql.LAST_ENDING)
     if ending != "finished":
         return  # it was killed when only the note of its end was missing
+    from penstock.crawler.reasons import about, may_pass  # not for a new crawl
+
     options = {option for reason in reasons for option in about(reason).options}
     changed = frozenset(name for name in options if (last.get(name) or None) != (now.get(name) or None))
     mended = {reason for reason in reasons if not changed.isdisjoint(about(reason).options)}

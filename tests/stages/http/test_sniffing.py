@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.stages.http.sniffing import BINARY, SNIFF_BYTES, TEXT, sniff_mime
+from penstock.stages.http.mime import SNIFF_BYTES
+from penstock.stages.http.sniffing import BINARY, TEXT, sniff_mime
 
 TAGS = [
     "html",
