@@ -227,7 +227,12 @@ class Frontier:
             elif self._throttle.open_at > now:
                 wake_at = self._throttle.open_at
             else:
-                wake_at = min(self._window.next_ready(), self._retry_check, self._hosts_on_disk.wake_at)
+                wake_at = min(
+                    self._window.next_ready(),
+                    self._retry_check,
+                    self._window.retries_at,
+                    self._hosts_on_disk.wake_at,
+                )
             await self._wait(now, wake_at)
 
     def answered(self, task: FetchTask, result: Fetched | Failed) -> None:
@@ -380,6 +385,9 @@ class Frontier:
         for name in self._logged_out - window.spent:
             if (host := window.queues.get(name)) is not None:
                 window.leave_on_disk(host)
+        if now >= window.retries_at:
+            window.forget_rested(now)
+            self._retry_check = 0.0
         if now >= self._retry_check and window.pending >= MAX_URLS:
             self._retry_check = now + 1.0
         if now >= self._retry_check:
@@ -387,9 +395,10 @@ class Frontier:
             # Set before the first await. A commit between the two reads may hold a retry that is due
             # already, which `next_retry` does not return; `settled` then lowers `_retry_check`.
             self._retry_check = float("inf")
-            due = await self._store.due(now=now, limit=limit, without=window.spent)
+            without = window.spent | window.resting.keys()
+            due = await self._store.due(now=now, limit=limit, without=without)
             window.add(due)
-            later = await self._store.next_retry(after=now, without=window.spent)
+            later = await self._store.next_retry(after=now, without=without)
             again = now + 0.1 if len(due) >= limit else float("inf")
             self._retry_check = min(self._retry_check, again, later if later is not None else float("inf"))
         await self._hosts_on_disk.enter(now)
@@ -405,7 +414,9 @@ class Frontier:
         """
         if self._budget.spent(pages=self._pages, size=self._bytes):
             return True
-        if self._window.pending or self._hosts_on_disk.may_exist or self._retry_check < float("inf"):
+        if self._window.pending or self._hosts_on_disk.may_exist:
+            return False
+        if self._retry_check < float("inf") or self._window.resting:
             return False
         if self._window.release_isolated():
             self._notify()

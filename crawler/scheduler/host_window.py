@@ -40,6 +40,7 @@ MAX_SLOW = 20_000  # names of slow hosts outside the window that are kept
 AHEAD_SECONDS = 1.0  # a host on disk may enter so long before its time
 MAX_PAUSE = 300.0  # seconds; a longer one on disk was written while the machine's clock was wrong
 NEVER = float("inf")
+BEGUN = -1  # before all depths: the next request of a handshake whose jar is in memory
 
 
 class Place(IntEnum):
@@ -192,6 +193,10 @@ class HostWindow:
         # About hosts outside; reset by who reads them from disk.
         self.left_out = True  # one found no room
         self.returns_at = NEVER  # unix seconds: when the first of those that rest may be asked
+        # Hosts that rest though a retry of theirs is due, with the time when each may be asked. What reads
+        # pending hosts from disk does not see retries, so these are looked for again at `retries_at`.
+        self.resting: dict[str, float] = {}
+        self.retries_at = NEVER  # unix seconds: the first of these
 
     def __repr__(self) -> str:
         return f"<HostWindow hosts={len(self.queues)} pending={self.pending} held={len(self._held)}>"
@@ -254,7 +259,7 @@ class HostWindow:
             self._held.add(key)
             host.held += 1
             # A handshake that has begun goes on first, so that few jars are open, and a kill repeats few.
-            place = -1 if pending.handshake is not None and pending.handshake.hops else pending.depth
+            place = BEGUN if pending.handshake is not None and pending.handshake.hops else pending.depth
             heapq.heappush(host.urls, (place, next(self._arrival), pending))
             self.pending += 1
             fed.add(host)
@@ -278,6 +283,11 @@ class HostWindow:
             return False
         self.returns_at = min(self.returns_at, ready_at)
         return True
+
+    def forget_rested(self, now: float) -> None:
+        """Drop the names of hosts whose retries may be read from disk again."""
+        self.resting = {name: at for name, at in self.resting.items() if at - AHEAD_SECONDS > now}
+        self.retries_at = min(self.resting.values(), default=NEVER) - AHEAD_SECONDS
 
     def enter(self, name: str, found: Sequence[Pending], *, more: bool) -> HostQueue | None:
         """Let a host in with its first URLs, in no request yet. None if it was in the window already."""
@@ -307,12 +317,13 @@ class HostWindow:
         The caller then calls one of `start`, `drop_first`, `block` and `release`.
         """
         self._now = now
+        self._readmit()
         while self._later and self._later[0][0] <= now:
             host = heapq.heappop(self._later)[2]
             if host.place is LATER:
                 host.move(WAKE)
                 self._line_up(host)
-        while self._ready:
+        while self._ready or self._readmit():
             host = self._ready.popleft()
             if not self._can_start(host):
                 host.move(STALL)
@@ -456,6 +467,19 @@ class HostWindow:
         else:
             self._slow_aside.append(host)
 
+    def _readmit(self) -> bool:
+        """Line up a host of each class that was set aside, if its class has room. True if there is one.
+
+        Not one for each request that ends: a host that became quick meanwhile, or has nothing to ask,
+        would leave its part of the share unused until no quick host is left.
+        """
+        found = False
+        for aside in (self._slow_aside, self._unknown_aside):
+            if aside and self._has_share(aside[0]):
+                self._ready.append(aside.popleft())
+                found = True
+        return found
+
     def _open_request(self, host: HostQueue) -> None:
         host.active += 1
         self.open_requests += 1
@@ -475,11 +499,6 @@ class HostWindow:
         elif host.slow_requests:
             host.slow_requests -= 1
             self._slow_requests -= 1
-        else:
-            return
-        for aside in (self._slow_aside, self._unknown_aside):
-            if aside:
-                self._ready.append(aside.popleft())
 
     def _enter(self, name: str) -> HostQueue:
         host = self.queues[name] = HostQueue(name, self._ready_at.pop(name, 0.0), self._first_limit)
@@ -506,10 +525,16 @@ class HostWindow:
         return is_long and self._is_quiet(host) and not self.has_room_for_hosts()
 
     def _is_quiet(self, host: HostQueue) -> bool:
-        return not host.active and host.held == len(host.urls)
+        """True if nothing of the host is in flight, in memory or both."""
+        if host.active or host.held != len(host.urls):
+            return False
+        return not host.urls or host.urls[0][0] != BEGUN
 
     def _rest(self, host: HostQueue) -> None:
         """Leave the host to the disk: it enters again shortly before its time."""
+        if any(url.attempts for _, _, url in host.urls):
+            self.resting[host.name] = host.ready_at
+            self.retries_at = min(self.retries_at, host.ready_at - AHEAD_SECONDS)
         self._drop_urls(host)
         host.move(REST)
         self._remove(host)

@@ -6,9 +6,11 @@ from collections import defaultdict
 
 import pytest
 
-from penstock.crawler.messages import RetryAt
+from penstock.crawler.messages import CanonicalUrl, Handshake, RetryAt
+from penstock.crawler.policies.cookie_jar import CookieJar
 from penstock.crawler.policies.politeness import Politeness
 from penstock.crawler.policies.robots_txt import RobotsPolicy
+from penstock.crawler.ports import Pending
 from penstock.crawler.scheduler import host_window
 from penstock.crawler.scheduler.frontier import FIRST_CONTACT_SECONDS
 from penstock.crawler.scheduler.host_window import HostQueue, HostWindow, Place
@@ -43,6 +45,22 @@ class TestRounds:
             times[url.removeprefix("http://").partition("/")[0]].append(at)
         assert len(times) == HOSTS
         assert max(first for first, _ in times.values()) < 5.0
+        assert min(second - first for first, second in times.values()) >= 19.9
+        assert max(second - first for first, second in times.values()) < 25.0
+        assert memory.states("settled") == list(memory.rows)
+
+    async def test_a_retry_that_is_due_while_its_host_must_wait_is_made_when_the_host_may_be_asked(
+        self,
+    ) -> None:
+        memory = MemoryCrawl.of(*(f"http://h{number}/" for number in range(HOSTS)))
+        rig = Rig(memory, politeness=Politeness(adaptive=False, delay=20.0))
+
+        leased = await rig.crawl({}, latency=lambda url: 0.0, fails=lambda task: task.attempt == 1)
+
+        times = defaultdict(list)
+        for at, url in leased:
+            times[url].append(at)
+        assert {len(found) for found in times.values()} == {2}
         assert min(second - first for first, second in times.values()) >= 19.9
         assert max(second - first for first, second in times.values()) < 25.0
         assert memory.states("settled") == list(memory.rows)
@@ -82,6 +100,24 @@ class TestRest:
         assert place_of(host) is Place.LEFT
         assert (list(window.queues), window.pending, window.held) == (["b"], 0, 1)
         assert window.returns_at == NOW + 10
+
+    def test_a_host_in_the_midst_of_a_handshake_stays(self) -> None:
+        """The jar is in memory alone: the exchange would begin anew, and never end."""
+        window = HostWindow(first_limit=1, max_hosts=2)
+        window.add([pending("a", "1")])
+        start_next(window, next_start=NOW + 10)
+        answer(window, "a")
+        window.forget("a", "http://a/1")
+        target = CanonicalUrl(pending("a", "1").url)
+        begun = Handshake(
+            url=target, at=CanonicalUrl(pending("a", "2").url), hops=1, jar=CookieJar(lambda host: host)
+        )
+
+        window.add([Pending(target, "a", 0, 0, "page", True, False, begun)])
+
+        assert start_next(window) is None
+        assert window.queues["a"].place is Place.LATER
+        assert start_next(window, now=NOW + 10) == target
 
     def test_a_host_stays_in_a_window_with_room(self) -> None:
         window = HostWindow(first_limit=1, max_hosts=4)
@@ -152,6 +188,19 @@ class TestShares:
         answer(window, f"{kind}0")
 
         assert self.started(window) == {kind: 1}
+
+    def test_a_share_is_used_whole_after_a_host_that_waited_for_it_became_quick(self) -> None:
+        """Such a host takes no part of the share that was freed for it."""
+        window = HostWindow(first_limit=1, fetchers=4, max_hosts=100)
+        for name in ("quick", "slow0", "slow1", "slow2", "slow3", "slow4"):
+            window.add([pending(name, "1")])
+            window.note_latency(window.queues[name], slow=name != "quick")
+        assert sorted(start_all(window)) == ["http://quick/1", "http://slow0/1", "http://slow1/1"]
+
+        window.note_latency(window.queues["slow2"], slow=False)
+        answer(window, "slow0")
+
+        assert sorted(start_all(window)) == ["http://slow2/1", "http://slow3/1"]
 
     def test_without_quick_hosts_nobody_is_kept_waiting(self) -> None:
         window = self.window(slow=9, unknown=0, quick=1)
