@@ -14,6 +14,7 @@ from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.reasons import explain
 from penstock.crawler.urls import origin
 
+STATES = ("pending", "pending", "done", "failed", "skipped")  # by url.state
 FAILED, SKIPPED = 3, 4  # of url.state
 MOST_HOPS = 20  # redirects from a seed that are followed here
 MOST_SEEDS = 1_000  # looked at; of a longer list the first
@@ -148,7 +149,12 @@ def load_lost_seeds(connection: sqlite3.Connection, *, seeds: int) -> list[SeedO
 
 def _is_page(connection: sqlite3.Connection, number: int) -> bool:
     row = connection.execute(_ONE, {"id": number}).fetchone()
-    return row is not None and row[4] is None and row[3] is not None and 200 <= row[3] < 204
+    return row is not None and row[4] is None and _has_page(row[3])
+
+
+def _has_page(status: int | None) -> bool:
+    """True for an answer whose body is a page of its own (RFC 9110 section 15.3)."""
+    return status is not None and 200 <= status < 300 and status not in (204, 205)
 
 
 def _end_of(connection: sqlite3.Connection, seed: int) -> SeedOutcome | None:
@@ -162,7 +168,7 @@ def _end_of(connection: sqlite3.Connection, seed: int) -> SeedOutcome | None:
         if target is None or target in visited or len(visited) > MOST_HOPS:
             break
         number = target
-    if state == 2 and error is None and status is not None and 200 <= status < 204:
+    if state == 2 and error is None and _has_page(status):
         return None
     if target is not None:
         reason = "redirect_loop" if target in visited else "redirect_limit"
@@ -170,9 +176,6 @@ def _end_of(connection: sqlite3.Connection, seed: int) -> SeedOutcome | None:
         reason, url = "redirect_invalid", text
     robots = load_robots(connection, url) if reason in ("robots", "robots_unreachable") else None
     return SeedOutcome(first, url, STATES[state], reason, status, robots)
-
-
-STATES = ("pending", "pending", "done", "failed", "skipped")  # by url.state
 
 
 def load_only_page(connection: sqlite3.Connection) -> OnlyPage | None:

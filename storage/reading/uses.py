@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.urls import canonical, split, unsplit
 from penstock.storage.database.digests import digest_of_path
+from penstock.storage.reading.outcome import STATES
 
 FIRST_WITH_DIGESTS = 10  # schema version; older files, which can be read too, have an index over the text
 SOURCES_SHOWN = 5
@@ -55,7 +56,6 @@ _ROBOTS = """
     SELECT status, error, strftime('%Y-%m-%dT%H:%M:%fZ', fetched_at, 'unixepoch'), length(body), attempt
     FROM robots WHERE origin = :origin
 """
-_STATES = ("pending", "pending", "done", "failed", "skipped")  # by url.state
 
 
 class Use(NamedTuple):
@@ -94,7 +94,7 @@ def load_uses(connection: sqlite3.Connection, url: CanonicalUrl, rows: dict[int,
             use = _resource(connection, number)
         else:
             use = _NOTHING._replace(kind=f"request of kind {kind}")
-        uses.append(use._replace(state=_STATES[state], reason=reason or use.reason))
+        uses.append(use._replace(state=STATES[state], reason=reason or use.reason))
     return uses
 
 

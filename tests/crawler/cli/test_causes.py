@@ -90,6 +90,15 @@ async def lines_of(site: Site, db: Path) -> tuple[int, list[str]]:
     )
 
 
+@pytest.mark.parametrize("status", [200, 203, 207, 226, 299])
+async def test_a_seed_with_a_page_is_not_among_the_lost_ones_whatever_its_success_is_called(
+    tmp_path: Path, status: int
+) -> None:
+    _, lines = await lines_of({"/": (status, HTML, "<p>text")}, tmp_path / "c.db")
+
+    assert "seed" not in [line.split()[0] for line in lines if line]
+
+
 @pytest.mark.parametrize(
     ("site", "code", "first", "later"),
     [case[1:] for case in FIRST_RUNS],
