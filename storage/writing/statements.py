@@ -415,7 +415,7 @@ FIRST_START = """
 PLAN_DENIED = "INSERT INTO handshake (url_id, start, reason) VALUES (?, ?, ?)"
 DEFER_PLANNED = """
     UPDATE url SET state = 1, reason = 'handshake', retry_at = 9e999, forgiven = attempts
-    FROM handshake WHERE url.id = handshake.url_id AND handshake.outcome IS NULL AND url.state IN (2, 3)
+    WHERE id IN (SELECT url_id FROM handshake WHERE outcome IS NULL) AND state IN (2, 3)
 """
 CHANGED = "SELECT changes()"
 END_HANDSHAKE = "UPDATE handshake SET outcome = ?, ended_at = ? WHERE url_id = ?"
