@@ -12,13 +12,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_NOFOLLOW = re.compile(r"no[ _-]?follow(?!(?!no)[a-z])")  # a word of its own, or before the next directive
+# A word of its own, or before the next directive.
+_NOFOLLOW = re.compile(r"no[ \t_-]{0,3}follow(?!(?!no)[a-z])")
+_NOINDEX = re.compile(r"no[ \t_-]{0,3}index(?!(?!no)[a-z])")
 _NONE = re.compile(r"(?<![\w-])none(?![\w-])")
 # The "none" of max-image-preview is a value, not a directive.
 _VALUE = re.compile(r"max-[a-z-]+[ \t]*[:=][ \t]*[\w-]*")
-# A directive with its value, which has commas and blanks if it is a date; or one word.
+# A directive with its value, which has commas and blanks if it is a date (of November, too); or one word.
 _DIRECTIVE = re.compile(
-    r"unavailable_after[ ]?[:=].*?(?=[\s,;|/](?:all|none|no[ _-]?[a-z]|index|follow|max-)|\Z)"
+    r"unavailable_after[ ]?[:=]"
+    r".*?(?=[\s,;|/](?:all|none|no(?!v[\s./-]|vember)[ _-]?[a-z]|index|follow|max-)|\Z)"
     r"|max-[a-z-]+[ ]?[:=][ ]?[^\s,;|]*"
     r"|no follow|[^\s,;|/]+",
     re.DOTALL,
@@ -32,6 +35,13 @@ def forbids_links(directives: str) -> bool:
     if "none" in directives and _NONE.search(_VALUE.sub(" ", directives)):
         return True
     return "follow" in directives and _NOFOLLOW.search(directives) is not None
+
+
+def forbids_indexing(directives: str) -> bool:
+    """True if directives, in lower case, forbid to show the page among results."""
+    if "none" in directives and _NONE.search(_VALUE.sub(" ", directives)):
+        return True
+    return "index" in directives and _NOINDEX.search(directives) is not None
 
 
 def split_directives(content: str) -> Sequence[str]:

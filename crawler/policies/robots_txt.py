@@ -231,9 +231,11 @@ def _lines(body: bytes) -> list[str]:
     return body.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-_RULES_WITH_VALUE = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
-# A name as in robots.txt, or `otherbot/1.0`, or `other.bot`; text with a blank in it is a date.
-_AGENT = re.compile(r"([A-Za-z0-9_.*/-]*[A-Za-z*][A-Za-z0-9_.*/-]*)[ \t]*:")
+_PARTS = re.compile("[,;|]")
+# A name as in robots.txt, or `otherbot/1.0`, or `other.bot`; not a rule with a value, and not a date.
+_AGENT = re.compile(
+    r"(?<!\S)(?!max-|unavailable|[0-9]{4}-)(?=[0-9_./-]*+[a-z*])([a-z0-9_.*/-]++)[ \t]*+:", re.IGNORECASE
+)
 
 
 def forbids_following(lines: str | None, token: str) -> bool:
@@ -244,13 +246,14 @@ def forbids_following(lines: str | None, token: str) -> bool:
 
 def rules_for(lines: str, token: str) -> Iterator[str]:
     """Return the rules in X-Robots-Tag `lines` that bind `token`, lower case, in order."""
-    ours = ("*", token.lower())
+    ours = ("*", "robots", token.lower())  # `robots` is the name that means all in a meta element
     for line in lines.lower().split("\n"):
         binds = True
-        for part in line.split(","):
-            name = _AGENT.match(part.strip())
-            if name is not None and name[1] not in _RULES_WITH_VALUE:
-                binds = name[1].partition("/")[0] in ours
-                part = part.partition(":")[2]
-            if binds and part.strip():
-                yield part.strip()
+        for part in _PARTS.split(line):
+            at = 0
+            for name in _AGENT.finditer(part):
+                if binds and (rule := part[at : name.start()].strip()):
+                    yield rule
+                binds, at = name[1].partition("/")[0] in ours, name.end()
+            if binds and (rule := part[at:].strip()):
+                yield rule

@@ -35,6 +35,7 @@ from xml.sax.saxutils import escape
 from penstock.crawler.errors import BadQuery
 from penstock.crawler.messages import CanonicalUrl
 from penstock.crawler.policies.rewrite import Rewrite
+from penstock.crawler.policies.robots_directives import forbids_indexing
 from penstock.crawler.urls import canonical, is_http, origin
 from penstock.storage.exports import ExportFiles, ExportSource
 
@@ -99,8 +100,7 @@ def _may_be_indexed(robots: str | None) -> bool:
     """False if X-Robots-Tag or meta robots forbid it to all robots ("none" is noindex and nofollow)."""
     # A directive with a colon is for one robot, or has a value, such as "max-image-preview: none".
     directives = _DIRECTIVE_ENDS.split((robots or "").lower())
-    words = {word for directive in directives if ":" not in directive for word in directive.split()}
-    return words.isdisjoint(("noindex", "none"))
+    return not any(forbids_indexing(directive) for directive in directives if ":" not in directive)
 
 
 def _several(pages: Iterator[Entry], source: ExportSource, files: ExportFiles) -> int:

@@ -87,6 +87,38 @@ class TestNofollow:
         assert found == dict.fromkeys(NOFOLLOW, "done")
         assert ("/a", "nofollow", 1) in links(tmp_path / "a.db")
 
+    @pytest.mark.parametrize("where", ["meta", "header"])
+    async def test_separators_of_robots_directives_do_not_decide(self, tmp_path: Path, where: str) -> None:
+        def page(said: str, body: str) -> Page:
+            if where == "header":
+                return html(body, X_Robots_Tag=said)
+            return html(f"<meta name=robots content='{said}'>{body}")
+
+        said = (
+            *(
+                "noindex;nofollow",
+                "NOINDEX;NOFOLLOW",
+                "noindex; nofollow",
+                "noindex|nofollow",
+                "noindex/nofollow",
+            ),
+            *(
+                "noindex nofollow",
+                "no-follow",
+                "noindex,nofollow",
+                "noindex -nofollow",
+                "none",
+                "all; nofollow",
+            ),
+        )
+        site = {"/": html("".join(f"<a href=/p{at}>{words}</a>" for at, words in enumerate(said)))}
+        site |= {f"/p{at}": page(words, f"<a href=/from-{at}>x</a>") for at, words in enumerate(said)}
+        site |= {f"/from-{at}": html("not to be asked for") for at in range(len(said))}
+
+        found = await crawled(tmp_path / "a.db", site)
+
+        assert found == {path: "nofollow" if path.startswith("/from-") else "done" for path in site}
+
 
 class TestFrames:
     async def test_they_are_recorded_as_what_they_are(self, tmp_path: Path) -> None:
