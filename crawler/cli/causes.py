@@ -124,10 +124,7 @@ def only_page_hint(page: OnlyPage, *, depth: int | None) -> str:
             "--sitemap names its other pages, if it has one"
         )
     if not page.followed:
-        return (
-            f"the only page has {plural(page.links, 'link')}, all nofollow: --follow-nofollow follows them, "
-            "on a site of your own"
-        )
+        return _unfollowed_hint(page)
     if not page.skipped or sum(number for _, number in page.skipped) < page.links:
         return ""
     reason = page.skipped[0][0]
@@ -139,3 +136,23 @@ def only_page_hint(page: OnlyPage, *, depth: int | None) -> str:
     elif advice := about(reason).hint:
         hint += f"; {advice}"
     return hint
+
+
+def _unfollowed_hint(page: OnlyPage) -> str:
+    """The kinds of links that the page has, each with the flag that follows it."""
+    directives = (page.robots or "").replace(",", " ").split()
+    forbidden = "nofollow" in directives or "none" in directives  # whatever the links are
+    frames, head_links = (0, 0) if forbidden else (page.frames, page.head_links)
+    nofollow = page.links - frames - head_links
+    kinds = [
+        (nofollow, "nofollow", "--follow-nofollow follows them, on a site of your own"),
+        (frames, "frames", "--frames follows them"),
+        (head_links, "link elements of its head", "--head-links follows them"),
+    ]
+    found = [kind for kind in kinds if kind[0]]
+    links = plural(page.links, "link")
+    if len(found) == 1:
+        _, kind, flag = found[0]
+        return f"the only page has {links}, all {kind}: {flag}"
+    parts = ", ".join(f"{number} {kind} ({flag.partition(' ')[0]})" for number, kind, flag in found)
+    return f"the only page has {links}, none of them followed without a flag: {parts}"

@@ -17,6 +17,8 @@ from penstock.crawler.urls import origin
 STATES = ("pending", "pending", "done", "failed", "skipped")  # by url.state
 FAILED, SKIPPED = 3, 4  # of url.state
 MOST_HOPS = 20  # redirects from a seed that are followed here
+_FRAMES = frozenset({"frame", "iframe"})
+_HEAD = frozenset({"next", "prev", "previous", "alternate", "amphtml"})
 MOST_SEEDS = 1_000  # looked at; of a longer list the first
 
 # Seeds have the lowest numbers of all URLs, so the scan ends with the last of them.
@@ -43,6 +45,10 @@ _ONLY_PAGE = """
 """
 _LINKS_OF = """
     SELECT count(*), coalesce(sum(followed), 0) FROM link WHERE source = :id AND target <> :id
+"""
+_UNFOLLOWED_OF = """
+    SELECT coalesce(phrase.text, ''), count(*) FROM link LEFT JOIN phrase ON phrase.id = link.rel_id
+    WHERE link.source = :id AND link.target <> :id AND NOT link.followed GROUP BY 1
 """
 _FATES_OF = """
     SELECT url.reason, count(*) FROM link JOIN url ON url.id = link.target
@@ -107,6 +113,8 @@ class OnlyPage(NamedTuple):
     robots: str | None  # directives of X-Robots-Tag and meta robots
     skipped: Sequence[tuple[str, int]]  # links by the rule that skipped them, the most frequent first
     hosts_out_of_scope: Sequence[str]  # a few
+    frames: int = 0  # of the links that are not followed
+    head_links: int = 0  # of the links that are not followed, the link elements
 
 
 def load_outcome(connection: sqlite3.Connection, *, seeds: int) -> Outcome:
@@ -185,6 +193,7 @@ def load_only_page(connection: sqlite3.Connection) -> OnlyPage | None:
         return None
     url, number, content_type, size, other, robots = rows[0]
     links, followed = connection.execute(_LINKS_OF, {"id": number}).fetchone()
+    unfollowed = connection.execute(_UNFOLLOWED_OF, {"id": number}).fetchall()
     return OnlyPage(
         url=url,
         content_type=content_type,
@@ -195,4 +204,6 @@ def load_only_page(connection: sqlite3.Connection) -> OnlyPage | None:
         robots=robots,
         skipped=connection.execute(_FATES_OF, {"id": number}).fetchall(),
         hosts_out_of_scope=[name for (name,) in connection.execute(_HOSTS_OF, {"id": number})],
+        frames=sum(count for rels, count in unfollowed if _FRAMES & set(rels.split())),
+        head_links=sum(count for rels, count in unfollowed if _HEAD & set(rels.split())),
     )
