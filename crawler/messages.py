@@ -172,7 +172,7 @@ class Resource(Struct, frozen=True, gc=False, array_like=True):
     """A file that a browser loads to show the page; distinct by (url, use) within a page."""
 
     url: CanonicalUrl
-    use: str  # image, script, style, media, icon or font
+    use: str  # image, script, style, media, icon, font, object or manifest
 
 
 class LinkRules(Struct, frozen=True, gc=False, array_like=True):

@@ -117,7 +117,8 @@ class CrawlConfig:
         "crawl no URL that matches at least one of these patterns (as --include; seeds always pass); "
         "repeatable"))
     resources: bool = field(default=False, metadata=option(SCOPE, "", boolean,
-        "also check images, scripts, stylesheets and media of the pages, on any host"))
+        "also check what a browser loads to show the pages (images, scripts, stylesheets, media, icons, "
+        "fonts), on any host"))
     check_external: bool = field(default=False, metadata=option(SCOPE, "", boolean,
         "also check the links that lead out of the scope: one HEAD request each, on any host; they are not "
         "crawled"))

@@ -385,11 +385,11 @@ UNION ALL
 SELECT page, resource, status, reason, kind FROM broken_resources
 ORDER BY target, source;
 
-CREATE VIEW broken_resources AS  -- images, scripts, stylesheets and media that do not answer (with --resources)
+CREATE VIEW broken_resources AS  -- what pages load (images, scripts, stylesheets ...) and does not answer (with --resources)
 SELECT
     page.url AS page,            -- the page to repair
     used.url AS resource,        -- the URL that does not answer
-    phrase.text AS kind,         -- image, script, style, media, icon or font
+    phrase.text AS kind,         -- image, script, style, media, icon, font, object or manifest
     (SELECT resource.status FROM resource WHERE resource.url_id = dead.at) AS status, -- HTTP status; NULL: no answer arrived
     dead.reason AS reason,       -- why it failed
     CASE WHEN dead.at <> dead.id THEN
@@ -955,20 +955,20 @@ CREATE VIEW resource_uses AS     -- one row per page, resource and what the reso
 SELECT
     page.url AS page,            -- the page that loads it
     used.url AS resource,        -- its URL
-    phrase.text AS kind          -- image, script, style, media, icon or font
+    phrase.text AS kind          -- image, script, style, media, icon, font, object or manifest
 FROM url_text AS page
 CROSS JOIN resource_use ON resource_use.page_id = page.id
 JOIN url_text AS used ON used.id = resource_use.url_id
 JOIN phrase ON phrase.id = resource_use.use_id;
 
-CREATE VIEW resources AS         -- images, scripts, stylesheets and media that pages load (--resources), with their answers
+CREATE VIEW resources AS         -- what pages load, such as images and stylesheets (--resources), with their answers
 SELECT
     url_text.url AS url,         -- canonical
     (SELECT group_concat(kind, ' ') FROM (
         SELECT DISTINCT phrase.text AS kind FROM resource_use JOIN phrase ON phrase.id = resource_use.use_id
         WHERE resource_use.url_id = url.id ORDER BY phrase.text
-    )) AS kind,                  -- image, script, style, media, icon or font; several are separated by blanks; NULL:
-                                 -- only a redirect leads here
+    )) AS kind,                  -- image, script, style, media, icon, font, object or manifest; several are
+                                 -- separated by blanks; NULL: only a redirect leads here
     CASE url.state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state, -- pending, done, failed or skipped
     resource.status AS status,   -- HTTP status; NULL: no answer arrived
     (SELECT phrase.text FROM phrase WHERE phrase.id = resource.type_id) AS content_type, -- without parameters

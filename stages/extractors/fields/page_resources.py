@@ -1,7 +1,9 @@
-"""Page resources: images, scripts, styles and fonts that a browser loads to show a page.
+"""Page resources: images, scripts, styles, fonts and media that a browser loads to show a page.
 
 May touch: selectolax.
-Never: a frame, which is a page of its own; URLs inside stylesheets or scripts.
+Never: a frame, which is a page of its own; what scripts, or stylesheets of other files, load.
+
+Each is taken, whatever a browser would choose: it loads one image of a srcset, and fewer styles in print.
 """
 
 from __future__ import annotations
@@ -9,24 +11,35 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from penstock.crawler.messages import CanonicalUrl, Resource
 from penstock.crawler.urls import is_http, without_fragment
-from penstock.stages.extractors.text.markup import HTML_SPACE, tokens
+from penstock.stages.extractors.text.css import css_references
+from penstock.stages.extractors.text.markup import HTML_SPACE, has_more_tags, tokens
 
 # Limits for one page; the rest is left out. An album with a thousand pictures in eight sizes fits.
 MAX_RESOURCES = 10_000
 MAX_RESOURCE_CHARS = 2 << 20  # of all their URLs
 
-_WANTED = "img,source,script[src],link[href],video,audio,track[src]"
+# Documents within the document: shadow trees and srcdoc. All of them together, for one page.
+_MAX_INNER_CHARS = 1 << 20
+_MAX_INNER_TAGS = 1_000  # of srcdoc, whose tags do not count when the page's own are counted
+_MAX_INNER_DEPTH = 4
+
+_WANTED = (
+    "img,source,script,link,video,audio,track[src],input[src],object[data],embed[src],"
+    "image,feImage,use,style,[style],[background],iframe[srcdoc],template[shadowrootmode]"
+)
 _USE_OF_REL = {
     "stylesheet": "style",
     "icon": "icon",
     "apple-touch-icon": "icon",
     "apple-touch-icon-precomposed": "icon",
     "mask-icon": "icon",
+    "apple-touch-startup-image": "image",
     "modulepreload": "script",
+    "manifest": "manifest",
 }
 _USE_OF_AS = {  # of link[rel=preload]; other values are only for scripts
     "image": "image",
@@ -38,9 +51,26 @@ _USE_OF_AS = {  # of link[rel=preload]; other values are only for scripts
     "track": "media",
 }
 
+_USE_OF_SOURCE = {  # of an element's src; `source` and `input` have rules of their own
+    "img": "image",
+    "script": "script",
+    "video": "media",
+    "audio": "media",
+    "track": "media",
+    "embed": "object",
+}
+_USE_OF_SVG = {"image": "image", "feimage": "image", "use": "image", "script": "script"}
+# HTML standard, "Rendering": where `background` is the URL of an image.
+_BACKGROUNDS = frozenset({"body", "table", "thead", "tbody", "tfoot", "tr", "td", "th"})
+
 _BETWEEN = re.compile(r"[ \t\n\f\r,]*")
 _SPELT = re.compile(r"[^ \t\n\f\r]+")
 _DESCRIPTORS = re.compile(r"[^,(]*(?:\([^)]*\)?[^,(]*)*")
+_IN_PARENTHESES = re.compile(r"\([^)]*\)?")
+_DESCRIPTOR = re.compile(
+    r"(?P<size>[0-9]+)(?P<unit>[wh])|-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?x"
+)
+_IS_NEGATIVE = re.compile(r"-[0.]*[1-9]")
 
 Attributes = Mapping[str, str | None]
 
@@ -53,7 +83,7 @@ def read_resources(tree: LexborHTMLParser, resolve: Callable[[str], str]) -> tup
     found: dict[Resource, None] = {}
     known: dict[str, str] = {}
     room = MAX_RESOURCE_CHARS
-    for spelling, use in _mentions(tree):
+    for spelling, use in _mentions(tree, _InnerDocuments()):
         spelling = without_fragment(spelling.strip(HTML_SPACE))
         if not spelling or spelling[:5].lower() == "data:":
             continue
@@ -70,15 +100,34 @@ def read_resources(tree: LexborHTMLParser, resolve: Callable[[str], str]) -> tup
 
 
 def candidates(srcset: str) -> Iterator[str]:
-    """The URLs of a srcset, as written (HTML standard, "parse a srcset attribute")."""
+    """The URLs of a srcset that a browser may load, as written (HTML standard, "parse a srcset attribute").
+
+    Descriptors that nobody knows are ignored; one whose descriptors contradict one another is left out.
+    """
     at = 0
     while (spelt := _SPELT.match(srcset, _end(_BETWEEN, srcset, at))) is not None:
         url, at = spelt[0], spelt.end()
         if url.endswith(","):
             yield url.rstrip(",")
-        else:
+            continue
+        end = _end(_DESCRIPTORS, srcset, at)
+        if _agree(srcset[at:end]):
             yield url
-            at = _end(_DESCRIPTORS, srcset, at)
+        at = end
+
+
+def _agree(descriptors: str) -> bool:
+    """True if the descriptors of a candidate say one thing: a density, or a width and perhaps a height."""
+    seen: set[str] = set()
+    for text in _IN_PARENTHESES.sub("(", descriptors).split():
+        known = _DESCRIPTOR.fullmatch(text)
+        if known is None or _IS_NEGATIVE.match(text):
+            continue
+        unit = known["unit"] or "x"
+        if unit in seen or (unit != "x" and not known["size"].strip("0")):
+            return False
+        seen.add(unit)
+    return not seen or seen == {"x"} or ("w" in seen and "x" not in seen)
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
@@ -86,28 +135,80 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
     return at if found is None else found.end()
 
 
-def _mentions(tree: LexborHTMLParser) -> Iterator[tuple[str, str]]:
+class _InnerDocuments:
+    """Parses the documents that are written inside of a page, within bounds that are those of its links."""
+
+    def __init__(self) -> None:
+        self._chars = _MAX_INNER_CHARS
+        self._tags = _MAX_INNER_TAGS
+
+    def parse(self, html: str, depth: int, *, is_template: bool) -> LexborHTMLParser | None:
+        body = html.encode("utf-8", "replace")
+        self._chars -= len(body)
+        if depth >= _MAX_INNER_DEPTH or self._chars < 0:
+            return None
+        if is_template:
+            return LexborHTMLParser(body.replace(b"<template", b"<div", 1))
+        if has_more_tags(body, self._tags):
+            return None
+        self._tags -= body.count(b"<")
+        return LexborHTMLParser(body)
+
+
+def _mentions(tree: LexborHTMLParser, inner: _InnerDocuments, depth: int = 0) -> Iterator[tuple[str, str]]:
     """Every reference with its use, repeats included."""
     for node in tree.css(_WANTED):
         attributes: Attributes = node.attributes
-        source = attributes.get("src") or ""
-        match node.tag:
-            case "img":
-                yield source, "image"
-                yield from ((url, "image") for url in candidates(attributes.get("srcset") or ""))
-            case "source":  # a picture's has no src, and no other has a srcset
-                if node.parent is None or node.parent.tag != "picture":
-                    yield source, "media"
-                yield from ((url, "image") for url in candidates(attributes.get("srcset") or ""))
-            case "script":
-                yield source, "script"
-            case "link":
-                if (use := _use_of_link(attributes)) is not None:
-                    yield attributes.get("href") or "", use
-            case tag:
+        tag = (node.tag or "").lower()
+        if tag in ("iframe", "template"):
+            is_template = tag == "template"
+            html = (node.html if is_template else attributes.get("srcdoc")) or ""
+            document = inner.parse(html, depth, is_template=is_template)
+            if document is not None:
+                yield from _mentions(document, inner, depth + 1)
+        else:
+            yield from _of_element(tag, node, attributes)
+        if tag in _BACKGROUNDS:
+            yield attributes.get("background") or "", "image"
+        if (style := attributes.get("style")) and "(" in style:
+            yield from css_references(style, is_attribute=True)
+
+
+def _of_element(tag: str, node: LexborNode, attributes: Attributes) -> Iterator[tuple[str, str]]:
+    source = attributes.get("src") or ""
+    match tag:
+        case "source":
+            parent = node.parent
+            if parent is None or parent.tag != "picture":
                 yield source, "media"
-                if tag == "video":
-                    yield attributes.get("poster") or "", "image"
+            else:  # whose sources have no src, as no other has a srcset
+                yield from _images(attributes.get("srcset"))
+        case "link":
+            if (use := _use_of_link(attributes)) is not None:
+                yield attributes.get("href") or "", use
+                if use == "image":
+                    yield from _images(attributes.get("imagesrcset"))
+        case "input":
+            if (attributes.get("type") or "").lower() == "image":
+                yield source, "image"
+        case "object":
+            yield attributes.get("data") or "", "object"
+        case "style":
+            if (attributes.get("type") or "text/css").lower() == "text/css":
+                yield from css_references(node.text_lexbor() or "")
+        case _:
+            if tag in _USE_OF_SOURCE:
+                yield source, _USE_OF_SOURCE[tag]
+            if tag in _USE_OF_SVG:  # an SVG script too has an href
+                yield attributes.get("href") or attributes.get("xlink:href") or "", _USE_OF_SVG[tag]
+            if tag == "img":
+                yield from _images(attributes.get("srcset"))
+            elif tag == "video":
+                yield attributes.get("poster") or "", "image"
+
+
+def _images(srcset: str | None) -> Iterator[tuple[str, str]]:
+    return ((url, "image") for url in candidates(srcset or ""))
 
 
 def _use_of_link(attributes: Attributes) -> str | None:

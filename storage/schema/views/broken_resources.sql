@@ -1,8 +1,8 @@
-CREATE VIEW broken_resources AS  -- images, scripts, stylesheets and media that do not answer (with --resources)
+CREATE VIEW broken_resources AS  -- what pages load (images, scripts, stylesheets ...) and does not answer (with --resources)
 SELECT
     page.url AS page,            -- the page to repair
     used.url AS resource,        -- the URL that does not answer
-    phrase.text AS kind,         -- image, script, style, media, icon or font
+    phrase.text AS kind,         -- image, script, style, media, icon, font, object or manifest
     (SELECT resource.status FROM resource WHERE resource.url_id = dead.at) AS status, -- HTTP status; NULL: no answer arrived
     dead.reason AS reason,       -- why it failed
     CASE WHEN dead.at <> dead.id THEN

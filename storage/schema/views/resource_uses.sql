@@ -2,7 +2,7 @@ CREATE VIEW resource_uses AS     -- one row per page, resource and what the reso
 SELECT
     page.url AS page,            -- the page that loads it
     used.url AS resource,        -- its URL
-    phrase.text AS kind          -- image, script, style, media, icon or font
+    phrase.text AS kind          -- image, script, style, media, icon, font, object or manifest
 FROM url_text AS page
 CROSS JOIN resource_use ON resource_use.page_id = page.id
 JOIN url_text AS used ON used.id = resource_use.url_id

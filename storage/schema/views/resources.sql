@@ -1,11 +1,11 @@
-CREATE VIEW resources AS         -- images, scripts, stylesheets and media that pages load (--resources), with their answers
+CREATE VIEW resources AS         -- what pages load, such as images and stylesheets (--resources), with their answers
 SELECT
     url_text.url AS url,         -- canonical
     (SELECT group_concat(kind, ' ') FROM (
         SELECT DISTINCT phrase.text AS kind FROM resource_use JOIN phrase ON phrase.id = resource_use.use_id
         WHERE resource_use.url_id = url.id ORDER BY phrase.text
-    )) AS kind,                  -- image, script, style, media, icon or font; several are separated by blanks; NULL:
-                                 -- only a redirect leads here
+    )) AS kind,                  -- image, script, style, media, icon, font, object or manifest; several are
+                                 -- separated by blanks; NULL: only a redirect leads here
     CASE url.state WHEN 2 THEN 'done' WHEN 3 THEN 'failed' WHEN 4 THEN 'skipped' ELSE 'pending' END AS state, -- pending, done, failed or skipped
     resource.status AS status,   -- HTTP status; NULL: no answer arrived
     (SELECT phrase.text FROM phrase WHERE phrase.id = resource.type_id) AS content_type, -- without parameters
