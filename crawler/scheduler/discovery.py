@@ -249,19 +249,18 @@ class Discovery(Generic[Row]):
         """`spread_link`, for a sitemap that an index names."""
         self._improve_sitemap(target, source.depth + 1, 0, None)
 
-    def take_widened(self) -> Sequence[CanonicalUrl]:
-        """Redirect targets that widened the scope since the last call. Call `judge_scope_again` with the
-        stored rows that the scope keeps out, on hosts that it `may_hold` now, and with the new ones."""
+    def take_widened(self) -> tuple[Sequence[CanonicalUrl], Scope]:
+        """Redirect targets that widened the scope since the last call, and the part that they added.
+
+        Call `judge_scope_again` with the stored rows that the scope kept out on hosts of that part, and
+        with the new ones.
+        """
         taken, self._widened = self._widened, []
-        return taken
+        return taken, self._admission.scope.of(taken)
 
     def is_outside(self, url: CanonicalUrl) -> bool:
         """True if the scope, as it is now, does not hold the URL."""
         return not self._admission.scope.inside(url)
-
-    def may_hold(self, host: str) -> bool:
-        """True if the scope may hold some URL of the host."""
-        return self._admission.scope.may_hold(host)
 
     def judge_scope_again(self, rows: Iterable[Row]) -> None:
         """Admit the rows that were kept out by a scope that was narrower then."""
@@ -445,5 +444,5 @@ class Admission(Struct):
         """Extend the scope by the target of a seed's redirect. False if the target was in scope already."""
         if self.scope.inside(url):
             return False
-        self.scope = self.scope.with_seed(url)
+        self.scope.extend(url)
         return True

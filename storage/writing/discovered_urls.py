@@ -7,10 +7,11 @@ Never: a decision. Discovery decides; this module loads the rows that it asks fo
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from penstock.crawler.messages import CanonicalUrl, Done, Links, UrlVerdict
 from penstock.crawler.scheduler.discovery import Discovery, UrlKind
+from penstock.crawler.urls import host_of
 from penstock.storage.database.batching import CHUNK_SIZE, chunkwise, in_chunks
 from penstock.storage.database.database import Database
 from penstock.storage.writing import statements as sql
@@ -134,12 +135,15 @@ class DiscoveredUrls:
     async def _widen_scope(self) -> None:
         """Note the scope's new parts and judge again what had been kept out of them."""
         discovery = self._discovery
-        for url in discovery.take_widened():
-            await self._database.run(sql.ADD_SCOPE, {"url": url})
-            hosts = await self._database.rows(sql.ALL_HOSTS)
-            inside = [number for number, name in hosts if discovery.may_hold(name)]
-            found = await self._urls.rows(sql.FIND_OUT_OF_SCOPE, {"hosts": json.dumps(inside)})
-            discovery.judge_scope_again(row for _, row in found)
-            discovery.judge_scope_again(discovery.new)
-            named = await self._urls.rows(sql.FIND_UNPROVEN_SITEMAPS, {})
-            discovery.judge_sitemaps_again((row, origin.partition("://")[2]) for (origin,), row in named)
+        taken, part = discovery.take_widened()
+        if not taken:
+            return
+        await self._database.run_many(sql.ADD_SCOPE, [(url,) for url in taken])
+        hosts: Iterable[str] = {host_of(url) for url in taken}
+        if part.kind == "domain":
+            hosts = part.hosts_of(name for (name,) in await self._database.rows(sql.ALL_HOSTS))
+        found = await self._urls.rows(sql.FIND_OUT_OF_SCOPE, {"hosts": json.dumps([*hosts])})
+        discovery.judge_scope_again(row for _, row in found)
+        discovery.judge_scope_again(discovery.new)
+        named = await self._urls.rows(sql.FIND_UNPROVEN_SITEMAPS, {})
+        discovery.judge_sitemaps_again((row, origin.partition("://")[2]) for (origin,), row in named)

@@ -101,13 +101,13 @@ FIND_OUT_OF_SCOPE = """
     SELECT url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
            host.name, url.secure, url.path, url.kind
     FROM json_each(:hosts) AS j
-    CROSS JOIN url_digest ON url_digest.host_id = j.value
+    CROSS JOIN host ON host.name = j.value
+    CROSS JOIN url_digest ON url_digest.host_id = host.id
     CROSS JOIN url ON url.id = url_digest.url_id
-    CROSS JOIN host ON host.id = url.host_id
     WHERE url.state = 4 AND url.reason = 'scope'
 """
-ALL_HOSTS = "SELECT id, name FROM host"
-ADD_SCOPE = "INSERT OR IGNORE INTO scope_extension (url) VALUES (:url)"
+ALL_HOSTS = "SELECT name FROM host"
+ADD_SCOPE = "INSERT OR IGNORE INTO scope_extension (url) VALUES (?)"
 FIND_SCOPES = "SELECT url FROM scope_extension ORDER BY url"
 
 # -- pages and links
@@ -190,10 +190,10 @@ FIND_UNPROVEN_SITEMAPS = """
     SELECT robots_sitemap.origin,
            url.id, url.depth, url.hops, url.followed, url.listed, url.run, url.state, url.reason,
            host.name, url.secure, url.path, url.kind
-    FROM robots_sitemap
-    CROSS JOIN url ON url.id = robots_sitemap.url_id
+    FROM url INDEXED BY url_sitemap
+    CROSS JOIN robots_sitemap ON robots_sitemap.url_id = url.id
     CROSS JOIN host ON host.id = url.host_id
-    WHERE url.state = 4 AND url.reason = 'scope'
+    WHERE url.kind = 1 AND url.state = 4 AND url.reason = 'scope'
 """
 SITEMAPS_SET_ASIDE = """
     SELECT url.id, url.secure, host.name, url.path, robots_sitemap.origin,

@@ -112,7 +112,8 @@ class TestLoops:
             ("me", 1, "loop"),
         }
         main(["why", "--db", str(db), f"{base}/in"])
-        told = capsys.readouterr().out
+        told, errors = capsys.readouterr()
+        assert errors == ""
         assert f"its redirects form a loop: {base}/a -> {base}/b -> {base}/c -> ..." in told
         main(["why", "--db", str(db), f"{base}/"])
         assert "form a loop" not in capsys.readouterr().out

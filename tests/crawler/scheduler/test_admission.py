@@ -95,8 +95,10 @@ class TestScope:
 
     @pytest.mark.parametrize("kind", ["host", "domain", "prefix"])
     def test_one_more_seed_widens_it_and_changes_nothing_else(self, kind: str) -> None:
-        narrow = scope(kind, "http://a.b/", exclude=("secret",))
-        wide = narrow.with_seed(CanonicalUrl("http://c.d/"))
+        wide = scope(kind, "http://a.b/", exclude=("secret",))
+        assert wide.rule(CanonicalUrl("http://c.d/")) == "scope"
+
+        wide.extend(CanonicalUrl("http://c.d/"))
 
         assert [wide.rule(CanonicalUrl(f"http://{one}/")) for one in ("a.b", "c.d", "e.f")] == [
             None,
@@ -104,7 +106,23 @@ class TestScope:
             "scope",
         ]
         assert wide.rule(CanonicalUrl("http://c.d/secret")) == "exclude"
-        assert narrow.rule(CanonicalUrl("http://c.d/")) == "scope"
+
+    @pytest.mark.parametrize(
+        ("kind", "hosts"),
+        [
+            ("host", ["www.a.org", "b.org:81"]),
+            ("domain", ["www.a.org", "a.org", "x.a.org:8080", "b.org:81", "b.org"]),
+            ("prefix", ["www.a.org", "b.org:81"]),
+        ],
+    )
+    def test_a_part_of_it_names_the_hosts_that_a_few_seeds_bring_in(
+        self, kind: str, hosts: list[str]
+    ) -> None:
+        part = scope(kind, "http://far.org/").of(
+            [CanonicalUrl("http://www.a.org/"), CanonicalUrl("http://b.org:81/")]
+        )
+        known = ["far.org", "www.a.org", "a.org", "x.a.org:8080", "aa.org", "b.org:81", "b.org", "org"]
+        assert part.hosts_of(known) == hosts
 
     def test_any_is_anywhere(self) -> None:
         assert scope("any", "http://h/").rule(CanonicalUrl("https://elsewhere:81/")) is None
