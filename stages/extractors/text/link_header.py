@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 
 # Appendix B.2 of the RFC. No piece can backtrack into another.
-_TARGET = re.compile(r"[\s,]*+<([^>]*+)>")
+_SEPARATORS = re.compile(r"[\s,]*+")
+_TARGET = re.compile(r"<([^>]*+)>")
 _PARAMETER = re.compile(
     r"[ \t]*+;[ \t]*+([^\s=;,<>\"]*+)"
     r"(?:[ \t]*+=[ \t]*+(?:\"((?:[^\"\\]|\\.)*+)(?:\"|\Z)|([^\s;,\"]*+)))?+",
@@ -26,8 +27,11 @@ def read_link_header(header: str) -> Iterator[dict[str, str | None]]:
     The first of several parameters of one name counts. A link with an `anchor` is not about this
     document, and is left out (section 3.2). What is no link is passed over.
     """
-    at, end, count = 0, len(header), 0
+    at, count = 0, 0
+    end = header.rfind(">")  # behind it no target ends, and each "<" would search all that follows
     while at < end and count < MAX_LINKS:
+        separators = _SEPARATORS.match(header, at)
+        at = separators.end() if separators is not None else at
         target = _TARGET.match(header, at)
         if target is None:
             rest = _REST.match(header, at)

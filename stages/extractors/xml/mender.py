@@ -12,13 +12,13 @@ import re
 
 MAX_HELD = 16 * 1024  # characters that wait for their end: no URL that we take is longer
 
-_MISTAKES = re.compile(
-    r"<!\[CDATA\[.*?\]\]>"
-    r"|&(?:#([0-9]{1,7});|#[xX]([0-9a-fA-F]{1,6});|([A-Za-z_][\w.-]{0,31}+);)?+"
+_MISTAKES = (
+    r"&(?:#([0-9]{1,7});|#[xX]([0-9a-fA-F]{1,6});|([A-Za-z_][\w.-]{0,31}+);)?+"
     r"|<(?![A-Za-z_:/!?\x80-\U0010ffff])"
-    r"|[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]",
-    re.DOTALL,
+    r"|[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
 )
+_WITH_SECTIONS = re.compile(rf"<!\[CDATA\[.*?\]\]>|{_MISTAKES}", re.DOTALL)
+_WITHOUT_SECTIONS = re.compile(_MISTAKES)
 _NOT_XML = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 
@@ -39,11 +39,17 @@ class Mender:
         if len(text) - end > MAX_HELD:
             end = len(text)
         self._held = text[end:]
-        return _MISTAKES.sub(_mend, text[:end])
+        return _mended(text[:end])
 
     def finish(self) -> str:
         text, self._held = self._held, ""
-        return _MISTAKES.sub(_mend, text)
+        return _mended(text)
+
+
+def _mended(text: str) -> str:
+    """Sections end before the last `]]>`. None is looked for behind it: each would search all the rest."""
+    end = text.rfind(_CDATA_END) + len(_CDATA_END) if _CDATA_END in text else 0
+    return _WITH_SECTIONS.sub(_mend, text[:end]) + _WITHOUT_SECTIONS.sub(_mend, text[end:])
 
 
 def _mend(found: re.Match[str]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
 from penstock.crawler.messages import CanonicalUrl, Content, Document
 from penstock.stages.extractors.html import HtmlExtractor
-from penstock.stages.extractors.xml.xhtml import is_xhtml, xml_encoding
+from penstock.stages.extractors.xml.xhtml import is_xhtml, xhtml_to_html, xml_encoding
 
 NAMESPACE = "http://www.w3.org/1999/xhtml"
 DOCTYPE = (
@@ -238,3 +239,10 @@ class TestOtherXml:
     )
     def test_the_namespace_of_the_root_tells_what_it_is(self, document: str, expected: bool) -> None:
         assert is_xhtml(document.encode(), None) is expected
+
+
+@pytest.mark.parametrize("unit", ["<![CDATA[", "<![CDATA[<a>", "<!--", "<", "&", "<a '", "&a;"])
+def test_the_time_is_linear_in_the_length_whatever_a_damaged_page_holds(unit: str) -> None:
+    began = time.process_time()
+    xhtml_to_html(unit.encode() * (200_000 // len(unit)), None)
+    assert time.process_time() - began < 5.0  # minutes if it were quadratic
