@@ -66,6 +66,7 @@ _BACKGROUNDS = frozenset({"body", "table", "thead", "tbody", "tfoot", "tr", "td"
 _BETWEEN = re.compile(r"[ \t\n\f\r,]*")
 _SPELT = re.compile(r"[^ \t\n\f\r]+")
 _DESCRIPTORS = re.compile(r"[^,(]*(?:\([^)]*\)?[^,(]*)*")
+_PLAIN = re.compile(r"[ \t\n\f\r]+[1-9][0-9.]*[wx][ \t\n\f\r]*(?:,|\Z)")  # nearly every candidate's
 _IN_PARENTHESES = re.compile(r"\([^)]*\)?")
 _DESCRIPTOR = re.compile(
     r"(?P<size>[0-9]+)(?P<unit>[wh])|-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?x"
@@ -109,6 +110,10 @@ def candidates(srcset: str) -> Iterator[str]:
         url, at = spelt[0], spelt.end()
         if url.endswith(","):
             yield url.rstrip(",")
+            continue
+        if (plain := _PLAIN.match(srcset, at)) is not None:
+            yield url
+            at = plain.end()
             continue
         end = _end(_DESCRIPTORS, srcset, at)
         if _agree(srcset[at:end]):
