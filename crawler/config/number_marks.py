@@ -94,14 +94,15 @@ FACTORS: dict[str, int | None] = {
     **dict.fromkeys(
         ("thousand", "tsd", "tausend", "тыс", "тис", "tys", "tis", "mille", "bin", "rb", "ribu"), 10**3
     ),
+    **dict.fromkeys(("mila", "ezer", "nghìn", "ngàn", "duizend", "tusen", "tusind"), 10**3),
     **dict.fromkeys(("mil", "千", "천", "k€", "k$", "k£", "keur", "kusd", "kchf"), 10**3),
-    **dict.fromkeys(("lakh", "lac", "lakhs"), 10**5),
+    **dict.fromkeys(("lakh", "lac", "lakhs", "lacs"), 10**5),
     **dict.fromkeys(("crore", "crores"), 10**7),
     **dict.fromkeys(
         ("million", "millions", "millionen", "mio", "mln", "млн", "milyon", "juta", "m€", "meur"), 10**6
     ),
     **dict.fromkeys(
-        ("millón", "millones", "milhão", "milhões", "miljoen", "milioni", "milione", "triệu"), 10**6
+        ("millón", "millones", "milhão", "milhões", "miljoen", "milioni", "milione", "triệu", "jt"), 10**6
     ),
     **dict.fromkeys(("milliard", "milliards", "milliarden", "mrd", "mld", "млрд", "miljard", "bn"), 10**9),
     **dict.fromkeys(("万", "萬", "만"), 10**4),
@@ -110,7 +111,17 @@ FACTORS: dict[str, int | None] = {
         ("hundred", "billion", "billions", "billionen", "trillion", "teur", "t€", "tchf", "兆", "조"), None
     ),
     **dict.fromkeys(("百", "백", "十", "십", "cr", "dozen", "pct", "percent", "prozent", "bps"), None),
+    **dict.fromkeys(("grand", "tr", "tỷ", "χιλ", "χιλιάδες", "εκατ", "εκατομμύρια", "δισ"), None),
 }
+# Scripts that write such a word with marks, or without a blank before the currency: its beginning.
+FACTOR_STARTS = (
+    *("พัน", "หมื่น", "แสน", "ล้าน", "हज़ार", "हजार", "लाख", "करोड़", "करोड"),
+    *("ألف", "آلاف", "مليون", "ملايين", "مليار", "هزار", "میلیون", "میلیارد", "אלף", "מיליון"),
+)
+# Words before a number that make it negative.
+MINUS_WORDS = frozenset(
+    ("minus", "negative", "moins", "menos", "meno", "negativ", "минус", "мінус", "miinus", "mínusz", "eksi")
+)
 # Letters that touch a number and multiply it, if it is an amount of money.
 SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "MM": None, "B": 10**9, "m": None, "b": None, "T": None}
 _SPANISH = dict.fromkeys(["ar", "bo", "cl", "co", "cr", "ec", "es", "py", "uy", "ve"], ",") | dict.fromkeys(

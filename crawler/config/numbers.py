@@ -21,11 +21,13 @@ from typing import NamedTuple
 from penstock.crawler.config.number_marks import (
     CURRENCY_CODES,
     CURRENCY_WORDS,
+    FACTOR_STARTS,
     FACTORS,
     GROUPED_BY_BOTH,
     GROUPED_BY_COMMA,
     GROUPED_BY_POINT,
     HUNDREDTHS,
+    MINUS_WORDS,
     OF,
     RANGE_WORDS,
     SUFFIXES,
@@ -54,6 +56,7 @@ _TOKEN = re.compile(
 _EXPONENT = re.compile(r"[eE][+\-\u2212]?[0-9]{1,3}(?![\w.,])")
 _INVISIBLE = dict.fromkeys((0x00AD, 0x061C, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x2066, 0x206A)))
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {
+    0x2796: 0x2D,  # the emoji
     0xFFE0: 0xA2,
     0xFFE1: 0xA3,
     0xFFE5: 0xA5,
@@ -68,6 +71,9 @@ _IN_WORD_AFTER = re.compile(rf"{_LETTER}{{1,20}}[0-9]")
 
 
 _THOUSANDS_BEFORE = re.compile(r"(?i:\b([TKM](?:\u20ac|EUR|CHF|USD)))[^\w]{0,3}$")
+_MINUS_BEHIND_CURRENCY = re.compile(
+    rf"[{_GAPS}]?(?:[$€£¥]|EUR|USD|GBP|CHF)[{_GAPS}]?[{_MINUS}](?:[{_GAPS}]*\Z)"
+)
 _AFTER = re.compile(rf"[{_GAPS}]?([^\W\d_]+[$€£]?|[¢%‰％٪$€£])\.?")
 
 
@@ -385,6 +391,8 @@ def _factor(found: _Found, plain: str, text: str) -> int:
     if thousands := _THOUSANDS_BEFORE.search(plain, max(0, found.start - 8), found.start):
         raise _unreadable(f"{thousands[1]!r} may multiply the number", text, "take its digits with regex")
     match = _AFTER.match(plain, found.end)
+    if plain[found.end : found.end + 12].lstrip(_GAPS).startswith(FACTOR_STARTS):
+        raise _unreadable("a word behind the number multiplies it", text, "take its digits with regex")
     if match is None:
         return 1
     word = match[1]
@@ -392,6 +400,8 @@ def _factor(found: _Found, plain: str, text: str) -> int:
     money = found.currency is not None or _currency_after(plain, match.end()) is not None
     if glued and word in SUFFIXES and (money or word not in "mbT"):
         factor = SUFFIXES[word] if money else None  # 4K may be a size
+    elif money and (word in SUFFIXES or word == "L") and _currency_after(plain, found.end) is None:
+        factor = None  # $5 M: millions, or a size; L: lakhs, or liters
     elif word.lower() in HUNDREDTHS and (word.lower() != "p" or (word == "p" and glued)):
         raise _unreadable("a price in hundredths", text, "take its digits with regex")
     elif word.lower() in FACTORS:
@@ -419,6 +429,7 @@ def _multiplied(number: str, factor: int) -> str:
 def _is_negative(found: _Found, plain: str, text: str) -> bool:
     """True for a minus sign before or behind the number. Raises UnreadableNumber if it is open."""
     head = plain[: found.start]
+    _check_minus_word(found, head, text)
     if found.before and found.currency is not None and head[-1:] in _MINUS:
         # $-5 and EUR -5, but not EUR- 5
         outer = False
@@ -431,6 +442,8 @@ def _is_negative(found: _Found, plain: str, text: str) -> bool:
     # `-,50` is fifty cents: the dash stands for the missing francs or euros.
     if found.digits.startswith(",") and head.endswith(tuple(_DASHES)):
         return False
+    if _MINUS_BEHIND_CURRENCY.match(plain, found.end):
+        raise _unreadable("a minus sign behind the price, or a dash", text, "take its digits with regex")
     after = plain[found.end : found.end + 2]
     behind = after[:1] in tuple(_MINUS) and after[1:2].strip(_GAPS) == "" if after else False
     if behind:
@@ -438,6 +451,15 @@ def _is_negative(found: _Found, plain: str, text: str) -> bool:
             raise _unreadable("a minus sign behind the number, or a dash", text, "take its digits with regex")
         return True
     return inner or outer
+
+
+def _check_minus_word(found: _Found, head: str, text: str) -> None:
+    """Raise UnreadableNumber for `minus 5` and `minus $5`: the sign must not be lost."""
+    if found.before and found.currency is not None:
+        head = head[: head.lower().rfind(found.currency)]
+    words = head[-40:].rstrip(_GAPS + ":").split()
+    if words and words[-1].lower() in MINUS_WORDS:
+        raise _unreadable(f"{words[-1]!r} before the number", text, "take its digits with regex")
 
 
 def _sign_at(head: str, text: str) -> bool:

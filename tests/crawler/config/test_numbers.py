@@ -221,6 +221,16 @@ READ = {
     "€1,234.50": 1234.5,
 }
 
+WORDS_AROUND = {
+    "5 mila euro": 5_000,
+    "5 ezer Ft": 5_000,
+    "500 nghìn": 500_000,
+    "Rp 1,5 jt": 1_500_000,
+    "₹ 5 lacs": 500_000,
+    "\u27965": -5,
+    "terminus 5": 5,
+}
+
 UNREAD = {
     "ambiguous number": [
         "1.234",
@@ -300,7 +310,8 @@ UNREAD = {
         "1,2345,6789",
     ],
     "in brackets": ["(5.00)", "($5.00)", "(128)"],
-    "minus sign": ["- 5.00", "- $44.99", "100-", "-$5.95-"],
+    "minus sign": ["- 5.00", "- $44.99", "100-", "-$5.95-", "5,50 €-", "5,50 € -", "5 EUR-"],
+    "before the number": ["minus 5", "Minus: 5", "minus $5", "moins 5,50 €", "menos 5", "минус 5"],
     "may multiply": [
         "5k",
         "4K",
@@ -311,7 +322,14 @@ UNREAD = {
         "1 billion",
         "1 Billion Euro",
         "3百",
+        "10 grand",
+        "5 tr đ",
+        "$2.5 K",
+        "$5 M",
+        "₹2.5L",
+        "₹ 5 L",
     ],
+    "multiplies it": ["5 แสน", "5 ล้านบาท", "5 लाख", "5 करोड़", "5 مليون", "5 هزار تومان"],
     "hundredths": ["99¢", "50p", "99 cents", "49 ct", "50 коп."],
     "leading 0": ["0 800 123 456", "030 123 456"],
     "digits": ["9" * 50],
@@ -319,7 +337,7 @@ UNREAD = {
 }
 
 
-@pytest.mark.parametrize(("text", "value"), list(READ.items()))
+@pytest.mark.parametrize(("text", "value"), list((READ | WORDS_AROUND).items()))
 def test_a_number_is_read_in_the_notation_that_it_shows(text: str, value: float) -> None:
     assert float(read_number(text)) == value
 
