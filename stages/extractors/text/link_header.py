@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
-# Appendix B.2 of the RFC. No piece can backtrack into another.
+# Appendix B.2 of the RFC; but a target without its end costs itself, not the link after it. No piece
+# can backtrack into another.
 _SEPARATORS = re.compile(r"[\s,]*+")
-_TARGET = re.compile(r"<([^>]*+)>")
+_TARGET = re.compile(r"<([^<>]*+)>")
 _PARAMETER = re.compile(
     r"[ \t]*+;[ \t]*+([^\s=;,<>\"]*+)"
     r"(?:[ \t]*+=[ \t]*+(?:\"((?:[^\"\\]|\\.)*+)(?:\"|\Z)|([^\s;,\"]*+)))?+",
@@ -45,8 +47,17 @@ def read_link_header(header: str) -> Iterator[dict[str, str | None]]:
             value = _QUOTED_PAIR.sub(r"\1", quoted) if quoted is not None else token or ""
             if name:
                 attributes.setdefault(name.lower(), value)
+        if extended := attributes.get("title*"):
+            _take_extended_title(attributes, extended)
         rest = _REST.match(header, at)  # up to the comma
         at = max(rest.end() if rest is not None else at, target.end())
         count += 1
         if "anchor" not in attributes:
             yield attributes
+
+
+def _take_extended_title(attributes: dict[str, str | None], value: str) -> None:
+    """The title with its encoding and language (RFC 8187) wins over the plain one, if it can be read."""
+    charset, _, text = value.partition("'")
+    if charset.lower() in ("utf-8", "iso-8859-1") and "'" in text:
+        attributes["title"] = unquote(text.partition("'")[2], charset, "replace")
