@@ -14,7 +14,6 @@ from penstock.crawler.output.number_formats import format_size, plural
 from penstock.crawler.output.terminal import escape_control_chars
 from penstock.crawler.reasons import about, explain
 from penstock.storage.reading.explanation import Explanation, PathStep, StoredAnswer, UrlFacts
-from penstock.storage.reading.outcome import RobotsFetch
 from penstock.storage.reading.uses import SOURCES_SHOWN, Use
 
 STATES = {
@@ -30,6 +29,14 @@ ENDINGS = {
     "elsewhere": "the page is there, not at this URL",
     "redirect_limit": "still a redirect after 20 of them",
     "redirect_invalid": "a redirect, but not to a valid URL",
+}
+
+# What follows each kind of link that leads to a URL with the reason `nofollow`.
+FOLLOWED_BY = {
+    "frame": "--frames: a frame or iframe leads to it",
+    "head_link": "--head-links: a link element or a Link header leads to it",
+    "nofollow": "--follow-nofollow: a link leads to it that rel=nofollow, or a page that forbids it, keeps "
+    "from being followed",
 }
 
 
@@ -93,7 +100,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     if explanation.robots is not None:
         yield f"  robots.txt {explanation.robots.describe()}"
     if facts.state in ("failed", "skipped"):
-        yield from _advice(facts.reason or "", explanation.robots)
+        yield from _advice(explanation)
     if facts.retry_at:
         yield f"  retry      not before {facts.retry_at}"
     if facts.depth is None:
@@ -113,10 +120,11 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield from _way(facts, explanation.path)
 
 
-def _advice(reason: str, robots: RobotsFetch | None) -> Iterator[str]:
+def _advice(explanation: Explanation) -> Iterator[str]:
     """What to try, and whether the next run requests it by itself."""
+    reason, robots = explanation.facts.reason or "", explanation.robots
     label = "try"
-    hints = [about(reason).hint]
+    hints = [FOLLOWED_BY[kind] for kind in explanation.link_kinds] or [about(reason).hint]
     if reason == "robots_unreachable" and robots is not None:
         hints.insert(0, about(robots.reason).hint)
     for hint in filter(None, hints):

@@ -28,6 +28,15 @@ _FACTS = """
            (SELECT count(*) FROM link WHERE link.target = known_url.id) AS links_here
     FROM known_url WHERE known_url.id = :id
 """
+_RELS = """
+    SELECT DISTINCT coalesce(phrase.text, '') FROM link LEFT JOIN phrase ON phrase.id = link.rel_id
+    WHERE link.target = :id AND NOT link.followed
+"""
+# The kinds of links that are followed on request, by the rel that tells them.
+_ON_REQUEST = {
+    **dict.fromkeys(("frame", "iframe"), "frame"),
+    **dict.fromkeys(("next", "prev", "previous", "alternate", "amphtml"), "head_link"),
+}
 _ANSWER = """
     SELECT last_fetch.status, last_fetch.error,
            strftime('%Y-%m-%dT%H:%M:%fZ', last_fetch.fetched_at / 1000.0, 'unixepoch'),
@@ -140,6 +149,8 @@ class Explanation:
     target: RedirectTarget | None  # of its redirect, if that has a row
     path: list[PathStep]  # from a seed to the URL; empty: none is stored
     loop: list[str]  # the URLs of the redirect loop that the URL leads into; empty: none
+    # Where the reason is nofollow, the kinds of links that lead to it: nofollow, frame, head_link.
+    link_kinds: Sequence[str] = ()
     sets_cookie: bool = False  # the stored redirect or failure set a cookie
     handshake: StoredHandshake | None = None  # None: the URL is behind no cookie gate, as far as is known
 
@@ -190,6 +201,7 @@ def explain_url(connection: sqlite3.Connection, text: str) -> Explanation:
         target=RedirectTarget(*target) if target else None,
         path=_path(connection, number, url, seed=bool(facts.seed)),
         loop=_loop(connection, number, url),
+        link_kinds=_link_kinds(connection, number) if facts.reason == "nofollow" else (),
         sets_cookie=bool(flag and flag[0]),
         handshake=StoredHandshake(*handshake) if handshake else None,
     )
@@ -236,6 +248,14 @@ def _canonical(connection: sqlite3.Connection, text: str) -> CanonicalUrl:
             "as trap:length and gets no row"
         )
     return CanonicalUrl(url)
+
+
+def _link_kinds(connection: sqlite3.Connection, number: int) -> list[str]:
+    kinds: set[str] = set()
+    for (rel,) in connection.execute(_RELS, {"id": number}):
+        found = {_ON_REQUEST[word] for word in rel.split() if word in _ON_REQUEST}
+        kinds |= found if found and "nofollow" not in rel.split() else {*found, "nofollow"}
+    return sorted(kinds)
 
 
 def _loop(connection: sqlite3.Connection, number: int, url: str) -> list[str]:
