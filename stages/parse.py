@@ -46,6 +46,9 @@ from penstock.stages.workers.worker_pool import ParseFailed
 
 LINK_BYTES = 300  # that a link takes in memory until its commit is over, texts apart
 TURN_SECONDS = 0.002  # of reading in this process, before other tasks run
+# What may turn out to be XHTML, and how one sees cheaply that other XML does not.
+_XML_TYPES = frozenset({"application/xml", "text/xml"})
+_XHTML_MARK, _PROLOG_BYTES = b"1999/xhtml", 4096
 _URL = attrgetter("url")  # of a Resource
 
 WARM_UP_PAGES = 150  # before that a crawl is too small to pay for starting processes
@@ -219,13 +222,19 @@ class ParseStage(Struct, kw_only=True):
         answer, body = message.answer, message.body
         if not 200 <= answer.status < 300:
             return None
-        kind = None if body is None else self.documents.find(answer.content_type)
+        content_type = answer.content_type
+        if body is not None and content_type in _XML_TYPES and _XHTML_MARK in body[:_PROLOG_BYTES]:
+            from penstock.stages.extractors.xml.xhtml import is_xhtml  # many crawls meet no XML
+
+            if is_xhtml(body, answer.charset):
+                content_type = "application/xhtml+xml"
+        kind = None if body is None else self.documents.find(content_type)
         if (body is None or kind is None) and answer.link is None and answer.refresh is None:
             return None
         document = Document(
             url=message.task.url,
             body=body or b"",
-            content_type=answer.content_type,
+            content_type=content_type,
             charset=answer.charset,
             nofollow=forbids_following(answer.robots, self.token),
             status=answer.status,

@@ -195,7 +195,7 @@ def _sort(nodes: Iterable[LexborNode], found: _Found, depth: int = 0) -> None:
             if not depth:
                 _read_link(attributes, found)
         elif tag == _BASE:
-            if found.base is None and not depth:
+            if found.base is None and not depth and not _is_foreign(node):
                 found.base = attributes.get("href") or ""
         elif tag in (_FRAME, _IFRAME):
             _read_frame(attributes, found, "frame" if tag == _FRAME else "iframe", depth)

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+import penstock
 from tests.support.app_server import serving
 from tests.support.crawls import crawl, rows
 
+FLAGS = ("--frames", "--head-links", "--follow-nofollow")
 Page = tuple[str, str, Mapping[str, str]]  # body, type, headers
 
 
@@ -184,6 +186,31 @@ class TestHeaders:
         assert found == (None if canonical is None else url[:-1] + canonical)
 
 
+class TestWhy:
+    async def test_it_says_which_flag_follows_the_links_that_lead_to_a_url(self, tmp_path: Path) -> None:
+        site = {
+            "/": html(
+                "<iframe src=/frame></iframe><link rel=next href=/next>"
+                "<a rel=nofollow href=/a>a</a><a href=/b>b</a>"
+            ),
+            "/b": html("<meta name=robots content=nofollow><a href=/c>c</a><iframe src=/a></iframe>"),
+        }
+        await crawled(tmp_path / "a.db", site)
+
+        [(home,)] = rows(tmp_path / "a.db", "SELECT url FROM urls WHERE seed")
+        with penstock.open(tmp_path / "a.db") as file:
+            tries = {
+                path: [flag for flag in FLAGS if f"{flag}: a" in str(file.why(f"{home}{path}"))]
+                for path in ("frame", "next", "a", "c")
+            }
+        assert tries == {
+            "frame": ["--frames"],
+            "next": ["--head-links"],
+            "a": ["--frames", "--follow-nofollow"],
+            "c": ["--follow-nofollow"],
+        }
+
+
 class TestXhtml:
     async def test_what_an_xml_parser_sees_is_crawled(self, tmp_path: Path) -> None:
         def page(body: str) -> Page:
@@ -198,3 +225,13 @@ class TestXhtml:
             "/b": page("b"),
         }
         assert await crawled(tmp_path / "a.db", site) == dict.fromkeys(site, "done")
+
+    @pytest.mark.parametrize("kind", ["application/xml", "text/xml"])
+    async def test_xml_of_no_other_name_whose_root_is_html_is_a_page(self, tmp_path: Path, kind: str) -> None:
+        text = '<html xmlns="http://www.w3.org/1999/xhtml"><title>t</title><script/><a href="/a">a</a></html>'
+        site: dict[str, Page] = {
+            "/": (f"<?xml version='1.0'?>{text}", kind, {}),
+            "/a": (f"<r>{text.replace('/a', '/no')}</r>", kind, {}),
+        }
+        assert await crawled(tmp_path / "a.db", site) == dict.fromkeys(site, "done")
+        assert rows(tmp_path / "a.db", "SELECT title FROM pages ORDER BY url") == [("t",), (None,)]
