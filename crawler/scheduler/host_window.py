@@ -41,6 +41,7 @@ AHEAD_SECONDS = 1.0  # a host on disk may enter so long before its time
 MAX_PAUSE = 300.0  # seconds; a longer one on disk was written while the machine's clock was wrong
 NEVER = float("inf")
 BEGUN = -1  # before all depths: the next request of a handshake whose jar is in memory
+CHOSEN = -2  # before these: the URL that a host was taken for
 
 
 class Place(IntEnum):
@@ -259,7 +260,12 @@ class HostWindow:
             self._held.add(key)
             host.held += 1
             # A handshake that has begun goes on first, so that few jars are open, and a kill repeats few.
-            place = BEGUN if pending.handshake is not None and pending.handshake.hops else pending.depth
+            place = pending.depth
+            if pending.handshake is not None and pending.handshake.hops:
+                place = BEGUN
+                if host.place is TAKEN and host.urls:
+                    # Its first URL is becoming a request, and is the one that will leave the queue.
+                    host.urls[0] = (CHOSEN, *host.urls[0][1:])
             heapq.heappush(host.urls, (place, next(self._arrival), pending))
             self.pending += 1
             fed.add(host)
@@ -528,7 +534,7 @@ class HostWindow:
         """True if nothing of the host is in flight, in memory or both."""
         if host.active or host.held != len(host.urls):
             return False
-        return not host.urls or host.urls[0][0] != BEGUN
+        return not host.urls or host.urls[0][0] > BEGUN
 
     def _rest(self, host: HostQueue) -> None:
         """Leave the host to the disk: it enters again shortly before its time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from penstock.crawler.messages import CanonicalUrl, Handshake
 from penstock.crawler.policies.breaker import CLOSED, BreakerState
 from penstock.crawler.ports import HostThrottle, Pending
 from penstock.crawler.scheduler.host_window import HostQueue, HostWindow
@@ -47,6 +48,20 @@ class TestOrder:
         window.add([pending("h", "1")])
 
         assert start_all(window) == ["http://h/2", "http://h/1"]
+
+    def test_a_handshake_goes_on_first_but_not_in_place_of_the_url_that_is_becoming_a_request(self) -> None:
+        """The rules of a host may come from the disk after its URL was chosen: a request of a handshake
+        that ends meanwhile must neither be lost nor make the chosen URL be requested twice."""
+        window = window_of(pending("h", "1"), pending("h", "2"))
+        host = window.take_ready(NOW)
+        assert host is not None
+        chosen = host.first()
+        begun = Handshake(url=CanonicalUrl("http://g/"), at=CanonicalUrl("http://h/next"), hops=1)
+        window.add([Pending(CanonicalUrl("http://g/"), "h", 0, 0, "page", True, False, begun)])
+
+        assert host.first() == chosen
+        window.start(host, now=NOW, next_start=NOW)
+        assert start_all(window) == ["http://g/", "http://h/2"]
 
 
 class TestBounds:
