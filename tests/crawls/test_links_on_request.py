@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,17 @@ import pytest
 from aiohttp import web
 
 import penstock
+from tests.crawls.test_resources import Site, in_thread
 from tests.support.app_server import serving
-from tests.support.crawls import crawl, rows
+from tests.support.crawls import (
+    QUICK_FLAGS,
+    check_invariants,
+    crawl,
+    equal_crawls,
+    rows,
+    run_command,
+    start_command,
+)
 
 FLAGS = ("--frames", "--head-links", "--follow-nofollow")
 Page = tuple[str, str, Mapping[str, str]]  # body, type, headers
@@ -235,3 +246,33 @@ class TestXhtml:
         }
         assert await crawled(tmp_path / "a.db", site) == dict.fromkeys(site, "done")
         assert rows(tmp_path / "a.db", "SELECT title FROM pages ORDER BY url") == [("t",), (None,)]
+
+
+class TestKilled:
+    @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals as POSIX has them")
+    def test_killed_and_resumed_the_same_links_are_followed(self, tmp_path: Path) -> None:
+        pages = {"/": "".join(f"<a rel=nofollow href=/p{n}>{n}</a>" for n in range(20))}
+        for n in range(20):
+            pages[f"/p{n}"] = f"<iframe src=/f{n}></iframe><link rel=next href=/p{n + 1}>"
+            pages[f"/f{n}"] = f"<meta name=robots content=none><a href=/end{n % 4}>e</a>"
+        pages |= {f"/end{n}": "e" for n in range(4)}
+        site = Site(pages, {})
+        flags = (*QUICK_FLAGS, "--frames", "--head-links", "--follow-nofollow", "--depth", "4")
+        with in_thread(site) as url:
+            seed = ("--seed", f"{url}/", *flags, "--fetchers", "4", "--delay", "0.004", "--per-host", "4")
+            assert run_command((*seed, "--db", tmp_path / "peace.db")).code == 0
+            site.asked.clear()
+            db = tmp_path / "killed.db"
+            for requests in (10, 25):
+                with start_command((*seed, "--db", db)) as process:
+                    while site.asked.total() < requests and process.poll() is None:
+                        threading.Event().wait(0.001)
+                    process.kill()
+                    process.communicate()
+                assert process.returncode == -signal.SIGKILL
+            assert run_command((*seed, "--db", db)).code == 0
+
+        assert equal_crawls(db, tmp_path / "peace.db") == []
+        assert rows(db, "SELECT count(*) FROM urls WHERE state = 'done'") == [(45,)]
+        assert rows(db, "SELECT count(*) FROM links WHERE NOT followed") == [(0,)]
+        assert check_invariants(db) == []
