@@ -181,7 +181,7 @@ def _load_outcome(config: CrawlConfig) -> Outcome | None:
     from penstock.storage.reading.outcome import load_outcome
 
     try:
-        with open_reader(config.path) as reader, reader.snapshot() as connection:
+        with open_reader(config.path, cleans_up=True) as reader, reader.snapshot() as connection:
             return load_outcome(connection, seeds=len(config.seeds))
     except PenstockError:
         return None

@@ -158,13 +158,17 @@ class CrawlReader:
         self._connection.set_progress_handler(lambda: 0, PROGRESS_STEPS)
 
 
-def open_reader(path: str | Path) -> CrawlReader:
-    """Open the crawl in `path` for reading. Raises BadDatabase: missing, no crawl, damaged, or newer."""
+def open_reader(path: str | Path, *, cleans_up: bool = False) -> CrawlReader:
+    """Open the crawl in `path` for reading. Raises BadDatabase: missing, no crawl, damaged, or newer.
+
+    `cleans_up`: for who may write to the file. SQLite reads a file in WAL mode through two files beside it,
+    and only a connection that may write removes them when it is the last one.
+    """
     path = Path(path)
     _refuse_other_files(path)
     try:
         try:
-            connection, note = _connect(path, "mode=ro"), None
+            connection, note = _connect(path, "mode=rw" if cleans_up else "mode=ro"), None
         except sqlite3.OperationalError as error:
             connection, note = _connect_sealed(path, error)
     except UnicodeDecodeError as error:  # SQLite's message may quote a damaged page

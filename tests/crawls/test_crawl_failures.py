@@ -16,7 +16,7 @@ from penstock.crawler.messages import Content, Document, Failed, Fetched, FetchT
 from penstock.crawler.reasons import explain
 from penstock.stages.extractors.html import HtmlExtractor
 from penstock.stages.fetchers.plain import PlainFetcher
-from tests.support.crawls import QUICK, check_invariants, crawl, differences, rows, stored_pages
+from tests.support.crawls import QUICK, check_invariants, crawl, differences, rows, run_command, stored_pages
 from tests.support.synthetic_web import SyntheticWeb
 from tests.support.synthetic_web_resource import Resource
 
@@ -264,3 +264,12 @@ class TestStopping:
 def own_tasks(before: set[asyncio.Task[object]]) -> list[str]:
     """Tasks that were not there before, without the handlers of the web."""
     return [repr(task) for task in asyncio.all_tasks() - before if "RequestHandler" not in repr(task)]
+
+
+def test_a_run_that_has_ended_leaves_no_file_beside_the_database(tmp_path: Path) -> None:
+    """What its last lines say is read from the closed file."""
+    with SyntheticWeb(seed=30, pages=3).serve_in_thread() as url:
+        ended = run_command(["--seed", url, "--db", tmp_path / "crawl.db"])
+
+    assert ended.code == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["crawl.db"]
