@@ -32,6 +32,15 @@ try:
 except ImportError as error:
     raise missing_extra("warcio", "warc") from error
 
+
+class _Head(StatusAndHeaders):  # type: ignore[misc]
+    """A head in UTF-8, as it came. The library allows ASCII alone in a status line, and escapes all else."""
+
+    def to_ascii_bytes(self, filter_func: Any = None) -> bytes:
+        text: str = self.to_str(filter_func)
+        return text.encode("utf-8", "surrogateescape") + b"\r\n"
+
+
 ABOUT = "WARC 1.1 of the answers saved by --save-bodies; compressed if FILE ends in .gz"
 TAKES = "crawl"
 
@@ -133,19 +142,19 @@ def _records(
         )
 
 
-def _answer(status: int, line: str | None, packed: bytes, length: int) -> StatusAndHeaders:
+def _answer(status: int, line: str | None, packed: bytes, length: int) -> _Head:
     """Status line and headers of the answer, consistent with the stored body."""
     protocol, _, rest = (line or f"HTTP/1.1 {status} {_phrase(status)}").partition(" ")
     sent = [(str(name), str(value)) for name, value in json.loads(zlib.decompress(packed))]
     described = [(name.lower(), value) for name, value in sent if name.lower() in _CODED_BODY_HEADERS]
     if described == [("content-length", str(length))]:
-        return StatusAndHeaders(rest, sent, protocol=protocol)
+        return _Head(rest, sent, protocol=protocol)
     headers = [
         (f"X-Archive-Orig-{name}" if name.lower() in _CODED_BODY_HEADERS else name, value)
         for name, value in sent
     ]
     headers.append(("Content-Length", str(length)))
-    return StatusAndHeaders(rest, headers, protocol=protocol)
+    return _Head(rest, headers, protocol=protocol)
 
 
 def _phrase(status: int) -> str:

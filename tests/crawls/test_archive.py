@@ -104,6 +104,18 @@ class TestArchive:
         assert archive["response", "/"][0].http_headers.statusline == "301 Moved For Ever"
         assert archive["response", "/robots.txt"][0].http_headers.statusline == "301 Over There"
 
+    async def test_a_head_that_is_not_ascii_is_in_the_bytes_in_which_it_came(self, tmp_path: Path) -> None:
+        """One such status line ended the export."""
+        head = b"HTTP/1.1 200 Tr\xc3\xa8s bien\r\nContent-Type: text/html\r\nX-A: \xc3\xa9\r\n"
+        async with RawServer().serve() as server:
+            server.answers["/"] = head + b"Content-Length: 1\r\n\r\nx"
+            await crawl(seeds=[server.url + "/"], db=tmp_path / "crawl.db", save_bodies=True)
+
+        found = list(records(tmp_path / "crawl.db", tmp_path / "out.warc"))
+
+        assert [kind for kind, *_ in found] == ["warcinfo", "response", "request"]
+        assert head in (tmp_path / "out.warc").read_bytes()
+
     async def test_the_headers_of_a_coded_body_are_those_of_the_stored_one(
         self, archive: dict[tuple[str, str], tuple[Any, bytes]]
     ) -> None:
