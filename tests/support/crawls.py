@@ -203,15 +203,20 @@ def _distances(db: str | Path) -> Iterator[str]:
         ways[bool(followed)][source].add((target, 1))
     for source, target in rows(db, "SELECT url, redirect_to FROM pages WHERE redirect_to LIKE 'http%'"):
         ways[True][source].add((target, 0))
-    # A redirect that led to a URL before the answer of a handshake replaced it.
-    for source, target in rows(db, "SELECT url, redirect_to FROM handshakes WHERE redirect_to IS NOT NULL"):
-        ways[True][source].add((target, 0))
-    # A refresh is a link, but of a seed it is a redirect.
-    moves = rows(db, """
-        SELECT source.url, target.url FROM refresh
-        JOIN known_url AS source ON source.id = refresh.url_id
-        JOIN known_url AS target ON target.id = refresh.target_id WHERE source.depth = 0 AND target.depth = 0
-    """)  # fmt: skip
+    moves: list[tuple[str, str]] = []
+    if rows(db, "SELECT 1 FROM sqlite_schema WHERE name = 'handshakes'"):  # else the file is an older one
+        # A redirect that led to a URL before the answer of a handshake replaced it.
+        for source, target in rows(
+            db, "SELECT url, redirect_to FROM handshakes WHERE redirect_to IS NOT NULL"
+        ):
+            ways[True][source].add((target, 0))
+        # A refresh is a link, but of a seed it is a redirect.
+        moves = rows(db, """
+            SELECT source.url, target.url FROM refresh
+            JOIN known_url AS source ON source.id = refresh.url_id
+            JOIN known_url AS target ON target.id = refresh.target_id
+            WHERE source.depth = 0 AND target.depth = 0
+        """)  # fmt: skip
     for source, target in moves:
         ways[True][source].add((target, 0))
 
