@@ -94,7 +94,8 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield "  page       no: no page that was stored links or redirects to it"
         yield from _uses(explanation.uses)
         return
-    yield f"  state      {facts.state}: {STATES[facts.state]}"
+    unasked = facts.state == "failed" and not facts.attempts
+    yield f"  state      {facts.state}: {'given up without a request' if unasked else STATES[facts.state]}"
     if facts.reason:
         yield f"  reason     {explain(facts.reason)}"
     if explanation.robots is not None:
@@ -125,8 +126,8 @@ def _advice(explanation: Explanation) -> Iterator[str]:
     reason, robots = explanation.facts.reason or "", explanation.robots
     label = "try"
     hints = [FOLLOWED_BY[kind] for kind in explanation.link_kinds] or [about(reason).hint]
-    if reason == "robots_unreachable" and robots is not None:
-        hints.insert(0, about(robots.reason).hint)
+    if reason == "robots_unreachable" and robots is not None and about(robots.reason).hint:
+        hints = [about(robots.reason).hint]  # the cause; without it, no page can be requested either
     for hint in filter(None, hints):
         yield f"  {label:<9}  {hint}"
         label = ""

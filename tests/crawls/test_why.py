@@ -149,6 +149,8 @@ class TestRobotsUnreachable:
 
         lines = Explained(tmp_path / "a.db", url).why("/")
         assert any(line.startswith("reason robots_unreachable: ") for line in lines)
+        assert "state failed: given up without a request" in lines
+        assert sum(line.startswith("try ") for line in lines) == 1  # what mends the robots.txt
         assert (
             f"robots.txt {url}/robots.txt (2 requests): http_503: the host answered with status 503 "
             "(it is overloaded or down)"
