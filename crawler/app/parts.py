@@ -44,6 +44,7 @@ from penstock.crawler.scheduler.handshakes import HopRules
 from penstock.crawler.scheduler.robots_cache import RobotsRules
 from penstock.crawler.scheduler.seen import SeenFilter
 from penstock.crawler.scheduler.throttle import Clock
+from penstock.crawler.urls import host_of
 from penstock.stages.extractors import DocumentTable
 from penstock.stages.extractors.fields.plan import Plan, plan_of
 from penstock.stages.extractors.html import HtmlExtractor
@@ -242,6 +243,14 @@ def log_in_of(config: CrawlConfig) -> LogIn | None:
 
     plan = read_session(str(config.session))
     check_selectors(plan, str(config.session))
+    scope = Scope(config.scope, config.canonical_seeds, registrable=registrable_domain)
+    if not scope.may_hold(host_of(CanonicalUrl(f"{plan.origin}/"))):
+        log.warning(
+            "session_out_of_scope",
+            origin=plan.origin,
+            reason="the session is for this origin only, and no seed is in its scope",
+            hint="give a seed of this origin, or name the origin of the pages in the session file",
+        )
     return LogIn(plan, partial(fill_form, plan), partial(has_check, plan))
 
 

@@ -143,6 +143,17 @@ class TestSession:
         assert site.requests["GET /p1"] == 2
         assert sorted(bool(cookie) for path, cookie in site.headers if path == "/p1") == [False, True]
 
+    async def test_a_session_for_an_origin_out_of_scope_is_a_warning(
+        self, site: MemberSite, session: Path, db: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """127.0.0.1 and localhost are two origins: the crawl would go on without the session, in silence."""
+        await crawl(seeds=[f"{site.url.replace('127.0.0.1', 'localhost')}/"], depth=0, db=db, session=session)
+        assert any("session_out_of_scope" in record.getMessage() for record in caplog.records)
+
+        caplog.clear()
+        await crawl(seeds=[f"{site.url}/"], depth=0, db=db.with_name("b.db"), session=session)
+        assert not any("session_out_of_scope" in record.getMessage() for record in caplog.records)
+
     async def test_later_cookies_are_ignored(self, site: MemberSite, session: Path, db: Path) -> None:
         await crawl(seeds=[f"{site.url}/"], depth="inf", db=db, session=session)
 
