@@ -235,8 +235,8 @@ def _read_link(attributes: Mapping[str, str | None], found: _Found) -> None:
         return
     kind = (attributes.get("type") or "").lower()
     if not any(api in kind for api in _API_TYPES):
-        text = attributes.get("title") or ""
-        found.mentions.append(_Mention(attributes, text, found.rules.head_links))
+        # Without a text: its title would take the place of what an anchor to the same target says.
+        found.mentions.append(_Mention(attributes, followed=found.rules.head_links))
 
 
 def _read_frame(attributes: Mapping[str, str | None], found: _Found, rel: str, depth: int) -> None:
@@ -247,8 +247,7 @@ def _read_frame(attributes: Mapping[str, str | None], found: _Found, rel: str, d
         return
     source = (attributes.get("src") or "").strip(HTML_SPACE)
     if source and source[:6].lower() != "about:":
-        text = attributes.get("title") or ""
-        found.mentions.append(_Mention({"href": source, "rel": rel}, text, found.rules.frames))
+        found.mentions.append(_Mention({"href": source, "rel": rel}, followed=found.rules.frames))
 
 
 def _read_inner(html: str, found: _Found, depth: int, *, is_template: bool = False) -> None:

@@ -190,3 +190,15 @@ class TestRefresh:
         self, content: str, target: str | None
     ) -> None:
         assert refresh_target(content) == target
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    ['<link rel=next title="Chapter 2" href=/2>', '<iframe title="Chapter 2" src=/2></iframe>'],
+)
+def test_the_text_of_a_link_is_that_of_its_anchor_whatever_else_names_the_target(recorded: str) -> None:
+    """The title of a head link comes first in the document, but nobody reads it there."""
+    [link] = read(f"{recorded}<a href=/2>Next</a>").links
+    assert (link.text, link.followed) == ("Next", True)
+    [alone] = read(recorded).links
+    assert (alone.text, alone.followed) == ("", False)
