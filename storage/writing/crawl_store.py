@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from penstock.crawler.errors import BadDatabase, StorageFailed
 from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.output.logs import get_logger
 from penstock.crawler.ports import Saved, Totals
 from penstock.crawler.scheduler.discovery import Admission, Discovery, UrlKind
 from penstock.crawler.scheduler.seen import SeenFilter
@@ -41,6 +42,8 @@ from penstock.storage.writing.writer import Target, Writer
 
 SEEN_ROWS_AT_ONCE = 2_000  # some 5 ms of filling the seen set between two turns of the event loop
 _MOST_SHOWN = 100  # characters of an option in a message
+
+log = get_logger()
 
 
 class CrawlSettings(Struct, frozen=True, kw_only=True):
@@ -222,13 +225,15 @@ class CrawlStore:
         await self._database.run(sql.ADVANCE_RETRIES, latest)
         await self._database.run(sql.FORGET_ROBOTS_ATTEMPTS)
         depth = admission.horizon.depth
+        now = json.loads(json.dumps(settings.public))
+        _warn_of_other_rules(self.last_config, now)
         await admit_failed(
             self._database,
             all_of_them=settings.retry_failed,
             depth=depth,
             retries=settings.retries,
             last=self.last_config,
-            now=json.loads(json.dumps(settings.public)),
+            now=now,
         )
         if old_robots and not settings.robots:
             await self._database.run(sql.ADMIT_PAST_ROBOTS)
@@ -295,6 +300,22 @@ class CrawlStore:
 
 def _utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _warn_of_other_rules(last: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Warn if this run would take other values of a page than the run before it."""
+    changed = [
+        name
+        for name in ("select", "structured", "plugins")
+        if (last.get(name) or None) != (now.get(name) or None)
+    ]
+    if last and changed:
+        log.warning(
+            "rules_changed",
+            options=", ".join(changed),
+            reason="pages that are stored keep the values that the earlier rules took",
+            hint="take the values again with reparse (needs --save-bodies), or crawl into another --db",
+        )
 
 
 def _stored_facts(path: Path, text: str | None) -> dict[str, Any]:

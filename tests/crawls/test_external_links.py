@@ -200,3 +200,16 @@ class TestCheck:
         text = run_command(["why", f"{other.url}/gone", "--db", db]).stdout
         assert "http_404" in text
         assert "scope" in text
+
+    @pytest.mark.parametrize("robots", [True, False])
+    async def test_a_link_to_a_host_that_is_not_there_is_broken_whether_robots_txt_is_asked_or_not(
+        self, tmp_path: Path, robots: bool
+    ) -> None:
+        gone = "http://127.0.0.1:1/gone"
+        site = Site({"/": page(gone)})
+        async with site.serve() as base:
+            await crawl(
+                seeds=[base], depth=1, db=tmp_path / "a.db", check_external=True, retries=0,
+                no_robots=not robots,
+            )  # fmt: skip
+        assert rows(tmp_path / "a.db", BROKEN) == [(f"{base}/", gone, None, "refused", "/gone")]

@@ -228,6 +228,19 @@ class TestLoud:
             ("tag", 4, 3, 0),
         ]
 
+    async def test_other_rules_on_a_stored_crawl_are_a_warning(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Its pages are not read again: the old values would look like those of the new rules."""
+        db = tmp_path / "crawl.db"
+        async with shop(3).serve() as url:
+            await crawl(seeds=[url], db=db, select=[PRICE])
+            await crawl(seeds=[url], db=db, select=[PRICE])
+            assert "rules_changed" not in caplog.text
+            await crawl(seeds=[url], db=db, select=["title=title"])
+
+        assert "rules_changed" in caplog.text
+
     async def test_a_plugin_that_fails_on_every_page_does_too_and_on_some_pages_does_not(
         self, tmp_path: Path
     ) -> None:
