@@ -30,6 +30,12 @@ requests for robots.txt are made by the fetch stage itself."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The statuses whose Location is the URL to request instead (RFC 9110 section 15.4)."""
+MAX_REDIRECTS = 20
+"""In a row: what browsers follow (Fetch standard, HTTP-redirect fetch)."""
+
+
+LOGGED_OUT = "logged_out"
+"""The reason of a page that was not fetched because the operator's session has ended."""
 
 
 class Hold(Protocol):
@@ -173,6 +179,12 @@ class Resource(Struct, frozen=True, gc=False, array_like=True):
 
     url: CanonicalUrl
     use: str  # image, script, style, media, icon, font, object or manifest
+
+
+HEAD_RELS = frozenset({"next", "prev", "previous", "alternate", "amphtml"})
+"""What a link element or a Link header leads to besides resources; `previous` is an old word for `prev`."""
+FRAME_RELS = frozenset({"frame", "iframe"})
+"""The rels under which the documents of frames are recorded."""
 
 
 class LinkRules(Struct, frozen=True, gc=False, array_like=True):

@@ -12,10 +12,11 @@ from msgspec import Struct
 
 from penstock.crawler.errors import PenstockError
 from penstock.crawler.extraction import SourceTally
+from penstock.crawler.messages import LOGGED_OUT
 from penstock.crawler.ports import Totals
 from penstock.crawler.snapshot import Snapshot
 
-COMPLETE, INTERNAL_FAILURES, BUDGET_SPENT, NOTHING_STORED, TOO_MANY_FAILED, LOGGED_OUT = 0, 1, 3, 4, 6, 7
+COMPLETE, INTERNAL_FAILURES, BUDGET_SPENT, NOTHING_STORED, TOO_MANY_FAILED, SESSION_ENDED = 0, 1, 3, 4, 6, 7
 BY_SIGNAL = {"sighup": 129, "sigint": 130, "sigterm": 143}  # 128 and the signal's number
 BUDGETS = frozenset({"max_pages", "max_pages_per_host", "max_time", "max_bytes"})
 BY_PROGRAM = "stopped"  # the program that ran the crawl as a library wanted no more pages
@@ -64,8 +65,8 @@ def exit_code(
     """
     if reason in BY_SIGNAL:
         return BY_SIGNAL[reason]
-    if reason == "logged_out":
-        return LOGGED_OUT
+    if reason == LOGGED_OUT:
+        return SESSION_ENDED
     ended_early = reason in BUDGETS or reason == BY_PROGRAM
     if not ended_early and (internal or any(tally.is_broken for tally in sources)):
         return INTERNAL_FAILURES

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from penstock.crawler.errors import TooManyInternalFailures
 from penstock.crawler.messages import (
+    LOGGED_OUT,
     REDIRECTS,
     Answer,
     Dead,
@@ -101,7 +102,7 @@ class StoreStage(Struct, kw_only=True):
                     return RobotsAnswer(task=task, fetched_at=self.clock.now(), error=reason)
                 if reason == "address":
                     return Skipped(task=task, reason=reason)  # a rule of ours, nothing was sent
-                if reason == "logged_out":  # for the next run, which logs in anew
+                if reason == LOGGED_OUT:  # for the next run, which logs in anew
                     return RetryAt(task=task, at=self.clock.now(), reason=reason, requested=False)
                 is_status = answer is not None and reason == f"http_{answer.status}"  # of a handshake's hop
                 status = answer.status if answer is not None and is_status else None

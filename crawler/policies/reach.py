@@ -1,6 +1,6 @@
 """Reach: how far a URL is from the seeds, and whether that is near enough.
 
-May touch: nothing.
+May touch: messages, for the most redirects in a row.
 
 Depth and hops are two independent minima over all ways to a URL, so they end at the
 same values whatever the order in which the ways are found; that is what makes a crawl
@@ -13,6 +13,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from msgspec import Struct
+
+from penstock.crawler.messages import MAX_REDIRECTS
 
 DYNAMIC_RULES = frozenset({"nofollow", "depth", "redirect_limit", "trap:shape"})
 """Rules that a better way to the URL can lift."""
@@ -58,7 +60,7 @@ class Horizon(Struct, frozen=True, kw_only=True):
     """Decide whether a reach is near enough to be fetched. What a sitemap names is, at any depth."""
 
     depth: int | None  # link hops; None: no limit
-    hops: int = 20  # redirects in a row: what browsers follow (Fetch standard, HTTP-redirect fetch)
+    hops: int = MAX_REDIRECTS  # in a row
 
     def rule(self, reach: Reach) -> str | None:
         """Return `nofollow`, `depth` or `redirect_limit`, or None if it may be fetched."""

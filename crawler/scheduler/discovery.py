@@ -26,7 +26,7 @@ from typing import Generic, Protocol, TypeVar, cast
 
 from msgspec import Struct
 
-from penstock.crawler.messages import Answer, CanonicalUrl, Links
+from penstock.crawler.messages import MAX_REDIRECTS, Answer, CanonicalUrl, Links
 from penstock.crawler.policies.reach import (
     AFTER_ALL,
     DYNAMIC_RULES,
@@ -44,7 +44,6 @@ from penstock.crawler.urls import MAX_URL_CHARS, host_of, is_http
 
 MAX_SITEMAP_NESTING = 3  # the protocol knows one level of index; some sites have two
 
-MAX_MOVES = 20  # in a row, as redirects
 RESOURCES_OFF = "resources_off"
 """The reason of a resource or an external link in a run that checks none of its kind."""
 SITEMAPS_OFF = "sitemaps_off"
@@ -174,7 +173,7 @@ class Discovery(Generic[Row]):
         if source.depth or url == source.url or url not in self._known.pages:
             return
         moves = self._moves.get(source.url, 0) + 1
-        if moves <= MAX_MOVES:
+        if moves <= MAX_REDIRECTS:
             reach = source.reach.by_redirect()
             self._widen(url, reach)
             self._offer_seed(url, reach, moves)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
 from penstock.crawler.messages import (
+    LOGGED_OUT,
     CanonicalUrl,
     Dead,
     Done,
@@ -48,7 +49,6 @@ from penstock.crawler.urls import origin
 FIRST_CONTACT_SECONDS = 3.0
 MAX_DEFERRED = 16_000  # deferred URLs that are taken into the window at once
 HOSTS_LOOKED_AT = 50  # to tell what holds the frontier back
-LOGGED_OUT = "logged_out"
 NEARER_FIRST = "nearer_first"
 """The reason of a URL that may carry a session id while it is still pending."""
 

@@ -22,6 +22,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from penstock.crawler.messages import (
+    MAX_REDIRECTS,
     CanonicalUrl,
     Failed,
     Fetched,
@@ -32,7 +33,6 @@ from penstock.crawler.messages import (
 from penstock.crawler.ports import Pending
 from penstock.crawler.urls import MAX_URL_CHARS, host_of, is_http
 
-MAX_HOPS = 20  # redirects of one exchange; what browsers follow (Fetch standard, HTTP-redirect fetch)
 ELSEWHERE = "elsewhere"
 """The exchange ended at another URL."""
 
@@ -80,7 +80,7 @@ class HopRules(Struct, frozen=True, kw_only=True):
         if self.rewrite is not None and (rewritten := self.rewrite(target)) != task.url:
             target = rewritten  # as the stored redirects are
         rule = None if target == handshake.url else self.scope(target)
-        if rule is None and handshake.hops >= MAX_HOPS:
+        if rule is None and handshake.hops >= MAX_REDIRECTS:
             rule = "redirect_limit"
         host = host_of(target)
         if rule is None and host in spent:

@@ -17,9 +17,17 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode, SelectolaxError
 
-from penstock.crawler.messages import CanonicalUrl, Content, Document, LinkRules, Links
+from penstock.crawler.messages import (
+    FRAME_RELS,
+    HEAD_RELS,
+    CanonicalUrl,
+    Content,
+    Document,
+    LinkRules,
+    Links,
+)
 from penstock.crawler.policies.robots_directives import forbids_links, split_directives
-from penstock.crawler.urls import MAX_URL_CHARS, Joiner, is_http, without_fragment
+from penstock.crawler.urls import MAX_URL_CHARS, Joiner, is_http, resolve, without_fragment
 from penstock.stages.extractors import MAX_LINK_CHARS, MAX_LINKS
 from penstock.stages.extractors.text.charset import escape_query, sniff, to_utf8
 from penstock.stages.extractors.text.markup import (
@@ -47,9 +55,7 @@ _A, _AREA, _BASE, _LINK, _META, _FRAME, _IFRAME, _TEMPLATE = (
     for tag in ("a", "area", "base", "link", "meta", "frame", "iframe", "template")
 )
 
-# What link elements in the head lead to besides resources; `previous` is an old word for `prev`.
-_HEAD_RELS = frozenset({"next", "prev", "previous", "alternate", "amphtml"})
-_RECORDED_RELS = _HEAD_RELS | {"frame", "iframe"}
+_RECORDED_RELS = HEAD_RELS | FRAME_RELS
 _API_TYPES = ("json", "oembed")  # alternates of these types are for programs: they are no links
 
 # Documents within the document: shadow trees and srcdoc. All of them together, for one page.
@@ -231,7 +237,7 @@ def _read_link(attributes: Mapping[str, str | None], found: _Found) -> None:
         return
     if "canonical" in rels and found.canonical is None:
         found.canonical = attributes.get("href") or None  # an empty one says nothing
-    if _HEAD_RELS.isdisjoint(rels) or "stylesheet" in rels or not attributes.get("href"):
+    if HEAD_RELS.isdisjoint(rels) or "stylesheet" in rels or not attributes.get("href"):
         return
     kind = (attributes.get("type") or "").lower()
     if not any(api in kind for api in _API_TYPES):
@@ -280,7 +286,6 @@ def _read_headers(document: Document, found: _Found, links: _Merger, canonical: 
 
 def header_links(header: str, url: CanonicalUrl, rules: LinkRules) -> _Found:
     """What a Link header names. Its targets are relative to the URL of the answer, not to a base element."""
-    from penstock.crawler.urls import resolve
     from penstock.stages.extractors.text.link_header import read_link_header
 
     named = _Found(rules=rules)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from penstock.crawler.config.domains import registrable_domain
 from penstock.crawler.config.session_file import LogIn
 from penstock.crawler.errors import LogInFailed
-from penstock.crawler.messages import CanonicalUrl, Failed, Fetched, FetchTask
+from penstock.crawler.messages import LOGGED_OUT, MAX_REDIRECTS, CanonicalUrl, Failed, Fetched, FetchTask
 from penstock.crawler.output.logs import get_logger
 from penstock.crawler.policies.cookie_jar import CookieJar
 from penstock.crawler.ports import ByteBudget
@@ -28,8 +28,6 @@ from penstock.stages.http.failures import reason_of
 from penstock.stages.http.mime import is_html
 from penstock.stages.http.request import CredentialSender
 
-LOGGED_OUT = "logged_out"
-MAX_REDIRECTS = 20
 MAX_LOG_IN_PAGE = 4 << 20  # bytes
 
 Fetch = Callable[[FetchTask], Awaitable[Fetched | Failed]]

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from penstock.crawler.config.option_checks import quote_value
 from penstock.crawler.config.seeds import hide_user
 from penstock.crawler.errors import BadQuery
-from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.messages import FRAME_RELS, HEAD_RELS, CanonicalUrl
 from penstock.crawler.urls import MAX_URL_CHARS, canonical, is_http, split
 from penstock.storage.reading.outcome import RobotsFetch, load_robots
 from penstock.storage.reading.uses import Use, find_rows, load_uses, near_misses
@@ -34,8 +34,8 @@ _RELS = """
 """
 # The kinds of links that are followed on request, by the rel that tells them.
 _ON_REQUEST = {
-    **dict.fromkeys(("frame", "iframe"), "frame"),
-    **dict.fromkeys(("next", "prev", "previous", "alternate", "amphtml"), "head_link"),
+    **dict.fromkeys(FRAME_RELS, "frame"),
+    **dict.fromkeys(HEAD_RELS, "head_link"),
 }
 _ANSWER = """
     SELECT last_fetch.status, last_fetch.error,

@@ -10,15 +10,12 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.messages import FRAME_RELS, HEAD_RELS, MAX_REDIRECTS, CanonicalUrl
 from penstock.crawler.reasons import explain
 from penstock.crawler.urls import origin
 
 STATES = ("pending", "pending", "done", "failed", "skipped")  # by url.state
 FAILED, SKIPPED = 3, 4  # of url.state
-MOST_HOPS = 20  # redirects from a seed that are followed here
-_FRAMES = frozenset({"frame", "iframe"})
-_HEAD = frozenset({"next", "prev", "previous", "alternate", "amphtml"})
 MOST_SEEDS = 1_000  # looked at; of a longer list the first
 
 # Seeds have the lowest numbers of all URLs, so the scan ends with the last of them.
@@ -173,7 +170,7 @@ def _end_of(connection: sqlite3.Connection, seed: int) -> SeedOutcome | None:
         url, state, reason, status, error, target, text = connection.execute(_ONE, {"id": number}).fetchone()
         first = first or url
         visited.add(number)
-        if target is None or target in visited or len(visited) > MOST_HOPS:
+        if target is None or target in visited or len(visited) > MAX_REDIRECTS:
             break
         number = target
     if state == 2 and error is None and _has_page(status):
@@ -204,6 +201,6 @@ def load_only_page(connection: sqlite3.Connection) -> OnlyPage | None:
         robots=robots,
         skipped=connection.execute(_FATES_OF, {"id": number}).fetchall(),
         hosts_out_of_scope=[name for (name,) in connection.execute(_HOSTS_OF, {"id": number})],
-        frames=sum(count for rels, count in unfollowed if _FRAMES & set(rels.split())),
-        head_links=sum(count for rels, count in unfollowed if _HEAD & set(rels.split())),
+        frames=sum(count for rels, count in unfollowed if FRAME_RELS & set(rels.split())),
+        head_links=sum(count for rels, count in unfollowed if HEAD_RELS & set(rels.split())),
     )
