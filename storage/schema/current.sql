@@ -425,17 +425,29 @@ ORDER BY pages DESC, target.url;
 
 CREATE VIEW broken_url AS        -- URLs whose failure shows that the page or resource is gone or broken
 SELECT
-    url.id AS id,
-    url.kind AS kind,
-    url.reason AS reason
-FROM url
-WHERE url.state = 3
-  -- A refusal (403, 429, robots.txt, a Retry-After that is too long) does not show that, nor does a limit
-  -- or a bug of this crawler, or its proxy. What follows a colon is the cause in detail.
-  AND ((url.reason GLOB 'http_[45]*' AND url.reason NOT IN ('http_403', 'http_429'))
-       OR url.reason GLOB 'timeout*'
-       OR substr(url.reason, 1, instr(url.reason || ':', ':') - 1)
-          IN ('dns', 'connect', 'refused', 'reset', 'tls', 'truncated', 'bad_http', 'bad_url', 'network'));
+    id,
+    kind,
+    reason
+FROM (
+    SELECT
+        url.id AS id,
+        url.kind AS kind,
+        -- A resource whose host could not be asked for its robots.txt failed for that. A host that answered
+        -- with a 5xx, or began to answer, is there.
+        CASE WHEN url.kind = 2 AND url.reason = 'robots_unreachable' THEN
+            (SELECT robots.error FROM host
+             JOIN robots ON robots.origin = iif(url.secure, 'https://', 'http://') || host.name
+             WHERE host.id = url.host_id AND robots.status IS NULL AND robots.error <> 'truncated')
+        ELSE url.reason END AS reason
+    FROM url
+    WHERE url.state = 3
+)
+-- A refusal (403, 429, robots.txt, a Retry-After that is too long) does not show that, nor does a limit
+-- or a bug of this crawler, or its proxy. What follows a colon is the cause in detail.
+WHERE (reason GLOB 'http_[45]*' AND reason NOT IN ('http_403', 'http_429'))
+   OR reason GLOB 'timeout*'
+   OR substr(reason, 1, instr(reason || ':', ':') - 1)
+      IN ('dns', 'connect', 'refused', 'reset', 'tls', 'truncated', 'bad_http', 'bad_url', 'network');
 
 CREATE VIEW canonical_conflicts AS -- pages whose canonical URL failed, redirects, or names another canonical URL
 SELECT
@@ -516,15 +528,6 @@ dead (id, at, reason) AS (       -- at: where the redirects of id end
     -- A host that was given up never answered.
     SELECT url.id, url.id, url.reason FROM url
     WHERE url.kind = 2 AND url.state = 3 AND url.reason IN ('host_unreachable', 'redirect_invalid')
-    UNION
-    -- Nor did a host that could not be asked for its robots.txt. One that answered with a 5xx is there.
-    SELECT url.id, url.id, robots.error FROM url
-    JOIN host ON host.id = url.host_id
-    JOIN robots ON robots.origin = iif(url.secure, 'https://', 'http://') || host.name
-    WHERE url.kind = 2 AND url.state = 3 AND url.reason = 'robots_unreachable' AND robots.status IS NULL
-      AND (robots.error GLOB 'timeout*'
-           OR substr(robots.error, 1, instr(robots.error || ':', ':') - 1)
-              IN ('dns', 'connect', 'refused', 'reset', 'tls', 'bad_http', 'network'))
     UNION
     SELECT url.id, url.id, url.reason FROM url WHERE url.kind = 2 AND url.state = 4 AND url.reason = 'redirect_limit'
     UNION

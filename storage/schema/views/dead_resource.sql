@@ -13,15 +13,6 @@ dead (id, at, reason) AS (       -- at: where the redirects of id end
     SELECT url.id, url.id, url.reason FROM url
     WHERE url.kind = 2 AND url.state = 3 AND url.reason IN ('host_unreachable', 'redirect_invalid')
     UNION
-    -- Nor did a host that could not be asked for its robots.txt. One that answered with a 5xx is there.
-    SELECT url.id, url.id, robots.error FROM url
-    JOIN host ON host.id = url.host_id
-    JOIN robots ON robots.origin = iif(url.secure, 'https://', 'http://') || host.name
-    WHERE url.kind = 2 AND url.state = 3 AND url.reason = 'robots_unreachable' AND robots.status IS NULL
-      AND (robots.error GLOB 'timeout*'
-           OR substr(robots.error, 1, instr(robots.error || ':', ':') - 1)
-              IN ('dns', 'connect', 'refused', 'reset', 'tls', 'bad_http', 'network'))
-    UNION
     SELECT url.id, url.id, url.reason FROM url WHERE url.kind = 2 AND url.state = 4 AND url.reason = 'redirect_limit'
     UNION
     SELECT id, id, 'redirect_loop' FROM walk WHERE id = at
