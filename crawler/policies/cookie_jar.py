@@ -1,6 +1,6 @@
 """Cookie jar: keep the cookies of a few answers, and send each where RFC 6265 allows it.
 
-May touch: messages, urls.
+May touch: messages, urls, the path rule of `cookies`.
 
 A jar belongs to one exchange of a few requests (`penstock.crawler.scheduler.handshakes`) or to one
 log-in, never to the crawl: with a jar that evolves, a page would depend on the pages requested before
@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from penstock.crawler.messages import CanonicalUrl
+from penstock.crawler.policies.cookies import path_matches
 from penstock.crawler.urls import canonical, host_name, split
 
 MAX_COOKIES = 20
@@ -169,13 +170,6 @@ class CookieJar:
 def domain_matches(host: str, domain: str) -> bool:
     """True if `host` is `domain` or a subdomain of it (RFC 6265 section 5.1.3). An address has none."""
     return host == domain or (host.endswith(f".{domain}") and not _ADDRESS.match(host))
-
-
-def path_matches(path: str, cookie_path: str) -> bool:
-    """True if `path` (without query) is that of the cookie or below it (RFC 6265 section 5.1.4)."""
-    return path.startswith(cookie_path) and (
-        len(path) == len(cookie_path) or cookie_path.endswith("/") or path[len(cookie_path)] == "/"
-    )
 
 
 def parse_cookie_date(text: str) -> float | None:

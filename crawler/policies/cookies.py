@@ -44,11 +44,14 @@ class Cookie:
         # An IP address has no parent domain (RFC 6265 §5.1.3): `.0.0.1` is read as an address of its own.
         if host != self.domain and not self.subdomains:
             return False
-        # RFC 6265 §5.1.4: the path of the cookie, or one below it.
-        path = path.partition("?")[0]
-        return path.startswith(self.path) and (
-            len(path) == len(self.path) or self.path.endswith("/") or path[len(self.path)] == "/"
-        )
+        return path_matches(path.partition("?")[0], self.path)
+
+
+def path_matches(path: str, cookie_path: str) -> bool:
+    """True if `path` (without query) is that of the cookie or below it (RFC 6265 section 5.1.4)."""
+    return path.startswith(cookie_path) and (
+        len(path) == len(cookie_path) or cookie_path.endswith("/") or path[len(cookie_path)] == "/"
+    )
 
 
 class Cookies:

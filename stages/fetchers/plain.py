@@ -45,9 +45,9 @@ class PlainFetcher:
         self._bandwidth = context.bandwidth
         self._keeps_headers = context.keep_headers
         self._keeps_all = context.keep_all
-        own = {name.lower() for name in context.headers}
+        headers, own = _request_headers(context), {name.lower() for name in context.headers}
         # The operator's own headers may be secrets, so they are not among those that are kept.
-        self._sent = tuple(each for each in _request_headers(context).items() if each[0].lower() not in own)
+        self._sent = tuple(each for each in headers.items() if each[0].lower() not in own)
         self._rules = _body_rules(context)
         self._may_skip = context.may_skip
         self._sender = CredentialSender(
@@ -55,7 +55,7 @@ class PlainFetcher:
         )
         self._client = HttpClient(
             RequestTemplates(
-                _request_headers(context),
+                headers,
                 context.proxy,
                 trust=context.trust,
                 shows_certificate=context.header_origins or frozenset(),
