@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from tests.support.app_server import serving
+
 SECRET = "gh7-not-to-be-kept"
 
 Setting = tuple[str, str]  # name and attributes of a cookie
@@ -30,17 +32,9 @@ class GateSite:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[GateSite]:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        port = runner.addresses[0][1]
-        self.url, self.other = f"http://127.0.0.1:{port}", f"http://localhost:{port}"
-        try:
+        async with serving(self._answer) as self.url:
+            self.other = self.url.replace("127.0.0.1", "localhost")
             yield self
-        finally:
-            await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.raw_path

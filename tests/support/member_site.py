@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from tests.support.app_server import serving
+
 USER, PASSWORD = "reader", "pa55 wörd&=+"
 SECRET = "sh9-not-to-be-kept"
 PAGES = 12
@@ -35,16 +37,8 @@ class MemberSite:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[MemberSite]:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with serving(self._answer) as self.url:
             yield self
-        finally:
-            await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,18 @@ SITE = {
 
 @pytest.fixture(scope="module")
 def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("search") / "crawl.db"
+    return searchable(SITE, tmp_path_factory.mktemp("search"))
+
+
+def searchable(pages: Mapping[str, str], folder: Path) -> Path:
+    """The file of a crawl of these pages with --search."""
 
     async def crawled() -> None:
-        async with website(SITE).serve() as url:
-            await crawl(seeds=[url], db=path, search=True)
+        async with website(pages).serve() as url:
+            await crawl(seeds=[url], db=folder / "crawl.db", search=True)
 
     asyncio.run(crawled())
-    return path
+    return folder / "crawl.db"
 
 
 @pytest.fixture
@@ -169,14 +174,7 @@ SCRIPTS = {
 
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("scripts") / "crawl.db"
-
-    async def crawled() -> None:
-        async with website(SCRIPTS).serve() as url:
-            await crawl(seeds=[url], db=path, search=True)
-
-    asyncio.run(crawled())
-    return path
+    return searchable(SCRIPTS, tmp_path_factory.mktemp("scripts"))
 
 
 class TestScripts:
