@@ -7,5 +7,6 @@ host_window   one queue of URLs per host, the places that a host moves through, 
 hosts_on_disk lets hosts from disk into the window in turn, those that may be asked soon
 robots_cache  the rules of each origin, and when its robots.txt is requested
 seen          a set that answers "surely new" or "maybe seen"; the rows on disk decide
+shares        how many fetchers slow and unknown hosts may hold while quick hosts are there
 throttle      when each host may be asked next, and by how many requests at once; the clock of a run
 """

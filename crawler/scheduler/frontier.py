@@ -39,9 +39,10 @@ from penstock.crawler.policies.robots_txt import RobotsPolicy
 from penstock.crawler.policies.sessions import Sessions, may_carry_session
 from penstock.crawler.ports import FrontierStore, HostThrottle, Pending, Saved, Totals
 from penstock.crawler.scheduler.handshakes import HopRules, unsolved
-from penstock.crawler.scheduler.host_window import MAX_URLS, SLOW_SECONDS, HostQueue, HostWindow
+from penstock.crawler.scheduler.host_window import MAX_URLS, HostQueue, HostWindow
 from penstock.crawler.scheduler.hosts_on_disk import HostsOnDisk
 from penstock.crawler.scheduler.robots_cache import ALLOW_ALL, RobotsCache, RobotsRules
+from penstock.crawler.scheduler.shares import SLOW_SECONDS
 from penstock.crawler.scheduler.throttle import TIMEOUTS, Clock, Throttle
 from penstock.crawler.snapshot import HostView
 from penstock.crawler.urls import origin

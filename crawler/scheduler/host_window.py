@@ -27,6 +27,7 @@ from penstock.crawler.policies.congestion import ConcurrencyState
 from penstock.crawler.policies.pacing import RateState
 from penstock.crawler.ports import HostThrottle, Pending
 from penstock.crawler.scheduler.robots_cache import RobotsRules
+from penstock.crawler.scheduler.shares import FetcherShares
 
 MAX_HOSTS = 2_000  # in memory at once; the others wait on disk
 MAX_URLS = 16_000  # in all queues together, about; some 5 MB
@@ -34,9 +35,7 @@ MAX_BATCH = 512  # URLs read from disk for one host at a time
 MIN_BATCH = 8
 LONG_PAUSE = 0.5  # seconds; a shorter one between two starts is over before a restart could ask
 REST_SECONDS = 1.5  # a host that must wait longer leaves a window that is half full
-SLOW_SECONDS = 2.0  # to an answer; a host that needs more is slow
 SLOW_REST = 5.0  # seconds for which a slow host leaves a full window if the slow ones have their share
-MAX_SLOW = 20_000  # names of slow hosts outside the window that are kept
 AHEAD_SECONDS = 1.0  # a host on disk may enter so long before its time
 MAX_PAUSE = 300.0  # seconds; a longer one on disk was written while the machine's clock was wrong
 NEVER = float("inf")
@@ -178,18 +177,7 @@ class HostWindow:
         self._isolated: set[str] = set()  # URLs that come after all others
         self._waiting_alone: dict[str, Pending] = {}  # of these, the ones that were read from disk
         self._changed: set[HostQueue] = set()  # throttles to be written with the next commit
-        # While some hosts are known to be quick, the slow ones have at most a half of the fetchers, and
-        # together with the unknown ones three quarters. By Little's law a host holds fetchers in
-        # proportion to its latency; without a share (a bulkhead) the slow ones would hold them all.
-        self.fetchers = fetchers
-        self._slow_share = max(fetchers // 2, 1)
-        self._slow_and_unknown_share = max(fetchers * 3 // 4, 1)
-        self._quick_hosts = 0  # in the window
-        self._slow_requests = 0  # open
-        self._unknown_requests = 0  # open
-        self._slow_aside: deque[HostQueue] = deque()  # READY, but their class has its share
-        self._unknown_aside: deque[HostQueue] = deque()
-        self._slow_names: dict[str, None] = {}  # of hosts that left the window
+        self._shares = FetcherShares(fetchers)
         self._now = 0.0  # unix seconds, as of the last `take_ready`
         # About hosts outside; reset by who reads them from disk.
         self.left_out = True  # one found no room
@@ -339,7 +327,7 @@ class HostWindow:
                     continue
                 host.move(WAIT)
                 heapq.heappush(self._later, (host.ready_at, next(self._arrival), host))
-            elif self._quick_hosts and not self._has_share(host):
+            elif not self._shares.may_start(host):
                 self._set_aside(host)
             else:
                 host.move(TAKE)
@@ -382,7 +370,7 @@ class HostWindow:
 
     def is_contested(self, host: HostQueue) -> bool:
         """True for a host of which nothing is known, while more hosts than fetchers are in the window."""
-        return not host.known and len(self.queues) > self.fetchers
+        return not host.known and len(self.queues) > self._shares.fetchers
 
     # -- what became of it
 
@@ -445,72 +433,36 @@ class HostWindow:
 
     def note_latency(self, host: HostQueue, *, slow: bool) -> None:
         """A request to the host has ended: it is slow, or quick."""
-        self._count_quick((not slow) - (host.known and not host.slow))
-        host.known, host.slow = True, slow
-
-    def _count_quick(self, change: int) -> None:
-        self._quick_hosts += change
-        if not self._quick_hosts:
-            self._ready.extend((*self._slow_aside, *self._unknown_aside))
-            self._slow_aside.clear()
-            self._unknown_aside.clear()
-
-    def _has_share(self, host: HostQueue) -> bool:
-        if host.known and not host.slow:
-            return True
-        if host.slow and self._slow_requests >= self._slow_share:
-            return False
-        return self._slow_requests + self._unknown_requests < self._slow_and_unknown_share
+        self._shares.note_latency(host, slow=slow)
 
     def _set_aside(self, host: HostQueue) -> None:
-        """Let the host wait until a request of its class has ended; a slow one outside a half-full window."""
-        if not host.slow:
-            self._unknown_aside.append(host)
-        elif self._is_quiet(host) and not self.has_room_for_hosts():
+        """Let the host wait until its class has room; a slow one outside a half-full window."""
+        if host.slow and self._is_quiet(host) and not self.has_room_for_hosts():
             host.ready_at = self._now + SLOW_REST
             self._changed.add(host)
             self._rest(host)
         else:
-            self._slow_aside.append(host)
+            self._shares.set_aside(host)
 
     def _readmit(self) -> bool:
-        """Line up a host of each class that was set aside, if its class has room. True if there is one.
-
-        Not one for each request that ends: a host that became quick meanwhile, or has nothing to ask,
-        would leave its part of the share unused until no quick host is left.
-        """
-        found = False
-        for aside in (self._slow_aside, self._unknown_aside):
-            if aside and self._has_share(aside[0]):
-                self._ready.append(aside.popleft())
-                found = True
-        return found
+        """Line up the hosts that were set aside and may start now. False if there is none."""
+        admitted = self._shares.take_admitted()
+        self._ready.extend(admitted)
+        return bool(admitted)
 
     def _open_request(self, host: HostQueue) -> None:
         host.active += 1
         self.open_requests += 1
-        if not host.known:
-            host.unknown_requests += 1
-            self._unknown_requests += 1
-        elif host.slow:
-            host.slow_requests += 1
-            self._slow_requests += 1
+        self._shares.open_request(host)
 
     def _close_request(self, host: HostQueue) -> None:
         host.active -= 1
         self.open_requests -= 1
-        if host.unknown_requests:
-            host.unknown_requests -= 1
-            self._unknown_requests -= 1
-        elif host.slow_requests:
-            host.slow_requests -= 1
-            self._slow_requests -= 1
+        self._shares.close_request(host)
 
     def _enter(self, name: str) -> HostQueue:
         host = self.queues[name] = HostQueue(name, self._ready_at.pop(name, 0.0), self._first_limit)
-        if name in self._slow_names:
-            del self._slow_names[name]
-            host.known = host.slow = True
+        self._shares.note_entry(host)
         return host
 
     def _can_start(self, host: HostQueue) -> bool:
@@ -565,10 +517,7 @@ class HostWindow:
 
     def _remove(self, host: HostQueue) -> None:
         del self.queues[host.name]
-        if host.known and not host.slow:
-            self._count_quick(-1)
-        if host.slow and len(self._slow_names) < MAX_SLOW:
-            self._slow_names[host.name] = None
+        self._shares.note_exit(host)
         self._ready_at[host.name] = host.ready_at
         if len(self._ready_at) > self.max_hosts:  # keep those that must wait the longest
             latest = sorted(self._ready_at.items(), key=lambda item: item[1])[-self.max_hosts // 2 :]
